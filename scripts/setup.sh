@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# setup.sh THING...: installs what the tests use and a fresh Debian lacks.
+#   lint        golangci-lint, built by go install
+#   wine        Wine, which runs the Windows tests, from Debian's packages
+#   prometheus  prometheus and promtool, from Debian's package, unpacked here:
+#               installing it would start a server
+# What is there already is left alone. Everything but Wine goes to .tools/.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+tools=$PWD/.tools
+mkdir -p "$tools"
+
+LINT_VERSION=v2.15.0
+
+as_root() {
+	if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+apt_update() {
+	[ -n "${apt_updated:-}" ] || as_root apt-get update -qq
+	apt_updated=1
+}
+
+lint() {
+	[ -x "$tools/golangci-lint" ] || GOBIN=$tools GOFLAGS= go install "github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$LINT_VERSION"
+}
+
+wine() {
+	if [ -x /usr/lib/wine/wine64 ] || type -P wine64 wine >/dev/null; then return; fi
+	apt_update
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends wine64
+}
+
+prometheus() {
+	for p in prometheus promtool; do
+		[ -x "$tools/$p" ] && continue
+		if type -P "$p" >/dev/null; then ln -sf "$(type -P "$p")" "$tools/$p"; continue; fi
+		apt_update
+		tmp=$(mktemp -d)
+		(cd "$tmp" && apt-get download -qq prometheus && dpkg-deb -x ./*.deb . && cp usr/bin/prometheus usr/bin/promtool "$tools/")
+		rm -rf "$tmp"
+	done
+}
+
+for thing in "$@"; do "$thing"; done
