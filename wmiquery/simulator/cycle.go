@@ -1,0 +1,155 @@
+package simulator
+
+import (
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"hyperv_replica_exporter/wmiquery/msvm"
+)
+
+// traffic is how a VM writes and how its changes travel.
+type traffic struct {
+	interval  time.Duration // ReplicationInterval
+	writes    float64       // bytes a second in the mean
+	bandwidth float64       // bytes a second
+	setup     time.Duration // what a cycle takes in the mean, besides its bytes
+	// snapshots is ApplicationConsistentSnapshotInterval; 0 is off.
+	snapshots time.Duration
+}
+
+// How often, by cycle, something goes wrong on a good network.
+const (
+	networkFailures  = 0.004
+	snapshotFailures = 0.02
+)
+
+// cycle is a replication cycle under way.
+type cycle struct {
+	begin, end time.Time
+	bytes      float64
+	kind       msvm.ReplicationType
+}
+
+// drawTraffic is a VM like many.
+func drawTraffic(r *rand.Rand, interval time.Duration) traffic {
+	return traffic{
+		interval:  interval,
+		writes:    20e3 * math.Pow(100, r.Float64()), // 20 kB/s to 2 MB/s
+		bandwidth: 40e6 + 60e6*r.Float64(),
+		setup:     interval / 100 * time.Duration(2+r.IntN(3)),
+	}
+}
+
+// slow makes the link one that cannot keep up: a cycle takes longer than the
+// interval even at night.
+func (t traffic) slow() traffic {
+	t.setup = t.interval + t.interval/10
+	t.bandwidth = t.writes * 3
+	return t
+}
+
+// drawRate is what the VM writes for a while, in bytes a second: more by day
+// than by night, and in bursts.
+func (t traffic) drawRate(r *rand.Rand, at time.Time) float64 {
+	hour := float64(at.Unix()%86400) / 3600
+	day := 1 + 0.5*math.Cos((hour-14)/24*2*math.Pi)
+	burst := 0.4 + 0.6*min(r.ExpFloat64(), 5)
+	return t.writes * day * burst
+}
+
+// drawTime is how long a cycle takes, in whole seconds.
+func (t traffic) drawTime(r *rand.Rand, bytes float64) time.Duration {
+	d := t.setup.Seconds()*(0.8+0.4*r.Float64()) + bytes/t.bandwidth
+	return time.Duration(math.Ceil(d)) * time.Second
+}
+
+// beginCycle is what happens at every interval, whether a cycle can run or not.
+func (l *link) beginCycle(at time.Time) {
+	l.due = at.Add(l.traffic.interval)
+	l.track(at)
+	switch {
+	case l.sender.state != msvm.Replicating:
+		// Nothing is sent, and nothing was meant to be: no cycle is missed.
+	case l.sending != nil:
+		l.miss(Totals{})
+	case l.receiver.state != msvm.Replicating:
+		l.refused = true
+		l.miss(Totals{Failures: 1})
+	case l.random.Float64() < networkFailures:
+		l.miss(Totals{NetworkFailures: 1})
+	default:
+		l.send(at)
+	}
+}
+
+// miss counts a cycle that was due and did not run. Why it failed is known to
+// the sender only.
+func (l *link) miss(why Totals) {
+	l.receiver.count(Totals{Missed: 1})
+	why.Missed = 1
+	l.sender.count(why)
+}
+
+func (l *link) send(at time.Time) {
+	c := &cycle{begin: at, bytes: math.Floor(l.backlog), kind: msvm.TypeRegular}
+	if l.traffic.snapshots > 0 && !at.Before(l.snapshotDue) {
+		if l.random.Float64() < snapshotFailures {
+			l.sender.count(Totals{SnapshotFailures: 1}) // the next cycle tries again
+		} else {
+			c.kind = msvm.TypeApplicationConsistent
+			l.snapshotDue = at.Add(l.traffic.snapshots)
+		}
+	}
+	c.end = at.Add(l.traffic.drawTime(l.random, c.bytes))
+	l.sending = c
+}
+
+func (l *link) endCycle(at time.Time) {
+	c := l.sending
+	l.sending, l.refused = nil, false
+	l.backlog -= c.bytes
+	done := Totals{Cycles: 1, Bytes: uint64(c.bytes), Seconds: uint64(c.end.Sub(c.begin) / time.Second)}
+	for _, s := range l.sides() {
+		s.count(done)
+		s.last, s.lastType = at, c.kind
+		if c.kind == msvm.TypeApplicationConsistent {
+			s.lastConsistent = at
+		}
+	}
+	l.receiver.apply(at, time.Duration(2+l.random.IntN(5))*time.Second)
+}
+
+// apply has what arrived at a time applied a little later.
+func (s *side) apply(at time.Time, after time.Duration) {
+	s.appliedBefore = s.lastApply(at)
+	s.applied = at.Add(after)
+}
+
+// track settles what the VM wrote up to a time and lets it write on at another
+// rate.
+func (l *link) track(at time.Time) {
+	l.backlog = l.pending(at)
+	l.since = at
+	l.writeRate = l.traffic.drawRate(l.random, at)
+}
+
+// pending is what is tracked and not sent, in bytes.
+func (l *link) pending(at time.Time) float64 {
+	if !tracks(l.sender.state) {
+		return l.backlog
+	}
+	return l.backlog + l.writeRate*at.Sub(l.since).Seconds()
+}
+
+// tracks tells whether changes are tracked in a state of the sending side:
+// before the initial replication and while a resynchronization is required they
+// are not, and a VM prepared for failover is off.
+func tracks(s msvm.ReplicationState) bool {
+	switch s {
+	case msvm.WaitingToCompleteInitialReplication, msvm.Replicating, msvm.Suspended, msvm.Critical,
+		msvm.Resynchronizing, msvm.ResynchronizationSuspended:
+		return true
+	}
+	return false
+}

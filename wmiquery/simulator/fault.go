@@ -1,0 +1,173 @@
+package simulator
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"hyperv_replica_exporter/wmiquery/msvm"
+)
+
+// Faults are what is wrong with the hosts, as they show themselves to who reads:
+// the model behind them is not touched. The zero value is none. See FaultNames
+// for what each does.
+type Faults struct {
+	Denied              bool
+	ClassMissing        []string
+	Slow                time.Duration
+	Hung                bool
+	HungAt              []string // classes and methods
+	RelationshipFailing bool
+	RelationshipHung    bool
+	Nulls               bool
+	UnknownEnum         bool
+	DuplicateNames      bool
+	HostileNames        bool
+	Disconnected        bool
+	ServiceError        bool
+	StatisticsJob       bool
+	StatisticsEmpty     bool
+}
+
+// Fault describes a fault: its name as ParseFaults takes it, with what may
+// follow it, and a sentence about what it does.
+type Fault struct{ Name, Help string }
+
+// fault is one fault: how it is written and where it is kept.
+type fault struct {
+	name  string
+	value string // what stands after "="; in brackets if it can be left out; "" for nothing
+	help  string
+	set   func(f *Faults, value string) error
+}
+
+// faults is every fault.
+func faults() []fault {
+	return []fault{
+		{"denied", "", "no class has rows and calls are refused, as without rights.", flag(func(f *Faults) *bool { return &f.Denied })},
+		{"class-missing", "CLASS", "the class does not exist, as on an older Windows.", addClass},
+		{"slow", "[DURATION]", "every read and call takes that long, 2s unless told.", setSlow},
+		{"hung", "[CLASS|METHOD]", "every read and call, or only that one, has no answer until the fault is gone.", setHung},
+		{"relationship-failing", "", "statistics of the first relationship that replicates are refused.", flag(func(f *Faults) *bool { return &f.RelationshipFailing })},
+		{"relationship-hung", "", "statistics of the first relationship that replicates have no answer.", flag(func(f *Faults) *bool { return &f.RelationshipHung })},
+		{"nulls", "", "every property that can be null is.", flag(func(f *Faults) *bool { return &f.Nulls })},
+		{"unknown-enum", "", "states, health, modes and types have a number that nobody knows.", flag(func(f *Faults) *bool { return &f.UnknownEnum })},
+		{"duplicate-names", "", "all VMs have the same name.", flag(func(f *Faults) *bool { return &f.DuplicateNames })},
+		{"hostile-names", "", "VMs have names full of quotes, markup, line breaks and other scripts.", flag(func(f *Faults) *bool { return &f.HostileNames })},
+		{"disconnected", "", "the connection is lost.", flag(func(f *Faults) *bool { return &f.Disconnected })},
+		{"service-error", "", "the replication service reports that a listener is not running.", flag(func(f *Faults) *bool { return &f.ServiceError })},
+		{"statistics-job", "", "the host starts a job instead of giving statistics.", flag(func(f *Faults) *bool { return &f.StatisticsJob })},
+		{"statistics-empty", "", "the host answers without statistics.", flag(func(f *Faults) *bool { return &f.StatisticsEmpty })},
+	}
+}
+
+func flag(at func(*Faults) *bool) func(*Faults, string) error {
+	return func(f *Faults, _ string) error { *at(f) = true; return nil }
+}
+
+func addClass(f *Faults, value string) error {
+	if !slices.Contains(classNames(), value) {
+		return fmt.Errorf("no class %q, there are %s", value, strings.Join(classNames(), ", "))
+	}
+	f.ClassMissing = append(f.ClassMissing, value)
+	return nil
+}
+
+func setSlow(f *Faults, value string) error {
+	if value == "" {
+		value = "2s"
+	}
+	d, err := time.ParseDuration(value)
+	if err != nil || d <= 0 {
+		return fmt.Errorf("%q is no duration above 0, such as 500ms or 2s", value)
+	}
+	f.Slow = d
+	return nil
+}
+
+func setHung(f *Faults, value string) error {
+	switch {
+	case value == "":
+		f.Hung = true
+	case slices.Contains(classNames(), value) || slices.Contains(methodNames(), value):
+		f.HungAt = append(f.HungAt, value)
+	default:
+		return fmt.Errorf("no class or method %q, there are %s", value,
+			strings.Join(append(classNames(), methodNames()...), ", "))
+	}
+	return nil
+}
+
+func classNames() []string {
+	var names []string
+	for _, c := range msvm.Classes() {
+		names = append(names, c.WMIClass().Name)
+	}
+	return names
+}
+
+func methodNames() []string {
+	var names []string
+	for _, m := range methods {
+		names = append(names, m.name)
+	}
+	return names
+}
+
+// spelling is how the fault is written.
+func (f fault) spelling() string {
+	switch v, optional := strings.CutPrefix(f.value, "["); {
+	case f.value == "":
+		return f.name
+	case optional:
+		return f.name + "[=" + v
+	default:
+		return f.name + "=" + f.value
+	}
+}
+
+// FaultNames has every fault, for a help text.
+func FaultNames() []Fault {
+	var names []Fault
+	for _, f := range faults() {
+		names = append(names, Fault{f.spelling(), f.help})
+	}
+	return names
+}
+
+// ParseFaults reads faults as FaultNames writes them, such as "denied", "slow"
+// or "slow=500ms". Faults that take a class can be repeated.
+func ParseFaults(specs []string) (Faults, error) {
+	var parsed Faults
+	var errs []error
+	for _, spec := range specs {
+		if err := parsed.parse(spec); err != nil {
+			errs = append(errs, fmt.Errorf("fault %q: %w", spec, err))
+		}
+	}
+	if len(errs) > 0 {
+		return Faults{}, errors.Join(errs...)
+	}
+	return parsed, nil
+}
+
+func (f *Faults) parse(spec string) error {
+	name, value, hasValue := strings.Cut(spec, "=")
+	all := faults()
+	i := slices.IndexFunc(all, func(x fault) bool { return x.name == name })
+	if i < 0 {
+		known := make([]string, len(all))
+		for i, x := range all {
+			known[i] = x.spelling()
+		}
+		return fmt.Errorf("no such fault, there are %s", strings.Join(known, ", "))
+	}
+	known := all[i]
+	optional := known.value == "" || known.value[0] == '['
+	if hasValue && (known.value == "" || value == "") || !hasValue && !optional {
+		return fmt.Errorf("it is written %s", known.spelling())
+	}
+	return known.set(f, value)
+}

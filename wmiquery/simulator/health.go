@@ -1,0 +1,160 @@
+package simulator
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"hyperv_replica_exporter/wmiquery/msvm"
+)
+
+// condition is what the health of one side of a link follows from.
+type condition struct {
+	state    msvm.ReplicationState
+	sends    bool
+	refused  bool          // the other side did not take the last cycle
+	silent   time.Duration // since the last replication; 0 when there never was one
+	interval time.Duration
+	window   Totals
+}
+
+func (s *side) condition(at time.Time) condition {
+	c := condition{
+		state:    s.state,
+		sends:    s.sends(),
+		refused:  s.link.refused,
+		interval: s.link.traffic.interval,
+		window:   s.window.Totals,
+	}
+	if s.last.After(msvm.Never()) {
+		c.silent = at.Sub(s.last)
+	}
+	return c
+}
+
+// Limits of a healthy link, from Microsoft's description of replication health.
+const (
+	maxMissed = 0.20 // of the cycles of the window
+	maxSilent = time.Hour
+)
+
+// reason is one reason for a health that is not Ok.
+type reason struct {
+	health msvm.ReplicationHealth
+	// id is the MessageID. The real ones are not documented: these are invented.
+	id   string
+	text string // of the message, with the VM's name
+	when func(condition) bool
+}
+
+// reasons are all of them. The first ones are documented; that a running or
+// suspended resynchronization is a warning is inferred.
+var reasons = []reason{
+	{
+		msvm.HealthCritical, "33670", "Replication of '%s' is in error. Fix the cause and resume replication.",
+		in(msvm.Critical),
+	},
+	{
+		msvm.HealthCritical, "33671", "Virtual machine '%s' requires resynchronization.",
+		in(msvm.WaitingToStartResynchronization),
+	},
+	{
+		msvm.HealthCritical, "33672", "Replication of '%s' is paused on the Replica server.",
+		func(c condition) bool { return !c.sends && c.state == msvm.Suspended },
+	},
+	{
+		msvm.HealthCritical, "33673", "The Replica server does not accept changes of '%s'.",
+		func(c condition) bool { return c.sends && c.state == msvm.Replicating && c.refused },
+	},
+	{
+		msvm.HealthWarning, "33680", "More than 20 percent of replication cycles were missed for '%s'.",
+		func(c condition) bool {
+			return float64(c.window.Missed) > maxMissed*float64(c.window.Missed+c.window.Cycles)
+		},
+	},
+	{
+		msvm.HealthWarning, "33681", "The Replica of '%s' is behind the primary by more than an hour.",
+		func(c condition) bool { return c.silent > maxSilent && behind(c.state) },
+	},
+	{
+		msvm.HealthWarning, "33682", "Replication cycles of '%s' take longer than the replication interval on average.",
+		func(c condition) bool {
+			return float64(c.window.Seconds) > c.interval.Seconds()*float64(c.window.Cycles)
+		},
+	},
+	{
+		msvm.HealthWarning, "33683", "Initial replication of '%s' is not complete.",
+		in(msvm.ReadyForReplication, msvm.WaitingToCompleteInitialReplication),
+	},
+	{
+		msvm.HealthWarning, "33684", "Replication of '%s' is paused on the primary server.",
+		func(c condition) bool { return c.sends && c.state == msvm.Suspended },
+	},
+	{
+		msvm.HealthWarning, "33685", "'%s' has failed over and reverse replication is not started.",
+		in(msvm.FailoverInProgress, msvm.Recovered, msvm.Committed),
+	},
+	{
+		msvm.HealthWarning, "33686", "Resynchronization of '%s' is not complete.",
+		in(msvm.Resynchronizing, msvm.ResynchronizationSuspended),
+	},
+}
+
+// in is true in the states.
+func in(states ...msvm.ReplicationState) func(condition) bool {
+	return func(c condition) bool { return slices.Contains(states, c.state) }
+}
+
+// behind tells whether replication is expected in a state: not when the VM is
+// prepared for failover or has failed over.
+func behind(s msvm.ReplicationState) bool {
+	return tracks(s) || s == msvm.WaitingToStartResynchronization
+}
+
+// assess is the health, and why it is not better.
+func assess(c condition) (msvm.ReplicationHealth, []*reason) {
+	if c.state == msvm.Disabled {
+		return msvm.HealthNotApplicable, nil
+	}
+	health := msvm.HealthOK
+	var why []*reason
+	for i := range reasons {
+		if r := &reasons[i]; r.when(c) {
+			health = max(health, r.health)
+			why = append(why, r)
+		}
+	}
+	return health, why
+}
+
+// health is ReplicationHealth at a time. It is never stored.
+func (s *side) health(at time.Time) msvm.ReplicationHealth {
+	h, _ := assess(s.condition(at))
+	return h
+}
+
+// PerceivedSeverity, by the numbers of the schema.
+var severities = map[msvm.ReplicationHealth]msvm.Severity{
+	msvm.HealthWarning:  3, // degraded
+	msvm.HealthCritical: 6, // critical
+}
+
+// errorInstance is Msvm_Error as far as the host fills it for a health issue.
+type errorInstance struct {
+	ErrorType         *uint16
+	MessageID         *string
+	Message           *string
+	MessageArguments  []string
+	PerceivedSeverity *msvm.Severity
+	ErrorSource       *string // null
+}
+
+func (r *reason) issue(name string) errorInstance {
+	return errorInstance{
+		ErrorType:         new(uint16(0)),
+		MessageID:         &r.id,
+		Message:           new(fmt.Sprintf(r.text, name)),
+		MessageArguments:  []string{name},
+		PerceivedSeverity: new(severities[r.health]),
+	}
+}

@@ -1,0 +1,147 @@
+package simulator
+
+import (
+	"time"
+
+	"hyperv_replica_exporter/wmiquery/msvm"
+)
+
+// view is a host as it is seen at one moment, and through the faults that are on
+// then. It makes the rows of each class anew: what it gives away is a copy.
+type view struct {
+	world  *World
+	host   *host
+	at     time.Time
+	faults Faults
+}
+
+// replicates tells the rows of links from the empty ones, and brings links up to
+// the moment of the view.
+func (v view) replicates(s *side) bool {
+	if s == nil {
+		return false
+	}
+	s.link.advance(v.at)
+	return s.state != msvm.Disabled
+}
+
+// computerSystems has the host's own row first: no date, and no GUID for a name.
+func (v view) computerSystems() []msvm.ComputerSystem {
+	rows := make([]msvm.ComputerSystem, 0, 1+len(v.host.machines))
+	rows = append(rows, msvm.ComputerSystem{
+		Name:            v.host.name,
+		ElementName:     new(v.host.name),
+		ReplicationMode: new(msvm.ModeNone),
+	})
+	for _, m := range v.host.machines {
+		rows = append(rows, msvm.ComputerSystem{
+			Name:            m.id,
+			ElementName:     new(v.faults.nameOf(m)),
+			ReplicationMode: new(m.mode),
+			InstallDate:     new(m.installed),
+		})
+	}
+	return rows
+}
+
+func (v view) replicationRelationships() []msvm.ReplicationRelationship {
+	rows := make([]msvm.ReplicationRelationship, 0, 2*len(v.host.machines))
+	for r, s := range v.host.relationships() {
+		rows = append(rows, v.relationship(r, s))
+	}
+	return rows
+}
+
+func (v view) relationship(r relationship, s *side) msvm.ReplicationRelationship {
+	row := msvm.ReplicationRelationship{
+		InstanceID:                               r.key().InstanceID(),
+		ElementName:                              new(v.faults.nameOf(r.machine)),
+		ReplicationState:                         new(msvm.Disabled),
+		ReplicationHealth:                        new(msvm.HealthNotApplicable),
+		FailedOverReplicationType:                new(msvm.TypeNone),
+		LastReplicationType:                      new(msvm.TypeNone),
+		LastReplicationTime:                      new(msvm.Never()),
+		LastApplicationConsistentReplicationTime: new(msvm.Never()),
+		LastApplyTime:                            new(msvm.Never()),
+	}
+	if !v.replicates(s) {
+		return row
+	}
+	*row.ReplicationState = s.state
+	*row.ReplicationHealth = s.health(v.at)
+	*row.FailedOverReplicationType = s.failedOver
+	*row.LastReplicationType = s.lastType
+	*row.LastReplicationTime = s.last
+	*row.LastApplicationConsistentReplicationTime = s.lastConsistent
+	*row.LastApplyTime = s.lastApply(v.at)
+	return row
+}
+
+// replicationSettings has a row for each relationship, replicating or not.
+func (v view) replicationSettings() []msvm.ReplicationSettingData {
+	rows := make([]msvm.ReplicationSettingData, 0, 2*len(v.host.machines))
+	for r, s := range v.host.relationships() {
+		row := unsetSettings()
+		if s != nil && s.state != msvm.Disabled {
+			row = s.link.settings
+		}
+		row.InstanceID = r.key().InstanceID()
+		row.ElementName = new(v.faults.nameOf(r.machine))
+		row.ReplicationProvider = &v.host.provider
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// replicationStatistics has no rows: Windows gives statistics by method only.
+func (view) replicationStatistics() []msvm.ReplicationStatistics { return nil }
+
+func (v view) systemReplicationRelationships() []msvm.SystemReplicationRelationship {
+	rows := make([]msvm.SystemReplicationRelationship, 0, 2*len(v.host.machines))
+	for r := range v.host.relationships() {
+		rows = append(rows, msvm.SystemReplicationRelationship{
+			Antecedent: msvm.VMRef(r.machine.id),
+			Dependent:  msvm.ReplicationRelationship{InstanceID: r.key().InstanceID()}.Ref(),
+		})
+	}
+	return rows
+}
+
+// replicationServices is the one service. Of its texts only the status is
+// translated here.
+func (v view) replicationServices() []msvm.ReplicationService {
+	s := v.host.service()
+	status, english, german := uint16(msvm.StatusOK), "Operating normally", "Normaler Betrieb"
+	if v.faults.ServiceError {
+		status, english, german = msvm.StatusError, "A network listener is not running", "Ein Netzwerklistener wird nicht ausgeführt"
+	}
+	s.OperationalStatus = []uint16{status}
+	s.StatusDescriptions = []string{english}
+	if v.world.scenario.german {
+		s.StatusDescriptions = []string{german}
+	}
+	return []msvm.ReplicationService{s}
+}
+
+// service is the replication service, with its keys only.
+func (h *host) service() msvm.ReplicationService {
+	return msvm.ReplicationService{
+		Name:                    "replicasvc",
+		CreationClassName:       "Msvm_ReplicationService",
+		SystemName:              h.name,
+		SystemCreationClassName: "Msvm_ComputerSystem",
+	}
+}
+
+func (v view) replicationServiceSettings() []msvm.ReplicationServiceSettingData {
+	return []msvm.ReplicationServiceSettingData{{
+		InstanceID:                "Microsoft:" + v.host.name + `\ReplicationService`, // not documented
+		RecoveryServerEnabled:     new(true),
+		AllowedAuthenticationType: new(msvm.AuthenticationBoth),
+		CertificateThumbPrint:     new(thumbprint),
+		HttpPort:                  new(uint16(kerberosPort)),
+		HttpsPort:                 new(uint16(certificatePort)),
+		MonitoringInterval:        new(uint32(v.world.cfg.MonitoringInterval / time.Second)),
+		MonitoringStartTime:       new(monitoringStart),
+	}}
+}

@@ -1,0 +1,89 @@
+package simulator
+
+import (
+	"fmt"
+
+	"hyperv_replica_exporter/wmiquery"
+	"hyperv_replica_exporter/wmiquery/msvm"
+)
+
+// session is a connection to one host.
+type session struct {
+	world  *World
+	host   *host
+	closed bool
+}
+
+// Close ends the session: it answers no more.
+func (s *session) Close() { s.closed = true }
+
+// Read gives every instance of a class of package msvm.
+func (s *session) Read(dst any) error {
+	switch dst := dst.(type) {
+	case *[]msvm.ComputerSystem:
+		return read(s, dst, view.computerSystems)
+	case *[]msvm.ReplicationRelationship:
+		return read(s, dst, view.replicationRelationships)
+	case *[]msvm.ReplicationSettingData:
+		return read(s, dst, view.replicationSettings)
+	case *[]msvm.ReplicationStatistics:
+		return read(s, dst, view.replicationStatistics)
+	case *[]msvm.ReplicationService:
+		return read(s, dst, view.replicationServices)
+	case *[]msvm.ReplicationServiceSettingData:
+		return read(s, dst, view.replicationServiceSettings)
+	case *[]msvm.SystemReplicationRelationship:
+		return read(s, dst, view.systemReplicationRelationships)
+	}
+	return fmt.Errorf("the simulated hosts have no class for a %T: %w", dst, wmiquery.ErrUnsupported)
+}
+
+func read[T wmiquery.Instance](s *session, dst *[]T, rows func(view) []T) error {
+	faults, err := s.pass((*new(T)).WMIClass().Name, "")
+	if err != nil {
+		return err
+	}
+	if faults.Denied {
+		*dst = nil
+		return nil
+	}
+	all := look(s.world, s.host, faults, rows)
+	for i := range all {
+		faults.disguise(&all[i])
+	}
+	*dst = all
+	return nil
+}
+
+// look gives what is seen in a view of the host.
+func look[T any](w *World, h *host, f Faults, from func(view) T) T {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return from(view{world: w, host: h, at: w.now(), faults: f})
+}
+
+// pass takes a read or a call past the faults.
+func (s *session) pass(class, method string) (Faults, error) {
+	if s.closed {
+		return Faults{}, fmt.Errorf("session is closed: %w", wmiquery.ErrUnavailable)
+	}
+	return s.world.faults.pass(class, method)
+}
+
+// Call runs a method.
+func (s *session) Call(c wmiquery.Call) (wmiquery.Reply, error) {
+	class := className(c.Object)
+	faults, err := s.pass(class, c.Method)
+	if err != nil {
+		return wmiquery.Reply{}, err
+	}
+	if faults.Denied {
+		return wmiquery.Reply{Code: wmiquery.CodeAccessDenied}, nil
+	}
+	for _, m := range methods {
+		if m.class == class && m.name == c.Method {
+			return m.run(s, c, faults)
+		}
+	}
+	return wmiquery.Reply{}, fmt.Errorf("method %s of %s: %w", c.Method, class, wmiquery.ErrUnsupported)
+}

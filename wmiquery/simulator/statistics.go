@@ -1,0 +1,163 @@
+package simulator
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"hyperv_replica_exporter/wmiquery"
+	"hyperv_replica_exporter/wmiquery/cimxml"
+)
+
+// replicationStatistics is Msvm_ReplicationService.GetReplicationStatisticsEx.
+func (s *session) replicationStatistics(c wmiquery.Call, faults Faults) (wmiquery.Reply, error) {
+	if !strings.EqualFold(string(c.Object), string(s.host.service().Ref())) {
+		return wmiquery.Reply{}, wmiquery.ErrNotFound
+	}
+	m, ok := s.host.machineParam(c, "ComputerSystem")
+	if !ok {
+		return wmiquery.Reply{Code: wmiquery.CodeInvalidParam}, nil
+	}
+	r, ok := m.relationshipParam(c, "ReplicationRelationship")
+	if !ok || !slices.Contains(m.links(), r.link) {
+		return wmiquery.Reply{Code: wmiquery.CodeInvalidParam}, nil
+	}
+	faults = s.world.faults.hangWhile(func(f Faults) bool { return f.RelationshipHung && s.isFirst(r) })
+	if faults.RelationshipFailing && s.isFirst(r) {
+		return wmiquery.Reply{Code: wmiquery.CodeFailed}, nil
+	}
+	f := look(s.world, s.host, faults, func(v view) *findings { return v.findings(r) })
+	if f == nil { // no public evidence of the code that Windows answers with
+		return wmiquery.Reply{Code: wmiquery.CodeInvalidState}, nil
+	}
+	return f.reply(faults)
+}
+
+// isFirst tells whether the relationship is the host's first that replicates.
+func (s *session) isFirst(r relationship) bool {
+	return look(s.world, s.host, Faults{}, func(v view) bool {
+		for x, side := range v.host.relationships() {
+			if v.replicates(side) {
+				return x == r
+			}
+		}
+		return false
+	})
+}
+
+// findings are the statistics of one relationship, not yet as text.
+type findings struct {
+	stats  statisticsInstance
+	issues []errorInstance
+	index  int // of the VM, for what differs from host to host without a rule
+}
+
+// findings of a relationship, nil when it does not replicate.
+func (v view) findings(r relationship) *findings {
+	s := r.machine.sides[r.link]
+	if !v.replicates(s) {
+		return nil
+	}
+	health, why := assess(s.condition(v.at))
+	f := &findings{stats: s.statistics(v.at), index: r.machine.index}
+	f.stats.ReplicationHealth = new(uint32(health))
+	for _, reason := range why {
+		f.issues = append(f.issues, reason.issue(v.faults.nameOf(r.machine)))
+	}
+	return f
+}
+
+// statisticsInstance is Msvm_ReplicationStatistics, whole: in the order in which
+// the host writes it, and with the properties that are always null.
+type statisticsInstance struct {
+	InstanceID, Caption, Description, ElementName *string
+
+	StartStatisticTime                        *time.Time
+	EndStatisticTime                          *time.Time
+	ReplicationSuccessCount                   *uint32
+	ReplicationSize                           *uint64
+	MaxReplicationSize                        *uint64
+	ReplicationLatency                        *uint32
+	ReplicationMissCount                      *uint32
+	MaxReplicationLatency                     *uint32
+	NetworkFailureCount                       *uint32
+	ReplicationFailureCount                   *uint32
+	PendingReplicationSize                    *uint64
+	ApplicationConsistentSnapshotFailureCount *uint32
+	ReplicationHealth                         *uint32
+	LastTestFailoverTime                      *time.Time
+}
+
+// statistics are those of the running window, without health. Their end is now,
+// as Hyper-V Manager shows it.
+func (s *side) statistics(at time.Time) statisticsInstance {
+	w := s.window
+	pending := uint64(0)
+	if s.sends() {
+		pending = uint64(s.link.pending(at))
+	}
+	return statisticsInstance{
+		StartStatisticTime:                        new(w.start),
+		EndStatisticTime:                          new(at),
+		ReplicationSuccessCount:                   new(uint32(w.Cycles)),
+		ReplicationSize:                           new(w.Bytes),
+		MaxReplicationSize:                        new(w.maxBytes),
+		ReplicationLatency:                        new(uint32(w.Seconds)),
+		ReplicationMissCount:                      new(uint32(w.Missed)),
+		MaxReplicationLatency:                     new(uint32(w.maxSeconds)),
+		NetworkFailureCount:                       new(uint32(w.NetworkFailures)),
+		ReplicationFailureCount:                   new(uint32(w.Failures)),
+		PendingReplicationSize:                    new(pending),
+		ApplicationConsistentSnapshotFailureCount: new(uint32(w.SnapshotFailures)),
+		LastTestFailoverTime:                      new(s.lastTest),
+	}
+}
+
+// The answers that mean "none": hosts differ, and clients must take all of them.
+func none(index int) any {
+	return []any{nil, []string{}, []string{""}}[index%3]
+}
+
+// reply writes the findings as CIM-XML.
+func (f *findings) reply(faults Faults) (wmiquery.Reply, error) {
+	if faults.StatisticsJob {
+		job := wmiquery.Ref(`Msvm_ConcreteJob.InstanceID="` + statisticsJob + `"`)
+		return wmiquery.Reply{Code: wmiquery.CodeJobStarted, Job: job, Out: map[string]any{}}, nil
+	}
+	out := map[string]any{"ReplicationStatistics": none(f.index), "ReplicationHealthIssues": none(f.index)}
+	reply := wmiquery.Reply{Code: wmiquery.CodeCompleted, Out: out}
+	if faults.StatisticsEmpty {
+		return reply, nil
+	}
+	stats, err := embed(faults, "Msvm_ReplicationStatistics", f.stats)
+	if err != nil {
+		return wmiquery.Reply{}, err
+	}
+	out["ReplicationStatistics"] = stats
+	if len(f.issues) == 0 {
+		return reply, nil
+	}
+	issues, err := embed(faults, "Msvm_Error", f.issues...)
+	if err != nil {
+		return wmiquery.Reply{}, err
+	}
+	out["ReplicationHealthIssues"] = issues
+	return reply, nil
+}
+
+// embed writes instances of a class as the faults show them.
+func embed[T any](faults Faults, class string, instances ...T) ([]string, error) {
+	texts := make([]string, len(instances))
+	for i := range instances {
+		faults.disguise(&instances[i])
+		text, err := cimxml.Marshal(class, instances[i])
+		if err != nil {
+			return nil, err
+		}
+		texts[i] = text
+	}
+	return texts, nil
+}
+
+// statisticsJob is the job that the fault statistics-job starts.
+const statisticsJob = "9947DC62-9DA2-4B25-BB27-BA9A161D75A9"

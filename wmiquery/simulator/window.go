@@ -1,0 +1,64 @@
+package simulator
+
+import "time"
+
+// monitoringStart is MonitoringStartTime: the time of day, UTC, that monitoring
+// windows are counted from.
+const monitoringStart = 9 * time.Hour
+
+// Totals are counts and sums of what happened to one side of a link. Those of a
+// monitoring window are what Msvm_ReplicationStatistics has.
+type Totals struct {
+	Cycles           uint64 // successful
+	Missed           uint64 // cycles that were due and did not run or failed
+	Bytes            uint64 // in successful cycles
+	Seconds          uint64 // that successful cycles took
+	NetworkFailures  uint64
+	Failures         uint64 // ReplicationFailureCount
+	SnapshotFailures uint64 // ApplicationConsistentSnapshotFailureCount
+	Windows          uint64 // monitoring windows that ended
+}
+
+func (t *Totals) add(d Totals) {
+	t.Cycles += d.Cycles
+	t.Missed += d.Missed
+	t.Bytes += d.Bytes
+	t.Seconds += d.Seconds
+	t.NetworkFailures += d.NetworkFailures
+	t.Failures += d.Failures
+	t.SnapshotFailures += d.SnapshotFailures
+	t.Windows += d.Windows
+}
+
+// window is a monitoring window that runs.
+type window struct {
+	Totals
+	start      time.Time
+	maxBytes   uint64 // of one cycle
+	maxSeconds uint64 // of one cycle
+}
+
+// count counts what happened in the running window and for good.
+func (s *side) count(d Totals) {
+	s.window.add(d)
+	s.totals.add(d)
+	if d.Cycles == 1 {
+		s.window.maxBytes = max(s.window.maxBytes, d.Bytes)
+		s.window.maxSeconds = max(s.window.maxSeconds, d.Seconds)
+	}
+}
+
+// endWindow begins a new monitoring window: all starts at 0 again.
+func (l *link) endWindow(at time.Time) {
+	l.windowEnd = at.Add(l.windowLength)
+	for _, s := range l.sides() {
+		s.window = window{start: at}
+		s.totals.Windows++
+	}
+}
+
+// windowAfter is the first end of a window after a time.
+func windowAfter(t time.Time, length time.Duration) time.Time {
+	first := time.Unix(0, 0).UTC().Add(monitoringStart)
+	return first.Add(t.Sub(first).Truncate(length)).Add(length)
+}

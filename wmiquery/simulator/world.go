@@ -1,0 +1,170 @@
+// Package simulator is a simulated pair of Hyper-V Replica hosts, and a third
+// site, behind the same seam as a real host: [World.Open] gives sessions on one
+// of them.
+//
+// It is a model, not a stub. A link joins two hosts and has two sides; cycles
+// run at its interval, take time, are missed and fail; monitoring windows end;
+// health follows from what happened. All of it follows the clock, lazily: what
+// is read is first brought up to now, event by event, so that a world depends on
+// its Config and the time only, never on when or how often it was read.
+package simulator
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"hyperv_replica_exporter/wmiquery"
+	"hyperv_replica_exporter/wmiquery/msvm"
+)
+
+// Config says which world to simulate. The zero value is a good one.
+type Config struct {
+	// VMs is how many VMs replicate between the hosts, or could; 0 for as many as
+	// show every situation once. A test replica comes on top.
+	VMs int
+	// Seed makes the world: same seed, same world.
+	Seed uint64
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+	// Host is the host that Open connects to: HV01, which is the default, its
+	// replica server HV02, or the third site HV03.
+	Host string
+	// Scenario is what the world shows, see Scenarios; "" is the first of them.
+	Scenario string
+	// MonitoringInterval is the length of a monitoring window as in
+	// Msvm_ReplicationServiceSettingData; 0 is its default of 12 hours.
+	MonitoringInterval time.Duration
+	// Faults are those that are on from the start.
+	Faults Faults
+}
+
+// maxVMs keeps a typing error from eating the machine.
+const maxVMs = 100_000
+
+// World is the hosts and all that replicates between them. Its methods can be
+// called by many goroutines at once.
+type World struct {
+	cfg      Config
+	scenario scenario
+	born     time.Time // when New ran; totals count from here
+	faults   *obstacles
+
+	mu     sync.Mutex // guards all below and the links behind the hosts
+	latest time.Time  // the last reading of the clock
+	hosts  map[string]*host
+}
+
+// New makes a world in the middle of its life: with some hours of history.
+func New(cfg Config) (*World, error) {
+	cfg = cfg.withDefaults()
+	scenario, err := cfg.check()
+	if err != nil {
+		return nil, err
+	}
+	w := &World{
+		cfg:      cfg,
+		scenario: scenario,
+		faults:   newObstacles(cfg.Faults),
+		hosts:    make(map[string]*host, len(hostNames)),
+	}
+	for _, name := range hostNames {
+		w.hosts[name] = newHost(name)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.born = w.now()
+	w.populate()
+	return w, nil
+}
+
+func (c Config) withDefaults() Config {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Host == "" {
+		c.Host = hostNames[0]
+	}
+	if c.Scenario == "" {
+		c.Scenario = scenarios[0].name
+	}
+	if c.MonitoringInterval == 0 {
+		c.MonitoringInterval = 12 * time.Hour
+	}
+	return c
+}
+
+// check finds everything that is wrong, and the scenario.
+func (c Config) check() (scenario, error) {
+	var errs []error
+	if c.VMs < 0 || c.VMs > maxVMs {
+		errs = append(errs, fmt.Errorf("VMs is %d, allowed is 0 to %d", c.VMs, maxVMs))
+	}
+	if !slices.Contains(hostNames, c.Host) {
+		errs = append(errs, fmt.Errorf("Host is %q, allowed is %s", c.Host, strings.Join(hostNames, ", ")))
+	}
+	if m := c.MonitoringInterval; m < time.Hour || m > 7*24*time.Hour || m%time.Second != 0 {
+		errs = append(errs, fmt.Errorf("MonitoringInterval is %v, allowed is 1h to 168h in whole seconds", m))
+	}
+	i := slices.IndexFunc(scenarios, func(s scenario) bool { return s.name == c.Scenario })
+	if i < 0 {
+		errs = append(errs, fmt.Errorf("Scenario is %q, allowed is %s", c.Scenario, strings.Join(Scenarios(), ", ")))
+		return scenario{}, errors.Join(errs...)
+	}
+	return scenarios[i], errors.Join(errs...)
+}
+
+// Open connects to Config.Host.
+func (w *World) Open() (wmiquery.Session, error) { return w.OpenHost(w.cfg.Host)() }
+
+// OpenHost is an Open for the host of that name.
+func (w *World) OpenHost(name string) func() (wmiquery.Session, error) {
+	return func() (wmiquery.Session, error) {
+		h, ok := w.hosts[name]
+		if !ok {
+			return nil, fmt.Errorf("no host %q, there are %s: %w", name, strings.Join(hostNames, ", "), wmiquery.ErrNotFound)
+		}
+		if w.faults.get().Disconnected {
+			return nil, fmt.Errorf("connect to %s: %w", name, wmiquery.ErrUnavailable)
+		}
+		return &session{world: w, host: h}, nil
+	}
+}
+
+// Now is the hosts' clock, in UTC. It does not go back even if Config.Now does.
+func (w *World) Now() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now()
+}
+
+// now reads the clock; w.mu is held.
+func (w *World) now() time.Time {
+	// Round drops the monotonic reading, which would make equal times differ.
+	if t := w.cfg.Now().Round(0).UTC(); t.After(w.latest) {
+		w.latest = t
+	}
+	return w.latest
+}
+
+// SetFaults replaces the faults that are on. Calls that hang because of one that
+// is gone go on.
+func (w *World) SetFaults(f Faults) { w.faults.set(f) }
+
+// Totals is what really happened to a relationship of Config.Host since New,
+// however many monitoring windows have ended since. It is false when the host
+// has no such relationship, or only the empty row of a VM that never replicated.
+func (w *World) Totals(key msvm.Key) (Totals, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	m, ok := w.hosts[w.cfg.Host].byID[key.VM]
+	if !ok || m.sides[key.Link] == nil {
+		return Totals{}, false
+	}
+	s := m.sides[key.Link]
+	s.link.advance(w.now())
+	return s.totals, true
+}
