@@ -1,0 +1,43 @@
+package collector
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestObjective(t *testing.T) {
+	const id = "4708A0F4-C902-429B-A1E0-D4AB0893E452"
+	for _, tt := range []struct {
+		rules, vm string
+		interval  time.Duration
+		want      time.Duration
+		known     bool
+	}{
+		{"", "web01", 300 * time.Second, 10 * time.Minute, true},
+		{"", "web01", 0, 0, false},
+		{"15m", "web01", 0, 15 * time.Minute, true},
+		{"sql.*=5m 15m", "sql01", 900 * time.Second, 5 * time.Minute, true},
+		{"sql.*=5m 15m", "web01", 900 * time.Second, 15 * time.Minute, true},
+		{"sql.*=5m", "mysql01", 30 * time.Second, time.Minute, true}, // the whole name must match
+		{id + "=1h30m", "web01", 300 * time.Second, 90 * time.Minute, true},
+		{"a=b=1m", "a=b", 300 * time.Second, time.Minute, true},
+	} {
+		var rules []Objective
+		for _, s := range strings.Fields(tt.rules) {
+			o, err := ParseObjective(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rules = append(rules, o)
+		}
+		if got, known := objectiveFor(rules, tt.vm, id, tt.interval); got != tt.want && known || known != tt.known {
+			t.Errorf("%q for %s: %v, %v; want %v, %v", tt.rules, tt.vm, got, known, tt.want, tt.known)
+		}
+	}
+	for _, bad := range []string{"", "x", "0s", "-5m", "(=5m", "web01=", "web01=soon"} {
+		if o, err := ParseObjective(bad); err == nil {
+			t.Errorf("%q was accepted as %+v", bad, o)
+		}
+	}
+}

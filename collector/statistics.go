@@ -1,0 +1,269 @@
+package collector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"hyperv_replica_exporter/wmiquery"
+	"hyperv_replica_exporter/wmiquery/msvm"
+)
+
+var (
+	pending = gauge("pending_bytes",
+		"Changes that are tracked and not yet sent, on the sending side.", relationshipLabels...)
+	windowStart = gauge("window_start_timestamp_seconds",
+		"Start of the monitoring window that runs.", relationshipLabels...)
+	windowEnd = gauge("window_end_timestamp_seconds",
+		"Up to when the statistics of the monitoring window go.", relationshipLabels...)
+	windowMaxBytes = gauge("window_max_cycle_bytes",
+		"Size of the largest cycle in the monitoring window.", relationshipLabels...)
+	windowMaxSeconds = gauge("window_max_cycle_seconds",
+		"Duration of the slowest cycle in the monitoring window.", relationshipLabels...)
+	healthIssue = gauge("health_issue",
+		"Health issues that the host reports now, by message id; their text is in the log.", perRelationship("message_id", "severity")...)
+	lastTestFailover = gauge("last_test_failover_timestamp_seconds",
+		"When the last test failover was done; absent if never.", relationshipLabels...)
+	statisticsAge = gauge("statistics_age_seconds",
+		"Age of the last good statistics of this relationship by the host's clock.", relationshipLabels...)
+)
+
+// maxIssues is how many different message ids of one relationship get a series
+// of their own: the ids are the host's, and nobody bounds them.
+const maxIssues = 10
+
+// statisticsOf is what the host said of one relationship.
+type statisticsOf struct {
+	stats  msvm.ReplicationStatistics
+	issues []msvm.Error
+	totals totals // including these statistics
+}
+
+// statisticsCollector asks for the statistics of every relationship that
+// replicates, the longest unheard first. Those that cannot be had make it fail,
+// the others count; one that does not answer in time is shown as it was.
+func statisticsCollector(concurrency int) Collector {
+	metrics := []*Metric{
+		pending, windowStart, windowEnd, windowMaxBytes, windowMaxSeconds, healthIssue, lastTestFailover, statisticsAge, windowResets,
+	}
+	for _, f := range windowFields {
+		metrics = append(metrics, f.gauge)
+		if f.counter != nil && !slices.Contains(metrics, f.counter) {
+			metrics = append(metrics, f.counter)
+		}
+	}
+	counters := newCounters()
+	return Collector{
+		Name:    "statistics",
+		Help:    "Statistics of the monitoring window, counters over all windows, pending bytes, reasons for bad health.",
+		Default: true,
+		Metrics: metrics,
+		collect: func(ctx context.Context, v *view, out *output) error {
+			relationships, relErr := readRelationships(ctx, v)
+			services, svcErr := read[msvm.ReplicationService](ctx, v)
+			if svcErr != nil || len(relationships.rows) == 0 {
+				return errors.Join(relErr, svcErr)
+			}
+			if relErr == nil {
+				forget(v, counters, replicating(relationships.rows))
+			}
+			a := &asker{view: v, service: services.rows[0], counters: counters}
+			a.askAll(ctx, relationships.rows, concurrency)
+			for i, r := range relationships.rows {
+				if a.answers[i] != nil {
+					collectStatistics(r, a.answers[i], out)
+				}
+				if at := v.lastAt(statisticsKey(r.key)); r.Replicates() && !at.IsZero() {
+					out.add(statisticsAge, max(0, v.reader.Now().Sub(at).Seconds()), r.labels)
+				}
+			}
+			return errors.Join(relErr, a.err())
+		},
+	}
+}
+
+// statisticsKey is the question for a relationship's statistics.
+func statisticsKey(k msvm.Key) string {
+	return msvm.MethodGetReplicationStatistics + " " + k.InstanceID()
+}
+
+// forget drops what is kept of relationships that are gone.
+func forget(v *view, counters *counters, there map[msvm.Key]relationship) {
+	keys := make(map[string]bool, len(there))
+	for k := range there {
+		keys[statisticsKey(k)] = true
+	}
+	v.forget(func(key string) bool {
+		return strings.HasPrefix(key, msvm.MethodGetReplicationStatistics) && !keys[key]
+	})
+	counters.keep(func(k msvm.Key) bool { _, ok := there[k]; return ok })
+}
+
+// asker asks for the statistics of many relationships.
+type asker struct {
+	view     *view
+	service  msvm.ReplicationService
+	counters *counters
+
+	answers []*statisticsOf // by index of the relationship; nil if there is none
+	mu      sync.Mutex
+	failed  map[string]string // relationship -> why
+}
+
+// askAll asks for the statistics of the rows that replicate, some at once. The
+// longest unheard come first, so that on a slow host all have their turn.
+func (a *asker) askAll(ctx context.Context, rows []relationship, concurrency int) {
+	a.answers = make([]*statisticsOf, len(rows))
+	a.failed = map[string]string{}
+	type turn struct {
+		index int
+		heard time.Time
+	}
+	var turns []turn
+	for i, r := range rows {
+		if r.Replicates() {
+			turns = append(turns, turn{i, a.view.lastAt(statisticsKey(r.key))})
+		}
+	}
+	slices.SortStableFunc(turns, func(x, y turn) int { return x.heard.Compare(y.heard) })
+	next := make(chan int)
+	var wg sync.WaitGroup
+	for range min(concurrency, len(turns)) {
+		wg.Go(func() {
+			for i := range next {
+				a.answers[i] = a.ask(ctx, rows[i])
+			}
+		})
+	}
+	for _, t := range turns {
+		next <- t.index
+	}
+	close(next)
+	wg.Wait()
+}
+
+// ask asks for the statistics of one relationship. When the scrape's time is up
+// it asks no more and shows what there is.
+func (a *asker) ask(ctx context.Context, r relationship) *statisticsOf {
+	key := statisticsKey(r.key)
+	if ctx.Err() != nil {
+		if last, ok := a.view.lastGood(key); ok {
+			a.view.noteLate(msvm.MethodGetReplicationStatistics)
+			a.view.noteTime(last.at)
+			return last.value.(*statisticsOf)
+		}
+		a.fail(r, wmiquery.ErrTimeout)
+		return nil
+	}
+	answer, err := a.view.get(ctx, key, msvm.MethodGetReplicationStatistics, func() (any, error) {
+		return a.question(context.WithoutCancel(ctx), r)
+	})
+	if err != nil {
+		a.fail(r, err)
+		return nil
+	}
+	return answer.value.(*statisticsOf)
+}
+
+// question is run once for every answer of the host, however many see it: the
+// counters grow here.
+func (a *asker) question(ctx context.Context, r relationship) (*statisticsOf, error) {
+	call, err := msvm.GetReplicationStatistics(a.service, r.key, r.ReplicationRelationship)
+	if err != nil {
+		return nil, err
+	}
+	reply, err := a.view.reader.Get(ctx, call)
+	if err != nil {
+		return nil, err
+	}
+	stats, issues, err := msvm.Statistics(reply)
+	if err != nil {
+		return nil, err
+	}
+	return &statisticsOf{stats, issues, a.counters.add(r.key, &stats)}, nil
+}
+
+func (a *asker) fail(r relationship, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.failed[displayName(msvm.Text(r.ElementName), r.key.VM)+" ("+r.key.InstanceID()+")"] = err.Error()
+}
+
+// err names the first few that failed: a log line is not for a thousand.
+func (a *asker) err() error {
+	if len(a.failed) == 0 {
+		return nil
+	}
+	const shown = 3
+	var texts []string
+	for name, why := range a.failed {
+		texts = append(texts, name+": "+why)
+	}
+	slices.Sort(texts)
+	if len(texts) > shown {
+		texts = append(texts[:shown], "…")
+	}
+	return fmt.Errorf("statistics of %d relationships: %s", len(a.failed), strings.Join(texts, "; "))
+}
+
+func collectStatistics(r relationship, s *statisticsOf, out *output) {
+	l := r.labels
+	addNumber(out, pending, s.stats.PendingReplicationSize, l)
+	for _, f := range []struct {
+		metric *Metric
+		at     *time.Time
+	}{{windowStart, s.stats.StartStatisticTime}, {windowEnd, s.stats.EndStatisticTime}, {lastTestFailover, s.stats.LastTestFailoverTime}} {
+		t, known := msvm.Known(f.at)
+		out.timestamp(f.metric, t, known, l)
+	}
+	addNumber(out, windowMaxBytes, s.stats.MaxReplicationSize, l)
+	addNumber(out, windowMaxSeconds, s.stats.MaxReplicationLatency, l)
+	for i, f := range windowFields {
+		if v, ok := f.value(&s.stats); ok {
+			out.add(f.gauge, v, l)
+		}
+		if f.counter == nil {
+			continue
+		}
+		if cl := l; f.label != nil {
+			out.add(f.counter, s.totals.sums[i], cl.with(f.label))
+		} else {
+			out.add(f.counter, s.totals.sums[i], cl)
+		}
+	}
+	out.add(windowResets, s.totals.resets, l)
+	collectIssues(r, s.issues, out)
+}
+
+// collectIssues counts the issues by message id and severity. Past maxIssues the
+// rest share the id "other".
+func collectIssues(r relationship, issues []msvm.Error, out *output) {
+	type series struct{ id, severity string }
+	count := map[series]float64{}
+	var order []series
+	for _, e := range issues {
+		s := series{"unknown", "unknown"}
+		if id := msvm.Text(e.MessageID); id != "" {
+			s.id = id
+		}
+		if e.PerceivedSeverity != nil {
+			s.severity = e.PerceivedSeverity.String()
+		}
+		out.note(fmt.Sprint("issue ", r.InstanceID, " ", s.id), "the host reports a health issue",
+			"vm", msvm.Text(r.ElementName), "vm_id", r.key.VM, "relationship", r.key.Link,
+			"message_id", s.id, "severity", s.severity, "message", msvm.Text(e.Message))
+		if _, ok := count[s]; !ok && len(order) >= maxIssues {
+			s = series{"other", "unknown"}
+		}
+		if count[s]++; count[s] == 1 {
+			order = append(order, s)
+		}
+	}
+	for _, s := range order {
+		out.add(healthIssue, count[s], r.labels.with(label("message_id", s.id)).with(label("severity", s.severity)))
+	}
+}
