@@ -1,0 +1,82 @@
+# Everything there is to do here. `make run` and `make test` are the two that a
+# newcomer needs; both set up what they use.
+
+NAME     := hyperv_replica_exporter
+VERSION  := $(shell cat VERSION)
+REVISION := $(shell git rev-parse HEAD 2>/dev/null)
+BRANCH   := $(shell git rev-parse --abbrev-ref HEAD 2>/dev/null)
+# The commit's time and no user name make a build that can be repeated.
+DATE     := $(shell TZ=UTC git log -1 --date=format-local:%Y%m%d-%H:%M:%S --format=%cd 2>/dev/null)
+USER_AT  := make@$(NAME)
+
+# .promu.yml says the same; a test compares them.
+PLATFORMS := windows/amd64 windows/arm64 linux/amd64 linux/arm64
+V         := github.com/prometheus/common/version
+LDFLAGS   := -X $(V).Version=$(VERSION) -X $(V).Revision=$(REVISION) -X $(V).Branch=$(BRANCH) -X $(V).BuildUser=$(USER_AT) -X $(V).BuildDate=$(DATE)
+GO_BUILD  := CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)"
+
+TOOLS := $(CURDIR)/.tools
+LINT  := $(TOOLS)/golangci-lint
+WINE_EXEC := $(CURDIR)/scripts/winexec.sh
+# The packages whose Windows code, or whose code on Windows, is run under Wine.
+WINE_PACKAGES := . ./collector/... ./wmiquery/... ./internal/...
+
+.PHONY: all build run test vet lint race wine prometheus bench fuzz release clean setup
+
+all: build
+
+build:
+	$(GO_BUILD) -o $(NAME)$(shell go env GOEXE) .
+
+run: build
+	./$(NAME)$(shell go env GOEXE)
+
+test: vet lint race wine prometheus
+	@echo "all tests passed"
+
+vet:
+	GOOS=linux go vet ./...
+	GOOS=windows go vet ./...
+
+lint: $(LINT)
+	$(LINT) run ./...
+	GOOS=windows $(LINT) run ./...
+
+race:
+	go test -race ./...
+
+# The Windows code runs, under Wine, against a COM provider of this project.
+wine:
+	scripts/setup.sh wine
+	GOOS=windows GOARCH=amd64 CGO_ENABLED=0 go test -exec $(WINE_EXEC) $(WINE_PACKAGES)
+
+# A real Prometheus scrapes the exporter; promtool looks at what it gives.
+prometheus:
+	scripts/setup.sh prometheus
+	TOOLS=$(TOOLS) go test -count=1 -tags prometheus .
+
+bench:
+	go test -run '^$$' -bench . -benchmem ./...
+
+FUZZTIME ?= 30s
+fuzz:
+	@for t in $$(grep -rhoE '^func Fuzz[A-Za-z]+' wmiquery/cimxml | cut -c6-); do \
+		go test -run '^$$' -fuzz "^$$t$$" -fuzztime $(FUZZTIME) ./wmiquery/cimxml || exit 1; done
+
+release: $(PLATFORMS:%=release/%)
+	cd dist && sha256sum *.tar.gz > sha256sums.txt
+
+release/%:
+	GOOS=$(word 1,$(subst /, ,$*)) GOARCH=$(word 2,$(subst /, ,$*)) $(GO_BUILD) \
+		-o dist/$(NAME)-$(VERSION).$(subst /,-,$*)/$(NAME)$(if $(findstring windows,$*),.exe) .
+	cp LICENSE README.md CHANGELOG.md dist/$(NAME)-$(VERSION).$(subst /,-,$*)/
+	tar -C dist -czf dist/$(NAME)-$(VERSION).$(subst /,-,$*).tar.gz $(NAME)-$(VERSION).$(subst /,-,$*)
+
+setup: $(LINT)
+	scripts/setup.sh wine prometheus
+
+$(LINT):
+	scripts/setup.sh lint
+
+clean:
+	rm -rf dist $(NAME) $(NAME).exe

@@ -1,0 +1,295 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+)
+
+// program is the exporter as a test runs it: run with its arguments.
+type program struct {
+	url  string // of the metrics
+	stop func() int
+	logs *logBuffer
+}
+
+// logBuffer is a log that can be read while it is written, and waited for.
+type logBuffer struct {
+	mu      sync.Mutex
+	buf     bytes.Buffer
+	written chan struct{}
+}
+
+func newLogBuffer() *logBuffer { return &logBuffer{written: make(chan struct{}, 1)} }
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	select {
+	case b.written <- struct{}{}:
+	default:
+	}
+	return b.buf.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+// await waits for a line that matches, and returns its first group.
+func (b *logBuffer) await(t *testing.T, pattern string) string {
+	t.Helper()
+	re := regexp.MustCompile(pattern)
+	for {
+		if m := re.FindStringSubmatch(b.String()); m != nil {
+			return m[1]
+		}
+		select {
+		case <-b.written:
+		case <-time.After(20 * time.Second):
+			t.Fatalf("no %s in the log:\n%s", pattern, b)
+		}
+	}
+}
+
+// start runs the program on a free port until the test ends or stop is called.
+func start(t *testing.T, args ...string) *program {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	p := &program{logs: newLogBuffer()}
+	code := make(chan int, 1)
+	args = append([]string{"--source=simulator", "--web.listen-address=127.0.0.1:0", "--log.level=debug"}, args...)
+	go func() { code <- run(ctx, args, io.Discard, p.logs) }()
+	p.stop = sync.OnceValue(func() int { cancel(); return <-code })
+	t.Cleanup(func() { p.stop() })
+	if !strings.Contains(strings.Join(args, " "), "--web.config.file") {
+		p.url = p.logs.await(t, `url=(\S+)`)
+	}
+	return p
+}
+
+func get(t *testing.T, client *http.Client, url string, header ...string) (*http.Response, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp, string(body)
+}
+
+func TestProgram(t *testing.T) {
+	p := start(t)
+	base := strings.TrimSuffix(p.url, "/metrics")
+	for _, tt := range []struct {
+		path string
+		code int
+		body string
+	}{
+		{"/metrics", 200, `hyperv_replica_source_info{source="simulator"} 1`},
+		{"/metrics", 200, "hyperv_replica_exporter_build_info{"},
+		{"/metrics", 200, "go_goroutines "},
+		{"/metrics", 200, "hyperv_replica_wmi_stuck_workers 0"},
+		{"/metrics?collect[]=service", 200, "hyperv_replica_up 1"},
+		{"/metrics?collect[]=nonsense", 400, `no collector "nonsense" is enabled; there are: relationship, settings, statistics, service`},
+		{"/-/healthy", 200, "is healthy"},
+		{"/-/ready", 200, "is ready"},
+		{"/", 200, "Source: simulator"},
+		{"/", 200, `href="/metrics?collect[]=statistics"`},
+		{"/nonsense", 404, ""},
+		{"/debug/pprof/", 404, ""},
+	} {
+		resp, body := get(t, http.DefaultClient, base+tt.path)
+		if resp.StatusCode != tt.code || !strings.Contains(body, tt.body) {
+			t.Errorf("GET %s: %d, want %d and %q in:\n%.2000s", tt.path, resp.StatusCode, tt.code, tt.body, body)
+		}
+	}
+	if _, body := get(t, http.DefaultClient, p.url+"?collect[]=service"); strings.Contains(body, "hyperv_replica_lag_seconds") {
+		t.Error("collect[]=service gives other collectors, too")
+	}
+	resp, err := http.Post(p.url, "text/plain", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusMethodNotAllowed {
+		t.Errorf("POST to the metrics: %d, want 405", resp.StatusCode)
+	}
+	if !strings.Contains(p.logs.String(), "this is a simulated host") {
+		t.Error("the log does not say that the host is simulated")
+	}
+	if code := p.stop(); code != exitOK {
+		t.Errorf("exit code %d after a stop in order", code)
+	}
+}
+
+func TestNegotiation(t *testing.T) {
+	p := start(t, "--simulator.vms=1")
+	client := &http.Client{Transport: &http.Transport{DisableCompression: true}}
+	for _, tt := range []struct{ accept, encoding, wantType, wantEncoding string }{
+		{"", "", "text/plain", ""},
+		{"application/openmetrics-text;version=1.0.0", "", "application/openmetrics-text", ""},
+		{"", "gzip", "text/plain", "gzip"},
+		{"", "zstd", "text/plain", "zstd"},
+	} {
+		resp, body := get(t, client, p.url, "Accept", tt.accept, "Accept-Encoding", tt.encoding)
+		if got := resp.Header.Get("Content-Type"); !strings.HasPrefix(got, tt.wantType) {
+			t.Errorf("accept %q: type %q", tt.accept, got)
+		}
+		if got := resp.Header.Get("Content-Encoding"); got != tt.wantEncoding {
+			t.Errorf("accept-encoding %q: %q", tt.encoding, got)
+		}
+		if strings.Contains(tt.accept, "openmetrics") && !strings.HasSuffix(body, "# EOF\n") {
+			t.Error("OpenMetrics does not end in # EOF")
+		}
+	}
+}
+
+// A collector can be switched off, and is then not to be asked for.
+func TestCollectorFlags(t *testing.T) {
+	p := start(t, "--no-collector.statistics", "--simulator.vms=1", "--web.telemetry-path=/probe/m")
+	_, body := get(t, http.DefaultClient, p.url)
+	if strings.Contains(body, "hyperv_replica_pending_bytes") || !strings.Contains(body, "hyperv_replica_lag_seconds") {
+		t.Error("--no-collector.statistics switches off the wrong thing")
+	}
+	if resp, _ := get(t, http.DefaultClient, p.url+"?collect[]=statistics"); resp.StatusCode != http.StatusBadRequest {
+		t.Errorf("a collector that is off was asked for: %d, want 400", resp.StatusCode)
+	}
+}
+
+// The limit of scrapes at once refuses, and lets in again.
+func TestMaxRequests(t *testing.T) {
+	p := start(t, "--simulator.vms=1", "--simulator.fault=hung", "--web.max-requests=1", "--wmi.call-timeout=1m", "--scrape.timeout=1s", "--scrape.timeout-margin=0s")
+	codes := make(chan int, 3)
+	for range 3 {
+		go func() {
+			resp, err := http.Get(p.url)
+			if err != nil {
+				codes <- 0
+				return
+			}
+			resp.Body.Close()
+			codes <- resp.StatusCode
+		}()
+	}
+	count := map[int]int{}
+	for range 3 {
+		count[<-codes]++
+	}
+	if count[200]+count[503] != 3 || count[200] == 0 {
+		t.Errorf("answers %v, want 200 and 503 only", count)
+	}
+}
+
+func TestUsers(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "web.yml")
+	hash, err := bcrypt.GenerateFromPassword([]byte("test"), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, fmt.Appendf(nil, "basic_auth_users:\n  prometheus: %s\n", hash), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, "--simulator.vms=1", "--web.config.file="+file)
+	url := "http://" + p.logs.await(t, `address=(\S+)`) + "/metrics"
+	if resp, _ := get(t, http.DefaultClient, url); resp.StatusCode != http.StatusUnauthorized {
+		t.Errorf("without a password: %d, want 401", resp.StatusCode)
+	}
+	if resp, _ := get(t, http.DefaultClient, url, "Authorization", "Basic cHJvbWV0aGV1czp0ZXN0"); resp.StatusCode != http.StatusOK {
+		t.Errorf("with the password: %d, want 200", resp.StatusCode)
+	}
+}
+
+// What cannot start says why in one line, with the right exit code.
+func TestExitCodes(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	bad := filepath.Join(t.TempDir(), "bad.yml")
+	if err := os.WriteFile(bad, []byte("nonsense: 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		args string
+		code int
+		want string
+	}{
+		{"--nonsense", 2, "unknown long flag '--nonsense'"},
+		{"--source=nonsense", 2, "enum value must be one of auto,wmi,simulator"},
+		{"--log.level=loud", 2, "debug,info,warn,error"},
+		{"--wmi.workers=0", 2, "--wmi.workers must be 1 to 64"},
+		{"--scrape.timeout=0s", 2, "--scrape.timeout must be above zero"},
+		{"--scrape.timeout=soon", 2, "soon"},
+		{"--web.telemetry-path=metrics", 2, "must start with /"},
+		{"--web.telemetry-path=/-/ready", 2, "/-/"},
+		{"--web.config.file=" + bad, 2, "--web.config.file"},
+		{"--web.config.file=/nonexistent/web.yml", 2, "/nonexistent/web.yml"},
+		{"--rpo.objective=soon", 2, "soon"},
+		{"--simulator.fault=nonsense", 2, "nonsense"},
+		{"--simulator.scenario=nonsense", 2, "nonsense"},
+		{"--simulator.host=nonsense", 2, "nonsense"},
+		{"--simulator.vms=-1", 2, "-1"},
+		{"--simulator.vms=1000000", 2, "10000"},
+		{"surplus", 2, "unexpected surplus"},
+		{"--web.listen-address=" + taken.Addr().String(), 1, "address already in use"},
+		{"--web.listen-address=nonsense", 1, "missing port in address"},
+	} {
+		t.Run(tt.args, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			var stderr bytes.Buffer
+			args := append([]string{"--log.level=error"}, strings.Fields(tt.args)...)
+			if !strings.Contains(tt.args, "--source") {
+				args = append(args, "--source=simulator")
+			}
+			if strings.Contains(tt.args, "--log.level") {
+				args = args[1:]
+			}
+			code := run(ctx, args, io.Discard, &stderr)
+			if code != tt.code || !strings.Contains(stderr.String(), tt.want) || strings.Count(stderr.String(), "\n") != 1 {
+				t.Errorf("exit %d, want %d and one line with %q; got:\n%s", code, tt.code, tt.want, stderr.String())
+			}
+		})
+	}
+}
+
+func TestHelpAndVersion(t *testing.T) {
+	for _, tt := range []struct{ arg, want string }{
+		{"--version", "hyperv_replica_exporter, version"},
+		{"--help", "--[no-]collector.statistics"},
+		{"--help", "--simulator.fault"},
+	} {
+		var stdout, stderr bytes.Buffer
+		if code := run(t.Context(), []string{tt.arg}, &stdout, &stderr); code != exitOK || !strings.Contains(stdout.String(), tt.want) || stderr.Len() > 0 {
+			t.Errorf("%s: exit %d, %q in:\n%s%s", tt.arg, code, tt.want, &stdout, &stderr)
+		}
+	}
+}
