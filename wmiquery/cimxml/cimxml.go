@@ -9,7 +9,6 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 )
 
@@ -54,9 +53,9 @@ func (p Property) write(b *strings.Builder) {
 	case p.Type == reference:
 		element, value = "PROPERTY.REFERENCE", "VALUE.REFERENCE"
 	}
-	b.WriteString("<" + element + ` NAME="`)
+	write(b, "<", element, ` NAME="`)
 	escape(b, p.Name)
-	if p.Type != reference {
+	if element != "PROPERTY.REFERENCE" {
 		b.WriteString(`" TYPE="`)
 		escape(b, p.Type)
 	}
@@ -66,191 +65,181 @@ func (p Property) write(b *strings.Builder) {
 	}
 	if !p.Null {
 		for _, v := range p.Values {
-			b.WriteString("<" + value + ">")
+			write(b, "<", value, ">")
 			escape(b, v)
-			b.WriteString("</" + value + ">")
+			write(b, "</", value, ">")
 		}
 	}
 	if p.Array && !p.Null {
 		b.WriteString("</VALUE.ARRAY>")
 	}
-	b.WriteString("</" + element + ">")
+	write(b, "</", element, ">")
+}
+
+func write(b *strings.Builder, parts ...string) {
+	for _, s := range parts {
+		b.WriteString(s)
+	}
 }
 
 func escape(b *strings.Builder, s string) {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c >= 0x7f || c == '<' || c == '>' || c == '&' || c == '"' || c == '\'' {
-			_ = xml.EscapeText(b, []byte(s)) // a Builder does not fail
-			return
-		}
+	if plain(s) && !strings.ContainsAny(s, "<>\"'\t\n") {
+		b.WriteString(s)
+		return
 	}
-	b.WriteString(s)
+	_ = xml.EscapeText(b, []byte(s)) // a Builder does not fail
 }
 
 // Parse reads one instance. It takes texts as GetText_, MI and Hyper-V's
 // provider write them: with or without a byte order mark and an XML declaration
 // (which may say utf-16, although the text is not any more), with qualifiers and
-// system properties (__PATH and the like), which it leaves out.
+// system properties (__PATH and the like), which it leaves out. A reference must
+// be given as its path, not as elements. What XML cannot carry is read as U+FFFD.
 func Parse(text string) (Instance, error) {
-	p := parser{xml.NewDecoder(strings.NewReader(strings.TrimPrefix(text, "\uFEFF")))}
-	p.xml.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
-	root, err := p.child()
-	if err == nil && root == nil {
-		err = errors.New("no XML element")
+	var i Instance
+	r, err := open(text)
+	for err == nil {
+		var p Property
+		if err = r.property(&p); err != nil || p.Name == "" {
+			break
+		}
+		if strings.HasPrefix(p.Name, "__") {
+			err = r.skip()
+			continue
+		}
+		err = r.values(&p)
+		i.Properties = append(i.Properties, p)
 	}
 	if err != nil {
 		return Instance{}, fmt.Errorf("embedded instance: %w", err)
 	}
-	i, err := p.instance(*root)
-	if err == nil {
-		err = p.end()
-	}
-	if err != nil {
-		return Instance{}, fmt.Errorf("embedded instance: %w", err)
-	}
+	i.Class = r.class
 	return i, nil
 }
 
-type parser struct{ xml *xml.Decoder }
+// reader reads an instance property by property, so that who wants but some of
+// them need not keep, nor even understand, the others.
+type reader struct {
+	scanner
+	class   string
+	element string // PROPERTY or a variant: what the last property is
+}
 
-// child is the next element inside the current one, nil at its end. Text other
-// than blanks between elements is an error.
-func (p parser) child() (*xml.StartElement, error) {
+func open(text string) (*reader, error) {
+	r := &reader{scanner: scanner{
+		rest:  strings.TrimPrefix(text, "\uFEFF"),
+		open:  make([]string, 0, 8),
+		attrs: make([][2]string, 0, 4),
+	}}
+	name, ok, err := r.child()
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, errors.New("no XML element")
+	}
+	if r.class, err = r.attribute("CLASSNAME"); err == nil && (name != "INSTANCE" || r.class == "") {
+		err = fmt.Errorf("%.40q instead of an INSTANCE with a CLASSNAME", name)
+	}
+	return r, err
+}
+
+// property reads what the next property is, without its values: who calls goes
+// on with values or skip. At the end of the instance p has no name.
+func (r *reader) property(p *Property) error {
 	for {
-		token, err := p.xml.Token()
-		if errors.Is(err, io.EOF) {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		switch t := token.(type) {
-		case xml.StartElement:
-			return &t, nil
-		case xml.EndElement:
-			return nil, nil
-		case xml.CharData:
-			if strings.TrimSpace(string(t)) != "" {
-				return nil, fmt.Errorf("text %.40q between elements", t)
+		name, ok, err := r.child()
+		switch {
+		case err != nil:
+			return err
+		case !ok:
+			*p = Property{}
+			return r.end()
+		case strings.HasPrefix(name, "PROPERTY"):
+			r.element = name
+			*p = Property{Array: name == "PROPERTY.ARRAY", Null: true, Values: p.Values[:0]}
+			if p.Name, err = r.attribute("NAME"); err == nil && p.Name == "" {
+				err = fmt.Errorf("a %.40q without a NAME", name)
 			}
+			if err == nil {
+				p.Type, err = r.attribute("TYPE")
+			}
+			return err
+		}
+		if err := r.skip(); err != nil { // QUALIFIER
+			return err
 		}
 	}
 }
 
-// end checks that nothing but blanks and comments follows.
-func (p parser) end() error {
-	more, err := p.child()
-	if err == nil && more != nil {
-		err = fmt.Errorf("a second element, %s", more.Name.Local)
+// end checks that nothing but blanks and comments follows the instance.
+func (r *reader) end() error {
+	name, more, err := r.child()
+	if more {
+		err = fmt.Errorf("a second element, %.40q", name)
 	}
 	return err
 }
 
-func (p parser) instance(root xml.StartElement) (Instance, error) {
-	i := Instance{Class: attribute(root, "CLASSNAME")}
-	if root.Name.Local != "INSTANCE" || i.Class == "" {
-		return i, fmt.Errorf("%s instead of an INSTANCE with a CLASSNAME", root.Name.Local)
+// values reads the values of p, whose element just began.
+func (r *reader) values(p *Property) error {
+	if err := r.value(p); err != nil {
+		return fmt.Errorf("property %.40q: %w", p.Name, err)
 	}
-	for {
-		e, err := p.child()
-		if err != nil || e == nil {
-			return i, err
-		}
-		if !strings.HasPrefix(e.Name.Local, "PROPERTY") {
-			if err := p.xml.Skip(); err != nil { // QUALIFIER
-				return i, err
-			}
-			continue
-		}
-		property, err := p.property(*e)
-		if err != nil {
-			return i, fmt.Errorf("property %.40q: %w", property.Name, err)
-		}
-		if !strings.HasPrefix(property.Name, "__") {
-			i.Properties = append(i.Properties, property)
-		}
-	}
+	return nil
 }
 
-func (p parser) property(e xml.StartElement) (Property, error) {
-	out := Property{Name: attribute(e, "NAME"), Type: attribute(e, "TYPE"), Null: true}
-	value := "VALUE"
-	switch e.Name.Local {
+func (r *reader) value(p *Property) error {
+	element := "VALUE"
+	switch r.element {
 	case "PROPERTY":
 	case "PROPERTY.ARRAY":
-		out.Array, value = true, "VALUE.ARRAY"
+		element = "VALUE.ARRAY"
 	case "PROPERTY.REFERENCE":
-		out.Type, value = reference, "VALUE.REFERENCE"
+		p.Type, element = reference, "VALUE.REFERENCE"
 	default:
-		return out, fmt.Errorf("element %s", e.Name.Local)
-	}
-	if out.Name == "" {
-		return out, errors.New("no NAME")
+		return fmt.Errorf("%.40q cannot be read", r.element)
 	}
 	for {
-		c, err := p.child()
-		if err != nil || c == nil {
-			return out, err
-		}
+		name, ok, err := r.child()
 		switch {
-		case c.Name.Local != value:
-			err = p.xml.Skip() // QUALIFIER
-		case !out.Null:
-			err = errors.New("two values")
-		case out.Array:
-			out.Null = false
-			out.Values, err = p.array()
+		case err != nil || !ok:
+			return err
+		case name == "QUALIFIER", name == "VALUE.NULL":
+			err = r.skip()
+		case name != element || !p.Null:
+			err = fmt.Errorf("%.40q where one %s belongs", name, element)
+		case p.Array:
+			p.Null = false
+			err = r.array(p)
 		default:
-			out.Null = false
-			out.Values = make([]string, 1)
-			out.Values[0], err = p.text()
+			p.Null = false
+			err = r.text(p)
 		}
 		if err != nil {
-			return out, err
+			return err
 		}
 	}
 }
 
-// array is the values of a VALUE.ARRAY. A null among them is an empty text.
-func (p parser) array() ([]string, error) {
-	values := []string{}
+// array reads what is in a VALUE.ARRAY. A null among the values is an empty text.
+func (r *reader) array(p *Property) error {
 	for {
-		c, err := p.child()
-		if err != nil || c == nil {
-			return values, err
+		name, ok, err := r.child()
+		if err != nil || !ok {
+			return err
 		}
-		v, err := p.text()
-		if err != nil {
-			return nil, err
+		if name != "VALUE" && name != "VALUE.NULL" {
+			return fmt.Errorf("%.40q in a VALUE.ARRAY", name)
 		}
-		values = append(values, v)
-	}
-}
-
-// text is what the current element holds, up to its end.
-func (p parser) text() (string, error) {
-	var text string
-	for {
-		token, err := p.xml.Token()
-		if err != nil {
-			return "", err
-		}
-		switch t := token.(type) {
-		case xml.CharData:
-			text += string(t)
-		case xml.StartElement:
-			return "", fmt.Errorf("element %s in a value", t.Name.Local)
-		case xml.EndElement:
-			return text, nil
+		if err := r.text(p); err != nil {
+			return err
 		}
 	}
 }
 
-func attribute(e xml.StartElement, name string) string {
-	for _, a := range e.Attr {
-		if a.Name.Local == name {
-			return a.Value
-		}
-	}
-	return ""
+func (r *reader) text(p *Property) error {
+	v, err := r.content()
+	p.Values = append(p.Values, v)
+	return err
 }

@@ -16,43 +16,53 @@ const datetimeLength = 25
 
 // ParseTime reads a point in time, and gives it in UTC. An offset of *** means
 // that the zone is not told; it is taken as UTC, in which Hyper-V writes all of
-// its points in time. Asterisks in place of the last digits are taken as the
+// its points in time. Asterisks in place of the last fields are taken as the
 // least they can stand for. Windows' "never" is the start of the year 1601, and
 // is returned as such.
 func ParseTime(s string) (time.Time, error) {
-	bad := fmt.Errorf("%.40q is no CIM point in time, yyyymmddHHMMSS.mmmmmm±mmm", s)
-	if len(s) != datetimeLength || (s[21] != '+' && s[21] != '-') {
-		return time.Time{}, bad
-	}
-	var offset int
-	if s[22:] != "***" {
-		var ok bool
-		if offset, ok = digits(s[22:]); !ok {
-			return time.Time{}, bad
-		}
-		if s[21] == '-' {
-			offset = -offset
-		}
-	}
-	text, ok := fillWildcards(s[:21], "00010101000000.000000")
-	if !ok {
-		return time.Time{}, bad
+	text, ok := fill(s, "00010101000000.000000", 4)
+	if !ok || (s[21] != '+' && s[21] != '-') || strings.ContainsAny(text, "+-,") { // which time.Parse would take
+		return time.Time{}, badTime(s)
 	}
 	t, err := time.Parse("20060102150405.000000", text)
-	if err != nil || strings.ContainsAny(text, "+- ,") {
-		return time.Time{}, bad
+	if err != nil {
+		return time.Time{}, badTime(s)
 	}
-	return t.Add(-time.Duration(offset) * time.Minute), nil
+	if s[22:] != "***" {
+		minutes, ok := digits(s[22:])
+		if !ok {
+			return time.Time{}, badTime(s)
+		}
+		if s[21] == '+' {
+			minutes = -minutes
+		}
+		t = t.Add(time.Duration(minutes) * time.Minute)
+	}
+	if t.Year() < 1 || t.Year() > 9999 { // FormatTime could not write it
+		return time.Time{}, badTime(s)
+	}
+	return t, nil
 }
 
-// fillWildcards replaces the asterisks at the end of s by what stands there in
-// least; digits may not follow an asterisk.
-func fillWildcards(s, least string) (string, bool) {
+func badTime(s string) error {
+	return fmt.Errorf("%.40q is no CIM point in time, yyyymmddHHMMSS.mmmmmm±mmm", s)
+}
+
+// fill replaces asterisks at the end of a datetime, which stand for whole fields
+// or for the last digits of the microseconds, by what is there in least. The
+// first field is that long, the others up to the dot have two digits. The result
+// lacks what follows the microseconds.
+func fill(s, least string, first int) (string, bool) {
+	if len(s) != datetimeLength {
+		return "", false
+	}
+	s = s[:len(least)]
 	i := strings.IndexByte(s, '*')
 	if i < 0 {
 		return s, true
 	}
-	return s[:i] + least[i:], strings.Trim(s[i:], "*.") == ""
+	whole := i == 0 || i > 14 || (i >= first && i%2 == 0)
+	return s[:i] + least[i:], whole && s[i:] == "**************.******"[i:]
 }
 
 // FormatTime writes a point in time in UTC, with microseconds and the offset
@@ -69,29 +79,31 @@ func FormatTime(t time.Time) string {
 	return t.Format("20060102150405.000000") + "-000"
 }
 
-// ParseInterval reads an interval. Asterisks in place of the last digits count
+// ParseInterval reads an interval. Asterisks in place of the last fields count
 // as zeros. An interval of more than 292 years is an error.
 func ParseInterval(s string) (time.Duration, error) {
-	bad := fmt.Errorf("%.40q is no CIM interval, ddddddddHHMMSS.mmmmmm:000", s)
-	if len(s) != datetimeLength || s[21:] != ":000" || s[14] != '.' {
-		return 0, bad
+	text, ok := fill(s, "00000000000000.000000", 8)
+	if !ok || s[21:] != ":000" || s[14] != '.' {
+		return 0, badInterval(s)
 	}
-	text, ok := fillWildcards(s[:21], "00000000000000.000000")
-	if !ok {
-		return 0, bad
-	}
-	var n [5]int
-	for i, part := range []string{text[:8], text[8:10], text[10:12], text[12:14], text[15:21]} {
-		if n[i], ok = digits(part); !ok {
-			return 0, bad
+	var total int64 // microseconds; 99999999 days fit
+	for _, field := range []struct{ from, to, limit int }{
+		{0, 8, 1e8}, {8, 10, 24}, {10, 12, 60}, {12, 14, 60}, {15, 21, 1e6},
+	} {
+		n, ok := digits(text[field.from:field.to])
+		if !ok || n >= field.limit {
+			return 0, badInterval(s)
 		}
+		total = total*int64(field.limit) + int64(n)
 	}
-	days, hours, minutes, seconds, micros := n[0], n[1], n[2], n[3], n[4]
-	if hours > 23 || minutes > 59 || seconds > 59 || days > math.MaxInt64/int(24*time.Hour)-1 {
-		return 0, bad
+	if total > math.MaxInt64/int64(time.Microsecond) {
+		return 0, fmt.Errorf("%s is longer than 292 years", s)
 	}
-	return time.Duration(days)*24*time.Hour + time.Duration(hours)*time.Hour + time.Duration(minutes)*time.Minute +
-		time.Duration(seconds)*time.Second + time.Duration(micros)*time.Microsecond, nil
+	return time.Duration(total) * time.Microsecond, nil
+}
+
+func badInterval(s string) error {
+	return fmt.Errorf("%.40q is no CIM interval, ddddddddHHMMSS.mmmmmm:000", s)
 }
 
 // FormatInterval writes an interval with microseconds. A negative one is an

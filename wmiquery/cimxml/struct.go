@@ -1,8 +1,10 @@
 package cimxml
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,21 +17,25 @@ var (
 
 // Marshal writes a struct, or what a pointer to one points to, as an instance
 // of class: its exported fields are the properties. Fields are strings, booleans,
-// numbers, time.Time (a point in time), time.Duration (an interval), types
-// defined on these, pointers to them (nil is null), and slices of them (nil is
+// numbers and types defined on these, time.Time (a point in time), time.Duration
+// (an interval), pointers to them (nil is null), and slices of them (nil is
 // null). A string type named Ref is a reference.
 func Marshal(class string, v any) (string, error) {
 	s := reflect.Indirect(reflect.ValueOf(v))
 	if s.Kind() != reflect.Struct {
 		return "", fmt.Errorf("cannot write a %T as an instance", v)
 	}
-	i := Instance{Class: class, Properties: make([]Property, s.NumField())}
-	for n := range s.NumField() {
-		p, err := property(s.Type().Field(n).Name, s.Field(n))
-		if err != nil {
-			return "", err
+	names := fieldNames(s.Type())
+	i := Instance{Class: class, Properties: make([]Property, 0, len(names))}
+	for n, name := range names {
+		if name == "" {
+			continue
 		}
-		i.Properties[n] = p
+		p, err := property(name, s.Field(n))
+		if err != nil {
+			return "", fmt.Errorf("property %s of %s: %w", name, class, err)
+		}
+		i.Properties = append(i.Properties, p)
 	}
 	return i.String(), nil
 }
@@ -45,7 +51,7 @@ func property(name string, v reflect.Value) (Property, error) {
 	var err error
 	switch {
 	case p.Type == "":
-		err = fmt.Errorf("property %s: CIM has no type for %s", name, t)
+		err = fmt.Errorf("CIM has no type for %s", t)
 	case p.Null:
 	case p.Array:
 		p.Values = make([]string, v.Len())
@@ -113,46 +119,69 @@ func format(v reflect.Value) (string, error) {
 
 // Unmarshal reads an instance into the struct that v points to, and returns its
 // class. Properties go to the fields of their name, in any case; those without a
-// field are ignored; fields without a property are null. A value that a field
-// cannot hold is an error.
+// field are ignored, whatever they hold; fields without a property are null. A
+// value that a field cannot hold is an error. For the rest it reads as [Parse].
 func Unmarshal(text string, v any) (class string, err error) {
-	i, err := Parse(text)
-	if err != nil {
-		return "", err
-	}
 	s := reflect.ValueOf(v)
 	if s.Kind() != reflect.Pointer || s.Elem().Kind() != reflect.Struct {
 		return "", fmt.Errorf("cannot read an instance into a %T", v)
 	}
 	s = s.Elem()
 	s.SetZero()
-	for _, p := range i.Properties {
-		f := field(s, p.Name)
-		if !f.IsValid() || p.Null {
-			continue
-		}
-		if err := set(f, p); err != nil {
-			return "", fmt.Errorf("property %s of %s: %w", p.Name, i.Class, err)
-		}
+	r, err := open(text)
+	if err != nil {
+		return "", fmt.Errorf("embedded instance: %w", err)
 	}
-	return i.Class, nil
+	if err := r.into(s); err != nil {
+		return "", fmt.Errorf("embedded instance of %.40q: %w", r.class, err)
+	}
+	return r.class, nil
 }
 
-func field(s reflect.Value, name string) reflect.Value {
-	t := s.Type()
-	for i := range t.NumField() {
-		if strings.EqualFold(t.Field(i).Name, name) {
-			return s.Field(i)
+func (r *reader) into(s reflect.Value) error {
+	names := fieldNames(s.Type())
+	var p Property
+	for {
+		if err := r.property(&p); err != nil || p.Name == "" {
+			return err
+		}
+		n := slices.IndexFunc(names, func(name string) bool { return strings.EqualFold(name, p.Name) })
+		if n < 0 {
+			if err := r.skip(); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := r.values(&p); err != nil {
+			return err
+		}
+		if err := set(s.Field(n), p); err != nil {
+			return fmt.Errorf("property %s: %w", names[n], err)
 		}
 	}
-	return reflect.Value{}
+}
+
+// fieldNames has the names of a struct's fields at their places, "" for those
+// that are not exported.
+func fieldNames(t reflect.Type) []string {
+	names := make([]string, t.NumField())
+	for i := range names {
+		if f := t.Field(i); f.IsExported() {
+			names[i] = f.Name
+		}
+	}
+	return names
 }
 
 func set(f reflect.Value, p Property) error {
-	if (f.Kind() == reflect.Slice) != p.Array {
-		return fmt.Errorf("an array where there should be none, or the reverse")
-	}
 	switch {
+	case p.Null:
+		f.SetZero() // a property that is there twice counts as it is the last time
+		return nil
+	case p.Array && f.Kind() != reflect.Slice:
+		return errors.New("an array where there should be none")
+	case !p.Array && f.Kind() == reflect.Slice:
+		return errors.New("no array where there should be one")
 	case p.Array:
 		f.Set(reflect.MakeSlice(f.Type(), len(p.Values), len(p.Values)))
 		for i, text := range p.Values {
@@ -171,36 +200,10 @@ func set(f reflect.Value, p Property) error {
 // parse reads a value as its text stands in XML; only in strings do blanks count.
 func parse(f reflect.Value, text string) error {
 	if f.Kind() == reflect.String {
-		f.SetString(text)
+		f.SetString(strings.Clone(text)) // lest a name keep the whole instance in memory
 		return nil
 	}
 	text = strings.TrimSpace(text)
-	var err error
-	switch f.Kind() {
-	case reflect.Bool:
-		f.SetBool(strings.EqualFold(text, "true"))
-		if !f.Bool() && !strings.EqualFold(text, "false") {
-			err = strconv.ErrSyntax
-		}
-	case reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		var n uint64
-		n, err = strconv.ParseUint(text, 10, f.Type().Bits())
-		f.SetUint(n)
-	case reflect.Float32, reflect.Float64:
-		var x float64
-		x, err = strconv.ParseFloat(text, f.Type().Bits())
-		f.SetFloat(x)
-	default:
-		err = parseSigned(f, text)
-	}
-	if err != nil {
-		return fmt.Errorf("%.40q is no %s", text, typeName(f.Type()))
-	}
-	return nil
-}
-
-// parseSigned reads signed integers and datetimes.
-func parseSigned(f reflect.Value, text string) error {
 	switch f.Type() {
 	case timeType:
 		t, err := ParseTime(text)
@@ -211,10 +214,36 @@ func parseSigned(f reflect.Value, text string) error {
 		f.SetInt(int64(d))
 		return err
 	}
-	if !f.CanInt() {
-		return fmt.Errorf("CIM has no type for %s", f.Type())
+	if err := parseScalar(f, text); err != nil {
+		if number, ok := errors.AsType[*strconv.NumError](err); ok {
+			err = number.Err // its own text comes without the number
+		}
+		return fmt.Errorf("%.40q is no %s: %w", text, typeName(f.Type()), err)
 	}
-	n, err := strconv.ParseInt(text, 10, f.Type().Bits())
-	f.SetInt(n)
+	return nil
+}
+
+func parseScalar(f reflect.Value, text string) (err error) {
+	switch f.Kind() {
+	case reflect.Bool:
+		f.SetBool(strings.EqualFold(text, "true"))
+		if !f.Bool() && !strings.EqualFold(text, "false") {
+			err = strconv.ErrSyntax
+		}
+	case reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		var n uint64
+		n, err = strconv.ParseUint(text, 10, f.Type().Bits())
+		f.SetUint(n)
+	case reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		var n int64
+		n, err = strconv.ParseInt(text, 10, f.Type().Bits())
+		f.SetInt(n)
+	case reflect.Float32, reflect.Float64:
+		var x float64
+		x, err = strconv.ParseFloat(text, f.Type().Bits())
+		f.SetFloat(x)
+	default:
+		err = fmt.Errorf("CIM has no type for %s", f.Type())
+	}
 	return err
 }

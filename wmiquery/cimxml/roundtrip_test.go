@@ -1,0 +1,282 @@
+package cimxml_test
+
+import (
+	"encoding/xml"
+	"io"
+	"math"
+	"math/rand/v2"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"hyperv_replica_exporter/wmiquery/cimxml"
+	"hyperv_replica_exporter/wmiquery/msvm"
+)
+
+// types are all that round trips are tried with.
+func types() []reflect.Type {
+	all := []reflect.Type{reflect.TypeFor[sample](), reflect.TypeFor[msvm.Error]()}
+	for _, i := range msvm.Classes() {
+		all = append(all, reflect.TypeOf(i))
+	}
+	return all
+}
+
+// choices makes values out of bytes, so that chance and the fuzzer alike can
+// choose them; at the end of the bytes all is zero or null.
+type choices struct{ rest []byte }
+
+func (c *choices) number() (n uint64) {
+	for range 8 {
+		n = n<<8 | uint64(c.below(256))
+	}
+	return n
+}
+
+func (c *choices) below(n int) int {
+	if len(c.rest) == 0 {
+		return 0
+	}
+	b := int(c.rest[0])
+	c.rest = c.rest[1:]
+	return b % n
+}
+
+// fill sets in to some value and out to what it must come back as.
+func (c *choices) fill(in, out reflect.Value) {
+	switch in.Kind() {
+	case reflect.Struct:
+		if in.Type() == reflect.TypeFor[time.Time]() {
+			t := c.time()
+			in.Set(reflect.ValueOf(t))
+			t = t.UTC()
+			out.Set(reflect.ValueOf(time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond()/1000*1000, time.UTC)))
+			return
+		}
+		for i := range in.NumField() {
+			if in.Type().Field(i).IsExported() {
+				c.fill(in.Field(i), out.Field(i))
+			}
+		}
+	case reflect.Pointer:
+		if c.below(4) > 0 {
+			in.Set(reflect.New(in.Type().Elem()))
+			out.Set(reflect.New(in.Type().Elem()))
+			c.fill(in.Elem(), out.Elem())
+		}
+	case reflect.Slice:
+		if n := c.below(5); n > 0 {
+			in.Set(reflect.MakeSlice(in.Type(), n-1, n-1))
+			out.Set(reflect.MakeSlice(in.Type(), n-1, n-1))
+			for i := range n - 1 {
+				c.fill(in.Index(i), out.Index(i))
+			}
+		}
+	case reflect.String:
+		s := c.text()
+		in.SetString(s)
+		out.SetString(carried(s))
+	case reflect.Bool:
+		in.SetBool(c.below(2) == 1)
+		out.Set(in)
+	case reflect.Float32, reflect.Float64:
+		x := math.Float64frombits(c.number())
+		if math.IsNaN(x) {
+			x = 0
+		}
+		in.SetFloat(float64(float32(x)))
+		out.Set(in)
+	case reflect.Int64:
+		n := c.integer(64)
+		if in.Type() == reflect.TypeFor[time.Duration]() {
+			n &= math.MaxInt64
+			in.SetInt(int64(n))
+			out.SetInt(int64(n) / 1000 * 1000)
+			return
+		}
+		in.SetInt(int64(n))
+		out.Set(in)
+	case reflect.Int8, reflect.Int16, reflect.Int32:
+		in.SetInt(int64(c.integer(in.Type().Bits())) << (64 - in.Type().Bits()) >> (64 - in.Type().Bits()))
+		out.Set(in)
+	default:
+		in.SetUint(c.integer(in.Type().Bits()))
+		out.Set(in)
+	}
+}
+
+// integer is an extreme or any other number of so many bits.
+func (c *choices) integer(bits int) uint64 {
+	largest := uint64(math.MaxUint64) >> (64 - bits)
+	return []uint64{0, 1, largest, largest >> 1, largest>>1 + 1, c.number() & largest}[c.below(6)]
+}
+
+func (c *choices) time() time.Time {
+	at := time.Date(1+c.below(256)*c.below(40), 1, 2, 0, 0, 0, int(c.number()%1e9), time.UTC).Add(time.Duration(c.number() % 1e17))
+	at = []time.Time{at, msvm.Never(), time.Unix(0, 0).UTC(), at}[c.below(4)]
+	return at.In(time.FixedZone("", (c.below(256)-128)*60*7))
+}
+
+func (c *choices) text() string {
+	pieces := []string{
+		"", " ", "web01", `<>&"'`, "]]>", "<![CDATA[", "&amp;", "\x00\x01\x1f\x7f\u0085", "\r\n\t", "\uFEFF", "\uFFFE",
+		"\xed\xa0\xbd\xed\xb8\x80", "😀", "虚拟机", "\xff", `\\H\root:C.K="v"`, "__PATH",
+	}
+	var b strings.Builder
+	for range c.below(5) {
+		if i := c.below(len(pieces) + 1); i < len(pieces) {
+			b.WriteString(pieces[i])
+		} else {
+			n := min(c.below(32), len(c.rest))
+			b.Write(c.rest[:n])
+			c.rest = c.rest[n:]
+		}
+	}
+	return b.String()
+}
+
+// carried is what of a text XML 1.0 carries, by the definition of Char there.
+func carried(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\t' || r == '\n' || r == '\r' || (0x20 <= r && r <= 0xD7FF) || (0xE000 <= r && r <= 0xFFFD) || r >= 0x10000 {
+			return r
+		}
+		return utf8.RuneError
+	}, s)
+}
+
+// roundTrip writes and reads a value of type t made of data.
+func roundTrip(t *testing.T, typ reflect.Type, data []byte) {
+	in, want, got := reflect.New(typ), reflect.New(typ), reflect.New(typ)
+	(&choices{data}).fill(in.Elem(), want.Elem())
+	text, err := cimxml.Marshal("C", in.Interface())
+	if err != nil {
+		t.Fatal(err)
+	}
+	class, err := cimxml.Unmarshal(text, got.Interface())
+	if err != nil || class != "C" || !reflect.DeepEqual(got.Interface(), want.Interface()) {
+		t.Fatalf("%q, %v\n%+v\ncomes back as\n%+v\nnot\n%+v\nthrough\n%s", class, err, in, got, want, text)
+	}
+	theirs(t, text)
+}
+
+func TestRoundTrip(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, typ := range types() {
+		for range 300 {
+			data := make([]byte, 400)
+			for i := range data {
+				data[i] = byte(r.Uint32())
+			}
+			roundTrip(t, typ, data)
+		}
+	}
+}
+
+func FuzzRoundTrip(f *testing.F) {
+	f.Add([]byte{})
+	f.Add([]byte("\x01\x04\x11\x1f0123456789"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		roundTrip(t, reflect.TypeFor[sample](), data)
+	})
+}
+
+// theirs holds this package's reading of a text against encoding/xml's, where
+// both have one. It returns this package's.
+func theirs(t *testing.T, text string) (cimxml.Instance, bool) {
+	ours, err := cimxml.Parse(text)
+	if err != nil {
+		return ours, false
+	}
+	var doc struct {
+		XMLName    xml.Name   `xml:"INSTANCE"`
+		Attrs      []xml.Attr `xml:",any,attr"`
+		Properties []struct {
+			XMLName   xml.Name
+			Attrs     []xml.Attr `xml:",any,attr"`
+			Value     *string    `xml:"VALUE"`
+			Reference *string    `xml:"VALUE.REFERENCE"`
+			Array     *struct {
+				Values []struct {
+					Text string `xml:",chardata"`
+				} `xml:",any"`
+			} `xml:"VALUE.ARRAY"`
+		} `xml:",any"`
+	}
+	d := xml.NewDecoder(strings.NewReader(strings.TrimPrefix(text, "\uFEFF")))
+	d.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
+	if d.Decode(&doc) != nil {
+		return ours, true
+	}
+	attribute := func(attrs []xml.Attr, name string) string {
+		for _, a := range attrs {
+			if a.Name == (xml.Name{Local: name}) {
+				return a.Value
+			}
+		}
+		return ""
+	}
+	want := cimxml.Instance{Class: attribute(doc.Attrs, "CLASSNAME")}
+	for _, p := range doc.Properties {
+		q := cimxml.Property{Name: attribute(p.Attrs, "NAME"), Type: attribute(p.Attrs, "TYPE"), Null: true}
+		if !strings.HasPrefix(p.XMLName.Local, "PROPERTY") || strings.HasPrefix(q.Name, "__") {
+			continue
+		}
+		switch p.XMLName.Local {
+		case "PROPERTY.ARRAY":
+			q.Array, q.Null = true, p.Array == nil
+			if p.Array != nil {
+				for _, v := range p.Array.Values {
+					q.Values = append(q.Values, v.Text)
+				}
+			}
+		case "PROPERTY.REFERENCE":
+			q.Type, p.Value = "reference", p.Reference
+			fallthrough
+		default:
+			if p.Value != nil {
+				q.Null, q.Values = false, []string{*p.Value}
+			}
+		}
+		want.Properties = append(want.Properties, q)
+	}
+	if !reflect.DeepEqual(ours, want) {
+		t.Fatalf("%q\nis read as\n%+v\nand by encoding/xml as\n%+v", text, ours, want)
+	}
+	return ours, true
+}
+
+// What can be read can be written and read again to the same.
+func FuzzUnmarshal(f *testing.F) {
+	for _, s := range []string{
+		"\uFEFF" + `<?xml version="1.0" encoding="utf-16"?>` + instance(system+qualifier+value("Text", "a&#x1;\xff<![CDATA[<]]>")),
+		instance(array("Texts", "<VALUE.ARRAY><VALUE>a</VALUE><VALUE.NULL/></VALUE.ARRAY>") + value("At", "20261122******.******+060")),
+		instance(value("For", "00106751234716.854775:000") + value("S64", "-9223372036854775808") + value("Flag", "tRue") + structured),
+		instance(value("Text", "&lt")), instance(`<PROPERTY.REFERENCE NAME="Path"><VALUE.REFERENCE>a</VALUE.REFERENCE></PROPERTY.REFERENCE>`),
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		var v, again sample
+		if class, err := cimxml.Unmarshal(text, &v); err == nil {
+			written, err := cimxml.Marshal(class, v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, err := cimxml.Unmarshal(written, &again)
+			if err != nil || c != class {
+				t.Fatalf("%q, %v from %s", c, err, written)
+			}
+			if rewritten, _ := cimxml.Marshal(c, again); rewritten != written { // texts, as NaN != NaN
+				t.Fatalf("%s\ncomes back as\n%s", written, rewritten)
+			}
+		}
+		if i, ok := theirs(t, text); ok {
+			if again, err := cimxml.Parse(i.String()); err != nil || !reflect.DeepEqual(i, again) {
+				t.Fatalf("%+v comes back as %+v, %v", i, again, err)
+			}
+		}
+	})
+}
