@@ -37,9 +37,12 @@ func ref(class string, keys ...string) wmiquery.Ref {
 		b.WriteByte(".,"[min(i, 1)])
 		b.WriteString(keys[i])
 		b.WriteString(`="`)
-		// In a path, as in WQL, a backslash and a quote are escaped by a backslash.
-		b.WriteString(strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(keys[i+1]))
+		b.WriteString(escaper.Replace(keys[i+1]))
 		b.WriteByte('"')
 	}
 	return wmiquery.Ref(b.String())
 }
+
+// escaper escapes a key's value: in a path, as in WQL, a backslash and a quote
+// have a backslash before them.
+var escaper = strings.NewReplacer(`\`, `\\`, `"`, `\"`)

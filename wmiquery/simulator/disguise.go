@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 
 	"hyperv_replica_exporter/wmiquery/msvm"
@@ -41,6 +42,7 @@ var enumerations = []reflect.Type{
 	reflect.TypeFor[*msvm.ReplicationHealth](),
 	reflect.TypeFor[*msvm.ReplicationMode](),
 	reflect.TypeFor[*msvm.ReplicationType](),
+	reflect.TypeFor[*msvm.Severity](),
 }
 
 // disguise changes an instance, a pointer to a struct, as the faults want it. It
@@ -69,10 +71,8 @@ func nullify(field reflect.Value) {
 // isEnumeration goes by type; OperationalStatus, and ReplicationHealth of
 // Msvm_ReplicationStatistics, are plain numbers and go by name.
 func isEnumeration(f reflect.StructField) bool {
-	for _, t := range enumerations {
-		if f.Type == t {
-			return true
-		}
+	if slices.Contains(enumerations, f.Type) {
+		return true
 	}
 	return f.Name == "OperationalStatus" || f.Name == "ReplicationHealth"
 }

@@ -11,14 +11,14 @@ import (
 )
 
 // Faults are what is wrong with the hosts, as they show themselves to who reads:
-// the model behind them is not touched. The zero value is none. See FaultNames
-// for what each does.
+// the model behind them is not touched. The zero value is none. FaultNames says
+// what each does, in the order of the fields.
 type Faults struct {
 	Denied              bool
-	ClassMissing        []string
-	Slow                time.Duration
+	ClassMissing        []string      // names of classes of package msvm
+	Slow                time.Duration // of every read and call; 0 is at once
 	Hung                bool
-	HungAt              []string // classes and methods
+	HungAt              []string // names of classes and methods
 	RelationshipFailing bool
 	RelationshipHung    bool
 	Nulls               bool
@@ -53,7 +53,7 @@ func faults() []fault {
 		{"relationship-failing", "", "statistics of the first relationship that replicates are refused.", flag(func(f *Faults) *bool { return &f.RelationshipFailing })},
 		{"relationship-hung", "", "statistics of the first relationship that replicates have no answer.", flag(func(f *Faults) *bool { return &f.RelationshipHung })},
 		{"nulls", "", "every property that can be null is.", flag(func(f *Faults) *bool { return &f.Nulls })},
-		{"unknown-enum", "", "states, health, modes and types have a number that nobody knows.", flag(func(f *Faults) *bool { return &f.UnknownEnum })},
+		{"unknown-enum", "", "states, health, modes, types and severities have a number that nobody knows.", flag(func(f *Faults) *bool { return &f.UnknownEnum })},
 		{"duplicate-names", "", "all VMs have the same name.", flag(func(f *Faults) *bool { return &f.DuplicateNames })},
 		{"hostile-names", "", "VMs have names full of quotes, markup, line breaks and other scripts.", flag(func(f *Faults) *bool { return &f.HostileNames })},
 		{"disconnected", "", "the connection is lost.", flag(func(f *Faults) *bool { return &f.Disconnected })},

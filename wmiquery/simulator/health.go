@@ -32,7 +32,9 @@ func (s *side) condition(at time.Time) condition {
 	return c
 }
 
-// Limits of a healthy link, from Microsoft's description of replication health.
+// Limits of a healthy link, from "Interpreting Replication Health - Part 1" of
+// Microsoft's virtualization team. It has five minutes for the latency, which
+// was the only interval then.
 const (
 	maxMissed = 0.20 // of the cycles of the window
 	maxSilent = time.Hour
@@ -47,7 +49,7 @@ type reason struct {
 	when func(condition) bool
 }
 
-// reasons are all of them. The first ones are documented; that a running or
+// reasons are all of them, from the same description: but that a running or
 // suspended resynchronization is a warning is inferred.
 var reasons = []reason{
 	{

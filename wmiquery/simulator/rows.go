@@ -7,7 +7,8 @@ import (
 )
 
 // view is a host as it is seen at one moment, and through the faults that are on
-// then. It makes the rows of each class anew: what it gives away is a copy.
+// then. It makes the rows of each class anew; what their fields point to may be
+// shared by several rows and is never written to.
 type view struct {
 	world  *World
 	host   *host
@@ -110,15 +111,10 @@ func (v view) systemReplicationRelationships() []msvm.SystemReplicationRelations
 // replicationServices is the one service. Of its texts only the status is
 // translated here.
 func (v view) replicationServices() []msvm.ReplicationService {
-	s := v.host.service()
-	status, english, german := uint16(msvm.StatusOK), "Operating normally", "Normaler Betrieb"
+	s, texts := v.host.service(), v.world.scenario.texts
+	s.OperationalStatus, s.StatusDescriptions = []uint16{msvm.StatusOK}, []string{texts.working}
 	if v.faults.ServiceError {
-		status, english, german = msvm.StatusError, "A network listener is not running", "Ein Netzwerklistener wird nicht ausgeführt"
-	}
-	s.OperationalStatus = []uint16{status}
-	s.StatusDescriptions = []string{english}
-	if v.world.scenario.german {
-		s.StatusDescriptions = []string{german}
+		s.OperationalStatus, s.StatusDescriptions = []uint16{msvm.StatusError}, []string{texts.noListener}
 	}
 	return []msvm.ReplicationService{s}
 }

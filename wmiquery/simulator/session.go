@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"fmt"
+	"strings"
 
 	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
@@ -73,6 +74,9 @@ func (s *session) pass(class, method string) (Faults, error) {
 // Call runs a method.
 func (s *session) Call(c wmiquery.Call) (wmiquery.Reply, error) {
 	class := className(c.Object)
+	if !strings.EqualFold(c.Namespace, wmiquery.Virtualization) {
+		return wmiquery.Reply{}, fmt.Errorf("namespace %s: %w", c.Namespace, wmiquery.ErrUnsupported)
+	}
 	faults, err := s.pass(class, c.Method)
 	if err != nil {
 		return wmiquery.Reply{}, err

@@ -108,17 +108,28 @@ func (s situation) replicates() bool {
 
 // scenario is a kind of world.
 type scenario struct {
-	name   string
-	shows  func(situation) bool // nil shows all
-	alone  int                  // percent of the VMs beyond the situations that never replicated
-	german bool                 // Windows' own texts
+	name  string
+	shows func(situation) bool // nil shows all
+	alone int                  // percent of the VMs beyond the situations that never replicated
+	texts texts
 }
 
 var scenarios = []scenario{
-	{name: "mixed", alone: 10},                     // every situation
-	{name: "healthy", shows: situation.replicates}, // only VMs that replicate
-	{name: "german", alone: 10, german: true},      // as mixed, on a German Windows
+	{name: "mixed", alone: 10, texts: english},                     // every situation
+	{name: "healthy", shows: situation.replicates, texts: english}, // only VMs that replicate
+	{name: "german", alone: 10, texts: german},                     // as mixed, on a German Windows
+	{name: "chinese", alone: 10, texts: chinese},                   // as mixed, on a Chinese Windows
 }
+
+// texts are those of Msvm_ReplicationService.StatusDescriptions, which Windows
+// translates. Those for a listener that is down are invented.
+type texts struct{ working, noListener string }
+
+var (
+	english = texts{"Operating normally", "A network listener is not running"}
+	german  = texts{"Normaler Betrieb", "Ein Netzwerklistener wird nicht ausgeführt"}
+	chinese = texts{"正常运行", "网络侦听器未运行"}
+)
 
 // Scenarios has the names for Config.Scenario, the default first.
 func Scenarios() []string {

@@ -2,20 +2,21 @@ package simulator
 
 import "time"
 
-// monitoringStart is MonitoringStartTime: the time of day, UTC, that monitoring
-// windows are counted from.
+// monitoringStart is Msvm_ReplicationServiceSettingData.MonitoringStartTime: the
+// time of day, UTC, that monitoring windows are counted from.
 const monitoringStart = 9 * time.Hour
 
-// Totals are counts and sums of what happened to one side of a link. Those of a
-// monitoring window are what Msvm_ReplicationStatistics has.
+// Totals are counts and sums of what happened to one side of a link: without
+// end what Msvm_ReplicationStatistics has for one monitoring window, under the
+// name of the property that each stands for.
 type Totals struct {
-	Cycles           uint64 // successful
-	Missed           uint64 // cycles that were due and did not run or failed
-	Bytes            uint64 // in successful cycles
-	Seconds          uint64 // that successful cycles took
-	NetworkFailures  uint64
-	Failures         uint64 // ReplicationFailureCount
-	SnapshotFailures uint64 // ApplicationConsistentSnapshotFailureCount
+	Cycles           uint64 // ReplicationSuccessCount
+	Missed           uint64 // ReplicationMissCount: cycles that were due and did not run or failed
+	Bytes            uint64 // ReplicationSize: in successful cycles
+	Seconds          uint64 // ReplicationLatency: that successful cycles took
+	NetworkFailures  uint64 // NetworkFailureCount: on the sending side only
+	Failures         uint64 // ReplicationFailureCount: on the sending side only
+	SnapshotFailures uint64 // ApplicationConsistentSnapshotFailureCount: on the sending side only
 	Windows          uint64 // monitoring windows that ended
 }
 

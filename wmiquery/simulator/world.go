@@ -23,27 +23,30 @@ import (
 
 // Config says which world to simulate. The zero value is a good one.
 type Config struct {
-	// VMs is how many VMs replicate between the hosts, or could; 0 for as many as
-	// show every situation once. A test replica comes on top.
+	// VMs is how many VMs replicate between the hosts, or could: 1 to 10,000, or 0
+	// for as many as show every situation once. A test replica comes on top.
 	VMs int
-	// Seed makes the world: same seed, same world.
+	// Seed makes the world: same seed and same time of New, same world.
 	Seed uint64
-	// Now is the clock; nil is time.Now.
+	// Now is the clock; nil is time.Now. The hosts' clock stands still while it
+	// shows less than it did before. It must not call the World.
 	Now func() time.Time
 	// Host is the host that Open connects to: HV01, which is the default, its
 	// replica server HV02, or the third site HV03.
 	Host string
 	// Scenario is what the world shows, see Scenarios; "" is the first of them.
 	Scenario string
-	// MonitoringInterval is the length of a monitoring window as in
-	// Msvm_ReplicationServiceSettingData; 0 is its default of 12 hours.
+	// MonitoringInterval is the length of a monitoring window, in whole seconds
+	// from an hour to seven days: Msvm_ReplicationServiceSettingData's
+	// MonitoringInterval. 0 is its default of 12 hours.
 	MonitoringInterval time.Duration
 	// Faults are those that are on from the start.
 	Faults Faults
 }
 
-// maxVMs keeps a typing error from eating the machine.
-const maxVMs = 100_000
+// maxVMs is many times what one Hyper-V host runs, and keeps a typing error from
+// eating the machine.
+const maxVMs = 10_000
 
 // World is the hosts and all that replicates between them. Its methods can be
 // called by many goroutines at once.
@@ -101,7 +104,7 @@ func (c Config) withDefaults() Config {
 func (c Config) check() (scenario, error) {
 	var errs []error
 	if c.VMs < 0 || c.VMs > maxVMs {
-		errs = append(errs, fmt.Errorf("VMs is %d, allowed is 0 to %d", c.VMs, maxVMs))
+		errs = append(errs, fmt.Errorf("VMs is %d, allowed is 0 to %d; for more, simulate several hosts", c.VMs, maxVMs))
 	}
 	if !slices.Contains(hostNames, c.Host) {
 		errs = append(errs, fmt.Errorf("Host is %q, allowed is %s", c.Host, strings.Join(hostNames, ", ")))

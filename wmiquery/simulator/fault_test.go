@@ -1,0 +1,290 @@
+package simulator_test
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"hyperv_replica_exporter/wmiquery"
+	"hyperv_replica_exporter/wmiquery/msvm"
+	"hyperv_replica_exporter/wmiquery/simulator"
+)
+
+func TestParseFaults(t *testing.T) {
+	for _, tt := range []struct {
+		specs []string
+		want  simulator.Faults
+	}{
+		{nil, simulator.Faults{}},
+		{[]string{"denied", "nulls"}, simulator.Faults{Denied: true, Nulls: true}},
+		{[]string{"slow"}, simulator.Faults{Slow: 2 * time.Second}},
+		{[]string{"slow=500ms", "hung"}, simulator.Faults{Slow: 500 * time.Millisecond, Hung: true}},
+		{
+			[]string{"class-missing=Msvm_ComputerSystem", "class-missing=Msvm_ReplicationService", "hung=Msvm_ReplicationService", "hung=GetReplicationStatisticsEx"},
+			simulator.Faults{
+				ClassMissing: []string{"Msvm_ComputerSystem", "Msvm_ReplicationService"},
+				HungAt:       []string{"Msvm_ReplicationService", "GetReplicationStatisticsEx"},
+			},
+		},
+	} {
+		if got, err := simulator.ParseFaults(tt.specs); err != nil || !reflect.DeepEqual(got, tt.want) {
+			t.Errorf("%q: %+v, %v", tt.specs, got, err)
+		}
+	}
+	var names, classes []string
+	for _, f := range simulator.FaultNames() {
+		names = append(names, f.Name)
+		if f.Help == "" {
+			t.Errorf("%s has no help", f.Name)
+		}
+	}
+	for _, c := range msvm.Classes() {
+		classes = append(classes, c.WMIClass().Name)
+	}
+	for _, tt := range []struct {
+		specs []string
+		want  []string // in the error
+	}{
+		{[]string{"nonsense"}, append([]string{`"nonsense"`}, names...)},
+		{[]string{""}, names},
+		{[]string{"Denied"}, names},
+		{[]string{"denied=yes"}, []string{"it is written denied"}},
+		{[]string{"class-missing"}, []string{"class-missing=CLASS"}},
+		{[]string{"class-missing="}, []string{"class-missing=CLASS"}},
+		{[]string{"class-missing=Win32_Service"}, append([]string{"Win32_Service"}, classes...)},
+		{[]string{"slow="}, []string{"slow[=DURATION]"}},
+		{[]string{"slow=-1s"}, []string{"-1s", "above 0", "500ms"}},
+		{[]string{"slow=2"}, []string{`"2"`, "500ms"}},
+		{[]string{"hung=Win32_Service"}, append([]string{"GetReplicationStatisticsEx"}, classes...)},
+		{[]string{"denied", "slow=x", "y"}, []string{`"slow=x"`, `"y"`}},
+	} {
+		got, err := simulator.ParseFaults(tt.specs)
+		for _, want := range tt.want {
+			if err == nil || !strings.Contains(err.Error(), want) || !reflect.DeepEqual(got, simulator.Faults{}) {
+				t.Errorf("%q: the error is %v, which lacks %q", tt.specs, err, want)
+			}
+		}
+	}
+}
+
+// patient is a host to try a fault on, with calls for all that replicates there.
+type patient struct {
+	*testing.T
+	world *simulator.World
+	wmiquery.Session
+	calls []wmiquery.Call
+}
+
+func (p patient) relationships() error { return p.Read(new([]msvm.ReplicationRelationship)) }
+func (p patient) services() error      { return p.Read(new([]msvm.ReplicationService)) }
+func (p patient) first() error         { _, err := p.Call(p.calls[0]); return err }
+func (p patient) last() error          { _, err := p.Call(p.calls[len(p.calls)-1]); return err }
+
+// want checks errors; nil is none.
+func (p patient) want(want error, errs ...error) {
+	p.Helper()
+	for _, err := range errs {
+		if !errors.Is(err, want) {
+			p.Errorf("error %v, want %v", err, want)
+		}
+	}
+}
+
+// codes checks how many of the calls are answered by which code.
+func (p patient) codes(want map[uint32]int) {
+	p.Helper()
+	got := map[uint32]int{}
+	for _, c := range p.calls {
+		got[call(p.T, p, c).Code]++
+	}
+	if !reflect.DeepEqual(got, want) {
+		p.Errorf("calls by code: %v, want %v", got, want)
+	}
+}
+
+// hangs checks that the one does not end before the fault is gone, and the other
+// does.
+func (p patient) hangs(hangs, goesOn func() error) {
+	done := make(chan error, 1)
+	go func() { done <- hangs() }()
+	p.want(nil, goesOn())
+	synctest.Wait()
+	if len(done) > 0 {
+		p.Error("it does not hang")
+	}
+	p.world.SetFaults(simulator.Faults{})
+	p.want(nil, <-done)
+}
+
+// each has every property of every instance that is read or embedded.
+func (p patient) each(f func(property string, v reflect.Value)) {
+	instance := func(class string, v any) {
+		for i := range reflect.ValueOf(v).NumField() {
+			f(class+"."+reflect.TypeOf(v).Field(i).Name, reflect.ValueOf(v).Field(i))
+		}
+	}
+	for _, class := range msvm.Classes() {
+		rows := reflect.New(reflect.SliceOf(reflect.TypeOf(class)))
+		p.want(nil, p.Read(rows.Interface()))
+		for i := range rows.Elem().Len() {
+			instance(class.WMIClass().Name, rows.Elem().Index(i).Interface())
+		}
+	}
+	for _, c := range p.calls {
+		stats, issues, err := msvm.Statistics(call(p.T, p, c))
+		p.want(nil, err)
+		instance("Msvm_ReplicationStatistics", stats)
+		for _, issue := range issues {
+			instance("Msvm_Error", issue)
+		}
+	}
+}
+
+func (p patient) names() map[string]int {
+	n := map[string]int{}
+	for _, c := range read[msvm.ComputerSystem](p.T, p)[1:] {
+		n[*c.ElementName]++
+	}
+	return n
+}
+
+// Every fault does what its name says, and leaves nothing behind.
+func TestFaults(t *testing.T) {
+	tried := map[string]bool{}
+	for _, tt := range []struct {
+		fault string
+		check func(p patient)
+	}{
+		{"denied", func(p patient) {
+			p.codes(map[uint32]int{wmiquery.CodeAccessDenied: len(p.calls)})
+			p.calls = nil
+			p.each(func(property string, _ reflect.Value) { p.Errorf("a row with %s", property) })
+		}},
+		{"class-missing=Msvm_ReplicationRelationship", func(p patient) {
+			p.want(wmiquery.ErrUnsupported, p.relationships())
+			p.want(nil, p.services(), p.first())
+		}},
+		{"class-missing=Msvm_ReplicationService", func(p patient) { p.want(wmiquery.ErrUnsupported, p.services(), p.first()) }},
+		{"slow", func(p patient) { // the clock of the bubble moves by waiting only
+			begin := time.Now()
+			p.want(nil, p.services(), p.first())
+			if d := time.Since(begin); d != 4*time.Second {
+				p.Errorf("a read and a call took %v", d)
+			}
+		}},
+		{"hung", func(p patient) { p.hangs(p.first, func() error { return nil }) }},
+		{"hung=Msvm_ReplicationRelationship", func(p patient) { p.hangs(p.relationships, p.first) }},
+		{"hung=Msvm_ReplicationService", func(p patient) { p.hangs(p.first, p.relationships) }},
+		{"hung=GetReplicationStatisticsEx", func(p patient) { p.hangs(p.first, p.services) }},
+		{"relationship-hung", func(p patient) { p.hangs(p.first, p.last) }},
+		{"relationship-failing", func(p patient) {
+			p.codes(map[uint32]int{wmiquery.CodeFailed: 1, wmiquery.CodeCompleted: len(p.calls) - 1})
+			p.calls = p.calls[:1]
+			p.codes(map[uint32]int{wmiquery.CodeFailed: 1})
+		}},
+		{"nulls", func(p patient) {
+			p.each(func(property string, v reflect.Value) {
+				if k := v.Kind(); (k == reflect.Pointer || k == reflect.Slice) && !v.IsNil() {
+					p.Errorf("%s is not null", property)
+				}
+			})
+		}},
+		{"unknown-enum", func(p patient) {
+			properties := map[string]bool{}
+			p.each(func(property string, v reflect.Value) {
+				switch _, name, _ := strings.Cut(property, "."); name {
+				case "ReplicationState", "ReplicationHealth", "ReplicationMode", "LastReplicationType", "FailedOverReplicationType", "PerceivedSeverity":
+					v = v.Elem()
+				case "OperationalStatus":
+					v = v.Index(0)
+				default:
+					return
+				}
+				if properties[property] = true; v.Uint() != 99 {
+					p.Errorf("%s is %d", property, v.Uint())
+				}
+			})
+			if len(properties) != 8 {
+				p.Errorf("looked at %v", properties)
+			}
+		}},
+		{"duplicate-names", func(p patient) {
+			if names := p.names(); len(names) != 1 || names["web01"] < 20 {
+				p.Errorf("names are %v", names)
+			}
+		}},
+		{"hostile-names", func(p patient) {
+			names := p.names()
+			for _, c := range "'\\\"&<>\n\t{}数\u202E🖥" {
+				if !strings.ContainsRune(strings.Join(slices.Collect(maps.Keys(names)), ""), c) {
+					p.Errorf("no name has %q", c)
+				}
+			}
+			p.each(func(property string, v reflect.Value) {
+				if property == "Msvm_Error.MessageArguments" && names[v.Index(0).String()] == 0 {
+					p.Errorf("a health issue names %q", v)
+				}
+			})
+		}},
+		{"disconnected", func(p patient) {
+			_, err := p.world.Open()
+			p.want(wmiquery.ErrUnavailable, err, p.services(), p.first())
+		}},
+		{"service-error", func(p patient) {
+			if s := read[msvm.ReplicationService](p.T, p)[0]; s.OperationalStatus[0] != msvm.StatusError {
+				p.Errorf("status is %d", s.OperationalStatus)
+			}
+		}},
+		{"statistics-job", func(p patient) { p.codes(map[uint32]int{wmiquery.CodeJobStarted: len(p.calls)}) }},
+		{"statistics-empty", func(p patient) {
+			forms := map[string]bool{} // null, no text, an empty text
+			for _, c := range p.calls {
+				reply := call(p.T, p, c)
+				_, _, err := msvm.Statistics(reply)
+				p.want(msvm.ErrNoStatistics, err)
+				forms[fmt.Sprintf("%#v", reply.Out["ReplicationStatistics"])] = true
+			}
+			if len(forms) != 3 {
+				p.Errorf("forms %v", forms)
+			}
+		}},
+	} {
+		name, _, _ := strings.Cut(tt.fault, "=")
+		tried[name] = true
+		t.Run(tt.fault, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w, _ := newWorld(t, simulator.Config{Seed: 1})
+				s := open(t, w, "HV01")
+				p := patient{t, w, s, statisticsCalls(t, s, msvm.ReplicationRelationship.Replicates)}
+				healthy := snapshot(t, w)
+				faults, err := simulator.ParseFaults([]string{tt.fault})
+				p.want(nil, err)
+				w.SetFaults(faults)
+				tt.check(p)
+				w.SetFaults(simulator.Faults{})
+				compare(t, snapshot(t, w), healthy)
+			})
+		})
+	}
+	for _, f := range simulator.FaultNames() {
+		if name, _, _ := strings.Cut(strings.ReplaceAll(f.Name, "[", ""), "="); !tried[name] {
+			t.Errorf("fault %s was not tried", f.Name)
+		}
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	w, _ := newWorld(t, simulator.Config{})
+	s := open(t, w, "HV01")
+	p := patient{t, w, s, statisticsCalls(t, s, nil)[:1]}
+	p.calls[0].Namespace = wmiquery.CIMV2
+	p.want(wmiquery.ErrUnsupported, p.first(), s.Read(new([]string)))
+	s.Close()
+	p.want(wmiquery.ErrUnavailable, p.services())
+}

@@ -1,0 +1,34 @@
+package simulator
+
+import (
+	"testing"
+	"time"
+
+	"hyperv_replica_exporter/wmiquery/msvm"
+)
+
+// The limits of health belong to what is healthy.
+func TestHealthLimits(t *testing.T) {
+	for _, tt := range []struct {
+		state  msvm.ReplicationState
+		silent time.Duration
+		window Totals
+		want   msvm.ReplicationHealth
+	}{
+		{msvm.Replicating, 0, Totals{}, msvm.HealthOK},
+		{msvm.Replicating, 0, Totals{Cycles: 80, Missed: 20}, msvm.HealthOK},
+		{msvm.Replicating, 0, Totals{Cycles: 79, Missed: 20}, msvm.HealthWarning},
+		{msvm.Replicating, time.Hour, Totals{}, msvm.HealthOK},
+		{msvm.Replicating, time.Hour + 1, Totals{}, msvm.HealthWarning},
+		{msvm.Replicating, 0, Totals{Cycles: 2, Seconds: 600}, msvm.HealthOK},
+		{msvm.Replicating, 0, Totals{Cycles: 2, Seconds: 601}, msvm.HealthWarning},
+		{msvm.SyncedReplicationComplete, 2 * time.Hour, Totals{}, msvm.HealthOK},
+		{msvm.Critical, 0, Totals{Cycles: 1, Missed: 9}, msvm.HealthCritical},
+		{msvm.Disabled, 2 * time.Hour, Totals{Missed: 9}, msvm.HealthNotApplicable},
+	} {
+		c := condition{state: tt.state, sends: true, silent: tt.silent, interval: 5 * time.Minute, window: tt.window}
+		if got, why := assess(c); got != tt.want || (len(why) > 0) != (got > msvm.HealthOK) {
+			t.Errorf("%+v: health %s for %d reasons, want %s", c, got, len(why), tt.want)
+		}
+	}
+}
