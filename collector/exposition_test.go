@@ -104,16 +104,26 @@ func (b *syncBuffer) Take() []string {
 	return strings.FieldsFunc(b.buf.String(), func(r rune) bool { return r == '\n' })
 }
 
+// open opens sessions.
+type open = func() (wmiquery.Session, error)
+
 func newRig(tb testing.TB, config simulator.Config) *rig {
+	tb.Helper()
+	return newRigThrough(tb, config, func(host open) open { return host })
+}
+
+// newRigThrough has something between the pool and the simulated host.
+func newRigThrough(tb testing.TB, config simulator.Config, through func(host open) open) *rig {
 	tb.Helper()
 	world, err := simulator.New(config)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	r := &rig{world: world, logs: &syncBuffer{}, calls: map[string]int{}}
+	sessions := through(world.Open)
 	r.pool = wmiquery.NewPool(wmiquery.PoolOptions{
 		Open: func() (wmiquery.Session, error) {
-			s, err := world.Open()
+			s, err := sessions()
 			return countingSession{s, r.count}, err
 		},
 		Now: world.Now, Workers: 4, StuckAfter: 5 * time.Second, MaxStuck: 8,

@@ -45,6 +45,12 @@ func scenarios() []scenario {
 
 func (s scenario) rig(tb testing.TB, c *clock) *rig {
 	tb.Helper()
+	return newRig(tb, s.at(tb, c))
+}
+
+// at is the host at the clock's time.
+func (s scenario) at(tb testing.TB, c *clock) simulator.Config {
+	tb.Helper()
 	config := s.config
 	config.Now, config.Seed = c.Now, 1
 	faults, err := simulator.ParseFaults(s.faults)
@@ -52,7 +58,7 @@ func (s scenario) rig(tb testing.TB, c *clock) *rig {
 		tb.Fatal(err)
 	}
 	config.Faults = faults
-	return newRig(tb, config)
+	return config
 }
 
 // Every collector on every scenario gives the exposition that is expected, and

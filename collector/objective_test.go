@@ -24,7 +24,7 @@ func TestObjective(t *testing.T) {
 		{"a=b=1m", "a=b", 300 * time.Second, time.Minute, true},
 	} {
 		var rules []Objective
-		for _, s := range strings.Fields(tt.rules) {
+		for s := range strings.FieldsSeq(tt.rules) {
 			o, err := ParseObjective(s)
 			if err != nil {
 				t.Fatal(err)

@@ -92,7 +92,7 @@ func testFault(t *testing.T, want outcome) {
 	r.gather(t, deadline)
 	lines := map[string]int{}
 	for _, line := range r.logs.Take() {
-		if c, ok := strings.CutPrefix(line[strings.Index(line, "collector="):], "collector="); ok && strings.Contains(line, "err=") && !strings.Contains(line, "level=debug") {
+		if _, c, ok := strings.Cut(line, "collector="); ok && strings.Contains(line, "err=") && !strings.Contains(line, "level=debug") {
 			lines[strings.Fields(c)[0]]++
 			if !strings.Contains(line, want.log) {
 				t.Errorf("the log does not say %q: %s", want.log, line)

@@ -113,7 +113,7 @@ func compare(t *testing.T, where string, got, want reflect.Value) {
 			g, w = g.Elem(), w.Elem()
 		}
 		equal := reflect.DeepEqual(g.Interface(), w.Interface())
-		if a, ok := g.Interface().(time.Time); ok {
+		if a, ok := reflect.TypeAssert[time.Time](g); ok {
 			equal = a.Equal(w.Interface().(time.Time).Truncate(time.Microsecond)) // CIM has no finer
 		}
 		if !equal {

@@ -1,0 +1,254 @@
+package wmiquery_test
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+
+	"hyperv_replica_exporter/internal/wine/fakewmi"
+	"hyperv_replica_exporter/wmiquery"
+	"hyperv_replica_exporter/wmiquery/msvm"
+	"hyperv_replica_exporter/wmiquery/simulator"
+)
+
+// serve serves a simulated host over COM and opens a session of the client.
+func serve(t testing.TB, host *fakewmi.Host) (com, direct wmiquery.Session) {
+	t.Helper()
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	world, err := simulator.New(simulator.Config{Seed: 3, Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	host.Open = world.Open
+	fakewmi.Serve(t, host)
+	if com, err = wmiquery.OpenCOM(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(com.Close)
+	if direct, err = world.Open(); err != nil {
+		t.Fatal(err)
+	}
+	return com, direct
+}
+
+func all[T wmiquery.Instance](t testing.TB, s wmiquery.Session) []T {
+	t.Helper()
+	var rows []T
+	if err := s.Read(&rows); err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
+
+// statisticsCall is a call that works.
+func statisticsCall(t testing.TB, s wmiquery.Session) wmiquery.Call {
+	t.Helper()
+	for _, r := range all[msvm.ReplicationRelationship](t, s) {
+		if key, err := msvm.ParseKey(r.InstanceID); err == nil && r.Replicates() {
+			call, err := msvm.GetReplicationStatistics(all[msvm.ReplicationService](t, s)[0], key, r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return call
+		}
+	}
+	t.Fatal("no relationship replicates")
+	return wmiquery.Call{}
+}
+
+// An enumeration that breaks off is an error, never fewer rows.
+func TestCOMBrokenEnumeration(t *testing.T) {
+	var at string
+	com, direct := serve(t, &fakewmi.Host{Before: func(operation, subject string) error {
+		if operation == "next" && subject == at {
+			return &fakewmi.Exception{SCode: 0x80041001, Description: "Generic failure"}
+		}
+		return nil
+	}})
+	want := all[msvm.ComputerSystem](t, direct)
+	for i := range want {
+		at = fmt.Sprint(i)
+		var rows []msvm.ComputerSystem
+		if err := com.Read(&rows); !errors.Is(err, wmiquery.ErrUnavailable) || len(rows) > 0 {
+			t.Errorf("breaking off at row %d of %d gives %d rows and %v", i, len(want), len(rows), err)
+		}
+	}
+	at = ""
+	if got := all[msvm.ComputerSystem](t, com); len(got) != len(want) {
+		t.Errorf("then %d rows, want %d", len(got), len(want))
+	}
+}
+
+// A property that cannot be read is an error, never null.
+func TestCOMUnreadableProperty(t *testing.T) {
+	com, _ := serve(t, &fakewmi.Host{Before: func(operation, subject string) error {
+		if operation == "property" && subject == "replicationmode" {
+			return &fakewmi.Exception{SCode: 0x80041001, Description: "Generic failure"}
+		}
+		return nil
+	}})
+	var rows []msvm.ComputerSystem
+	if err := com.Read(&rows); err == nil || !strings.Contains(err.Error(), "ReplicationMode") {
+		t.Errorf("%d rows, %v; want an error that names the property", len(rows), err)
+	}
+}
+
+// A Windows that lacks properties gives the others, at the cost of one query more
+// the first time.
+func TestCOMMissingProperty(t *testing.T) {
+	var queries []string
+	com, direct := serve(t, &fakewmi.Host{
+		Lacks: map[string]bool{"ReplicationInterval": true, "ReplicationProvider": true},
+		Before: func(operation, subject string) error {
+			if operation == "query" {
+				queries = append(queries, subject)
+			}
+			return nil
+		},
+	})
+	want := all[msvm.ReplicationSettingData](t, direct)
+	for i := range want {
+		want[i].ReplicationInterval, want[i].ReplicationProvider = nil, nil
+	}
+	for range 3 {
+		if got := all[msvm.ReplicationSettingData](t, com); !reflect.DeepEqual(got, want) {
+			t.Errorf("got\n%+v\nwant\n%+v", got[0], want[0])
+		}
+	}
+	if len(queries) != 4 || strings.Contains(queries[0], "*") || !strings.Contains(queries[3], "*") {
+		t.Errorf("%d queries, want 4, the first for the columns, the others for all: %q", len(queries), queries)
+	}
+	queries = nil
+	all[msvm.ComputerSystem](t, com)
+	if len(queries) != 1 || strings.Contains(queries[0], "*") {
+		t.Errorf("another class is asked for by %q, want its columns", queries)
+	}
+}
+
+// Codes of WMI are the sentinels that they stand for, in queries and in calls.
+func TestCOMErrors(t *testing.T) {
+	var where string
+	var code uint32
+	com, _ := serve(t, &fakewmi.Host{Before: func(operation, _ string) error {
+		if operation == where {
+			return &fakewmi.Exception{SCode: code, Description: "What Windows says"}
+		}
+		return nil
+	}})
+	call := statisticsCall(t, com)
+	for _, tt := range []struct {
+		where string
+		code  uint32
+		want  error
+	}{
+		{"query", 0x80041003, wmiquery.ErrDenied},
+		{"query", 0x80070005, wmiquery.ErrDenied},
+		{"query", 0x80041010, wmiquery.ErrUnsupported},
+		{"query", 0x800706BA, wmiquery.ErrUnavailable},
+		{"query", 0x800706BE, wmiquery.ErrUnavailable},
+		{"query", 0x80010108, wmiquery.ErrUnavailable},
+		{"query", 0x80041033, wmiquery.ErrUnavailable},
+		{"query", 0x8004106C, wmiquery.ErrBusy},
+		{"query", 0x80041017, nil},
+		{"query", 0x80041001, nil},
+		{"connect", 0x8004100E, wmiquery.ErrUnsupported},
+		{"connect", 0x80041003, wmiquery.ErrDenied},
+		{"exec", 0x80041002, wmiquery.ErrNotFound},
+		{"exec", 0x80041003, wmiquery.ErrDenied},
+		{"exec", 0x800706BA, wmiquery.ErrUnavailable},
+		{"exec", 0x80041001, nil},
+	} {
+		where, code = tt.where, tt.code
+		var rows []msvm.ComputerSystem
+		err := com.Read(&rows)
+		if tt.where == "exec" {
+			_, err = com.Call(call)
+		}
+		if err == nil || tt.want != nil && !errors.Is(err, tt.want) || !strings.Contains(err.Error(), fmt.Sprintf("What Windows says (0x%08X)", tt.code)) {
+			t.Errorf("%s: %#x gives %v, want %v", tt.where, tt.code, err, tt.want)
+		}
+		for _, is := range []error{wmiquery.ErrNotFound, wmiquery.ErrUnsupported, wmiquery.ErrDenied, wmiquery.ErrBusy, wmiquery.ErrTimeout, wmiquery.ErrUnavailable} {
+			if errors.Is(err, is) && !errors.Is(is, tt.want) {
+				t.Errorf("%s: %#x is %v, too", tt.where, tt.code, is)
+			}
+		}
+	}
+	where = ""
+	if reply, err := com.Call(call); err != nil || reply.Code != 0 {
+		t.Errorf("after all that: %+v, %v", reply, err)
+	}
+}
+
+// What cannot be passed is refused before anything is sent.
+func TestCOMBadParameter(t *testing.T) {
+	sent := false
+	com, _ := serve(t, &fakewmi.Host{Before: func(operation, _ string) error {
+		sent = sent || operation == "exec"
+		return nil
+	}})
+	call := statisticsCall(t, com)
+	for name, p := range map[string]wmiquery.Param{
+		"unknown parameter": {Name: "Nonsense", Value: "x"},
+		"unknown type":      {Name: "ComputerSystem", Value: struct{}{}},
+	} {
+		bad := call
+		bad.In = append([]wmiquery.Param{p}, call.In...)
+		if _, err := com.Call(bad); err == nil || !strings.Contains(err.Error(), p.Name) {
+			t.Errorf("%s: %v, want an error that names it", name, err)
+		}
+	}
+	if sent {
+		t.Error("the method was run")
+	}
+}
+
+// Reads and calls leave nothing behind: no COM object, no memory of COM's. The
+// test sees a text of an answer that is not freed, which is 2 kB, 10,000 times.
+func TestCOMReleasesEverything(t *testing.T) {
+	com, _ := serve(t, &fakewmi.Host{})
+	call := statisticsCall(t, com)
+	work := func(n int) {
+		for i := range n {
+			reply, err := com.Call(call)
+			if err != nil || reply.Code != 0 {
+				t.Fatalf("%+v, %v", reply, err)
+			}
+			if i%100 == 0 {
+				all[msvm.ReplicationRelationship](t, com)
+			}
+		}
+	}
+	work(1000)
+	objects, memory := fakewmi.Live(), workingSet(t)
+	work(10000)
+	if n := fakewmi.Live(); n != objects {
+		t.Errorf("%d COM objects after 10,000 calls, %d before", n, objects)
+	}
+	grown := int64(workingSet(t)) - int64(memory)
+	t.Logf("%d objects, %d bytes more of %d after 10,000 calls", objects, grown, memory)
+	if grown > 8<<20 {
+		t.Errorf("%d bytes more after 10,000 calls", grown)
+	}
+}
+
+// workingSet is the memory of this process, in bytes.
+func workingSet(t *testing.T) uint64 {
+	t.Helper()
+	var c struct { // PROCESS_MEMORY_COUNTERS
+		size, _    uint32
+		_, working uintptr
+		_          [6]uintptr
+	}
+	c.size = uint32(unsafe.Sizeof(c))
+	get := windows.NewLazySystemDLL("kernel32.dll").NewProc("K32GetProcessMemoryInfo")
+	if r, _, err := get.Call(uintptr(windows.CurrentProcess()), uintptr(unsafe.Pointer(&c)), uintptr(c.size)); r == 0 || c.working == 0 {
+		t.Fatal(err)
+	}
+	return uint64(c.working)
+}
