@@ -39,7 +39,7 @@ vet:
 	GOOS=windows go vet ./...
 
 lint: $(LINT)
-	$(LINT) run ./...
+	$(LINT) run --build-tags prometheus,wine ./...
 	GOOS=windows $(LINT) run ./...
 
 race:
@@ -49,6 +49,7 @@ race:
 wine:
 	scripts/setup.sh wine
 	GOOS=windows GOARCH=amd64 CGO_ENABLED=0 go test -exec $(WINE_EXEC) $(WINE_PACKAGES)
+	go test -count=1 -tags wine -run TestExe .
 
 # A real Prometheus scrapes the exporter; promtool looks at what it gives.
 prometheus:
@@ -61,7 +62,7 @@ bench:
 FUZZTIME ?= 30s
 fuzz:
 	@for t in $$(grep -rhoE '^func Fuzz[A-Za-z]+' wmiquery/cimxml | cut -c6-); do \
-		go test -run '^$$' -fuzz "^$$t$$" -fuzztime $(FUZZTIME) ./wmiquery/cimxml || exit 1; done
+		go test -run '^$$' -fuzz "^$$t$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s ./wmiquery/cimxml || exit 1; done
 
 release: $(PLATFORMS:%=release/%)
 	cd dist && sha256sum *.tar.gz > sha256sums.txt

@@ -18,7 +18,7 @@ func TestScrapeTimeout(t *testing.T) {
 		"NaN":     4500 * time.Millisecond,
 		"Inf":     4500 * time.Millisecond,
 		"10s":     4500 * time.Millisecond,
-		" 10":     4500 * time.Millisecond,
+		"10 20":   4500 * time.Millisecond,
 		"1e-9":    1, // nothing can be done in a nanosecond, but it must not be negative
 		"0x1p-10": 488281,
 	} {

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -206,16 +205,30 @@ func TestMaxRequests(t *testing.T) {
 	}
 }
 
+// tempFile is a file for the time of the test. Wine 8 cannot remove a folder
+// that has files in it, as that of T.TempDir would.
+func tempFile(t *testing.T, text string) string {
+	t.Helper()
+	f, err := os.CreateTemp("", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.Remove(f.Name()) })
+	if _, err := f.WriteString(text); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return f.Name()
+}
+
 func TestUsers(t *testing.T) {
-	dir := t.TempDir()
-	file := filepath.Join(dir, "web.yml")
 	hash, err := bcrypt.GenerateFromPassword([]byte("test"), bcrypt.MinCost)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(file, fmt.Appendf(nil, "basic_auth_users:\n  prometheus: %s\n", hash), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file := tempFile(t, fmt.Sprintf("basic_auth_users:\n  prometheus: %s\n", hash))
 	p := start(t, "--simulator.vms=1", "--web.config.file="+file)
 	url := "http://" + p.logs.await(t, `address=(\S+)`) + "/metrics"
 	if resp, _ := get(t, http.DefaultClient, url); resp.StatusCode != http.StatusUnauthorized {
@@ -233,10 +246,7 @@ func TestExitCodes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	bad := filepath.Join(t.TempDir(), "bad.yml")
-	if err := os.WriteFile(bad, []byte("nonsense: 1\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	bad := tempFile(t, "nonsense: 1\n")
 	for _, tt := range []struct {
 		args string
 		code int
@@ -259,7 +269,7 @@ func TestExitCodes(t *testing.T) {
 		{"--simulator.vms=-1", 2, "-1"},
 		{"--simulator.vms=1000000", 2, "10000"},
 		{"surplus", 2, "unexpected surplus"},
-		{"--web.listen-address=" + taken.Addr().String(), 1, "address already in use"},
+		{"--web.listen-address=" + taken.Addr().String(), 1, "listen tcp " + taken.Addr().String() + ": bind"},
 		{"--web.listen-address=nonsense", 1, "missing port in address"},
 	} {
 		t.Run(tt.args, func(t *testing.T) {

@@ -62,9 +62,8 @@ func TestPromtoolCheckMetrics(t *testing.T) {
 // moves by step with each: what a scrape shows is known exactly.
 type testWorld struct {
 	*simulator.World
-	mu   sync.Mutex
-	now  time.Time
-	base time.Time
+	mu  sync.Mutex
+	now time.Time
 }
 
 func (w *testWorld) Now() time.Time {
