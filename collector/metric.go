@@ -36,6 +36,9 @@ func newMetric(t dto.MetricType, name, help string, labels []string) *Metric {
 	return &Metric{Name: name, Help: help, Type: t, Labels: labels, desc: prometheus.NewDesc(name, help, labels, nil)}
 }
 
+// Desc is what the metric's samples call theirs.
+func (m *Metric) Desc() *prometheus.Desc { return m.desc }
+
 // labels are a series' labels, sorted by name as the exposition wants them.
 // They are shared between series and never changed.
 type labels []*dto.LabelPair

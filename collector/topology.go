@@ -1,8 +1,10 @@
 package collector
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"hyperv_replica_exporter/wmiquery/msvm"
@@ -38,7 +40,18 @@ func readRelationships(ctx context.Context, v *view) (table[relationship], error
 			out.rows = append(out.rows, relationship{row, key, labelsOf(msvm.Text(row.ElementName), key)})
 		}
 	}
+	slices.SortFunc(out.rows, byLabels)
 	return out, errors.Join(errs...)
+}
+
+// byLabels is the order of most metrics in the exposition. The registry, which
+// sorts them, is done sooner when they come like that.
+func byLabels(a, b relationship) int {
+	return cmp.Or(
+		cmp.Compare(a.key.Link, b.key.Link),
+		cmp.Compare(msvm.Text(a.ElementName), msvm.Text(b.ElementName)),
+		cmp.Compare(a.key.VM, b.key.VM),
+	)
 }
 
 // replicating is the relationships that replicate, by key: settings and

@@ -257,17 +257,25 @@ func (p outParam) value(v *ole.VARIANT) (any, error) {
 		if err != nil {
 			return nil, err
 		}
+		if x == nil && p.isText() {
+			x = "" // as Hyper-V writes it elsewhere
+		}
 		elements = append(elements, x)
 	}
-	switch p.cim {
-	case cimText, cimObject, cimDatetime:
+	switch {
+	case p.isText():
 		return slice[string](elements)
-	case cimReference:
+	case p.cim == cimReference:
 		return slice[Ref](elements)
-	case cimBoolean:
+	case p.cim == cimBoolean:
 		return slice[bool](elements)
 	}
 	return slice[int64](elements)
+}
+
+// isText tells whether values are strings in Reply.Out.
+func (p outParam) isText() bool {
+	return p.cim == cimText || p.cim == cimObject || p.cim == cimDatetime
 }
 
 func (p outParam) scalar(v any) (any, error) {
