@@ -89,12 +89,19 @@ func TestExe(t *testing.T) {
 	startWine(t, windowsProgram(t, "./internal/wine/hold")).logs.await(t, "(holding)")
 	config := simulator.Config{Seed: 5, Now: func() time.Time { return moment }}
 	startWine(t, windowsProgram(t, "./internal/wine/fakehost"), "--class="+class, "--seed=5", "--now="+moment.Format(time.RFC3339)).logs.await(t, "(serving)")
-	exporter := startWine(t, windowsProgram(t, "."), "--web.listen-address=127.0.0.1:0", "--log.level=debug")
+	// Between processes Wine takes milliseconds for each property, more on a
+	// machine that has other things to do.
+	exporter := startWine(t, windowsProgram(t, "."), "--web.listen-address=127.0.0.1:0", "--log.level=debug", "--wmi.call-timeout=2m")
 	url := exporter.logs.await(t, `url=(\S+)`)
 
 	before := time.Now()
-	_, body := get(t, http.DefaultClient, url, timeoutHeader, "60")
+	_, body := get(t, http.DefaultClient, url, timeoutHeader, "110")
 	after := time.Now()
+	defer func() {
+		if t.Failed() {
+			t.Logf("the exporter's log:\n%s", exporter.logs)
+		}
+	}()
 	compareExposition(t, body, directExposition(t, config), before, after)
 	if !strings.Contains(body, `hyperv_replica_source_info{source="wmi"} 1`) {
 		t.Error("the source is not wmi")
