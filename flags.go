@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"runtime"
 	"strings"
 	"time"
@@ -97,9 +98,9 @@ func (c *config) addFlags(app *kingpin.Application, objectives, faults *[]string
 		Default("5m").DurationVar(&c.maxAge)
 	app.Flag("wmi.call-timeout", "Time for one answer of the host. A call that takes longer keeps no scrape waiting and its worker is replaced.").
 		Default("5s").DurationVar(&c.callTimeout)
-	app.Flag("wmi.workers", "Calls to the host at once.").
+	app.Flag("wmi.workers", "Reads of classes, and besides calls of methods, that the host gets at once.").
 		Default("4").IntVar(&c.workers)
-	app.Flag("wmi.max-stuck-workers", "Workers that are replaced while the host does not answer them.").
+	app.Flag("wmi.max-stuck-workers", "Workers for reads, and besides for calls, that are replaced while the host does not answer them.").
 		Default("8").IntVar(&c.maxStuck)
 	c.addSimulatorFlags(app, faults)
 	app.Flag("log.level", "Least severe messages to log: debug, info, warn or error.").
@@ -157,8 +158,9 @@ func (c *config) check() error {
 			return fmt.Errorf("--%s must be %s", f.name, f.want)
 		}
 	}
-	if !strings.HasPrefix(c.telemetryPath, "/") || strings.ContainsAny(c.telemetryPath, "{} ?#") || strings.HasPrefix(c.telemetryPath, "/-/") {
-		return fmt.Errorf("--web.telemetry-path %q must start with / and be neither under /-/ nor hold a blank or one of {}?#", c.telemetryPath)
+	p := c.telemetryPath
+	if path.Clean(p) != p || !strings.HasPrefix(p, "/") || strings.ContainsAny(p, "{} ?#%") || strings.HasPrefix(p, "/-/") {
+		return fmt.Errorf("--web.telemetry-path %q must start with /, not end with it, have no //, . or .., be not under /-/ and hold neither a blank nor one of {}?#%%", p)
 	}
 	if err := web.Validate(c.webConfigFile); err != nil {
 		return fmt.Errorf("--web.config.file: %w", err)

@@ -97,7 +97,7 @@ func (h *metricsHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	promhttp.HandlerFor(registry, promhttp.HandlerOpts{
 		EnableOpenMetrics: true,
-		ErrorLog:          promhttpLog{h.logger},
+		ErrorLog:          promhttpLog{r.Context(), h.logger},
 		ErrorHandling:     promhttp.ContinueOnError,
 	}).ServeHTTP(w, r)
 }
@@ -113,9 +113,17 @@ func scrapeTimeout(header string, fallback, margin time.Duration) time.Duration 
 	return timeout - min(margin, timeout/2)
 }
 
-// promhttpLog is the log as promhttp wants it.
-type promhttpLog struct{ logger log.Logger }
+// promhttpLog is the log as promhttp wants it, for one request. That a client has
+// left, which every metric then complains of, is no error.
+type promhttpLog struct {
+	ctx    context.Context //nolint:containedctx // promhttp's interface has no place for it
+	logger log.Logger
+}
 
 func (l promhttpLog) Println(v ...any) {
-	level.Error(l.logger).Log("msg", "metrics are incomplete or inconsistent", "err", fmt.Sprint(v...))
+	severity := level.Error
+	if l.ctx.Err() != nil {
+		severity = level.Debug
+	}
+	severity(l.logger).Log("msg", "metrics are incomplete or inconsistent", "err", fmt.Sprint(v...))
 }

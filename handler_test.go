@@ -1,8 +1,19 @@
 package main
 
 import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/go-kit/log"
+	"github.com/go-kit/log/level"
+
+	"hyperv_replica_exporter/collector"
 )
 
 func TestScrapeTimeout(t *testing.T) {
@@ -24,6 +35,42 @@ func TestScrapeTimeout(t *testing.T) {
 	} {
 		if got := scrapeTimeout(header, 5*time.Second, 500*time.Millisecond); got != want {
 			t.Errorf("header %q: %v, want %v", header, got, want)
+		}
+	}
+}
+
+// brokenPipe is the response to a client that cannot be written to.
+type brokenPipe struct{ http.ResponseWriter }
+
+func (brokenPipe) Write([]byte) (int, error) { return 0, syscall.EPIPE }
+
+// That a client has left is no error; that it cannot be written to otherwise is.
+func TestClientThatLeftIsNoError(t *testing.T) {
+	var logs bytes.Buffer
+	logger := level.NewFilter(log.NewLogfmtLogger(log.NewSyncWriter(&logs)), level.AllowError())
+	c, err := parseFlags([]string{"--source=simulator", "--simulator.vms=1"}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	host, err := openSource(c, logger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer host.close()
+	s := collector.NewScraper(collector.Options{
+		Reader: host.pool, Logger: logger, Concurrency: 1, CallTimeout: time.Minute, MaxAge: time.Minute,
+	}, func(string) bool { return true })
+	h := newMetricsHandler(c, host, s, logger)
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	for _, tt := range []struct {
+		ctx    context.Context //nolint:containedctx // a table's
+		errors bool
+	}{{gone, false}, {t.Context(), true}} {
+		logs.Reset()
+		h.ServeHTTP(brokenPipe{httptest.NewRecorder()}, httptest.NewRequestWithContext(tt.ctx, http.MethodGet, "/metrics", nil))
+		if got := logs.Len() > 0; got != tt.errors {
+			t.Errorf("errors in the log: %v, want %v\n%s", got, tt.errors, &logs)
 		}
 	}
 }

@@ -38,7 +38,7 @@ func serve(ctx context.Context, c *config, host *source, s *collector.Scraper, l
 	failed := make(chan error, len(listeners))
 	var servers []*http.Server
 	for _, l := range listeners {
-		server := newServer(handler, logger)
+		server := newServer(ctx, handler, logger)
 		servers = append(servers, server)
 		logAddress(logger, l.Addr(), c)
 		go func() {
@@ -52,7 +52,10 @@ func serve(ctx context.Context, c *config, host *source, s *collector.Scraper, l
 	case err = <-failed:
 	}
 	ready.Store(false)
-	return errors.Join(err, shutdown(servers))
+	if late := shutdown(servers); late != nil {
+		level.Warn(logger).Log("msg", "requests were cut off", "err", late)
+	}
+	return err
 }
 
 // listen opens every address or none.
@@ -84,9 +87,12 @@ func shutdown(servers []*http.Server) error {
 	return errors.Join(errs...)
 }
 
-func newServer(h http.Handler, logger log.Logger) *http.Server {
+// newServer makes a server whose requests end with ctx: scrapes under way then
+// answer with what they have.
+func newServer(ctx context.Context, h http.Handler, logger log.Logger) *http.Server {
 	return &http.Server{
 		Handler:           h,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      maxTimeout + 30*time.Second,

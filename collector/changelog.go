@@ -3,6 +3,9 @@ package collector
 import (
 	"errors"
 	"maps"
+	"runtime/debug"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/go-kit/log"
@@ -17,7 +20,7 @@ type changeLogger struct {
 	logger log.Logger
 
 	mu     sync.Mutex
-	failed map[string]string          // collector -> error text
+	failed map[string]string          // collector -> kind of its failure
 	noted  map[string]map[string]bool // collector -> keys of its notes
 }
 
@@ -25,26 +28,63 @@ func newChangeLogger(l log.Logger) *changeLogger {
 	return &changeLogger{logger: l, failed: map[string]string{}, noted: map[string]map[string]bool{}}
 }
 
-// result logs a failure when it is new or another than before, at debug level
-// when it goes on, and that it is over.
+// result logs a failure when it is new or of another kind than before, at debug
+// level when it goes on, and that it is over.
 func (c *changeLogger) result(collector string, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	before, was := c.failed[collector]
+	if err == nil {
+		if was {
+			delete(c.failed, collector)
+			level.Info(c.logger).Log("msg", "collector succeeds again", "collector", collector)
+		}
+		return
+	}
+	if p, ok := errors.AsType[*wmiquery.PanicError](err); ok {
+		level.Debug(c.logger).Log("msg", "a panic was caught", "collector", collector, "stack", string(p.Stack))
+	}
+	c.failed[collector] = kind(err)
 	switch {
-	case err == nil && was:
-		delete(c.failed, collector)
-		level.Info(c.logger).Log("msg", "collector succeeds again", "collector", collector)
-	case err == nil:
-	case was && before == err.Error():
+	case was && before == kind(err):
 		level.Debug(c.logger).Log("msg", "collector still fails", "collector", collector, "err", err)
 	case errors.Is(err, wmiquery.ErrUnsupported):
-		c.failed[collector] = err.Error()
 		level.Warn(c.logger).Log("msg", "collector has something to read that this host does not have", "collector", collector, "err", err)
 	default:
-		c.failed[collector] = err.Error()
 		level.Error(c.logger).Log("msg", "collector failed", "collector", collector, "err", err)
 	}
+}
+
+// kind is what makes a failure the same as before: its innermost causes. What is
+// wrapped around them, such as how many relationships are concerned, may differ
+// with every scrape.
+func kind(err error) string {
+	causes := map[string]bool{}
+	addCauses(causes, err)
+	return strings.Join(slices.Sorted(maps.Keys(causes)), "; ")
+}
+
+func addCauses(causes map[string]bool, err error) {
+	switch e := err.(type) { //nolint:errorlint // this walks the tree itself
+	case interface{ Unwrap() []error }:
+		for _, cause := range e.Unwrap() {
+			addCauses(causes, cause)
+		}
+	case interface{ Unwrap() error }:
+		addCauses(causes, e.Unwrap())
+	default:
+		causes[err.Error()] = true
+	}
+}
+
+// newPanicError makes an error of a panic that was caught.
+func newPanicError(value any) error {
+	return &wmiquery.PanicError{Value: value, Stack: debug.Stack()}
+}
+
+func isPanic(err error) bool {
+	_, ok := errors.AsType[*wmiquery.PanicError](err)
+	return ok
 }
 
 // notes logs the notes that were not there in the collector's last scrape. After

@@ -182,6 +182,22 @@ func (r *rig) gather(tb testing.TB, timeout time.Duration, names ...string) stri
 	return buf.String()
 }
 
+// scrapeAndLeave scrapes with a client that leaves after a while.
+func (r *rig) scrapeAndLeave(tb testing.TB, after time.Duration) {
+	tb.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	time.AfterFunc(after, cancel)
+	selected, err := r.scraper.Select(ctx)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(selected)
+	if _, err := registry.Gather(); err != nil {
+		tb.Error(err)
+	}
+}
+
 // series is an exposition as series -> value, without comments.
 func series(exposition string) map[string]string {
 	out := map[string]string{}

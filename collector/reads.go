@@ -21,8 +21,19 @@ type reads struct {
 	maxAge   time.Duration // an answer older than that is not shown
 
 	mu      sync.Mutex
-	flights map[string]*flight
+	flights map[string]*flight // by key of the question, the last one that was asked
+	open    map[string]int     // how often a question was asked and has no answer yet
 	last    map[string]answer
+	asked   map[string]time.Time
+}
+
+// question is something that the host is asked.
+type question struct {
+	key       string // what makes it the same question
+	operation string // the class or the method
+	ask       func(context.Context) (any, error)
+	// keep, if not nil, is run once with an answer that is good and that counts.
+	keep func(any)
 }
 
 // answer is what the host said to a question.
@@ -34,51 +45,87 @@ type answer struct {
 
 // flight is a question that has been asked.
 type flight struct {
-	started time.Time
+	asked   time.Time
 	done    chan struct{} // closed when answer is there
 	answer  answer
-	overdue chan struct{} // closed when it has taken too long
+	overdue chan struct{} // closed when the host has taken too long
 }
 
-// retryOverdue is how many times the time after which a question is overdue must
-// pass before it is asked again beside the one that hangs. Each such try may cost
-// the pool a worker, so that it must be rare; without it a COM call that never
-// returns would silence its relationship for good.
-const retryOverdue = 20
+// A question that hangs is asked once more after this many times the time after
+// which it is overdue: a COM call may never return, and would silence its
+// relationship for good. No third time: each may cost a worker.
+const (
+	retryOverdue = 20
+	maxOpen      = 2
+)
 
 // ask joins the flight under way for a question, or starts one.
-func (r *reads) ask(key, operation string, question func() (any, error)) *flight {
+func (r *reads) ask(q question) *flight {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if f := r.flights[key]; f != nil && time.Since(f.started) < retryOverdue*r.overdue {
+	if f := r.flights[q.key]; f != nil && (time.Since(f.asked) < retryOverdue*r.overdue || r.open[q.key] >= maxOpen) {
 		return f
 	}
-	f := &flight{started: time.Now(), done: make(chan struct{}), overdue: make(chan struct{})}
-	r.flights[key] = f
-	go func() {
-		late := time.AfterFunc(r.overdue, func() {
-			r.requests.observe(operation, time.Since(f.started), wmiquery.ErrTimeout)
-			close(f.overdue)
-		})
-		value, err := question()
-		if late.Stop() {
-			r.requests.observe(operation, time.Since(f.started), err)
-		}
-		f.answer = answer{value, r.reader.Now(), err}
-		r.land(key, f)
-	}()
+	f := &flight{asked: time.Now(), done: make(chan struct{}), overdue: make(chan struct{})}
+	r.flights[q.key] = f
+	r.open[q.key]++
+	r.asked[q.key] = f.asked
+	go r.fly(q, f)
 	return f
 }
 
-func (r *reads) land(key string, f *flight) {
+// fly asks, measures, and lands with the answer. The clock runs from when the
+// host is asked: waiting for a worker is not its doing.
+func (r *reads) fly(q question, f *flight) {
+	var began time.Time
+	var late *time.Timer
+	ctx := wmiquery.WithStarted(context.Background(), func() {
+		began = time.Now()
+		late = time.AfterFunc(r.overdue, func() {
+			r.requests.observe(q.operation, time.Since(began), wmiquery.ErrTimeout)
+			close(f.overdue)
+		})
+	})
+	value, err := caught(func() (any, error) { return q.ask(ctx) })
+	switch {
+	case late == nil: // the host was not asked
+		r.requests.total.WithLabelValues(q.operation, result(err)).Inc()
+	case late.Stop():
+		r.requests.observe(q.operation, time.Since(began), err)
+	}
+	r.land(q, f, answer{value, r.reader.Now(), err})
+}
+
+// caught runs f; if it panics it has only failed.
+func caught[T any](f func() (T, error)) (v T, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = newPanicError(r)
+		}
+	}()
+	return f()
+}
+
+// land keeps an answer. If the question has been asked again meanwhile, the
+// answer is of nobody knows when, and does not count.
+func (r *reads) land(q question, f *flight, a answer) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.flights[key] == f {
-		delete(r.flights, key)
+	if r.open[q.key]--; r.open[q.key] == 0 {
+		delete(r.open, q.key)
 	}
-	if f.answer.err == nil && !f.answer.at.Before(r.last[key].at) {
-		r.last[key] = f.answer
+	if r.flights[q.key] != f {
+		a = answer{at: a.at, err: wmiquery.ErrTimeout}
+	} else {
+		delete(r.flights, q.key)
 	}
+	if a.err == nil {
+		if q.keep != nil {
+			q.keep(a.value)
+		}
+		r.last[q.key] = a
+	}
+	f.answer = a
 	close(f.done)
 }
 
@@ -97,93 +144,28 @@ func (r *reads) lastAt(key string) time.Time {
 	return r.last[key].at
 }
 
-// forget drops the last good answers whose key is not wanted any more.
+// lastAsked is when the question was last asked, the zero time if never.
+func (r *reads) lastAsked(key string) time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.asked[key]
+}
+
+// forget drops what is known of questions that nobody will ask any more.
 func (r *reads) forget(gone func(key string) bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for key := range r.last {
+	for key := range r.asked {
 		if gone(key) {
+			delete(r.asked, key)
 			delete(r.last, key)
 		}
 	}
 }
 
-// round is what scrapes that overlap share: in one round each question is asked
-// once.
-type round struct {
-	*reads
-	mu    sync.Mutex
-	asked map[string]*flight
-}
-
-func (r *round) ask(key, operation string, question func() (any, error)) *flight {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	f := r.asked[key]
-	if f == nil {
-		f = r.reads.ask(key, operation, question)
-		r.asked[key] = f
-	}
-	return f
-}
-
-// view is the host as one collector sees it in one scrape.
-type view struct {
-	*round
-	mu     sync.Mutex
-	oldest time.Time // when the oldest answer it got was given
-	late   []string  // the operations that did not answer in time
-}
-
-// get asks and waits for the answer: the fresh one if it comes in time, else the
-// last good one, else an error.
-func (v *view) get(ctx context.Context, key, operation string, question func() (any, error)) (answer, error) {
-	f := v.ask(key, operation, question)
-	var a answer
-	select {
-	case <-f.done:
-		a = f.answer
-	case <-f.overdue:
-		a.err = wmiquery.ErrTimeout
-	case <-ctx.Done():
-		select {
-		case <-f.done: // both came at once
-			a = f.answer
-		default:
-			a.err = wmiquery.ErrTimeout
-		}
-	}
-	if isSilence(a.err) {
-		last, ok := v.lastGood(key)
-		if !ok {
-			return a, a.err
-		}
-		v.noteLate(operation)
-		a = last
-	}
-	if a.err == nil {
-		v.noteTime(a.at)
-	}
-	return a, a.err
-}
-
 // isSilence tells a host that does not answer from one that says no.
 func isSilence(err error) bool {
 	return errors.Is(err, wmiquery.ErrTimeout) || errors.Is(err, wmiquery.ErrBusy) || errors.Is(err, wmiquery.ErrUnavailable)
-}
-
-func (v *view) noteLate(operation string) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.late = append(v.late, operation)
-}
-
-func (v *view) noteTime(t time.Time) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.oldest.IsZero() || t.Before(v.oldest) {
-		v.oldest = t
-	}
 }
 
 // table is the rows of a class and when they were read, by the host's clock.
@@ -211,11 +193,10 @@ func read[T wmiquery.Instance](ctx context.Context, v *view) (table[T], error) {
 }
 
 func readAny[T wmiquery.Instance](ctx context.Context, v *view) (table[T], error) {
-	var zero T
-	class := zero.WMIClass().Name
-	a, err := v.get(ctx, class, class, func() (any, error) {
-		return wmiquery.All[T](context.WithoutCancel(ctx), v.reader)
-	})
+	class := (*new(T)).WMIClass().Name
+	a, err := v.get(ctx, question{key: class, operation: class, ask: func(ctx context.Context) (any, error) {
+		return wmiquery.All[T](ctx, v.reader)
+	}})
 	if err != nil {
 		return table[T]{}, fmt.Errorf("read %s: %w", class, err)
 	}

@@ -71,9 +71,9 @@ func relationshipCollector() Collector {
 				}
 			}
 			if relErr == nil {
-				collectProtected(relationships.rows, systems.rows, out)
+				collectProtected(relationships, systems.rows, out)
 			}
-			return errors.Join(relErr, sysErr)
+			return errors.Join(relErr, relationships.odd, sysErr)
 		},
 	}
 }
@@ -118,21 +118,24 @@ func noteUnknown(out *output, what, name string, n uint16, id string) {
 	}
 }
 
-// collectProtected goes by both classes: a VM may have no relationship row.
-func collectProtected(relationships []relationship, systems []msvm.ComputerSystem, out *output) {
+// collectProtected goes by both classes: a VM may have no relationship row. Of a
+// VM with a row that cannot be understood nothing is said.
+func collectProtected(relationships relationshipTable, systems []msvm.ComputerSystem, out *output) {
 	names, protected := map[string]string{}, map[string]bool{}
 	for _, s := range systems {
 		if s.IsVM() {
 			names[vmID(s)] = msvm.Text(s.ElementName)
 		}
 	}
-	for _, r := range relationships {
+	for _, r := range relationships.rows {
 		if _, ok := names[r.key.VM]; !ok {
 			names[r.key.VM] = msvm.Text(r.ElementName)
 		}
 		protected[r.key.VM] = protected[r.key.VM] || r.Replicates()
 	}
 	for _, id := range slices.Sorted(maps.Keys(names)) {
-		out.add(vmProtected, boolean(protected[id]), labelsOfVM(names[id], id))
+		if !relationships.oddVMs[id] {
+			out.add(vmProtected, boolean(protected[id]), labelsOfVM(names[id], id))
+		}
 	}
 }

@@ -2,8 +2,8 @@ package collector
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -63,7 +63,9 @@ func NewScraper(o Options, enabled func(name string) bool) *Scraper {
 			overdue:  o.CallTimeout,
 			maxAge:   o.MaxAge,
 			flights:  map[string]*flight{},
+			open:     map[string]int{},
 			last:     map[string]answer{},
+			asked:    map[string]time.Time{},
 		},
 		logger:    newChangeLogger(o.Logger),
 		snapshots: map[string]time.Time{},
@@ -130,7 +132,7 @@ func (s *Scraper) join() (*round, func()) {
 	if s.round != nil {
 		return s.round, func() {}
 	}
-	s.round = &round{reads: s.reads, asked: map[string]*flight{}}
+	s.round = &round{reads: s.reads, joined: map[string]*flight{}}
 	return s.round, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -182,11 +184,16 @@ func (s *Scraper) run(ctx context.Context, c Collector, r *round) *output {
 	if err == nil && len(v.late) > 0 {
 		err = fmt.Errorf("%w, the last good answers are shown: %s", wmiquery.ErrTimeout, tally(v.late))
 	}
+	if errors.Is(ctx.Err(), context.Canceled) {
+		// Who asked has left. That is nothing that the host could help.
+		return out
+	}
+	showed := len(out.samples) > 0 && !errors.Is(err, wmiquery.ErrDenied)
 	l := newLabels("collector", c.Name)
 	out.add(duration, time.Since(start).Seconds(), l)
 	out.add(success, boolean(err == nil), l)
 	s.mu.Lock()
-	if !v.oldest.IsZero() {
+	if showed && !v.oldest.IsZero() {
 		s.snapshots[c.Name] = v.oldest
 	}
 	at, known := s.snapshots[c.Name]
@@ -197,15 +204,13 @@ func (s *Scraper) run(ctx context.Context, c Collector, r *round) *output {
 	return out
 }
 
-// collect runs the collector; if it panics it has only failed.
+// collect runs the collector; if it panics it has only failed and gives nothing.
 func collect(ctx context.Context, c Collector, v *view, out *output) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			*out = output{}
-			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
-		}
-	}()
-	return c.collect(ctx, v, out)
+	_, err = caught(func() (struct{}, error) { return struct{}{}, c.collect(ctx, v, out) })
+	if isPanic(err) {
+		*out = output{} // half of a sentence may be wrong
+	}
+	return err
 }
 
 // tally is a list without repetitions, with the number of times in brackets.

@@ -38,7 +38,7 @@ func TestFaults(t *testing.T) {
 		{fault: "denied", fails: all, log: "Hyper-V Administrators", changes: []string{"up"}},
 		{fault: "class-missing=Msvm_ReplicationSettingData", fails: "settings", log: "not supported by this host"},
 		{fault: "class-missing=Msvm_ReplicationRelationship", fails: "relationship settings statistics", log: "not supported by this host", changes: []string{"vm_protected"}},
-		{fault: "class-missing=Msvm_ComputerSystem", fails: "relationship settings", log: "not supported by this host", changes: []string{"relationship_info"}},
+		{fault: "class-missing=Msvm_ComputerSystem", fails: "relationship settings statistics", log: "not supported by this host", changes: []string{"relationship_info"}},
 		{fault: "slow=1s", within: 9 * time.Second},
 		{fault: "slow=20s", fails: all, log: "timed out", within: deadline, changes: []string{"up"}},
 		{fault: "hung", fails: all, log: "timed out", within: deadline, changes: []string{"up"}},
@@ -285,7 +285,7 @@ func TestSlowHostServesAllInTurn(t *testing.T) {
 			got := series(r.gather(t, deadline, "statistics"))
 			n := 0
 			for s := range got {
-				if strings.HasPrefix(s, "hyperv_replica_pending_bytes{") {
+				if strings.HasPrefix(s, "hyperv_replica_window_successful_cycles{") {
 					n++
 				}
 			}

@@ -3,6 +3,8 @@ package collector
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"hyperv_replica_exporter/wmiquery/msvm"
@@ -51,14 +53,8 @@ func settingsCollector(objectives []Objective) Collector {
 		collect: func(ctx context.Context, v *view, out *output) error {
 			relationships, relErr := readRelationships(ctx, v)
 			settings, setErr := read[msvm.ReplicationSettingData](ctx, v)
-			systems, sysErr := read[msvm.ComputerSystem](ctx, v)
-			modes := make(map[string]string, len(systems.rows))
-			for _, s := range systems.rows {
-				if s.ReplicationMode != nil {
-					modes[vmID(s)] = s.ReplicationMode.String()
-				}
-			}
-			errs := []error{relErr, setErr, sysErr}
+			modes, sysErr := readModes(ctx, v)
+			errs := []error{relErr, relationships.odd, setErr, sysErr}
 			wanted := replicating(relationships.rows)
 			for _, row := range settings.rows {
 				key, err := msvm.ParseKey(row.InstanceID)
@@ -68,12 +64,33 @@ func settingsCollector(objectives []Objective) Collector {
 				}
 				if r, ok := wanted[key]; ok {
 					delete(wanted, key)
-					collectSettings(row, r, modes[key.VM], objectives, out)
+					mode := ""
+					if m, ok := modes[key.VM]; ok {
+						mode = m.String()
+					}
+					collectSettings(row, r, mode, objectives, out)
 				}
+			}
+			if setErr == nil {
+				errs = append(errs, missingSettings(wanted))
 			}
 			return errors.Join(errs...)
 		},
 	}
+}
+
+// missingSettings is an error if there are relationships that the host has no
+// settings of: without them nobody would be told that their objective is missed.
+func missingSettings(of map[msvm.Key]relationship) error {
+	if len(of) == 0 {
+		return nil
+	}
+	var ids []string
+	for k := range of {
+		ids = append(ids, k.InstanceID())
+	}
+	slices.Sort(ids)
+	return fmt.Errorf("the host has no settings of %d relationships that replicate, %s among them", len(ids), ids[0])
 }
 
 func collectSettings(s msvm.ReplicationSettingData, r relationship, mode string, objectives []Objective, out *output) {

@@ -65,23 +65,22 @@ func statisticsCollector(concurrency int) Collector {
 		collect: func(ctx context.Context, v *view, out *output) error {
 			relationships, relErr := readRelationships(ctx, v)
 			services, svcErr := read[msvm.ReplicationService](ctx, v)
-			if svcErr != nil || len(relationships.rows) == 0 {
+			if relErr != nil || svcErr != nil {
 				return errors.Join(relErr, svcErr)
 			}
-			if relErr == nil {
-				forget(v, counters, replicating(relationships.rows))
-			}
+			modes, sysErr := readModes(ctx, v)
+			forget(v, counters, replicating(relationships.rows))
 			a := &asker{view: v, service: services.rows[0], counters: counters}
 			a.askAll(ctx, relationships.rows, concurrency)
 			for i, r := range relationships.rows {
 				if a.answers[i] != nil {
-					collectStatistics(r, a.answers[i], out)
+					collectStatistics(r, a.answers[i], sends(r.key, modes), out)
 				}
 				if at := v.lastAt(statisticsKey(r.key)); r.Replicates() && !at.IsZero() {
 					out.add(statisticsAge, max(0, v.reader.Now().Sub(at).Seconds()), r.labels)
 				}
 			}
-			return errors.Join(relErr, a.err())
+			return errors.Join(relationships.odd, sysErr, a.err())
 		},
 	}
 }
@@ -111,31 +110,35 @@ type asker struct {
 
 	answers []*statisticsOf // by index of the relationship; nil if there is none
 	mu      sync.Mutex
-	failed  map[string]string // relationship -> why
+	failed  map[string]error // relationship -> why
 }
 
-// askAll asks for the statistics of the rows that replicate, some at once. The
-// longest unheard come first, so that on a slow host all have their turn.
+// askAll asks for the statistics of the rows that replicate, some at once. Those
+// that were not asked for the longest come first, so that on a slow host all have
+// their turn.
 func (a *asker) askAll(ctx context.Context, rows []relationship, concurrency int) {
 	a.answers = make([]*statisticsOf, len(rows))
-	a.failed = map[string]string{}
+	a.failed = map[string]error{}
 	type turn struct {
 		index int
-		heard time.Time
+		asked time.Time
 	}
 	var turns []turn
 	for i, r := range rows {
 		if r.Replicates() {
-			turns = append(turns, turn{i, a.view.lastAt(statisticsKey(r.key))})
+			turns = append(turns, turn{i, a.view.lastAsked(statisticsKey(r.key))})
 		}
 	}
-	slices.SortStableFunc(turns, func(x, y turn) int { return x.heard.Compare(y.heard) })
+	slices.SortStableFunc(turns, func(x, y turn) int { return x.asked.Compare(y.asked) })
 	next := make(chan int)
 	var wg sync.WaitGroup
 	for range min(concurrency, len(turns)) {
 		wg.Go(func() {
 			for i := range next {
-				a.answers[i] = a.ask(ctx, rows[i])
+				var err error
+				if a.answers[i], err = caught(func() (*statisticsOf, error) { return a.ask(ctx, rows[i]) }); err != nil {
+					a.fail(rows[i], err)
+				}
 			}
 		})
 	}
@@ -148,30 +151,33 @@ func (a *asker) askAll(ctx context.Context, rows []relationship, concurrency int
 
 // ask asks for the statistics of one relationship. When the scrape's time is up
 // it asks no more and shows what there is.
-func (a *asker) ask(ctx context.Context, r relationship) *statisticsOf {
+func (a *asker) ask(ctx context.Context, r relationship) (*statisticsOf, error) {
 	key := statisticsKey(r.key)
 	if ctx.Err() != nil {
 		if last, ok := a.view.lastGood(key); ok {
 			a.view.noteLate(msvm.MethodGetReplicationStatistics)
 			a.view.noteTime(last.at)
-			return last.value.(*statisticsOf)
+			return last.value.(*statisticsOf), nil
 		}
-		a.fail(r, wmiquery.ErrTimeout)
-		return nil
+		return nil, wmiquery.ErrTimeout
 	}
-	answer, err := a.view.get(ctx, key, msvm.MethodGetReplicationStatistics, func() (any, error) {
-		return a.question(context.WithoutCancel(ctx), r)
+	answer, err := a.view.get(ctx, question{
+		key: key, operation: msvm.MethodGetReplicationStatistics,
+		ask: func(ctx context.Context) (any, error) { return a.statistics(ctx, r) },
+		// Here the counters grow: once for every answer, however many see it.
+		keep: func(v any) {
+			s := v.(*statisticsOf)
+			s.totals = a.counters.add(r.key, &s.stats)
+		},
 	})
 	if err != nil {
-		a.fail(r, err)
-		return nil
+		return nil, err
 	}
-	return answer.value.(*statisticsOf)
+	return answer.value.(*statisticsOf), nil
 }
 
-// question is run once for every answer of the host, however many see it: the
-// counters grow here.
-func (a *asker) question(ctx context.Context, r relationship) (*statisticsOf, error) {
+// statistics asks the host.
+func (a *asker) statistics(ctx context.Context, r relationship) (*statisticsOf, error) {
 	call, err := msvm.GetReplicationStatistics(a.service, r.key, r.ReplicationRelationship)
 	if err != nil {
 		return nil, err
@@ -184,35 +190,52 @@ func (a *asker) question(ctx context.Context, r relationship) (*statisticsOf, er
 	if err != nil {
 		return nil, err
 	}
-	return &statisticsOf{stats, issues, a.counters.add(r.key, &stats)}, nil
+	return &statisticsOf{stats: stats, issues: issues}, nil
 }
 
 func (a *asker) fail(r relationship, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.failed[displayName(msvm.Text(r.ElementName), r.key.VM)+" ("+r.key.InstanceID()+")"] = err.Error()
+	a.failed[displayName(msvm.Text(r.ElementName), r.key.VM)+" ("+r.key.InstanceID()+")"] = err
 }
 
-// err names the first few that failed: a log line is not for a thousand.
+// err is one error for all that failed. It names the first few: a log line is not
+// for a thousand.
 func (a *asker) err() error {
 	if len(a.failed) == 0 {
 		return nil
 	}
 	const shown = 3
+	e := &statisticsError{}
 	var texts []string
 	for name, why := range a.failed {
-		texts = append(texts, name+": "+why)
+		texts = append(texts, name+": "+why.Error())
+		e.causes = append(e.causes, why)
 	}
 	slices.Sort(texts)
 	if len(texts) > shown {
 		texts = append(texts[:shown], "…")
 	}
-	return fmt.Errorf("statistics of %d relationships: %s", len(a.failed), strings.Join(texts, "; "))
+	e.text = fmt.Sprintf("statistics of %d relationships: %s", len(a.failed), strings.Join(texts, "; "))
+	return e
 }
 
-func collectStatistics(r relationship, s *statisticsOf, out *output) {
+// statisticsError is why statistics could not be had.
+type statisticsError struct {
+	text   string
+	causes []error
+}
+
+func (e *statisticsError) Error() string   { return e.text }
+func (e *statisticsError) Unwrap() []error { return e.causes }
+
+// collectStatistics shows what is pending on the sending side only: the other
+// knows nothing of it, and its 0 would say that nothing could be lost.
+func collectStatistics(r relationship, s *statisticsOf, sends bool, out *output) {
 	l := r.labels
-	addNumber(out, pending, s.stats.PendingReplicationSize, l)
+	if sends {
+		addNumber(out, pending, s.stats.PendingReplicationSize, l)
+	}
 	for _, f := range []struct {
 		metric *Metric
 		at     *time.Time

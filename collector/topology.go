@@ -18,14 +18,25 @@ type relationship struct {
 	labels labels
 }
 
+// relationshipTable is the relationships that can be understood, and what is
+// known of the rows that cannot.
+type relationshipTable struct {
+	table[relationship]
+	odd    error           // what is wrong with rows that were left out
+	oddVMs map[string]bool // their VMs, as far as they can be told
+}
+
 // readRelationships reads the relationships. Rows whose InstanceID cannot be
-// understood are left out and make an error; the others count.
-func readRelationships(ctx context.Context, v *view) (table[relationship], error) {
+// understood are left out; the others count.
+func readRelationships(ctx context.Context, v *view) (relationshipTable, error) {
 	t, err := read[msvm.ReplicationRelationship](ctx, v)
 	if err != nil {
-		return table[relationship]{}, err
+		return relationshipTable{}, err
 	}
-	out := table[relationship]{at: t.at, rows: make([]relationship, 0, len(t.rows))}
+	out := relationshipTable{
+		table:  table[relationship]{at: t.at, rows: make([]relationship, 0, len(t.rows))},
+		oddVMs: map[string]bool{},
+	}
 	var errs []error
 	seen := make(map[msvm.Key]bool, len(t.rows))
 	for _, row := range t.rows {
@@ -33,6 +44,7 @@ func readRelationships(ctx context.Context, v *view) (table[relationship], error
 		switch {
 		case err != nil:
 			errs = append(errs, err)
+			out.oddVMs[key.VM] = true
 		case seen[key]: // two rows would make the same series twice
 			errs = append(errs, errors.New("two rows have the InstanceID "+row.InstanceID))
 		default:
@@ -41,7 +53,8 @@ func readRelationships(ctx context.Context, v *view) (table[relationship], error
 		}
 	}
 	slices.SortFunc(out.rows, byLabels)
-	return out, errors.Join(errs...)
+	out.odd = errors.Join(errs...)
+	return out, nil
 }
 
 // byLabels is the order of most metrics in the exposition. The registry, which
@@ -69,3 +82,23 @@ func replicating(rows []relationship) map[msvm.Key]relationship {
 // vmID is a VM's GUID as it stands in labels: Windows writes upper case here and
 // lower case elsewhere.
 func vmID(s msvm.ComputerSystem) string { return strings.ToUpper(s.Name) }
+
+// readModes reads which part each VM plays, by GUID. A VM whose mode is null is
+// not there.
+func readModes(ctx context.Context, v *view) (map[string]msvm.ReplicationMode, error) {
+	systems, err := read[msvm.ComputerSystem](ctx, v)
+	modes := make(map[string]msvm.ReplicationMode, len(systems.rows))
+	for _, s := range systems.rows {
+		if s.ReplicationMode != nil {
+			modes[vmID(s)] = *s.ReplicationMode
+		}
+	}
+	return modes, err
+}
+
+// sends tells whether this host is the sending side of a relationship; false,
+// too, if the VM's mode is not known.
+func sends(k msvm.Key, modes map[string]msvm.ReplicationMode) bool {
+	mode, known := modes[k.VM]
+	return known && (k.Link == msvm.Primary && mode == msvm.ModePrimary || k.Link == msvm.Extended && mode == msvm.ModeReplica)
+}

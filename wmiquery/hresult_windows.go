@@ -51,6 +51,7 @@ var sentinels = map[uint32]error{
 	0x800706BE: ErrUnavailable, // RPC_S_CALL_FAILED
 	0x800706BF: ErrUnavailable, // RPC_S_CALL_FAILED_DNE
 	0x80010108: ErrUnavailable, // RPC_E_DISCONNECTED
+	0x800401FD: ErrUnavailable, // CO_E_OBJNOTCONNECTED
 	0x80010012: ErrUnavailable, // RPC_E_SERVER_DIED_DNE
 	0x80010007: ErrUnavailable, // RPC_E_SERVER_DIED
 }
@@ -77,7 +78,7 @@ func wmiError(err error) error {
 	}
 	code := scode(err)
 	text := strings.TrimSpace(failure.Description())
-	if text == "" {
+	if text == "" || text == "<nil>" { // as go-ole writes none
 		text = "COM"
 	}
 	// What was wrapped around the failure says where it happened.

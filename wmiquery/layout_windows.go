@@ -67,8 +67,9 @@ var (
 //     an empty text would fail the whole query.
 //   - Integers keep their exact width: the scripting objects give unsigned ones
 //     as signed, which only the same width turns back.
-//   - In an array they give all small integers as 32 bit signed ones. Arrays of
-//     WMI hold no nulls, on which package wmi would panic.
+//   - In an array they give integers of 16 and 32 bits as 32 bit signed ones.
+//     Package wmi would panic, on a goroutine of its own, on bytes and on nulls;
+//     no class of this program has the former, and WMI's arrays hold no nulls.
 func rawField(t reflect.Type) (reflect.Type, func(dst, src reflect.Value) error) {
 	switch {
 	case t == typeTime:
@@ -100,7 +101,7 @@ func rawField(t reflect.Type) (reflect.Type, func(dst, src reflect.Value) error)
 			dst.Set(src.Convert(t))
 			return nil
 		}
-	case t.Kind() == reflect.Slice:
+	case t.Kind() == reflect.Slice && t.Elem().Kind() != reflect.Uint8:
 		return reflect.TypeFor[[]int32](), func(dst, src reflect.Value) error {
 			if src.IsNil() {
 				return nil

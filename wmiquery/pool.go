@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -17,38 +16,30 @@ type PoolOptions struct {
 	Open func() (Session, error)
 	// Now is the host's clock.
 	Now func() time.Time
-	// Workers is how many calls the host gets at once.
+	// Workers is how many reads of classes, and besides how many calls of methods,
+	// the host gets at once.
 	Workers int
-	// StuckAfter is how long a call may take before its worker counts as stuck
-	// and is replaced.
+	// StuckAfter is how long a read or a call may take before its worker counts as
+	// stuck and is replaced.
 	StuckAfter time.Duration
-	// MaxStuck is how many stuck workers are replaced at a time. With more stuck
-	// the pool has fewer workers, and with none left it refuses: ErrBusy.
+	// MaxStuck is how many stuck workers are replaced at a time, of those for
+	// reads and of those for calls. With more stuck there are fewer workers, and
+	// with none left the pool refuses: ErrBusy.
 	MaxStuck int
 }
 
 // A Pool makes a Reader and an Invoker, which heed contexts, of sessions, which
 // cannot: a call whose context ends is abandoned and goes on by itself.
 //
-// Each worker opens its session with its first task. A session whose connection
-// is lost is closed and opened anew with the next one.
+// Reads of classes and calls of methods have workers of their own: methods that
+// hang, such as those that wait for a host at the other end, must not cost the
+// classes, which the host still gives.
+//
+// Each worker opens its session with its first task. A session that failed with
+// anything but a plain refusal is closed and opened anew with the next one.
 type Pool struct {
-	opts  PoolOptions
-	tasks chan *task
-	stop  chan struct{}
-	ends  sync.WaitGroup // the workers that are not stuck
-
-	mu       sync.Mutex
-	able     int // workers that are not stuck
-	stuck    int
-	restarts int
-	closed   bool
-}
-
-// task is one call for a worker.
-type task struct {
-	run func(Session) error
-	err chan error // holds one, so that a worker never waits for a caller who left
+	now          func() time.Time
+	reads, calls *lane
 }
 
 // PoolStats are the pool's figures about itself.
@@ -58,15 +49,7 @@ type PoolStats struct {
 }
 
 // NewPool makes a pool and starts its workers. It opens no session yet.
-func NewPool(o PoolOptions) *Pool {
-	p := &Pool{opts: o, tasks: make(chan *task), stop: make(chan struct{})}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for range o.Workers {
-		p.start()
-	}
-	return p
-}
+func NewPool(o PoolOptions) *Pool { return &Pool{o.Now, newLane(o), newLane(o)} }
 
 // Read reads a class, see [Reader]. The rows of a call that was abandoned are
 // lost; to have them late, read with a context that does not end.
@@ -76,7 +59,7 @@ func (p *Pool) Read(ctx context.Context, dst any) error {
 	}
 	// The worker fills rows of its own: dst is the caller's again when ctx ends.
 	rows := reflect.New(reflect.TypeOf(dst).Elem())
-	if err := p.do(ctx, func(s Session) error { return s.Read(rows.Interface()) }); err != nil {
+	if err := p.reads.do(ctx, func(s Session) error { return s.Read(rows.Interface()) }); err != nil {
 		return err
 	}
 	reflect.ValueOf(dst).Elem().Set(rows.Elem())
@@ -95,7 +78,7 @@ func (p *Pool) Get(ctx context.Context, call Call) (Reply, error) {
 // take effect.
 func (p *Pool) Invoke(ctx context.Context, call Call) (Reply, error) {
 	reply := make(chan Reply, 1)
-	err := p.do(ctx, func(s Session) error {
+	err := p.calls.do(ctx, func(s Session) error {
 		r, err := s.Call(call)
 		reply <- r
 		return err
@@ -107,57 +90,40 @@ func (p *Pool) Invoke(ctx context.Context, call Call) (Reply, error) {
 }
 
 // Now is the host's clock.
-func (p *Pool) Now() time.Time { return p.opts.Now() }
+func (p *Pool) Now() time.Time { return p.now() }
 
 // Stats has the pool's figures about itself.
 func (p *Pool) Stats() PoolStats {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return PoolStats{Stuck: p.stuck, Restarts: p.restarts}
+	reads, calls := p.reads.stats(), p.calls.stats()
+	return PoolStats{Stuck: reads.Stuck + calls.Stuck, Restarts: reads.Restarts + calls.Restarts}
 }
 
 // Close ends the workers and waits for those that are not stuck.
 func (p *Pool) Close() {
-	p.mu.Lock()
-	if !p.closed {
-		p.closed = true
-		close(p.stop)
+	for _, l := range []*lane{p.reads, p.calls} {
+		l.close()
 	}
-	p.mu.Unlock()
-	p.ends.Wait()
-}
-
-func (p *Pool) do(ctx context.Context, run func(Session) error) error {
-	if err := ctx.Err(); err != nil {
-		return ended(err)
-	}
-	if err := p.exhausted(); err != nil {
-		return err
-	}
-	t := &task{run: run, err: make(chan error, 1)}
-	select {
-	case p.tasks <- t:
-	case <-ctx.Done():
-		return ended(ctx.Err())
-	case <-p.stop:
-		return fmt.Errorf("pool is closed: %w", ErrUnavailable)
-	}
-	select {
-	case err := <-t.err:
-		return err
-	case <-ctx.Done():
-		return ended(ctx.Err())
+	for _, l := range []*lane{p.reads, p.calls} {
+		l.ends.Wait()
 	}
 }
 
-// exhausted is an error when every worker is stuck and none may replace it.
-func (p *Pool) exhausted() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.able > 0 || p.closed {
-		return nil
+// startedKey is the key of what WithStarted adds to a context.
+type startedKey struct{}
+
+// WithStarted returns a context with which a Reader or an Invoker that has to
+// queue calls f when it turns to the host: until then, waiting is not the host's
+// doing. It calls f once at most, on a goroutine of its own choice.
+func WithStarted(ctx context.Context, f func()) context.Context {
+	return context.WithValue(ctx, startedKey{}, f)
+}
+
+// started is the function that WithStarted added, or one that does nothing.
+func started(ctx context.Context) func() {
+	if f, ok := ctx.Value(startedKey{}).(func()); ok {
+		return f
 	}
-	return fmt.Errorf("all %d workers wait for an answer from the host: %w", p.stuck, ErrBusy)
+	return func() {}
 }
 
 // ended is the error for a context that ended.
@@ -166,11 +132,4 @@ func ended(err error) error {
 		return ErrTimeout
 	}
 	return err
-}
-
-// start starts a worker; p.mu is held.
-func (p *Pool) start() {
-	p.able++
-	p.ends.Add(1)
-	go (&worker{pool: p}).loop()
 }

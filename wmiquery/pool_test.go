@@ -3,7 +3,9 @@ package wmiquery_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -155,6 +157,120 @@ func TestPoolStuckWorkers(t *testing.T) {
 	})
 }
 
+// After stuck workers have come back there are as many as before, and the
+// sessions of those that are too many are closed.
+func TestPoolSizeAfterRecovery(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hang := make(chan struct{})
+		var opened, closed, busy, most atomic.Int32
+		p := wmiquery.NewPool(wmiquery.PoolOptions{
+			Open: func() (wmiquery.Session, error) {
+				opened.Add(1)
+				return scripted{
+					read: func(*[]row) error {
+						most.Store(max(most.Load(), busy.Add(1)))
+						defer busy.Add(-1)
+						<-hang
+						time.Sleep(time.Second)
+						return nil
+					},
+					close: func() { closed.Add(1) },
+				}, nil
+			},
+			Now: time.Now, Workers: 2, StuckAfter: 5 * time.Second, MaxStuck: 3,
+		})
+		var rows []row
+		for range 5 {
+			_ = p.Read(within(t, 6*time.Second), &rows)
+		}
+		close(hang)
+		time.Sleep(3 * time.Second)
+		most.Store(0)
+		for range 10 {
+			go func() { var rows []row; _ = p.Read(context.Background(), &rows) }()
+		}
+		time.Sleep(20 * time.Second)
+		if most.Load() != 2 {
+			t.Errorf("%d reads at once, want 2", most.Load())
+		}
+		p.Close()
+		synctest.Wait()
+		if opened.Load() != 5 || closed.Load() != 5 {
+			t.Errorf("%d sessions opened, %d closed, want 5", opened.Load(), closed.Load())
+		}
+	})
+}
+
+// Who waits in the queue when the last worker is lost is told so, and does not
+// come to the host later, when nobody wants the answer any more.
+func TestPoolQueueOfNoWorkers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hang := make(chan struct{})
+		var reached atomic.Int32
+		p := newPool(t, func(*[]row) error { reached.Add(1); <-hang; return nil })
+		refused := make(chan error, 10)
+		for range 8 {
+			go func() {
+				var rows []row
+				if err := p.Read(context.Background(), &rows); err != nil {
+					refused <- err
+				}
+			}()
+		}
+		time.Sleep(time.Minute)
+		if len(refused) != 3 || !errors.Is(<-refused, wmiquery.ErrBusy) {
+			t.Errorf("%d of 8 reads on 5 workers are refused, want 3", len(refused))
+		}
+		close(hang)
+		synctest.Wait()
+		if reached.Load() != 5 {
+			t.Errorf("%d reads reached the host, want 5", reached.Load())
+		}
+	})
+}
+
+// Methods that hang do not cost the classes, nor the other way.
+func TestPoolLanes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hang := make(chan struct{})
+		p := newPool(t, func(*[]row) error { <-hang; return nil })
+		for range 10 {
+			go func() { var rows []row; _ = p.Read(context.Background(), &rows) }()
+		}
+		time.Sleep(time.Minute)
+		if _, err := p.Get(within(t, time.Second), wmiquery.Call{Method: "GetErrorEx"}); err != nil {
+			t.Errorf("a call beside reads that hang: %v", err)
+		}
+		close(hang)
+	})
+}
+
+// The started function runs when the host is asked, not while the task queues.
+func TestPoolStarted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(t, func(*[]row) error { time.Sleep(3 * time.Second); return nil })
+		start := time.Now()
+		var waited []time.Duration
+		var mu sync.Mutex
+		for range 4 {
+			go func() {
+				var rows []row
+				_ = p.Read(wmiquery.WithStarted(context.Background(), func() {
+					mu.Lock()
+					defer mu.Unlock()
+					waited = append(waited, time.Since(start))
+				}), &rows)
+			}()
+		}
+		time.Sleep(time.Minute)
+		mu.Lock()
+		defer mu.Unlock()
+		if want := []time.Duration{0, 0, 3 * time.Second, 3 * time.Second}; !slices.Equal(waited, want) {
+			t.Errorf("started after %v, want %v", waited, want)
+		}
+	})
+}
+
 // Close waits for the workers that can end, not for one that is stuck.
 func TestPoolCloseLeavesStuckWorkers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -170,8 +286,8 @@ func TestPoolCloseLeavesStuckWorkers(t *testing.T) {
 	})
 }
 
-// A session is kept as long as it works, and opened anew when its connection is
-// lost or the client panicked.
+// A session is kept as long as it works or plainly refuses, and opened anew after
+// any other failure.
 func TestPoolReopens(t *testing.T) {
 	var opened, closed int
 	next := errors.New("")
@@ -199,8 +315,10 @@ func TestPoolReopens(t *testing.T) {
 		{wmiquery.ErrDenied, "access denied", 1, 0},
 		{wmiquery.ErrUnavailable, "connection lost", 1, 1},
 		{wmiquery.ErrDenied, "access denied", 2, 1},
-		{nil, "panic: boom", 2, 1},
-		{wmiquery.ErrDenied, "access denied", 3, 1},
+		{errors.New("who knows"), "who knows", 2, 2},
+		{wmiquery.ErrDenied, "access denied", 3, 2},
+		{nil, "panic: boom", 3, 2},
+		{wmiquery.ErrDenied, "access denied", 4, 2},
 	} {
 		next = step.next
 		var rows []row

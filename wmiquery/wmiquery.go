@@ -52,8 +52,8 @@ type Ref string
 type Embedded string
 
 // Param is a parameter of a method by its documented name. Value is a Ref, an
-// Embedded, a string, a bool, an integer of the CIM type's width, a time.Time, a
-// slice of one of these, or nil for null.
+// Embedded, a string, a bool, an unsigned integer of the CIM type's width, an
+// int32 or int64, a []string, or nil for null.
 type Param struct {
 	Name  string
 	Value any

@@ -7,29 +7,26 @@ import (
 	"time"
 )
 
-// worker runs a pool's tasks on a goroutine, and so a session, of its own.
+// worker runs a lane's tasks on a goroutine, and so a session, of its own.
 type worker struct {
-	pool    *Pool
+	lane    *lane
 	session Session
-	task    *task // at hand; under pool.mu
-	stuck   bool  // under pool.mu
+	task    *task // at hand; under lane.mu
+	stuck   bool  // under lane.mu
 }
 
-// loop works until the pool closes or the worker has been replaced.
+// loop works until the lane closes or the worker has been replaced.
 func (w *worker) loop() {
-	defer func() {
-		if w.session != nil {
-			w.session.Close()
-		}
-	}()
+	defer w.drop()
 	for {
 		select {
-		case t := <-w.pool.tasks:
+		case t := <-w.lane.tasks:
 			if !w.work(t) {
 				return
 			}
-		case <-w.pool.stop:
-			w.pool.ends.Done()
+		case <-w.lane.stop:
+			w.drop() // before anybody who waits for the end
+			w.lane.ends.Done()
 			return
 		}
 	}
@@ -38,7 +35,8 @@ func (w *worker) loop() {
 // work runs a task and tells whether to go on.
 func (w *worker) work(t *task) bool {
 	w.take(t)
-	overdue := time.AfterFunc(w.pool.opts.StuckAfter, func() { w.giveUp(t) })
+	t.started()
+	overdue := time.AfterFunc(w.lane.opts.StuckAfter, func() { w.giveUp(t) })
 	err := w.run(t)
 	overdue.Stop()
 	goOn := w.comeBack()
@@ -47,69 +45,80 @@ func (w *worker) work(t *task) bool {
 }
 
 func (w *worker) take(t *task) {
-	w.pool.mu.Lock()
-	defer w.pool.mu.Unlock()
+	w.lane.mu.Lock()
+	defer w.lane.mu.Unlock()
 	w.task = t
 }
 
-// giveUp counts the worker as stuck and starts another in its place.
+// giveUp counts the worker as stuck and has another take its place.
 func (w *worker) giveUp(t *task) {
-	p := w.pool
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	w.lane.mu.Lock()
+	defer w.lane.mu.Unlock()
 	if w.task != t { // it came back just now
 		return
 	}
 	w.stuck = true
-	p.stuck++
-	p.able--
-	p.ends.Done()
-	if !p.closed && p.stuck <= p.opts.MaxStuck {
-		p.restarts++
-		p.start()
-	}
+	w.lane.lose()
 }
 
-// comeBack notes that the task at hand is over and tells whether to go on: a
-// worker that was stuck and has been replaced is one too many.
+// comeBack notes that the task at hand is over and tells whether to go on.
 func (w *worker) comeBack() bool {
-	p := w.pool
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	w.lane.mu.Lock()
+	defer w.lane.mu.Unlock()
 	w.task = nil
 	if !w.stuck {
 		return true
 	}
 	w.stuck = false
-	p.stuck--
-	if p.closed || p.able >= p.opts.Workers {
-		return false
-	}
-	p.able++
-	p.ends.Add(1)
-	return true
+	return w.lane.regain()
 }
 
 // run runs the task on the worker's session, which it opens if there is none. A
-// panic in the client costs the task and the session, not the program.
+// panic on this goroutine costs the task and the session, not the program.
 func (w *worker) run(t *task) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			w.session = nil // its state is unknown: better left open than closed twice
-			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
+			err = &PanicError{Value: r, Stack: debug.Stack()}
 		}
 	}()
 	if w.session == nil {
-		s, err := w.pool.opts.Open()
+		s, err := w.lane.opts.Open()
 		if err != nil {
 			return err
 		}
 		w.session = s
 	}
 	err = t.run(w.session)
-	if errors.Is(err, ErrUnavailable) {
-		w.session.Close()
-		w.session = nil
+	if !keepsSession(err) {
+		w.drop()
 	}
 	return err
 }
+
+func (w *worker) drop() {
+	if w.session != nil {
+		w.session.Close()
+		w.session = nil
+	}
+}
+
+// keepsSession tells whether err is a plain refusal. After any other failure a
+// new session may do better: which codes a lost connection shows itself by is not
+// fully known.
+func keepsSession(err error) bool {
+	for _, refusal := range []error{ErrNotFound, ErrUnsupported, ErrDenied, ErrBusy, ErrInvalidState} {
+		if errors.Is(err, refusal) {
+			return true
+		}
+	}
+	return err == nil
+}
+
+// PanicError is a panic that was caught.
+type PanicError struct {
+	Value any
+	Stack []byte
+}
+
+func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }

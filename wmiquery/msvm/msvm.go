@@ -36,7 +36,8 @@ func class(name string) wmiquery.Class {
 }
 
 // never is how Windows writes a point in time that has not come yet:
-// 16010101000000.000000-000, the epoch of FILETIME.
+// 16010101000000.000000-000, the epoch of FILETIME. With an offset it is up to a
+// day off.
 var never = time.Date(1601, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // Never is the point in time that stands for "has not happened".
@@ -45,7 +46,7 @@ func Never() time.Time { return never }
 // Known tells whether t is a point in time that Windows knows: neither null nor
 // "never".
 func Known(t *time.Time) (time.Time, bool) {
-	if t == nil || !t.After(never) {
+	if t == nil || t.Year() <= never.Year() {
 		return time.Time{}, false
 	}
 	return *t, true
@@ -77,7 +78,8 @@ func (k Key) InstanceID() string {
 }
 
 // ParseKey reads the InstanceID of a relationship or of its settings,
-// Microsoft:<GUID>\HVR\<0|1>; Windows Server 2012 writes no number.
+// Microsoft:<GUID>\HVR\<0|1>; Windows Server 2012 writes no number. With an error
+// the key has no Link, and the VM if that can be told.
 func ParseKey(instanceID string) (Key, error) {
 	id, tail, ok := strings.Cut(strings.ToUpper(instanceID), `\HVR`)
 	id, prefixed := strings.CutPrefix(id, "MICROSOFT:")
@@ -90,7 +92,7 @@ func ParseKey(instanceID string) (Key, error) {
 	case `\1`:
 		return Key{id, Extended}, nil
 	}
-	return Key{}, fmt.Errorf("InstanceID %q is neither a primary (0) nor an extended (1) relationship", instanceID)
+	return Key{VM: id}, fmt.Errorf("InstanceID %q is neither a primary (0) nor an extended (1) relationship", instanceID)
 }
 
 // IsGUID tells whether s is a GUID without braces, in either case.

@@ -63,11 +63,11 @@ func TestIsVM(t *testing.T) {
 // Q10: never is neither null nor 0, and yields no time.
 func TestKnown(t *testing.T) {
 	now := time.Now()
-	never := Never()
+	never, east := Never(), time.Date(1601, 1, 1, 0, 0, 0, 0, time.FixedZone("", -3600))
 	for _, tt := range []struct {
 		t    *time.Time
 		want bool
-	}{{nil, false}, {&never, false}, {&time.Time{}, false}, {&now, true}} {
+	}{{nil, false}, {&never, false}, {&east, false}, {&time.Time{}, false}, {&now, true}} {
 		if got, ok := Known(tt.t); ok != tt.want || ok && !got.Equal(now) {
 			t.Errorf("%v: %v, %v", tt.t, got, ok)
 		}
@@ -134,10 +134,6 @@ func TestSettings(t *testing.T) {
 		intervalIsUnknown bool
 	}{
 		{s: ReplicationSettingData{InstanceID: Key{guid, Primary}.InstanceID()}, intervalIsUnknown: true},
-		{
-			s:        ReplicationSettingData{InstanceID: `Microsoft:` + guid + `\HVR`}, // Windows Server 2012
-			interval: 300 * time.Second,
-		},
 		{
 			s: ReplicationSettingData{
 				PrimaryConnectionPoint: text("broker"), PrimaryHostSystem: text(""), ReplicationInterval: &seconds,

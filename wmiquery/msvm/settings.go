@@ -70,13 +70,10 @@ func (s ReplicationSettingData) ProviderID() string {
 // Interval is the time between two replication cycles, false if the host does
 // not tell.
 func (s ReplicationSettingData) Interval() (time.Duration, bool) {
-	switch {
-	case s.ReplicationInterval != nil:
-		return time.Duration(*s.ReplicationInterval) * time.Second, true
-	case strings.HasSuffix(strings.ToUpper(s.InstanceID), `\HVR`): // as Windows Server 2012 writes it
-		return 300 * time.Second, true
+	if s.ReplicationInterval == nil {
+		return 0, false
 	}
-	return 0, false
+	return time.Duration(*s.ReplicationInterval) * time.Second, true
 }
 
 // PrimaryServer is PrimaryHostSystem, or the connection point when that is
