@@ -84,7 +84,9 @@ func (s *comSession) release() {
 		_ = s.queries.Close() // its only error is to have been closed before
 	}
 	for _, m := range s.methods {
-		m.in.Release()
+		if m.in != nil {
+			m.in.Release()
+		}
 	}
 	for _, d := range s.services {
 		d.Release()

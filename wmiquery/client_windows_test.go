@@ -99,7 +99,7 @@ func TestCOMUnreadableProperty(t *testing.T) {
 	}
 }
 
-// A Windows that lacks properties gives the others, at the cost of one query more
+// Q66: columns are asked for by name. A Windows that lacks properties gives the others, at the cost of one query more
 // the first time.
 func TestCOMMissingProperty(t *testing.T) {
 	var queries []string

@@ -2,59 +2,18 @@ package wmiquery
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/go-ole/go-ole"
 )
 
-// Codes that the client itself acts on, from wbemcli.h.
-const (
-	wbemNotFound     = 0x80041002
-	wbemInvalidQuery = 0x80041017
-)
+// wbemInvalidQuery is WBEM_E_INVALID_QUERY from wbemcli.h: a column that the
+// class lacks, among others.
+const wbemInvalidQuery = 0x80041017
 
 // dispException is the HRESULT of an automation call that raised an exception;
 // the exception has the code that matters.
 const dispException = 0x80020009
-
-// sentinels are the codes of COM and WMI that callers tell apart, from wbemcli.h
-// and winerror.h.
-var sentinels = map[uint32]error{
-	wbemNotFound: ErrNotFound,
-
-	0x80041003: ErrDenied, // WBEM_E_ACCESS_DENIED
-	0x80070005: ErrDenied, // E_ACCESSDENIED
-	0x80041062: ErrDenied, // WBEM_E_PRIVILEGE_NOT_HELD
-
-	0x8004100C: ErrUnsupported, // WBEM_E_NOT_SUPPORTED
-	0x8004100E: ErrUnsupported, // WBEM_E_INVALID_NAMESPACE
-	0x80041010: ErrUnsupported, // WBEM_E_INVALID_CLASS
-	0x8004102E: ErrUnsupported, // WBEM_E_INVALID_METHOD
-	0x80041055: ErrUnsupported, // WBEM_E_METHOD_NOT_IMPLEMENTED
-	0x80020006: ErrUnsupported, // DISP_E_UNKNOWNNAME: a parameter this Windows lacks
-	0x80040154: ErrUnsupported, // REGDB_E_CLASSNOTREG: no WMI at all
-
-	0x80041032: ErrBusy, // WBEM_E_CALL_CANCELLED
-	0x80041045: ErrBusy, // WBEM_E_SERVER_TOO_BUSY
-	0x8004106C: ErrBusy, // WBEM_E_QUOTA_VIOLATION
-	0x8001010A: ErrBusy, // RPC_E_SERVERCALL_RETRYLATER
-
-	0x80041069: ErrTimeout, // WBEM_E_TIMED_OUT: refresher
-	0x00040004: ErrTimeout, // WBEM_S_TIMEDOUT
-
-	0x80041015: ErrUnavailable, // WBEM_E_TRANSPORT_FAILURE
-	0x80041033: ErrUnavailable, // WBEM_E_SHUTTING_DOWN
-	0x80041014: ErrUnavailable, // WBEM_E_INITIALIZATION_FAILURE
-	0x80041013: ErrUnavailable, // WBEM_E_PROVIDER_LOAD_FAILURE
-	0x800706BA: ErrUnavailable, // RPC_S_SERVER_UNAVAILABLE
-	0x800706BE: ErrUnavailable, // RPC_S_CALL_FAILED
-	0x800706BF: ErrUnavailable, // RPC_S_CALL_FAILED_DNE
-	0x80010108: ErrUnavailable, // RPC_E_DISCONNECTED
-	0x800401FD: ErrUnavailable, // CO_E_OBJNOTCONNECTED
-	0x80010012: ErrUnavailable, // RPC_E_SERVER_DIED_DNE
-	0x80010007: ErrUnavailable, // RPC_E_SERVER_DIED
-}
 
 // scode is the code that COM or WMI failed with, 0 if err is none of theirs.
 func scode(err error) uint32 {
@@ -83,8 +42,5 @@ func wmiError(err error) error {
 	}
 	// What was wrapped around the failure says where it happened.
 	where := strings.TrimSuffix(err.Error(), failure.Error())
-	if is := sentinels[code]; is != nil {
-		return fmt.Errorf("%s%s (0x%08X): %w", where, text, code, is)
-	}
-	return fmt.Errorf("%s%s (0x%08X)", where, text, code)
+	return Failure(code, where+text)
 }

@@ -3,7 +3,6 @@ package wmiquery
 import (
 	"fmt"
 	"reflect"
-	"strings"
 	"sync"
 	"time"
 
@@ -79,7 +78,7 @@ func rawField(t reflect.Type) (reflect.Type, func(dst, src reflect.Value) error)
 	case t == typeRef:
 		return typeText, func(dst, src reflect.Value) error {
 			if !src.IsNil() {
-				dst.SetString(string(relative(src.Elem().String())))
+				dst.SetString(string(Relative(src.Elem().String())))
 			}
 			return nil
 		}
@@ -143,14 +142,4 @@ func parsed[T any](parse func(string) (T, error)) func(dst, src reflect.Value) e
 		dst.Set(reflect.ValueOf(&v))
 		return nil
 	}
-}
-
-// relative is a path without host and namespace.
-func relative(path string) Ref {
-	if strings.HasPrefix(path, `\\`) {
-		if _, after, ok := strings.Cut(path, ":"); ok {
-			return Ref(after)
-		}
-	}
-	return Ref(path)
 }

@@ -10,6 +10,7 @@ package wmiquery
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 )
 
@@ -46,6 +47,17 @@ type Instance interface {
 // Ref is the path of an object, relative to its namespace, as in
 // Msvm_ComputerSystem.CreationClassName="Msvm_ComputerSystem",Name="…".
 type Ref string
+
+// Relative is the path of an object without the host and the namespace that it
+// may start with, as in \\HV01\root\virtualization\v2:Msvm_ComputerSystem.….
+func Relative(path string) Ref {
+	if strings.HasPrefix(path, `\\`) {
+		if _, after, ok := strings.Cut(path, ":"); ok {
+			return Ref(after)
+		}
+	}
+	return Ref(path)
+}
 
 // Embedded is the text of an embedded instance: what CIM types as a string with
 // the qualifier EmbeddedInstance, written as CIM-XML.

@@ -10,6 +10,7 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
+// Q11: offsets are minutes of either sign, or asterisks.
 func TestTime(t *testing.T) {
 	utc := func(year int, month time.Month, day, hour, minute, second, micro int) time.Time {
 		return time.Date(year, month, day, hour, minute, second, micro*1000, time.UTC)
@@ -67,6 +68,7 @@ func TestTime(t *testing.T) {
 	}
 }
 
+// Q11: times of day come as intervals.
 func TestInterval(t *testing.T) {
 	for text, want := range map[string]time.Duration{
 		"00000000000000.000000:000": 0,

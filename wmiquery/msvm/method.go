@@ -1,26 +1,74 @@
 package msvm
 
-// Method is a method of a class: its parameters by name, in the order of the
-// documented signature. ReturnValue, an uint32, is not among them.
+import (
+	"slices"
+	"strings"
+)
+
+// Method is one method: what it takes and gives, when the host accepts it and
+// what it does to the data. Signatures are those of Microsoft's reference and of
+// the schema, which agree; Modes and States are what Microsoft's own client
+// checks before the call, since the reference tells them for few methods.
 type Method struct {
 	Class, Name string
-	In, Out     []Parameter
+	// In and Out are the parameters in the order of the documented signature.
+	// ReturnValue, an uint32, is not among them.
+	In, Out []Parameter
+	// Does is what it does, in one sentence.
+	Does string
+	// Reads: it changes nothing on the host.
+	Reads bool
+	// Destroys is what cannot be brought back afterwards, "" if nothing.
+	Destroys string
+	// Modes and States are those of the VM, and of the relationship in question,
+	// in which the host accepts the call; empty for any.
+	Modes  []ReplicationMode
+	States []ReplicationState
+	// Off: the VM must be turned off.
+	Off bool
+	// Job is the type of the job that it starts, 0 if it starts none.
+	Job JobType
+	// Since2012R2: Windows Server 2012 lacks it.
+	Since2012R2 bool
+	// Instead is the method that the reference recommends in its place, "" if it
+	// is not deprecated.
+	Instead string
 }
 
 // Parameter is one parameter of a method.
 type Parameter struct {
 	Name string
 	Type Type
+	// Class is the class of what a reference refers to or an embedded instance is
+	// of; "" for other types.
+	Class string
+	// Optional: it may be null.
+	Optional bool
 }
 
 // Type is the CIM type of a parameter.
 type Type string
 
-// The types that the replication methods use.
+// The types that the methods use.
 const (
 	TypeReference     Type = "reference"
 	TypeEmbedded      Type = "embedded instance" // a string of CIM-XML
 	TypeEmbeddedArray Type = "array of embedded instances"
+	TypeString        Type = "string"
+	TypeStringArray   Type = "array of strings"
+	TypeBoolean       Type = "boolean"
+	TypeUint16        Type = "uint16"
+	TypeDatetime      Type = "datetime"
+)
+
+// Names of classes that methods stand at or refer to.
+const (
+	classService  = "Msvm_ReplicationService"
+	classSystem   = "Msvm_ComputerSystem"
+	classJob      = "Msvm_ConcreteJob"
+	classManager  = "Msvm_VirtualSystemManagementService"
+	classError    = "Msvm_Error"
+	classSettings = "Msvm_ReplicationSettingData"
 )
 
 // MethodGetReplicationStatistics is the name of the method that gives the
@@ -28,19 +76,54 @@ const (
 // lacks it.
 const MethodGetReplicationStatistics = "GetReplicationStatisticsEx"
 
-// Methods has every method that this program calls.
-func Methods() []Method {
-	return []Method{{
-		Class: "Msvm_ReplicationService",
-		Name:  MethodGetReplicationStatistics,
-		In: []Parameter{
-			{"ComputerSystem", TypeReference},
-			{"ReplicationRelationship", TypeEmbedded},
-		},
-		Out: []Parameter{
-			{outStatistics, TypeEmbeddedArray},
-			{outIssues, TypeEmbeddedArray},
-			{"Job", TypeReference},
-		},
-	}}
+// MethodGetSystemCertificates is the name of the method that gives the
+// certificates of the host.
+const MethodGetSystemCertificates = "GetSystemCertificates"
+
+// Parameters that many methods have.
+var (
+	system       = Parameter{"ComputerSystem", TypeReference, classSystem, false}
+	relationship = Parameter{"ReplicationRelationship", TypeEmbedded, "Msvm_ReplicationRelationship", false}
+	settings     = Parameter{"ReplicationSettingData", TypeEmbedded, classSettings, false}
+	entry        = Parameter{"AuthorizationEntry", TypeEmbedded, "Msvm_ReplicationAuthorizationSettingData", false}
+	snapshot     = Parameter{"SnapshotSettingData", TypeReference, "Msvm_VirtualSystemSettingData", true}
+	startTime    = Parameter{"StartTime", TypeDatetime, "", true}
+	requested    = Parameter{"RequestedState", TypeUint16, "", false}
+	timeout      = Parameter{"TimeoutPeriod", TypeDatetime, "", true} // ignored by the host
+	job          = Parameter{"Job", TypeReference, classJob, true}
+	statistics   = Parameter{outStatistics, TypeEmbeddedArray, "Msvm_ReplicationStatistics", true}
+	issues       = Parameter{outIssues, TypeEmbeddedArray, classError, true}
+)
+
+// Modes of VMs that take part in replication.
+var (
+	replicas   = []ReplicationMode{ModeReplica, ModeExtendedReplica}
+	sender     = []ReplicationMode{ModePrimary, ModeReplica} // a replica sends on its extended link
+	replicated = []ReplicationMode{ModePrimary, ModeReplica, ModeExtendedReplica}
+)
+
+// anyReplicating is every state but Disabled.
+var anyReplicating = func() []ReplicationState {
+	var all []ReplicationState
+	for n := range replicationStates {
+		if s := ReplicationState(n); s != Disabled {
+			all = append(all, s)
+		}
+	}
+	return all
+}()
+
+// FindMethod finds a method of a class, neither of which is case-sensitive.
+func FindMethod(class, name string) (Method, bool) {
+	i := slices.IndexFunc(methods, func(m Method) bool {
+		return strings.EqualFold(m.Class, class) && strings.EqualFold(m.Name, name)
+	})
+	if i < 0 {
+		return Method{}, false
+	}
+	return methods[i], true
 }
+
+// Methods has every method of the replication API, once: the simulated host,
+// the COM provider of the tests and whoever offers the methods range over it.
+func Methods() []Method { return slices.Clone(methods) }

@@ -27,6 +27,16 @@ func Classes() []wmiquery.Instance {
 		ReplicationService{},
 		ReplicationServiceSettingData{},
 		SystemReplicationRelationship{},
+		ReplicationAuthorizationSettingData{},
+		ReplicationProvider{},
+		ReplicaSystemDependency{},
+		FailoverNetworkAdapterSettingData{},
+		EthernetPortFailoverSettingDataComponent{},
+		ConcreteJob{},
+		AffectedJobElement{},
+		VirtualSystemSettingData{},
+		SnapshotOfVirtualSystem{},
+		ReplicaPerformance{},
 	}
 }
 

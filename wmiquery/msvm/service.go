@@ -54,3 +54,11 @@ type ReplicationServiceSettingData struct {
 func (ReplicationServiceSettingData) WMIClass() wmiquery.Class {
 	return class("Msvm_ReplicationServiceSettingData")
 }
+
+// ManagementServiceRef is the object path of Msvm_VirtualSystemManagementService,
+// which has DestroySystem, on the host with that NetBIOS name.
+func ManagementServiceRef(host string) wmiquery.Ref {
+	return ref(classManager,
+		"CreationClassName", classManager, "Name", "vmms",
+		"SystemCreationClassName", classSystem, "SystemName", host)
+}

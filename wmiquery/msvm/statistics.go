@@ -50,19 +50,20 @@ type Error struct {
 // WMIClass is Msvm_Error.
 func (Error) WMIClass() wmiquery.Class { return class("Msvm_Error") }
 
-// What a host may answer instead of statistics.
+// What a host may answer instead of what it was asked for.
 var (
 	// ErrNoStatistics: the method completed and its array was null or empty.
 	ErrNoStatistics = errors.New("the host gave no statistics")
-	// ErrJobStarted: the method started a job, which has nowhere to leave
-	// statistics. The reference allows it; Microsoft's own client ignores it.
-	ErrJobStarted = errors.New("the host started a job instead of giving statistics")
+	// ErrJobStarted: the method started a job, which has nowhere to leave the
+	// answer. The reference allows it; Microsoft's own client ignores it.
+	ErrJobStarted = errors.New("the host started a job instead of giving an answer")
 )
 
-// Out parameters of GetReplicationStatisticsEx.
+// Out parameters of GetReplicationStatisticsEx and of GetSystemCertificates.
 const (
-	outStatistics = "ReplicationStatistics"
-	outIssues     = "ReplicationHealthIssues"
+	outStatistics   = "ReplicationStatistics"
+	outIssues       = "ReplicationHealthIssues"
+	outCertificates = "EncodedCertificates"
 )
 
 // GetReplicationStatistics asks service for the statistics of relationship r.

@@ -50,7 +50,16 @@ func (t traffic) slow() traffic {
 }
 
 // drawRate is what the VM writes for a while, in bytes a second: more by day
-// than by night, and in bursts.
+// than by night, in bursts, and nothing while it is off. A replica that is
+// replicated on is off and changes all the same.
+func (l *link) drawRate(at time.Time) float64 {
+	rate := l.traffic.drawRate(l.random, at)
+	if l.as == msvm.Primary && !l.sender.machine.on {
+		return 0
+	}
+	return rate
+}
+
 func (t traffic) drawRate(r *rand.Rand, at time.Time) float64 {
 	hour := float64(at.Unix()%86400) / 3600
 	day := 1 + 0.5*math.Cos((hour-14)/24*2*math.Pi)
@@ -64,22 +73,46 @@ func (t traffic) drawTime(r *rand.Rand, bytes float64) time.Duration {
 	return time.Duration(math.Ceil(d)) * time.Second
 }
 
+// retries is how many cycles in a row may be refused before the sender is in
+// error. Microsoft tells that there is a limit, not which.
+const retries = 3
+
 // beginCycle is what happens at every interval, whether a cycle can run or not.
 func (l *link) beginCycle(at time.Time) {
 	l.due = at.Add(l.traffic.interval)
 	l.track(at)
 	switch {
-	case l.sender.state != msvm.Replicating:
+	case l.abandoned():
+		l.fail(at)
+	case l.requiresResynchronization():
+		l.loseTrack(at)
+	case l.resynchronizesItself(at):
+		l.resynchronize(at, at, nil)
+	case l.sender.state != msvm.Replicating || l.sender.machine.busy():
 		// Nothing is sent, and nothing was meant to be: no cycle is missed.
 	case l.sending != nil:
 		l.miss(Totals{})
-	case l.receiver.state != msvm.Replicating:
-		l.refused = true
-		l.miss(Totals{Failures: 1})
-	case l.random.Float64() < networkFailures:
+	case l.receiver.state != msvm.Replicating || l.barred != nil:
+		l.refuse(at)
+	case l.random.Float64() < networkFailures || l.sender.machine.guest.world.out(at):
 		l.miss(Totals{NetworkFailures: 1})
 	default:
-		l.send(at)
+		l.sendCycle(at)
+	}
+}
+
+// refuse is a cycle that the replica server does not take. It takes one again
+// when the administrator lets it, but not when the VM has failed over there, or
+// the server lets the sender in no more: then the sender gives up.
+func (l *link) refuse(at time.Time) {
+	l.refused = true
+	l.refusals++
+	l.miss(Totals{Failures: 1})
+	if r := l.receiver.state; r == msvm.Suspended || r == msvm.Replicating && l.refusals < retries {
+		return
+	}
+	if !l.receiver.machine.busy() {
+		l.fail(at)
 	}
 }
 
@@ -91,8 +124,9 @@ func (l *link) miss(why Totals) {
 	l.sender.count(why)
 }
 
-func (l *link) send(at time.Time) {
-	c := &cycle{begin: at, bytes: math.Floor(l.backlog), kind: msvm.TypeRegular}
+func (l *link) sendCycle(at time.Time) {
+	c := &l.cycle
+	*c = cycle{begin: at, bytes: math.Floor(l.backlog), kind: msvm.TypeRegular}
 	if l.traffic.snapshots > 0 && !at.Before(l.snapshotDue) {
 		if l.random.Float64() < snapshotFailures {
 			l.sender.count(Totals{SnapshotFailures: 1}) // the next cycle tries again
@@ -107,7 +141,7 @@ func (l *link) send(at time.Time) {
 
 func (l *link) endCycle(at time.Time) {
 	c := l.sending
-	l.sending, l.refused = nil, false
+	l.sending, l.refused, l.refusals = nil, false, 0
 	l.backlog -= c.bytes
 	done := Totals{Cycles: 1, Bytes: uint64(c.bytes), Seconds: uint64(c.end.Sub(c.begin) / time.Second)}
 	for _, s := range l.sides() {
@@ -118,6 +152,7 @@ func (l *link) endCycle(at time.Time) {
 		}
 	}
 	l.receiver.apply(at, time.Duration(2+l.random.IntN(5))*time.Second)
+	l.receiver.keep(at, c.kind)
 }
 
 // apply has what arrived at a time applied a little later.
@@ -131,7 +166,7 @@ func (s *side) apply(at time.Time, after time.Duration) {
 func (l *link) track(at time.Time) {
 	l.backlog = l.pending(at)
 	l.since = at
-	l.writeRate = l.traffic.drawRate(l.random, at)
+	l.writeRate = l.drawRate(at)
 }
 
 // pending is what is tracked and not sent, in bytes.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
@@ -29,6 +30,8 @@ type Faults struct {
 	ServiceError        bool
 	StatisticsJob       bool
 	StatisticsEmpty     bool
+	MethodFailing       []string // names of methods; "" is every one that changes something
+	JobFailing          bool
 }
 
 // Fault describes a fault: its name as ParseFaults takes it, with what may
@@ -60,6 +63,8 @@ func faults() []fault {
 		{"service-error", "", "the replication service reports that a listener is not running.", flag(func(f *Faults) *bool { return &f.ServiceError })},
 		{"statistics-job", "", "the host starts a job instead of giving statistics.", flag(func(f *Faults) *bool { return &f.StatisticsJob })},
 		{"statistics-empty", "", "the host answers without statistics.", flag(func(f *Faults) *bool { return &f.StatisticsEmpty })},
+		{"method-failing", "[METHOD]", "that method, or every one that changes something, is refused as failed.", addMethod},
+		{"job-failing", "", "jobs that are started fail half-way.", flag(func(f *Faults) *bool { return &f.JobFailing })},
 	}
 }
 
@@ -73,6 +78,27 @@ func addClass(f *Faults, value string) error {
 	}
 	f.ClassMissing = append(f.ClassMissing, value)
 	return nil
+}
+
+func addMethod(f *Faults, value string) error {
+	if value != "" && !slices.Contains(methodNames(), value) {
+		return fmt.Errorf("no method %q, there are %s", value, strings.Join(methodNames(), ", "))
+	}
+	f.MethodFailing = append(f.MethodFailing, value)
+	return nil
+}
+
+// fails tells whether a method is refused.
+func (f Faults) fails(m msvm.Method) bool {
+	return slices.Contains(f.MethodFailing, m.Name) || !m.Reads && slices.Contains(f.MethodFailing, "")
+}
+
+// jobFailure is why a job that is started now will fail, nil if it will not.
+func (f Faults) jobFailure() *failure {
+	if !f.JobFailing {
+		return nil
+	}
+	return &failure{wmiquery.CodeFailed, "Unspecified error (0x80004005)."}
 }
 
 func setSlow(f *Faults, value string) error {
@@ -110,8 +136,10 @@ func classNames() []string {
 
 func methodNames() []string {
 	var names []string
-	for _, m := range methods {
-		names = append(names, m.name)
+	for _, m := range msvm.Methods() {
+		if !slices.Contains(names, m.Name) { // two classes have a RequestStateChange
+			names = append(names, m.Name)
+		}
 	}
 	return names
 }

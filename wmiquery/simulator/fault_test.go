@@ -210,7 +210,7 @@ func TestFaults(t *testing.T) {
 					p.Errorf("%s is %d", property, v.Uint())
 				}
 			})
-			if len(properties) != 8 {
+			if len(properties) != 9 {
 				p.Errorf("looked at %v", properties)
 			}
 		}},
@@ -241,6 +241,19 @@ func TestFaults(t *testing.T) {
 				p.Errorf("status is %d", s.OperationalStatus)
 			}
 		}},
+		{"method-failing=GetReplicationStatisticsEx", func(p patient) {
+			p.codes(map[uint32]int{wmiquery.CodeFailed: len(p.calls)})
+		}},
+		{"method-failing", func(p patient) { // calls that only read are none of its business
+			p.codes(map[uint32]int{wmiquery.CodeCompleted: len(p.calls)})
+			id := vms(p.T, p)[0]
+			p.calls = []wmiquery.Call{
+				invocation(msvm.VMRef(id), msvm.MethodRequestReplicationStateChange, wmiquery.Param{Name: "RequestedState", Value: uint16(7)}),
+				invocation(read[msvm.ReplicationService](p.T, p)[0].Ref(), "Resynchronize", wmiquery.Param{Name: "ComputerSystem", Value: msvm.VMRef(id)}),
+			}
+			p.codes(map[uint32]int{wmiquery.CodeFailed: 2})
+		}},
+		{"job-failing", func(p patient) { p.want(nil, p.first(), p.last()) }}, // see TestFailingJobs
 		{"statistics-job", func(p patient) { p.codes(map[uint32]int{wmiquery.CodeJobStarted: len(p.calls)}) }},
 		{"statistics-empty", func(p patient) {
 			forms := map[string]bool{} // null, no text, an empty text
@@ -277,6 +290,11 @@ func TestFaults(t *testing.T) {
 			t.Errorf("fault %s was not tried", f.Name)
 		}
 	}
+}
+
+// invocation is a call of any method.
+func invocation(object wmiquery.Ref, method string, in ...wmiquery.Param) wmiquery.Call {
+	return wmiquery.Call{Namespace: wmiquery.Virtualization, Object: object, Method: method, In: in}
 }
 
 func TestRefusals(t *testing.T) {

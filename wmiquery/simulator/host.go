@@ -1,7 +1,9 @@
 package simulator
 
 import (
+	"cmp"
 	"iter"
+	"slices"
 	"time"
 
 	"hyperv_replica_exporter/wmiquery"
@@ -21,10 +23,20 @@ type host struct {
 	provider string // full object path of the built-in replication provider
 	machines []*machine
 	byID     map[string]*machine
+	jobs     []*job // that run, are for later, or have ended; some may be gone
+
+	// What administrators set on the host; see inventory.go.
+	server         msvm.ReplicationServiceSettingData
+	authorizations []msvm.ReplicationAuthorizationSettingData
+	// failoverNetworks are the configurations of a VM's adapters, by the VM's GUID.
+	failoverNetworks map[string][]msvm.FailoverNetworkAdapterSettingData
 }
 
 func newHost(name string) *host {
-	h := &host{name: name, fqdn: name + domain, byID: map[string]*machine{}}
+	h := &host{
+		name: name, fqdn: name + domain, byID: map[string]*machine{},
+		failoverNetworks: map[string][]msvm.FailoverNetworkAdapterSettingData{},
+	}
 	h.provider = h.path(msvm.ProviderRef(msvm.BuiltinProvider))
 	return h
 }
@@ -34,21 +46,45 @@ func (h *host) path(r wmiquery.Ref) string {
 	return `\\` + h.name + `\` + wmiquery.Virtualization + ":" + string(r)
 }
 
+// add puts a machine on the host. Those that come while the world lives stand in
+// the order of their coming, whenever that is noticed.
 func (h *host) add(m *machine) {
 	m.host = h
-	h.machines = append(h.machines, m)
+	i := len(h.machines)
+	for ; i > 0 && m.before(h.machines[i-1]); i-- {
+	}
+	h.machines = slices.Insert(h.machines, i, m)
 	h.byID[m.id] = m
+}
+
+func (m *machine) before(o *machine) bool {
+	return cmp.Or(m.came.Compare(o.came), cmp.Compare(m.guest.index, o.guest.index)) < 0 && !m.came.IsZero()
+}
+
+// remove takes a machine off the host.
+func (h *host) remove(m *machine) {
+	h.machines = slices.DeleteFunc(h.machines, func(x *machine) bool { return x == m })
+	delete(h.byID, m.id)
+	delete(h.failoverNetworks, m.id)
 }
 
 // machine is a VM as one host has it: a replica is another machine than its
 // primary, on another host, with the same GUID.
 type machine struct {
 	host      *host
+	guest     *guest
 	index     int // of the VM in the world
 	id        string
 	name      string
 	installed time.Time
+	came      time.Time // zero for those that the world began with
 	mode      msvm.ReplicationMode
+	on        bool     // the VM runs
+	test      *machine // the test replica of a replica, if any
+	tests     *machine // the replica of a test replica
+	// authorization is the entry of the replica server that the VM is bound to, ""
+	// for any.
+	authorization string
 	// sides are the machine's ends of links, none when it does not replicate.
 	sides map[msvm.Link]*side
 }

@@ -17,11 +17,11 @@ type link struct {
 	traffic          traffic
 	random           *rand.Rand
 
-	windowLength time.Duration
-	windowEnd    time.Time
-	due          time.Time // the next cycle
-	sending      *cycle    // the cycle under way, if any
-	operation    *operation
+	as       msvm.Link // the sender's relationship; the receiver's is always the primary one
+	due      time.Time // the next cycle
+	sending  *cycle    // the cycle under way, if any, which is cycle
+	cycle    cycle
+	transfer *job // the initial replication or resynchronization under way, if any
 
 	// What is not sent yet: backlog bytes at the time since, and bytes a second
 	// from then on, as long as the sender tracks changes.
@@ -31,6 +31,17 @@ type link struct {
 
 	snapshotDue time.Time // the next application-consistent cycle
 	refused     bool      // the last cycle could not be sent
+	refusals    int       // cycles in a row that could not
+	// barred is why the receiving host does not let the sending one in, nil if it
+	// does; see reauthorize.
+	barred *failure
+	// stays: the link was made to show that a resynchronization is required, and is
+	// not to begin one by itself.
+	stays bool
+	// update is the settings that a change of the disks leads to.
+	update *msvm.ReplicationSettingData
+	// exported: an initial replica was written to a folder.
+	exported bool
 }
 
 // side is one host's end of a link.
@@ -48,8 +59,13 @@ type side struct {
 	// that counts until then. The sender applies nothing.
 	applied, appliedBefore time.Time
 
-	window window
-	totals Totals
+	window    window
+	windowEnd time.Time
+	totals    Totals
+
+	points       []point // of the receiver, in the order of their making
+	made, merged int     // points ever
+	rewound      bool    // failed over to what was not the latest
 }
 
 // sends tells the sending side from the receiving one.
@@ -65,11 +81,14 @@ func (s *side) lastApply(at time.Time) time.Time {
 	return s.applied
 }
 
-// newLink is a link between two machines on which nothing has happened yet.
-func newLink(random *rand.Rand, t traffic, from, to *machine) *link {
-	l := &link{random: random, traffic: t}
+// newLink is a link between two machines, as the sender's relationship of that
+// name, on which nothing has happened yet.
+func newLink(random *rand.Rand, t traffic, from *machine, as msvm.Link, to *machine) *link {
+	l := &link{random: random, traffic: t, as: as}
 	l.sender = newSide(l, from)
 	l.receiver = newSide(l, to)
+	from.sides[as], to.sides[msvm.Primary] = &l.sender, &l.receiver
+	from.guest.links = append(from.guest.links, l)
 	return l
 }
 
@@ -82,55 +101,46 @@ func newSide(l *link, m *machine) side {
 }
 
 // start begins the link's life at a time, in whole seconds.
-func (l *link) start(at time.Time, windowLength time.Duration) {
-	l.windowLength = windowLength
-	l.windowEnd = windowAfter(at, windowLength)
+func (l *link) start(at time.Time) {
 	for _, s := range l.sides() {
-		s.window = window{start: at}
+		s.startWindow(at)
 	}
 	// Links do not all send at the same second.
 	l.due = at.Add(time.Duration(1+l.random.IntN(int(l.traffic.interval/time.Second))) * time.Second)
 	l.since = at
-	l.writeRate = l.traffic.drawRate(l.random, at)
+	l.writeRate = l.drawRate(at)
 	l.snapshotDue = at
 }
 
-// advance brings the link up to a time: everything that happens until then
-// happens, each at its own time. Nothing else changes a link while time passes,
-// so the steps in which it is advanced do not matter.
-func (l *link) advance(to time.Time) {
-	for {
-		at, happen := l.next()
-		if at.After(to) {
-			return
-		}
-		happen(l, at)
+// next is what happens next to the link by itself.
+func (l *link) next() moment {
+	at, what := l.sender.windowEnd, windowEnds
+	if l.receiver.windowEnd.Before(at) {
+		at = l.receiver.windowEnd
 	}
-}
-
-// next is the next event. At the same second a window ends first, and what is
-// under way ends before something new begins.
-func (l *link) next() (at time.Time, happen func(*link, time.Time)) {
-	at, happen = l.windowEnd, (*link).endWindow
 	if l.sending != nil && l.sending.end.Before(at) {
-		at, happen = l.sending.end, (*link).endCycle
-	}
-	if l.operation != nil && l.operation.end.Before(at) {
-		at, happen = l.operation.end, (*link).endOperation
+		at, what = l.sending.end, cycleEnds
 	}
 	if l.due.Before(at) {
-		at, happen = l.due, (*link).beginCycle
+		at, what = l.due, cycleBegins
 	}
-	return at, happen
+	return moment{at, what, l, nil}
 }
 
-// operation is what takes long: an initial replication or a resynchronization.
-// Its progress is even from begin to end, and then the link replicates.
-type operation struct{ begin, end time.Time }
-
-func (l *link) endOperation(at time.Time) {
-	l.operation = nil
-	l.replicatedAt(at)
+// happen has an event happen.
+func (l *link) happen(what event, at time.Time) {
+	switch what {
+	case windowEnds:
+		for _, s := range l.sides() {
+			if s.windowEnd.Equal(at) {
+				s.endWindow(at)
+			}
+		}
+	case cycleEnds:
+		l.endCycle(at)
+	case cycleBegins:
+		l.beginCycle(at)
+	}
 }
 
 // replicatedAt makes the link one that replicates and last did so at a time.

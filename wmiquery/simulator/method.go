@@ -14,9 +14,49 @@ type method struct {
 	run         func(*session, wmiquery.Call, Faults) (wmiquery.Reply, error)
 }
 
-// methods are those that the simulated hosts have.
+// methods are those that the simulated hosts have: all of msvm.Methods.
 var methods = []method{
 	{"Msvm_ReplicationService", msvm.MethodGetReplicationStatistics, (*session).replicationStatistics},
+	{"Msvm_ReplicationService", msvm.MethodGetSystemCertificates, (*session).systemCertificates},
+	{"Msvm_ReplicationService", "GetReplicationStatistics", (*session).replicationStatistics},
+	{"Msvm_ReplicationService", "ResetReplicationStatistics", act(action{link: primary, run: resetStatistics})},
+	{"Msvm_ReplicationService", "ResetReplicationStatisticsEx", act(action{link: named, run: resetStatistics})},
+
+	{"Msvm_ReplicationService", "ModifyServiceSettings", act(action{run: modifyService})},
+	{"Msvm_ReplicationService", "AddAuthorizationEntry", act(action{run: addEntry})},
+	{"Msvm_ReplicationService", "ModifyAuthorizationEntry", act(action{run: modifyEntry})},
+	{"Msvm_ReplicationService", "RemoveAuthorizationEntry", act(action{run: removeEntry})},
+	{"Msvm_ReplicationService", "SetAuthorizationEntry", act(action{beside: true, run: bindEntry})},
+	{"Msvm_ReplicationService", "TestReplicationConnection", act(action{run: testConnection})},
+	{"Msvm_ReplicationService", "SetFailoverNetworkAdapterSettings", act(action{link: primary, beside: true, run: setFailoverNetwork})},
+	{"Msvm_ReplicationService", "RequestStateChange", act(action{run: unsupported})},
+	{"Msvm_ReplicationService", "StartService", act(action{run: unsupported})},
+	{"Msvm_ReplicationService", "StopService", act(action{run: unsupported})},
+
+	{"Msvm_ReplicationService", "CreateReplicationRelationship", act(action{link: outbound, run: create})},
+	{"Msvm_ReplicationService", "ModifyReplicationSettings", act(action{link: outbound, run: modify})},
+	{"Msvm_ReplicationService", "RemoveReplicationRelationship", act(action{link: primary, beside: true, run: remove})},
+	{"Msvm_ReplicationService", "RemoveReplicationRelationshipEx", act(action{link: named, beside: true, run: remove})},
+	{"Msvm_ReplicationService", "StartReplication", act(action{link: outbound, run: startReplication})},
+	{"Msvm_ReplicationService", "ImportInitialReplica", act(action{link: primary, run: importInitialReplica})},
+	{"Msvm_ReplicationService", "Resynchronize", act(action{link: outbound, run: resynchronize})},
+
+	{"Msvm_ReplicationService", "InitiateFailover", act(action{link: primary, run: initiateFailover})},
+	{"Msvm_ReplicationService", "RevertFailover", act(action{link: relevant, beside: true, run: revertFailover})},
+	{"Msvm_ReplicationService", "CommitFailover", act(action{link: primary, run: commitFailover})},
+	{"Msvm_ReplicationService", "TestReplicaSystem", act(action{link: primary, run: testReplica})},
+	{"Msvm_ReplicationService", "ReverseReplicationRelationship", act(action{link: primary, run: reverse})},
+	{"Msvm_ReplicationService", "ChangeReplicationModeToPrimary", act(action{link: primary, run: changeToPrimary})},
+	{"Msvm_ReplicationService", "InitiateFailback", act(action{link: primary, run: initiateFailback})},
+	{"Msvm_VirtualSystemManagementService", "DestroySystem", act(action{run: destroy})},
+
+	{"Msvm_ComputerSystem", "RequestReplicationStateChange", act(action{link: primary, beside: true, run: requestState})},
+	{"Msvm_ComputerSystem", msvm.MethodRequestReplicationStateChange, act(action{link: named, beside: true, run: requestState})},
+
+	{"Msvm_ConcreteJob", "GetErrorEx", onJob(jobErrors)},
+	{"Msvm_ConcreteJob", "GetError", onJob(jobError)},
+	{"Msvm_ConcreteJob", "RequestStateChange", onJob(changeJob)},
+	{"Msvm_ConcreteJob", "KillJob", onJob(killJob)},
 }
 
 // param is the value of a parameter that is a reference or a text, "" if it is

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -20,7 +21,7 @@ const (
 // statistics look as if reset then.
 func (w *World) historyStart() time.Time {
 	length := w.cfg.MonitoringInterval
-	start := windowAfter(w.born, length).Add(-length)
+	start := windowAfter(w.born, length, monitoringStart).Add(-length)
 	if earliest := w.born.Add(-maxHistory); start.Before(earliest) {
 		start = earliest
 	}
@@ -44,24 +45,15 @@ func (w *World) populate() {
 		if i < len(shown) {
 			s = shown[i]
 		}
-		v := &vm{world: w, index: i, id: id, name: vmName(i), random: r, situation: s}
+		v := &vm{guest: &guest{world: w, index: i}, world: w, index: i, id: id, name: vmName(i), random: r, situation: s}
 		v.installed = w.born.Add(-time.Duration(30*24+r.IntN(900*24)) * time.Hour).Truncate(time.Second)
 		v.place()
 	}
 }
 
-// drawSituation is that of a VM beyond those that show each situation once.
-func (s scenario) drawSituation(r *rand.Rand) situation {
-	intervals := []time.Duration{30 * time.Second, 300 * time.Second, 300 * time.Second, 300 * time.Second, 900 * time.Second}
-	return situation{
-		alone:    r.IntN(100) < s.alone,
-		inbound:  r.IntN(100) < 20,
-		interval: intervals[r.IntN(len(intervals))],
-	}
-}
-
 // vm is a VM that is being made, on all hosts.
 type vm struct {
+	guest     *guest
 	world     *World
 	index     int
 	id, name  string
@@ -73,7 +65,7 @@ type vm struct {
 // place puts the VM on its hosts and gives it its past.
 func (v *vm) place() {
 	if v.situation.alone {
-		v.machine(hostNames[0], msvm.ModeNone)
+		v.machine(hostNames[0], msvm.ModeNone).on = true
 		return
 	}
 	from, to := hostNames[0], hostNames[1]
@@ -82,6 +74,7 @@ func (v *vm) place() {
 	}
 	primary, replica := v.machine(from, msvm.ModePrimary), v.machine(to, msvm.ModeReplica)
 	l := v.link(primary, msvm.Primary, replica)
+	primary.on = true
 	v.live(l)
 	if v.situation.tested {
 		v.addTest(l)
@@ -92,7 +85,10 @@ func (v *vm) place() {
 }
 
 func (v *vm) machine(hostName string, mode msvm.ReplicationMode) *machine {
-	m := &machine{index: v.index, id: v.id, name: v.name, installed: v.installed, mode: mode, sides: map[msvm.Link]*side{}}
+	m := &machine{
+		guest: v.guest, index: v.index, id: v.id, name: v.name, installed: v.installed,
+		mode: mode, sides: map[msvm.Link]*side{},
+	}
 	v.world.hosts[hostName].add(m)
 	return m
 }
@@ -108,9 +104,9 @@ func (v *vm) link(from *machine, as msvm.Link, to *machine) *link {
 	if v.situation.slow {
 		t = t.slow()
 	}
-	l := newLink(v.random, t, from, to)
-	from.sides[as], to.sides[msvm.Primary] = &l.sender, &l.receiver
+	l := newLink(v.random, t, from, as, to)
 	l.settings = v.drawSettings(from, to, as, &l.traffic)
+	to.host.configureFailover(to)
 	return l
 }
 
@@ -124,36 +120,45 @@ func (v *vm) live(l *link) {
 	if s.fresh {
 		start = changed
 	}
-	l.start(start, v.world.cfg.MonitoringInterval)
+	l.start(start)
 	if !s.fresh {
 		l.replicatedAt(start)
+		l.receiver.stock(start)
 		l.receiver.lastTest = v.drawTest()
-		l.advance(changed)
+		v.guest.advance(changed)
 	}
 	if s.sender != msvm.Disabled {
-		l.enter(s, changed)
+		v.enter(l, changed)
 	}
-	l.advance(v.world.born)
+	v.guest.advance(v.world.born)
 	for _, side := range l.sides() {
 		side.totals = Totals{} // they count from now
 	}
 }
 
-// enter puts the link into a situation at a time.
-func (l *link) enter(s situation, at time.Time) {
+// enter puts the link into the VM's situation at a time.
+func (v *vm) enter(l *link, at time.Time) {
+	s, from, to := v.situation, l.sender.machine, l.receiver.machine
+	from.on, to.on = from.on && !s.sourceOff, s.replicaOn
 	l.track(at)
 	l.sender.state, l.receiver.state = s.sender, s.receiver
+	l.stays = s.sender == msvm.WaitingToStartResynchronization
 	l.sending = nil
 	l.receiver.failedOver = s.failedOver
-	if s.lasts > 0 {
-		l.operation = &operation{begin: at, end: at.Add(s.lasts)}
+	switch {
+	case s.receiver == msvm.FailoverInProgress:
+		l.failOver(at, s.lasts, nil, nil)
+	case s.receiver == msvm.Committed:
+		l.receiver.mergeAll()
+	case s.lasts > 0:
+		l.resumeTransfer(at, s.lasts)
+	}
+	if s.sender == msvm.ResynchronizationSuspended {
+		l.transfer.pause(at.Add(s.lasts / 4))
 	}
 	if s.shipped {
 		l.backlog = 0
-		for _, side := range l.sides() {
-			side.last, side.lastType = at, msvm.TypePlanned
-		}
-		l.receiver.apply(at, 0)
+		l.shipped(at)
 	}
 }
 
@@ -171,10 +176,7 @@ func (v *vm) addTest(l *link) {
 	replica := l.receiver.machine
 	begun := v.world.born.Add(-3 * time.Hour).Truncate(time.Second)
 	l.receiver.lastTest = begun
-	replica.host.add(&machine{
-		index: v.index, id: drawGUID(v.random), name: v.name + " - Test",
-		installed: begun, mode: msvm.ModeTestReplica,
-	})
+	replica.host.add(replica.newTest(drawGUID(v.random), begun))
 }
 
 // extend has the replica replicated on to the third site.
@@ -184,12 +186,24 @@ func (v *vm) extend(replica *machine) {
 	v.live(v.link(replica, msvm.Extended, third))
 }
 
+const hexDigits = "0123456789ABCDEF"
+
 // drawGUID is a random GUID as Hyper-V writes it.
 func drawGUID(r *rand.Rand) string {
 	a, b := r.Uint64(), r.Uint64()
 	a = a&^0xF000 | 0x4000 // version 4
 	b = b&^(3<<62) | 2<<62
-	return fmt.Sprintf("%08X-%04X-%04X-%04X-%012X", a>>32, a>>16&0xFFFF, a&0xFFFF, b>>48, b&0xFFFFFFFFFFFF)
+	var raw [16]byte
+	binary.BigEndian.PutUint64(raw[:], a)
+	binary.BigEndian.PutUint64(raw[8:], b)
+	text := make([]byte, 0, 36)
+	for i, c := range raw {
+		if i == 4 || i == 6 || i == 8 || i == 10 {
+			text = append(text, '-')
+		}
+		text = append(text, hexDigits[c>>4], hexDigits[c&15])
+	}
+	return string(text)
 }
 
 // vmName is the name of the i-th VM: web01, sql01 … web02 …

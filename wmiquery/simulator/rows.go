@@ -22,7 +22,7 @@ func (v view) replicates(s *side) bool {
 	if s == nil {
 		return false
 	}
-	s.link.advance(v.at)
+	s.machine.guest.advance(v.at)
 	return s.state != msvm.Disabled
 }
 
@@ -130,14 +130,5 @@ func (h *host) service() msvm.ReplicationService {
 }
 
 func (v view) replicationServiceSettings() []msvm.ReplicationServiceSettingData {
-	return []msvm.ReplicationServiceSettingData{{
-		InstanceID:                "Microsoft:" + v.host.name + `\ReplicationService`, // not documented
-		RecoveryServerEnabled:     new(true),
-		AllowedAuthenticationType: new(msvm.AuthenticationBoth),
-		CertificateThumbPrint:     new(thumbprint),
-		HttpPort:                  new(uint16(kerberosPort)),
-		HttpsPort:                 new(uint16(certificatePort)),
-		MonitoringInterval:        new(uint32(v.world.cfg.MonitoringInterval / time.Second)),
-		MonitoringStartTime:       new(monitoringStart),
-	}}
+	return []msvm.ReplicationServiceSettingData{v.host.server}
 }

@@ -35,6 +35,26 @@ func (s *session) Read(dst any) error {
 		return read(s, dst, view.replicationServiceSettings)
 	case *[]msvm.SystemReplicationRelationship:
 		return read(s, dst, view.systemReplicationRelationships)
+	case *[]msvm.ReplicationAuthorizationSettingData:
+		return read(s, dst, view.authorizations)
+	case *[]msvm.ReplicationProvider:
+		return read(s, dst, view.providers)
+	case *[]msvm.FailoverNetworkAdapterSettingData:
+		return read(s, dst, view.failoverNetworkAdapters)
+	case *[]msvm.EthernetPortFailoverSettingDataComponent:
+		return read(s, dst, view.failoverNetworkComponents)
+	case *[]msvm.ReplicaSystemDependency:
+		return read(s, dst, view.replicaSystemDependencies)
+	case *[]msvm.ConcreteJob:
+		return read(s, dst, view.concreteJobs)
+	case *[]msvm.AffectedJobElement:
+		return read(s, dst, view.affectedJobElements)
+	case *[]msvm.VirtualSystemSettingData:
+		return read(s, dst, view.virtualSystemSettings)
+	case *[]msvm.SnapshotOfVirtualSystem:
+		return read(s, dst, view.snapshotsOfVirtualSystems)
+	case *[]msvm.ReplicaPerformance:
+		return read(s, dst, view.performance)
 	}
 	return fmt.Errorf("the simulated hosts have no class for a %T: %w", dst, wmiquery.ErrUnsupported)
 }
@@ -60,7 +80,9 @@ func read[T wmiquery.Instance](s *session, dst *[]T, rows func(view) []T) error 
 func look[T any](w *World, h *host, f Faults, from func(view) T) T {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return from(view{world: w, host: h, at: w.now(), faults: f})
+	at := w.now()
+	w.settle(at)
+	return from(view{world: w, host: h, at: at, faults: f})
 }
 
 // pass takes a read or a call past the faults.
@@ -73,7 +95,7 @@ func (s *session) pass(class, method string) (Faults, error) {
 
 // Call runs a method.
 func (s *session) Call(c wmiquery.Call) (wmiquery.Reply, error) {
-	class := className(c.Object)
+	class := className(relative(c.Object))
 	if !strings.EqualFold(c.Namespace, wmiquery.Virtualization) {
 		return wmiquery.Reply{}, fmt.Errorf("namespace %s: %w", c.Namespace, wmiquery.ErrUnsupported)
 	}
@@ -84,8 +106,11 @@ func (s *session) Call(c wmiquery.Call) (wmiquery.Reply, error) {
 	if faults.Denied {
 		return wmiquery.Reply{Code: wmiquery.CodeAccessDenied}, nil
 	}
+	if m, ok := msvm.FindMethod(class, c.Method); ok && faults.fails(m) {
+		return refuse(wmiquery.CodeFailed), nil
+	}
 	for _, m := range methods {
-		if m.class == class && m.name == c.Method {
+		if strings.EqualFold(m.class, class) && strings.EqualFold(m.name, c.Method) {
 			return m.run(s, c, faults)
 		}
 	}

@@ -13,7 +13,6 @@ import (
 const (
 	kerberosPort    = 80
 	certificatePort = 443
-	thumbprint      = "9F4C1D22A7E06B5D83C1F0A94E7B2D6158C3AA07"
 	broker          = "replica-broker" + domain // a cluster's name as connection point
 )
 
@@ -26,7 +25,7 @@ func (v *vm) drawSettings(from, to *machine, as msvm.Link, t *traffic) msvm.Repl
 	if v.index%5 == 4 || v.index%5 == 2 && as == msvm.Extended {
 		s.AuthenticationType = new(msvm.AuthenticationCertificate)
 		s.RecoveryServerPortNumber = new(uint16(certificatePort))
-		s.CertificateThumbPrint = new(thumbprint)
+		s.CertificateThumbPrint = new(v.world.certificates[0].thumbprint)
 	}
 	s.CompressionEnabled = new(v.index%7 != 6)
 	s.PrimaryConnectionPoint, s.PrimaryHostSystem = &from.host.fqdn, &from.host.fqdn

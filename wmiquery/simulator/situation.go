@@ -22,9 +22,11 @@ type situation struct {
 	sender, receiver msvm.ReplicationState
 	ago              time.Duration
 	fresh            bool
-	lasts            time.Duration        // of the operation that runs since ago; 0 for none
+	lasts            time.Duration        // of the job that runs since ago; 0 for none
 	failedOver       msvm.ReplicationType // kind of the failover on the receiving side
-	shipped          bool                 // the last changes were sent, and the VM is off
+	shipped          bool                 // the last changes were sent
+	sourceOff        bool                 // the sending VM was turned off
+	replicaOn        bool                 // the receiving VM was turned on
 
 	extended bool // HV01 sends on to HV03
 	tested   bool // a test replica VM stands beside the replica
@@ -74,15 +76,17 @@ var situations = []situation{
 	},
 	{
 		name:   "resynchronization suspended",
-		sender: msvm.ResynchronizationSuspended, receiver: msvm.Resynchronizing, ago: 50 * time.Minute,
+		sender: msvm.ResynchronizationSuspended, receiver: msvm.Resynchronizing, ago: 50 * time.Minute, lasts: 80 * time.Minute,
 	},
 	{
 		name:   "prepared for planned failover",
-		sender: msvm.SyncedReplicationComplete, receiver: msvm.Replicating, ago: 5 * time.Minute, shipped: true,
+		sender: msvm.SyncedReplicationComplete, receiver: msvm.Replicating, ago: 5 * time.Minute,
+		shipped: true, sourceOff: true,
 	},
 	{
 		name: "failover in progress", inbound: true,
 		sender: msvm.Critical, receiver: msvm.FailoverInProgress, ago: 2 * time.Minute,
+		lasts: 3 * time.Hour, // a large VM, to be seen for a while
 	},
 	{
 		name: "failed over", inbound: true,
@@ -91,6 +95,7 @@ var situations = []situation{
 	{
 		name: "failover committed", inbound: true,
 		sender: msvm.Critical, receiver: msvm.Committed, ago: 100 * time.Minute, failedOver: msvm.TypeRegular,
+		replicaOn: true,
 	},
 	{name: "extended", inbound: true, extended: true},
 	{name: "test failover", inbound: true, tested: true},
@@ -104,49 +109,4 @@ var situations = []situation{
 // replicates tells whether all is well and stays so.
 func (s situation) replicates() bool {
 	return !s.alone && !s.slow && s.sender == msvm.Disabled
-}
-
-// scenario is a kind of world.
-type scenario struct {
-	name  string
-	shows func(situation) bool // nil shows all
-	alone int                  // percent of the VMs beyond the situations that never replicated
-	texts texts
-}
-
-var scenarios = []scenario{
-	{name: "mixed", alone: 10, texts: english},                     // every situation
-	{name: "healthy", shows: situation.replicates, texts: english}, // only VMs that replicate
-	{name: "german", alone: 10, texts: german},                     // as mixed, on a German Windows
-	{name: "chinese", alone: 10, texts: chinese},                   // as mixed, on a Chinese Windows
-}
-
-// texts are those of Msvm_ReplicationService.StatusDescriptions, which Windows
-// translates. Those for a listener that is down are invented.
-type texts struct{ working, noListener string }
-
-var (
-	english = texts{"Operating normally", "A network listener is not running"}
-	german  = texts{"Normaler Betrieb", "Ein Netzwerklistener wird nicht ausgeführt"}
-	chinese = texts{"正常运行", "网络侦听器未运行"}
-)
-
-// Scenarios has the names for Config.Scenario, the default first.
-func Scenarios() []string {
-	names := make([]string, len(scenarios))
-	for i, s := range scenarios {
-		names[i] = s.name
-	}
-	return names
-}
-
-// situations are the situations that the scenario shows.
-func (s scenario) situations() []situation {
-	var shown []situation
-	for _, x := range situations {
-		if s.shows == nil || s.shows(x) {
-			shown = append(shown, x)
-		}
-	}
-	return shown
 }

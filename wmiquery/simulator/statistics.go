@@ -7,20 +7,18 @@ import (
 
 	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/cimxml"
+	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// replicationStatistics is Msvm_ReplicationService.GetReplicationStatisticsEx.
+// replicationStatistics is Msvm_ReplicationService.GetReplicationStatisticsEx, and
+// without a relationship GetReplicationStatistics, for the primary one.
 func (s *session) replicationStatistics(c wmiquery.Call, faults Faults) (wmiquery.Reply, error) {
 	if !strings.EqualFold(string(c.Object), string(s.host.service().Ref())) {
 		return wmiquery.Reply{}, wmiquery.ErrNotFound
 	}
-	m, ok := s.host.machineParam(c, "ComputerSystem")
+	r, ok := s.relationshipOf(c)
 	if !ok {
-		return wmiquery.Reply{Code: wmiquery.CodeInvalidParam}, nil
-	}
-	r, ok := m.relationshipParam(c, "ReplicationRelationship")
-	if !ok || !slices.Contains(m.links(), r.link) {
-		return wmiquery.Reply{Code: wmiquery.CodeInvalidParam}, nil
+		return refuse(wmiquery.CodeInvalidParam), nil
 	}
 	faults = s.world.faults.hangWhile(func(f Faults) bool { return f.RelationshipHung && s.isFirst(r) })
 	if faults.RelationshipFailing && s.isFirst(r) {
@@ -31,6 +29,23 @@ func (s *session) replicationStatistics(c wmiquery.Call, faults Faults) (wmiquer
 		return wmiquery.Reply{Code: wmiquery.CodeInvalidState}, nil
 	}
 	return f.reply(faults)
+}
+
+// relationshipOf is the relationship that a call for statistics is about.
+func (s *session) relationshipOf(c wmiquery.Call) (r relationship, ok bool) {
+	look(s.world, s.host, Faults{}, func(v view) bool {
+		var m *machine
+		if m, ok = v.host.machineParam(c, "ComputerSystem"); !ok {
+			return false
+		}
+		r = relationship{m, msvm.Primary}
+		if strings.EqualFold(c.Method, msvm.MethodGetReplicationStatistics) {
+			r, ok = m.relationshipParam(c, "ReplicationRelationship")
+		}
+		ok = ok && slices.Contains(m.links(), r.link)
+		return ok
+	})
+	return r, ok
 }
 
 // isFirst tells whether the relationship is the host's first that replicates.

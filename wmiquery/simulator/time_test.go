@@ -88,7 +88,8 @@ func TestClockGoesBack(t *testing.T) {
 	}
 }
 
-// What a situation turns into when nobody does anything.
+// What a situation turns into when nobody does anything. Q71: a warning ends with
+// the window.
 func TestTimeGoesOn(t *testing.T) {
 	for _, tt := range []struct {
 		name  string

@@ -49,17 +49,27 @@ func (s *side) count(d Totals) {
 	}
 }
 
+// startWindow begins the first monitoring window of a side.
+func (s *side) startWindow(at time.Time) {
+	s.window = window{start: at}
+	length, start := s.machine.host.monitoring()
+	s.windowEnd = windowAfter(at, length, start)
+}
+
 // endWindow begins a new monitoring window: all starts at 0 again.
-func (l *link) endWindow(at time.Time) {
-	l.windowEnd = at.Add(l.windowLength)
-	for _, s := range l.sides() {
-		s.window = window{start: at}
-		s.totals.Windows++
-	}
+func (s *side) endWindow(at time.Time) {
+	s.startWindow(at)
+	s.totals.Windows++
+}
+
+// monitoring is how long the host's monitoring windows are, and the time of day
+// that they are counted from.
+func (h *host) monitoring() (length, start time.Duration) {
+	return time.Duration(*h.server.MonitoringInterval) * time.Second, *h.server.MonitoringStartTime
 }
 
 // windowAfter is the first end of a window after a time.
-func windowAfter(t time.Time, length time.Duration) time.Time {
-	first := time.Unix(0, 0).UTC().Add(monitoringStart)
+func windowAfter(t time.Time, length, start time.Duration) time.Time {
+	first := time.Unix(0, 0).UTC().Add(start)
 	return first.Add(t.Sub(first).Truncate(length)).Add(length)
 }

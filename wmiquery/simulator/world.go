@@ -2,16 +2,22 @@
 // site, behind the same seam as a real host: [World.Open] gives sessions on one
 // of them.
 //
-// It is a model, not a stub. A link joins two hosts and has two sides; cycles
-// run at its interval, take time, are missed and fail; monitoring windows end;
-// health follows from what happened. All of it follows the clock, lazily: what
-// is read is first brought up to now, event by event, so that a world depends on
-// its Config and the time only, never on when or how often it was read.
+// It is a model, not a stub. A VM is one machine on each host that has it, and a
+// link joins two of them: cycles run at its interval, take time, are missed and
+// fail; recovery points accumulate and merge; monitoring windows end; health
+// follows from what happened. Every method of package msvm can be called, is
+// checked against that package's tables, and starts a job that changes the world
+// when it ends.
+//
+// All of it follows the clock, lazily: what is read is first brought up to now,
+// event by event, so that a world depends on its Config, the time, and what was
+// called when; never on when or how often it was read.
 package simulator
 
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -54,11 +60,17 @@ type World struct {
 	cfg      Config
 	scenario scenario
 	born     time.Time // when New ran; totals count from here
-	faults   *obstacles
+	// certificates are those in the store of every host; the first is the one that
+	// replication uses.
+	certificates []certificate
+	faults       *obstacles
 
 	mu     sync.Mutex // guards all below and the links behind the hosts
 	latest time.Time  // the last reading of the clock
 	hosts  map[string]*host
+	// working are guests with jobs, and maybe some without.
+	working []*guest
+	random  *rand.Rand // of what hosts draw; see guest.rand
 }
 
 // New makes a world in the middle of its life: with some hours of history.
@@ -73,6 +85,7 @@ func New(cfg Config) (*World, error) {
 		scenario: scenario,
 		faults:   newObstacles(cfg.Faults),
 		hosts:    make(map[string]*host, len(hostNames)),
+		random:   rand.New(rand.NewPCG(cfg.Seed, 3<<32)),
 	}
 	for _, name := range hostNames {
 		w.hosts[name] = newHost(name)
@@ -80,6 +93,10 @@ func New(cfg Config) (*World, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.born = w.now()
+	w.certificates = newCertificates(w.born)
+	for _, h := range w.hosts {
+		h.furnish(w)
+	}
 	w.populate()
 	return w, nil
 }
@@ -163,11 +180,12 @@ func (w *World) SetFaults(f Faults) { w.faults.set(f) }
 func (w *World) Totals(key msvm.Key) (Totals, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.settle(w.now())
 	m, ok := w.hosts[w.cfg.Host].byID[key.VM]
 	if !ok || m.sides[key.Link] == nil {
 		return Totals{}, false
 	}
 	s := m.sides[key.Link]
-	s.link.advance(w.now())
+	m.guest.advance(w.latest)
 	return s.totals, true
 }

@@ -8,7 +8,7 @@ import (
 	"hyperv_replica_exporter/wmiquery/wmitest"
 )
 
-// The COM client conforms: it reads the simulated host through WMI's scripting
+// Q29, Q30: the COM client conforms: it reads the simulated host through WMI's scripting
 // objects as it is.
 func TestCOM(t *testing.T) {
 	for name, objects := range map[string]bool{"embedded instances as text": false, "embedded instances as objects": true} {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -40,6 +41,9 @@ func Run(t *testing.T, under func(t *testing.T, host Open) Open) {
 			f.statistics(t)
 		})
 	}
+	for _, host := range []string{"HV01", "HV02", "HV03"} {
+		t.Run("methods of "+host, func(t *testing.T) { methods(t, under, host) })
+	}
 	t.Run("errors", func(t *testing.T) { newFixture(t, under, "HV01").errors(t) })
 	t.Run("hung", func(t *testing.T) { newFixture(t, under, "HV01").hung(t) })
 	t.Run("refusals", func(t *testing.T) { newFixture(t, under, "HV01").refusals(t) })
@@ -50,12 +54,14 @@ type fixture struct {
 	world  *simulator.World
 	direct wmiquery.Session
 	pool   *wmiquery.Pool
+	late   *atomic.Int64 // nanoseconds by which the clock has moved
 }
 
 func newFixture(t *testing.T, under func(*testing.T, Open) Open, host string) *fixture {
 	t.Helper()
-	now := time.Date(2026, 11, 22, 12, 0, 0, 123456000, time.UTC)
-	w, err := simulator.New(simulator.Config{Seed: 7, Host: host, Now: func() time.Time { return now }})
+	var late atomic.Int64
+	start := time.Date(2026, 11, 22, 12, 0, 0, 123456000, time.UTC)
+	w, err := simulator.New(simulator.Config{Seed: 7, Host: host, Now: func() time.Time { return start.Add(time.Duration(late.Load())) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,8 +75,11 @@ func newFixture(t *testing.T, under func(*testing.T, Open) Open, host string) *f
 	})
 	t.Cleanup(pool.Close)
 	t.Cleanup(func() { w.SetFaults(simulator.Faults{}) }) // lets what hangs end before the pool closes
-	return &fixture{w, direct, pool}
+	return &fixture{w, direct, pool, &late}
 }
+
+// advance moves the clock.
+func (f *fixture) advance(d time.Duration) { f.late.Add(int64(d)) }
 
 func (f *fixture) fault(t *testing.T, specs ...string) {
 	t.Helper()

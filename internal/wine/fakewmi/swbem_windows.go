@@ -60,7 +60,7 @@ func (h *Host) locator() object {
 		if err := h.before("connect", namespace); err != nil {
 			return nil, err
 		}
-		if !strings.EqualFold(namespace, wmiquery.Virtualization) {
+		if !strings.EqualFold(namespace, wmiquery.Virtualization) && !strings.EqualFold(namespace, wmiquery.CIMV2) {
 			return nil, fail(wbemInvalidNamespace, "Invalid namespace")
 		}
 		session, err := h.Open()
@@ -94,7 +94,7 @@ func (s *services) execQuery(in access) (any, error) {
 	if !ok {
 		return nil, fail(wbemInvalidQuery, "Invalid query")
 	}
-	class := classNamed(name)
+	class := s.class(name)
 	if class == nil {
 		return nil, fail(wbemInvalidClass, "Invalid class")
 	}
@@ -127,10 +127,10 @@ func (s *services) execQuery(in access) (any, error) {
 	}, nil), nil
 }
 
-// classNamed is the type of a class's rows, nil if there is no such class.
-func classNamed(name string) reflect.Type {
+// class is the type of a class's rows, nil if the namespace has no such class.
+func (s *services) class(name string) reflect.Type {
 	for _, c := range msvm.Classes() {
-		if strings.EqualFold(c.WMIClass().Name, name) {
+		if strings.EqualFold(c.WMIClass().Name, name) && strings.EqualFold(c.WMIClass().Namespace, s.namespace) {
 			return reflect.TypeOf(c)
 		}
 	}
@@ -218,145 +218,4 @@ func (s *services) scripted(x any) any {
 		return strconv.FormatUint(v.Uint(), 10)
 	}
 	return nil
-}
-
-// get gives the definition of a class: its methods.
-func (s *services) get(in access) (any, error) {
-	class := in.text(0)
-	if err := s.host.before("get", class); err != nil {
-		return nil, err
-	}
-	methods := map[string]msvm.Method{}
-	for _, m := range msvm.Methods() {
-		if strings.EqualFold(m.Class, class) {
-			methods[strings.ToLower(m.Name)] = m
-		}
-	}
-	if classNamed(class) == nil && len(methods) == 0 {
-		return nil, fail(wbemNotFound, "Not found")
-	}
-	return members{
-		"path_": value(members{"server": value(serverName)}),
-		"methods_": value(collection(0, nil, func(name string) (any, error) {
-			m, ok := methods[strings.ToLower(name)]
-			if !ok {
-				return nil, fail(wbemNotFound, "Not found")
-			}
-			return definition(m), nil
-		})),
-	}, nil
-}
-
-// definition is the SWbemMethod of a method.
-func definition(m msvm.Method) object {
-	out := append(append([]msvm.Parameter{}, m.Out...), msvm.Parameter{Name: "ReturnValue"})
-	in := members{"spawninstance_": func(access) (any, error) {
-		return &parameters{signature: m.In, given: map[string]any{}}, nil
-	}}
-	return members{
-		"name":         value(m.Name),
-		"inparameters": value(in),
-		"outparameters": value(members{"properties_": value(collection(len(out), func(i int) (any, error) {
-			return members{"name": value(out[i].Name), "cimtype": value(cimType(out[i].Type))}, nil
-		}, nil))}),
-	}
-}
-
-// cimType is a number of WbemCimtypeEnum.
-func cimType(t msvm.Type) int32 {
-	switch t {
-	case msvm.TypeReference:
-		return 102
-	case msvm.TypeEmbedded, msvm.TypeEmbeddedArray:
-		return 8
-	}
-	return 19 // uint32: ReturnValue
-}
-
-// parameters is an instance of a method's in parameters.
-type parameters struct {
-	signature []msvm.Parameter
-	given     map[string]any
-}
-
-func (p *parameters) member(name string) member {
-	for _, param := range p.signature {
-		if !strings.EqualFold(param.Name, name) {
-			continue
-		}
-		return func(in access) (any, error) {
-			if in.put && len(in.args) == 1 {
-				p.given[param.Name] = typed(param.Type, in.args[0])
-				return nil, nil
-			}
-			return nil, fail(wbemInvalidParameter, "Invalid parameter")
-		}
-	}
-	return nil
-}
-
-// typed is a script's value in the type of the parameter.
-func typed(t msvm.Type, x any) any {
-	s, ok := x.(string)
-	switch {
-	case !ok:
-		return x
-	case t == msvm.TypeReference:
-		_, after, _ := strings.Cut(s, ":")
-		return wmiquery.Ref(after)
-	case t == msvm.TypeEmbedded:
-		return wmiquery.Embedded(s)
-	}
-	return s
-}
-
-// execMethod runs a method of an object: its path, the method's name, the in
-// parameters.
-func (s *services) execMethod(in access) (any, error) {
-	call := wmiquery.Call{Namespace: s.namespace, Object: wmiquery.Ref(in.text(0)), Method: in.text(1)}
-	if err := s.host.before("exec", call.Method); err != nil {
-		return nil, err
-	}
-	if len(in.args) > 2 {
-		p, ok := in.args[2].(*parameters)
-		if !ok {
-			return nil, fail(wbemInvalidParameter, "Invalid parameter")
-		}
-		for _, param := range p.signature {
-			call.In = append(call.In, wmiquery.Param{Name: param.Name, Value: p.given[param.Name]})
-		}
-	}
-	reply, err := s.session.Call(call)
-	if err != nil {
-		return nil, exception(err, wbemNotFound)
-	}
-	out := members{"returnvalue": value(int32(reply.Code)), "job": value(nil)}
-	if reply.Job != "" {
-		out["job"] = value(s.scripted(reply.Job))
-	}
-	for name, x := range reply.Out {
-		out[strings.ToLower(name)] = value(s.embedded(x))
-	}
-	for _, m := range msvm.Methods() {
-		for _, p := range m.Out { // a host may leave out what is null
-			if name := strings.ToLower(p.Name); m.Name == call.Method && out[name] == nil {
-				out[name] = value(nil)
-			}
-		}
-	}
-	return out, nil
-}
-
-// embedded is an out parameter: texts are embedded instances, which may be given
-// as objects.
-func (s *services) embedded(x any) any {
-	texts, ok := x.([]string)
-	if !ok || !s.host.Objects || texts == nil {
-		return s.scripted(x)
-	}
-	all := []any{}
-	for _, text := range texts {
-		all = append(all, members{"gettext_": value(text)})
-	}
-	return all
 }

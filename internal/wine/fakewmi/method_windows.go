@@ -1,0 +1,188 @@
+package fakewmi
+
+import (
+	"strings"
+
+	"hyperv_replica_exporter/wmiquery"
+	"hyperv_replica_exporter/wmiquery/cimxml"
+	"hyperv_replica_exporter/wmiquery/msvm"
+)
+
+// get gives the definition of a class: its methods.
+func (s *services) get(in access) (any, error) {
+	class := in.text(0)
+	if err := s.host.before("get", class); err != nil {
+		return nil, err
+	}
+	methods := map[string]msvm.Method{}
+	for _, m := range msvm.Methods() {
+		if strings.EqualFold(m.Class, class) {
+			methods[strings.ToLower(m.Name)] = m
+		}
+	}
+	if s.class(class) == nil && len(methods) == 0 {
+		return nil, fail(wbemNotFound, "Not found")
+	}
+	return members{
+		"path_": value(members{"server": value(serverName)}),
+		"methods_": value(collection(0, nil, func(name string) (any, error) {
+			m, ok := methods[strings.ToLower(name)]
+			if !ok {
+				return nil, fail(wbemNotFound, "Not found")
+			}
+			return definition(m), nil
+		})),
+	}, nil
+}
+
+// definition is the SWbemMethod of a method.
+func definition(m msvm.Method) object {
+	out := append(append([]msvm.Parameter{}, m.Out...), msvm.Parameter{Name: "ReturnValue"})
+	var in any // null if there are none
+	if len(m.In) > 0 {
+		in = members{"spawninstance_": func(access) (any, error) {
+			return &parameters{signature: m.In, given: map[string]any{}}, nil
+		}}
+	}
+	return members{
+		"name":         value(m.Name),
+		"inparameters": value(in),
+		"outparameters": value(members{"properties_": value(collection(len(out), func(i int) (any, error) {
+			return members{"name": value(out[i].Name), "cimtype": value(cimType(out[i].Type))}, nil
+		}, nil))}),
+	}
+}
+
+// cimType is a number of WbemCimtypeEnum.
+func cimType(t msvm.Type) int32 {
+	switch t {
+	case msvm.TypeReference:
+		return 102
+	case msvm.TypeEmbedded, msvm.TypeEmbeddedArray, msvm.TypeString, msvm.TypeStringArray:
+		return 8
+	case msvm.TypeBoolean:
+		return 11
+	case msvm.TypeUint16:
+		return 18
+	case msvm.TypeDatetime:
+		return 101
+	}
+	return 19 // uint32: ReturnValue
+}
+
+// parameters is an instance of a method's in parameters.
+type parameters struct {
+	signature []msvm.Parameter
+	given     map[string]any
+}
+
+func (p *parameters) member(name string) member {
+	for _, param := range p.signature {
+		if !strings.EqualFold(param.Name, name) {
+			continue
+		}
+		return func(in access) (any, error) {
+			if in.put && len(in.args) == 1 {
+				p.given[param.Name] = typed(param.Type, in.args[0])
+				return nil, nil
+			}
+			return nil, fail(wbemInvalidParameter, "Invalid parameter")
+		}
+	}
+	return nil
+}
+
+// typed is a script's value in the type of the parameter, as Param.Value has it.
+// What is of another type stays what it is, and is the method's to refuse.
+func typed(t msvm.Type, x any) any {
+	switch x := x.(type) {
+	case string:
+		switch t {
+		case msvm.TypeReference:
+			_, after, _ := strings.Cut(x, ":")
+			return wmiquery.Ref(after)
+		case msvm.TypeEmbedded:
+			return wmiquery.Embedded(x)
+		case msvm.TypeDatetime:
+			if at, err := cimxml.ParseTime(x); err == nil {
+				return at
+			}
+		}
+	case int32:
+		if t == msvm.TypeUint16 {
+			return uint16(x)
+		}
+	case []any:
+		if t == msvm.TypeEmbeddedArray {
+			return texts[wmiquery.Embedded](x)
+		}
+		return texts[string](x)
+	}
+	return x
+}
+
+// texts are the elements of an array of texts.
+func texts[T ~string](array []any) []T {
+	all := []T{}
+	for _, e := range array {
+		s, _ := e.(string)
+		all = append(all, T(s))
+	}
+	return all
+}
+
+// execMethod runs a method of an object: its path, the method's name, the in
+// parameters.
+func (s *services) execMethod(in access) (any, error) {
+	call := wmiquery.Call{Namespace: s.namespace, Object: wmiquery.Ref(in.text(0)), Method: in.text(1)}
+	if err := s.host.before("exec", call.Method); err != nil {
+		return nil, err
+	}
+	if len(in.args) > 2 {
+		p, ok := in.args[2].(*parameters)
+		if !ok {
+			return nil, fail(wbemInvalidParameter, "Invalid parameter")
+		}
+		for _, param := range p.signature {
+			call.In = append(call.In, wmiquery.Param{Name: param.Name, Value: p.given[param.Name]})
+		}
+	}
+	reply, err := s.session.Call(call)
+	if err != nil {
+		return nil, exception(err, wbemNotFound)
+	}
+	out := members{"returnvalue": value(int32(reply.Code)), "job": value(nil)}
+	if reply.Job != "" {
+		out["job"] = value(s.scripted(reply.Job))
+	}
+	class, _, _ := strings.Cut(string(call.Object), ".")
+	m, _ := msvm.FindMethod(class, call.Method)
+	for _, p := range m.Out {
+		if p.Name != "Job" {
+			out[strings.ToLower(p.Name)] = value(s.answered(p.Type, reply.Out[p.Name]))
+		}
+	}
+	return out, nil
+}
+
+// textFormatCIM is the argument of GetText_ for CIM-XML; 2 is WMI's own format.
+const textFormatCIM = 1
+
+// answered is the value of an out parameter. Embedded instances may be given as
+// objects.
+func (s *services) answered(t msvm.Type, x any) any {
+	texts, ok := x.([]string)
+	if !ok || !s.host.Objects || texts == nil || t != msvm.TypeEmbeddedArray {
+		return s.scripted(x)
+	}
+	all := []any{}
+	for _, text := range texts {
+		all = append(all, members{"gettext_": func(in access) (any, error) {
+			if len(in.args) != 1 || in.args[0] != int32(textFormatCIM) {
+				return nil, fail(wbemInvalidParameter, "only CIM's format is written here")
+			}
+			return text, nil
+		}})
+	}
+	return all
+}

@@ -1,0 +1,76 @@
+package msvm
+
+// StateRequest is one value that RequestReplicationStateChangeEx takes: the
+// documented ones, and 15, which Microsoft's client sends.
+type StateRequest struct {
+	State ReplicationState
+	// Name is what administrators call it.
+	Name string
+	Does string
+	// Modes and States are those in which the host accepts it, as in Method.
+	Modes  []ReplicationMode
+	States []ReplicationState
+	// SendingSide: only for the side that sends, the primary or a replica on its
+	// extended link.
+	SendingSide bool
+	// Off: the VM must be turned off.
+	Off bool
+	// Job is the type of the job that it starts.
+	Job JobType
+}
+
+// StateRequests has the values that can be requested.
+func StateRequests() []StateRequest {
+	return []StateRequest{
+		{
+			State: ReadyForReplication, Name: "cancel-initial-replication",
+			Does:  "cancels an initial replication that runs or is scheduled",
+			Modes: sender, SendingSide: true,
+			States: []ReplicationState{ReadyForReplication, WaitingToCompleteInitialReplication, DiskUpdateInProgress, DiskUpdateCritical},
+			Job:    JobStopInitialReplication,
+		},
+		{
+			State: WaitingToCompleteInitialReplication, Name: "make-replica",
+			Does:   "makes a plain VM a replica that waits for its initial replication",
+			Modes:  []ReplicationMode{ModeNone, ModeReplica},
+			States: []ReplicationState{Disabled, DiskUpdateInProgress, DiskUpdateCritical},
+			Job:    JobStateChange,
+		},
+		{
+			State: Replicating, Name: "resume",
+			Does:  "goes on after a pause or an error; on a replica it ends a resynchronization",
+			Modes: replicated,
+			States: []ReplicationState{
+				Suspended, Critical, WaitingToStartResynchronization, Resynchronizing, ResynchronizationSuspended,
+				DiskUpdateInProgress, DiskUpdateCritical,
+			},
+			Job: JobStateChange,
+		},
+		{
+			State: SyncedReplicationComplete, Name: "prepare",
+			Does:  "sends the last changes for a planned failover and locks the VM",
+			Modes: sender, SendingSide: true, States: []ReplicationState{Replicating}, Off: true,
+			Job: JobInitiateSyncedReplication,
+		},
+		{
+			State: Suspended, Name: "pause",
+			Does:   "pauses replication or a resynchronization",
+			Modes:  replicated,
+			States: []ReplicationState{WaitingToCompleteInitialReplication, Replicating, Resynchronizing},
+			Job:    JobStateChange,
+		},
+		{
+			State: WaitingToStartResynchronization, Name: "cancel-resynchronization",
+			Does:  "cancels a resynchronization that runs",
+			Modes: sender, SendingSide: true, States: []ReplicationState{Resynchronizing},
+			Job: JobStopResynchronizing,
+		},
+		{
+			State: DiskUpdateInProgress, Name: "retry-disk-update",
+			Does:   "tries a change of the replicated disks again",
+			Modes:  replicated,
+			States: []ReplicationState{DiskUpdateCritical},
+			Job:    JobUpdateDiskSet,
+		},
+	}
+}

@@ -1,0 +1,43 @@
+package msvm
+
+import (
+	"strings"
+
+	"hyperv_replica_exporter/wmiquery"
+)
+
+// ReplicaSystemDependency is Msvm_ReplicaSystemDependency: which test VM belongs
+// to which replica. A replica has one at most, except on clusters whose nodes
+// have parted the two.
+type ReplicaSystemDependency struct {
+	Antecedent wmiquery.Ref // the replica VM
+	Dependent  wmiquery.Ref // its test VM
+}
+
+// WMIClass is Msvm_ReplicaSystemDependency.
+func (ReplicaSystemDependency) WMIClass() wmiquery.Class {
+	return class("Msvm_ReplicaSystemDependency")
+}
+
+// VMOf is the GUID, in upper case, of the VM that a path refers to: of a
+// Msvm_ComputerSystem, or of an object whose InstanceID starts with
+// Microsoft:<GUID>. It is "" if the path refers to no VM.
+func VMOf(path wmiquery.Ref) string {
+	class, keys, _ := strings.Cut(string(path), ".")
+	id := ""
+	if strings.EqualFold(class, classSystem) {
+		id = between(keys, `,Name="`, `"`)
+	} else if _, after, ok := strings.Cut(keys, `InstanceID="Microsoft:`); ok {
+		id = after[:min(36, len(after))]
+	}
+	if !IsGUID(id) {
+		return ""
+	}
+	return strings.ToUpper(id)
+}
+
+func between(s, left, right string) string {
+	_, s, _ = strings.Cut(s, left)
+	s, _, _ = strings.Cut(s, right)
+	return s
+}

@@ -1,0 +1,54 @@
+package simulator
+
+import (
+	"crypto/ed25519"
+	"crypto/sha1" //nolint:gosec // a thumbprint is a SHA-1, by definition
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/base64"
+	"fmt"
+	"math/big"
+	"time"
+
+	"hyperv_replica_exporter/wmiquery"
+)
+
+// certificate is one in the store LocalMachine\My of a host.
+type certificate struct {
+	der        []byte
+	thumbprint string // hex in upper case
+}
+
+// newCertificates makes the certificates of a world born at a time: the one that
+// replication uses, which has two months to go, and one that has expired.
+// Ed25519 makes the same seed sign the same.
+func newCertificates(born time.Time) []certificate {
+	day := born.Truncate(24 * time.Hour)
+	var all []certificate
+	for i, end := range []time.Time{day.AddDate(0, 2, 0), day.AddDate(0, -1, 0)} {
+		key := ed25519.NewKeyFromSeed([]byte(fmt.Sprintf("the simulated certificate no. %-3d", i))[:ed25519.SeedSize])
+		template := &x509.Certificate{
+			SerialNumber: big.NewInt(int64(1 + i)),
+			Subject:      pkix.Name{CommonName: "*" + domain},
+			DNSNames:     []string{"*" + domain},
+			NotBefore:    end.AddDate(-2, 0, 0),
+			NotAfter:     end,
+			ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+		}
+		der, err := x509.CreateCertificate(nil, template, template, key.Public(), key)
+		if err != nil {
+			panic(err) // the template is ours
+		}
+		all = append(all, certificate{der, fmt.Sprintf("%X", sha1.Sum(der))})
+	}
+	return all
+}
+
+// systemCertificates is Msvm_ReplicationService.GetSystemCertificates.
+func (s *session) systemCertificates(wmiquery.Call, Faults) (wmiquery.Reply, error) {
+	texts := make([]string, 0, len(s.world.certificates))
+	for _, c := range s.world.certificates {
+		texts = append(texts, base64.StdEncoding.EncodeToString(c.der))
+	}
+	return wmiquery.Reply{Out: map[string]any{"EncodedCertificates": texts}}, nil
+}
