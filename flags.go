@@ -6,6 +6,7 @@ import (
 	"io"
 	"path"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,7 +20,8 @@ import (
 
 // config is what the command line says.
 type config struct {
-	source    string // wmi or simulator
+	source    string // wmi, simulator or replay
+	capture   string // the folder that replay reads
 	simulated simulator.Config
 
 	listenAddresses []string
@@ -74,8 +76,8 @@ func parseFlags(args []string, stdout io.Writer) (*config, error) {
 }
 
 func (c *config) addFlags(app *kingpin.Application, objectives, faults *[]string) {
-	app.Flag("source", "Where to read: wmi is this host's Hyper-V, simulator is a simulated host, auto is wmi on Windows and simulator elsewhere.").
-		Default("auto").EnumVar(&c.source, "auto", "wmi", "simulator")
+	app.Flag("source", "Where to read: wmi is this host's Hyper-V, simulator is a simulated host, replay:DIR is a host that docs/capture.ps1 wrote into a folder, auto is wmi on Windows and simulator elsewhere.").
+		Default("auto").SetValue(&sourceValue{c})
 	app.Flag("web.listen-address", "Address to serve metrics on; repeat for more.").
 		Default(":10483").StringsVar(&c.listenAddresses)
 	app.Flag("web.telemetry-path", "Path of the metrics.").
@@ -108,6 +110,27 @@ func (c *config) addFlags(app *kingpin.Application, objectives, faults *[]string
 	app.Flag("log.format", "Format of the log: logfmt or json.").
 		Default("logfmt").EnumVar(&c.logFormat, "logfmt", "json")
 }
+
+// sourceValue is the flag --source.
+type sourceValue struct{ c *config }
+
+// Set takes a source, with the folder that replay has behind a colon.
+func (v *sourceValue) Set(text string) error {
+	name, dir, replay := strings.Cut(text, ":")
+	switch {
+	case replay && name == "replay" && dir != "":
+		v.c.source, v.c.capture = name, dir
+		return nil
+	case name == "replay":
+		return fmt.Errorf("%s lacks the folder of a capture: it is written replay:DIR", text)
+	case replay || !slices.Contains([]string{"auto", "wmi", "simulator"}, name):
+		return fmt.Errorf("enum value must be one of auto,wmi,simulator,replay:DIR, got '%s'", text)
+	}
+	v.c.source, v.c.capture = name, ""
+	return nil
+}
+
+func (v *sourceValue) String() string { return v.c.source }
 
 func (c *config) addSimulatorFlags(app *kingpin.Application, faults *[]string) {
 	app.Flag("simulator.vms", "VMs of the simulated host, 0 for as many as show every situation once.").

@@ -60,7 +60,7 @@ func aboutProgram(host *source) []prometheus.Collector {
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Namespace:   collector.Namespace,
 			Name:        "source_info",
-			Help:        "Where the exporter reads: wmi is Hyper-V, simulator is a simulated host whose values are not real; always 1.",
+			Help:        "Where the exporter reads: wmi is Hyper-V, simulator is a simulated host whose values are not real, replay is a captured host whose values do not change; always 1.",
 			ConstLabels: prometheus.Labels{"source": host.name},
 		}, func() float64 { return 1 }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{

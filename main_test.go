@@ -71,7 +71,10 @@ func start(t *testing.T, args ...string) *program {
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &program{logs: newLogBuffer()}
 	code := make(chan int, 1)
-	args = append([]string{"--source=simulator", "--web.listen-address=127.0.0.1:0", "--log.level=debug"}, args...)
+	args = append([]string{"--web.listen-address=127.0.0.1:0", "--log.level=debug"}, args...)
+	if !strings.Contains(strings.Join(args, " "), "--source") {
+		args = append(args, "--source=simulator")
+	}
 	go func() { code <- run(ctx, args, io.Discard, p.logs) }()
 	p.stop = sync.OnceValue(func() int { cancel(); return <-code })
 	t.Cleanup(func() { p.stop() })
@@ -144,6 +147,35 @@ func TestProgram(t *testing.T) {
 	}
 	if code := p.stop(); code != exitOK {
 		t.Errorf("exit code %d after a stop in order", code)
+	}
+}
+
+// A capture is served as the host that it was, and says what it is.
+func TestReplay(t *testing.T) {
+	p := start(t, "--source=replay:wmiquery/replay/testdata/sample")
+	_, body := get(t, http.DefaultClient, p.url)
+	for _, want := range []string{
+		`hyperv_replica_source_info{source="replay"} 1`,
+		"hyperv_replica_up 1\n",
+		`hyperv_replica_collector_success{collector="relationship"} 1`,
+		`hyperv_replica_state{relationship="primary",state="unknown",vm="vm002 <&>\"'ü",vm_id="AAAAAAAA-0000-0000-0000-000000000002"} 1`,
+		`hyperv_replica_window_missed_cycles{relationship="primary",vm="vm001",vm_id="AAAAAAAA-0000-0000-0000-000000000001"} 21`,
+		`hyperv_replica_collector_success{collector="statistics"} 0`, // vm003 was refused
+	} {
+		if !strings.Contains(body, want) {
+			t.Errorf("no %s in:\n%s", want, body)
+		}
+	}
+	// 600 s when it was captured, and the time since the start.
+	lag := regexp.MustCompile(`hyperv_replica_lag_seconds\{relationship="primary",vm="vm001",[^}]*\} (6\d\d)\.`)
+	if !lag.MatchString(body) {
+		t.Errorf("the lag is not that of the capture:\n%s", body)
+	}
+	if log := p.logs.String(); !strings.Contains(log, "this is a replayed capture: nothing here is live") || strings.Contains(log, "simulated") {
+		t.Errorf("the log does not say that the host is a capture:\n%s", log)
+	}
+	if _, body := get(t, http.DefaultClient, strings.TrimSuffix(p.url, "/metrics")); !strings.Contains(body, "Source: replay") {
+		t.Error("the landing page does not say that the host is a capture")
 	}
 }
 
@@ -301,6 +333,11 @@ func TestExitCodes(t *testing.T) {
 	}{
 		{"--nonsense", 2, "unknown long flag '--nonsense'"},
 		{"--source=nonsense", 2, "enum value must be one of auto,wmi,simulator"},
+		{"--source=nonsense:dir", 2, "enum value must be one of auto,wmi,simulator,replay:DIR, got 'nonsense:dir'"},
+		{"--source=replay", 2, "replay lacks the folder of a capture: it is written replay:DIR"},
+		{"--source=replay:", 2, "replay: lacks the folder of a capture"},
+		{"--source=replay:wmiquery/nonexistent", 2, "--source=replay:wmiquery/nonexistent: no capture, or one that was not finished"},
+		{"--source=replay:wmiquery/replay/testdata", 2, "manifest.xml"},
 		{"--log.level=loud", 2, "debug,info,warn,error"},
 		{"--wmi.workers=0", 2, "--wmi.workers must be 1 to 64"},
 		{"--scrape.timeout=0s", 2, "--scrape.timeout must be above zero"},

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"fmt"
+	"os"
 	"time"
 
 	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
 
 	"hyperv_replica_exporter/wmiquery"
+	"hyperv_replica_exporter/wmiquery/replay"
 	"hyperv_replica_exporter/wmiquery/simulator"
 )
 
@@ -16,8 +19,8 @@ type source struct {
 	pool *wmiquery.Pool
 }
 
-// openSource chooses the implementation of the seam. It does not talk to the
-// host yet.
+// openSource chooses the implementation of the seam. It does not talk to a live
+// host yet; a capture it reads.
 func openSource(c *config, logger log.Logger) (*source, error) {
 	o := wmiquery.PoolOptions{
 		Open:       wmiquery.OpenCOM,
@@ -26,7 +29,8 @@ func openSource(c *config, logger log.Logger) (*source, error) {
 		StuckAfter: c.callTimeout,
 		MaxStuck:   c.maxStuck,
 	}
-	if c.source == "simulator" {
+	switch c.source {
+	case "simulator":
 		world, err := simulator.New(c.simulated)
 		if err != nil {
 			return nil, err
@@ -34,6 +38,14 @@ func openSource(c *config, logger log.Logger) (*source, error) {
 		o.Open, o.Now = world.Open, world.Now
 		level.Warn(logger).Log("msg", "this is a simulated host: nothing here is real",
 			"source", c.source, "scenario", c.simulated.Scenario, "host", c.simulated.Host)
+	case "replay":
+		host, err := replay.Open(os.DirFS(c.capture), time.Now)
+		if err != nil {
+			return nil, fmt.Errorf("--source=replay:%s: %w", c.capture, err)
+		}
+		o.Open, o.Now = host.Open, host.Now
+		level.Warn(logger).Log("msg", "this is a replayed capture: nothing here is live",
+			"source", c.source, "folder", c.capture, "captured", host.Captured().Format(time.RFC3339), "windows_build", host.Build())
 	}
 	return &source{c.source, wmiquery.NewPool(o)}, nil
 }

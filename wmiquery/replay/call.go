@@ -1,0 +1,144 @@
+package replay
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"hyperv_replica_exporter/wmiquery"
+	"hyperv_replica_exporter/wmiquery/cimxml"
+	"hyperv_replica_exporter/wmiquery/msvm"
+)
+
+// Call gives the answer that was captured. Only methods that read are in a
+// capture.
+func (s *session) Call(c wmiquery.Call) (wmiquery.Reply, error) {
+	if err := s.check(); err != nil {
+		return wmiquery.Reply{}, err
+	}
+	reply, err := s.host.call(c)
+	if err != nil {
+		return wmiquery.Reply{}, fmt.Errorf("call %s: %w", c.Method, err)
+	}
+	return reply, nil
+}
+
+func (h *Host) call(c wmiquery.Call) (wmiquery.Reply, error) {
+	if !strings.EqualFold(c.Namespace, wmiquery.Virtualization) {
+		return wmiquery.Reply{}, fmt.Errorf("namespace %s: %w", c.Namespace, wmiquery.ErrUnsupported)
+	}
+	class, _, _ := strings.Cut(string(c.Object), ".")
+	if m, ok := msvm.FindMethod(class, c.Method); ok && !m.Reads {
+		return wmiquery.Reply{}, fmt.Errorf("a replayed capture cannot be changed: %w", wmiquery.ErrUnsupported)
+	}
+	service := strings.EqualFold(class, msvm.ReplicationService{}.WMIClass().Name)
+	switch {
+	case service && c.Method == msvm.MethodGetReplicationStatistics:
+		return h.statistics(c)
+	case service && c.Method == msvm.MethodGetSystemCertificates:
+		return h.systemCertificates(c)
+	}
+	return wmiquery.Reply{}, fmt.Errorf("a replayed capture has no answers of this method of %s: %w", class, wmiquery.ErrUnsupported)
+}
+
+// statistics is GetReplicationStatisticsEx.
+func (h *Host) statistics(c wmiquery.Call) (wmiquery.Reply, error) {
+	f, err := h.method(c)
+	if err != nil {
+		return wmiquery.Reply{}, err
+	}
+	var r msvm.ReplicationRelationship
+	if _, err := cimxml.Unmarshal(param(c, "ReplicationRelationship"), &r); err != nil {
+		return wmiquery.Reply{Code: wmiquery.CodeInvalidParam}, nil
+	}
+	key, err := msvm.ParseKey(r.InstanceID)
+	if err != nil || msvm.VMOf(wmiquery.Ref(param(c, "ComputerSystem"))) != key.VM {
+		return wmiquery.Reply{Code: wmiquery.CodeInvalidParam}, nil
+	}
+	for i := range f.Calls {
+		if k, err := msvm.ParseKey(f.Calls[i].InstanceID); err == nil && k == key {
+			return f.reply(i)
+		}
+	}
+	return wmiquery.Reply{}, fmt.Errorf("%s has no CALL for %s: %w", fileName(f.Name), r.InstanceID, wmiquery.ErrNotFound)
+}
+
+// method is the file of the method that c calls, if its object is the captured
+// replication service.
+func (h *Host) method(c wmiquery.Call) (*methodFile, error) {
+	services, err := h.rows(msvm.ReplicationService{}.WMIClass().Name, reflect.TypeFor[[]msvm.ReplicationService]())
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range services.Interface().([]msvm.ReplicationService) {
+		if !strings.EqualFold(string(s.Ref()), string(c.Object)) {
+			continue
+		}
+		if f, ok := h.methods[c.Method]; ok {
+			return f, nil
+		}
+		return nil, notCaptured(c.Method)
+	}
+	return nil, fmt.Errorf("%s: %w", c.Object, wmiquery.ErrNotFound)
+}
+
+// parameters are the out parameters of the methods in a capture.
+type parameters struct {
+	ReturnValue             *uint32
+	Job                     *wmiquery.Ref
+	ReplicationStatistics   []string
+	ReplicationHealthIssues []string
+}
+
+// reply is the answer to a call of the file.
+func (f *methodFile) reply(n int) (wmiquery.Reply, error) {
+	c := f.Calls[n]
+	if c.Failure != nil {
+		return wmiquery.Reply{}, c.Failure.err()
+	}
+	var out parameters
+	_, err := cimxml.Unmarshal(c.Instances[0].text("__PARAMETERS"), &out)
+	if err == nil && out.ReturnValue == nil {
+		err = errors.New("no ReturnValue")
+	}
+	if err != nil {
+		return wmiquery.Reply{}, fmt.Errorf("%s: CALL %d, %.80q: %w", fileName(f.Name), n+1, c.InstanceID, err)
+	}
+	reply := wmiquery.Reply{Code: *out.ReturnValue, Out: map[string]any{}}
+	if out.Job != nil {
+		reply.Job = wmiquery.Relative(string(*out.Job))
+	}
+	if f.Name == msvm.MethodGetReplicationStatistics {
+		reply.Out["ReplicationStatistics"] = texts(out.ReplicationStatistics)
+		reply.Out["ReplicationHealthIssues"] = texts(out.ReplicationHealthIssues)
+	}
+	return reply, nil
+}
+
+// texts is an array as a Reply has it: nil for null.
+func texts(array []string) any {
+	if array == nil {
+		return nil
+	}
+	return array
+}
+
+// param is the value of a parameter that is a reference or a text, "" if it is
+// null, not given, or anything else.
+func param(c wmiquery.Call, name string) string {
+	for _, p := range c.In {
+		if !strings.EqualFold(p.Name, name) {
+			continue
+		}
+		switch v := p.Value.(type) {
+		case wmiquery.Ref:
+			return string(v)
+		case wmiquery.Embedded:
+			return string(v)
+		case string:
+			return v
+		}
+	}
+	return ""
+}

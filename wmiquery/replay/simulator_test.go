@@ -1,0 +1,184 @@
+package replay
+
+import (
+	"errors"
+	"fmt"
+	"html"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"hyperv_replica_exporter/wmiquery"
+	"hyperv_replica_exporter/wmiquery/cimxml"
+	"hyperv_replica_exporter/wmiquery/msvm"
+	"hyperv_replica_exporter/wmiquery/simulator"
+)
+
+// What is captured of a host is what the host said, of every class and for every
+// relationship: on the simulated hosts, sick ones included.
+func TestCaptureIsTheHost(t *testing.T) {
+	now := time.Date(2026, 11, 22, 12, 0, 0, 123456000, time.UTC)
+	for _, tt := range []struct{ host, fault string }{
+		{"HV01", ""},
+		{"HV02", ""},
+		{"HV03", ""},
+		{"HV01", "nulls"},
+		{"HV01", "unknown-enum"},
+		{"HV01", "hostile-names"},
+		{"HV01", "duplicate-names"},
+		{"HV01", "denied"},
+		{"HV01", "class-missing=Msvm_ReplicationRelationship"},
+		{"HV01", "relationship-failing"},
+		{"HV01", "statistics-job"},
+		{"HV01", "statistics-empty"},
+	} {
+		t.Run(tt.host+" "+tt.fault, func(t *testing.T) {
+			w, err := simulator.New(simulator.Config{Seed: 7, Host: tt.host, Now: func() time.Time { return now }})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tt.fault != "" {
+				faults, err := simulator.ParseFaults([]string{tt.fault})
+				if err != nil {
+					t.Fatal(err)
+				}
+				w.SetFaults(faults)
+			}
+			direct, err := w.Open()
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, replayed := open(t, record(t, direct))
+			compareClasses(t, replayed, direct)
+			compareStatistics(t, replayed, direct)
+		})
+	}
+}
+
+func compareClasses(t *testing.T, got, want wmiquery.Session) {
+	for _, class := range msvm.Classes() {
+		slice := reflect.SliceOf(reflect.TypeOf(class))
+		g, w := reflect.New(slice), reflect.New(slice)
+		gotErr, wantErr := got.Read(g.Interface()), want.Read(w.Interface())
+		if (gotErr == nil) != (wantErr == nil) || errors.Is(wantErr, wmiquery.ErrUnsupported) != errors.Is(gotErr, wmiquery.ErrUnsupported) {
+			t.Errorf("%s: %v, want %v", slice, gotErr, wantErr)
+		}
+		if g.Elem().Len() != w.Elem().Len() {
+			t.Errorf("%s: %d rows, want %d", slice, g.Elem().Len(), w.Elem().Len())
+			continue
+		}
+		for i := range w.Elem().Len() {
+			// As text they are compared as exactly as CIM can tell them.
+			if a, b := marshal(t, g.Elem().Index(i)), marshal(t, w.Elem().Index(i)); a != b {
+				t.Errorf("%s row %d:\n%s\nwant\n%s", slice, i, a, b)
+			}
+		}
+	}
+}
+
+func compareStatistics(t *testing.T, got, want wmiquery.Session) {
+	var services []msvm.ReplicationService
+	var relationships []msvm.ReplicationRelationship
+	if want.Read(&services) != nil || want.Read(&relationships) != nil || len(services) == 0 {
+		return
+	}
+	for _, r := range relationships {
+		if !r.Replicates() {
+			continue
+		}
+		call := calls(services[0], []msvm.ReplicationRelationship{r})[1]
+		g, gotErr := got.Call(call)
+		w, wantErr := want.Call(call)
+		if wantErr != nil || gotErr != nil {
+			t.Errorf("%s: %v, want %v", r.InstanceID, gotErr, wantErr)
+		}
+		if len(w.Out) == 0 { // a refusal's null arrays
+			g.Out = w.Out
+		}
+		if !reflect.DeepEqual(g, w) {
+			t.Errorf("%s: %+v\nwant %+v", r.InstanceID, g, w)
+		}
+	}
+}
+
+// record writes a host down as the script does.
+func record(t *testing.T, s wmiquery.Session) fstest.MapFS {
+	t.Helper()
+	capture := fstest.MapFS{}
+	reads := ""
+	file := func(name, format string, args ...any) {
+		capture[name+".xml"] = &fstest.MapFile{Data: fmt.Appendf(nil, `<?xml version="1.0" encoding="utf-8"?>`+"\r\n"+format, args...)}
+		reads += fmt.Sprintf(`<READ NAME=%q MILLISECONDS="1" />`, name)
+	}
+	for _, class := range msvm.Classes() {
+		rows := reflect.New(reflect.SliceOf(reflect.TypeOf(class)))
+		var body strings.Builder
+		if err := s.Read(rows.Interface()); err != nil {
+			body.WriteString(failureText(t, err))
+		}
+		for i := range rows.Elem().Len() {
+			body.WriteString(full(marshal(t, rows.Elem().Index(i))))
+		}
+		c := class.WMIClass()
+		file(c.Name, `<CLASS NAME=%q NAMESPACE="%s" MILLISECONDS="1">%s</CLASS>`, c.Name, c.Namespace, &body)
+	}
+	var services []msvm.ReplicationService
+	var relationships []msvm.ReplicationRelationship
+	var body strings.Builder
+	if s.Read(&services) == nil && s.Read(&relationships) == nil && len(services) > 0 {
+		for _, r := range relationships {
+			if r.Replicates() {
+				reply, err := s.Call(calls(services[0], []msvm.ReplicationRelationship{r})[1])
+				fmt.Fprintf(&body, `<CALL INSTANCEID="%s">%s</CALL>`, html.EscapeString(r.InstanceID), replyText(t, reply, err))
+			}
+		}
+	}
+	file(msvm.MethodGetReplicationStatistics, `<METHOD NAME=%q>%s</METHOD>`, msvm.MethodGetReplicationStatistics, &body)
+	file(msvm.MethodGetSystemCertificates, `<METHOD NAME=%q />`, msvm.MethodGetSystemCertificates)
+	file("manifest", `<CAPTURE FORMAT="1" TIME="20261122120000.123456-000" BUILD="20348">%s</CAPTURE>`, reads)
+	return capture
+}
+
+// marshal writes a row.
+func marshal(t *testing.T, row reflect.Value) string {
+	t.Helper()
+	instance := row.Interface().(wmiquery.Instance)
+	text, err := cimxml.Marshal(instance.WMIClass().Name, instance)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// full makes of relative paths those that a host writes.
+func full(text string) string {
+	return strings.ReplaceAll(text, "<VALUE.REFERENCE>", `<VALUE.REFERENCE>\\HV01\root\virtualization\v2:`)
+}
+
+func failureText(t *testing.T, err error) string {
+	t.Helper()
+	if !errors.Is(err, wmiquery.ErrUnsupported) {
+		t.Fatalf("no code for %v", err)
+	}
+	return `<ERROR CODE="0x80041010">` + html.EscapeString(err.Error()) + `</ERROR>`
+}
+
+func replyText(t *testing.T, reply wmiquery.Reply, err error) string {
+	t.Helper()
+	if err != nil {
+		return failureText(t, err)
+	}
+	out := parameters{ReturnValue: &reply.Code}
+	if reply.Job != "" {
+		out.Job = &reply.Job
+	}
+	out.ReplicationStatistics, _ = reply.Out["ReplicationStatistics"].([]string)
+	out.ReplicationHealthIssues, _ = reply.Out["ReplicationHealthIssues"].([]string)
+	text, err := cimxml.Marshal("__PARAMETERS", out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return full(text)
+}
