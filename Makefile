@@ -61,8 +61,8 @@ bench:
 
 FUZZTIME ?= 30s
 fuzz:
-	@for t in $$(grep -rhoE '^func Fuzz[A-Za-z]+' wmiquery/cimxml | cut -c6-); do \
-		go test -run '^$$' -fuzz "^$$t$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s ./wmiquery/cimxml || exit 1; done
+	@for f in $$(grep -roE '^func Fuzz[A-Za-z]+' --include=*_test.go . | sed 's/:func /:/'); do \
+		go test -run '^$$' -fuzz "^$${f##*:}$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s $$(dirname $$f) || exit 1; done
 
 release: $(PLATFORMS:%=release/%)
 	cd dist && sha256sum *.tar.gz > sha256sums.txt

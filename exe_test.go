@@ -91,7 +91,7 @@ func TestExe(t *testing.T) {
 	startWine(t, windowsProgram(t, "./internal/wine/fakehost"), "--class="+class, "--seed=5", "--now="+moment.Format(time.RFC3339)).logs.await(t, "(serving)")
 	// Between processes Wine takes milliseconds for each property, more on a
 	// machine that has other things to do.
-	exporter := startWine(t, windowsProgram(t, "."), "--web.listen-address=127.0.0.1:0", "--log.level=debug", "--wmi.call-timeout=2m")
+	exporter := startWine(t, windowsProgram(t, "."), "--web.listen-address=127.0.0.1:0", "--log.level=debug", "--wmi.call-timeout=2m", "--collector.perf")
 	url := exporter.logs.await(t, `url=(\S+)`)
 
 	before := time.Now()

@@ -45,9 +45,13 @@ func tool(t *testing.T, name string) string {
 
 // promtool has nothing to say about what the exporter gives.
 func TestPromtoolCheckMetrics(t *testing.T) {
-	for _, args := range [][]string{nil, {"--simulator.host=HV02"}, {"--simulator.fault=denied"}, {"--simulator.fault=hostile-names"}} {
+	runs := [][]string{{"--simulator.host=HV02"}, {"--simulator.fault=denied"}, {"--simulator.fault=hostile-names"}, {"--source=replay:wmiquery/replay/testdata/sample"}}
+	for _, name := range simulator.Scenarios() {
+		runs = append(runs, []string{"--simulator.scenario=" + name})
+	}
+	for _, args := range runs {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
-			p := start(t, args...)
+			p := start(t, append(args, "--collector.perf")...)
 			_, body := get(t, http.DefaultClient, p.url)
 			cmd := exec.CommandContext(t.Context(), tool(t, "promtool"), "check", "metrics")
 			cmd.Stdin = strings.NewReader(body)

@@ -28,8 +28,8 @@ func newChangeLogger(l log.Logger) *changeLogger {
 	return &changeLogger{logger: l, failed: map[string]string{}, noted: map[string]map[string]bool{}}
 }
 
-// result logs a failure when it is new or of another kind than before, at debug
-// level when it goes on, and that it is over.
+// result logs a failure, or that this Windows lacks something, when it is new or
+// of another kind than before, at debug level when it goes on, and that it is over.
 func (c *changeLogger) result(collector string, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -47,7 +47,9 @@ func (c *changeLogger) result(collector string, err error) {
 	c.failed[collector] = kind(err)
 	switch {
 	case was && before == kind(err):
-		level.Debug(c.logger).Log("msg", "collector still fails", "collector", collector, "err", err)
+		level.Debug(c.logger).Log("msg", "collector fares as before", "collector", collector, "err", err)
+	case onlyLacks(err):
+		level.Info(c.logger).Log("msg", "this Windows does not have everything that the collector reads", "collector", collector, "err", err)
 	case errors.Is(err, wmiquery.ErrUnsupported):
 		level.Warn(c.logger).Log("msg", "collector has something to read that this host does not have", "collector", collector, "err", err)
 	default:
@@ -73,6 +75,9 @@ func addCauses(causes map[string]bool, err error) {
 	case interface{ Unwrap() error }:
 		addCauses(causes, e.Unwrap())
 	default:
+		if isSilence(err) { // on a host that hangs, the ways in which it does take turns
+			err = wmiquery.ErrTimeout
+		}
 		causes[err.Error()] = true
 	}
 }

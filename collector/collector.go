@@ -5,6 +5,7 @@ package collector
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"hyperv_replica_exporter/wmiquery/msvm"
@@ -16,6 +17,7 @@ type Collector struct {
 	Name    string
 	Help    string // one sentence for the flag and the documentation
 	Default bool   // whether it is on if nothing is said
+	Reads   []Source
 	Metrics []*Metric
 
 	// collect reads through v and adds to out. What it added counts even if it
@@ -31,6 +33,14 @@ func All(o Options) []Collector {
 		settingsCollector(o.Objectives),
 		statisticsCollector(o.Concurrency),
 		serviceCollector(),
+		authorizationCollector(),
+		providerCollector(),
+		testReplicaCollector(),
+		failoverNetworkCollector(),
+		jobCollector(),
+		recoveryPointCollector(),
+		certificateCollector(),
+		perfCollector(),
 	}
 }
 
@@ -56,8 +66,8 @@ func displayName(name, id string) string {
 	return name
 }
 
-// perRelationship are the labels of a metric with one more than the
-// relationship's.
-func perRelationship(more ...string) []string {
-	return append(append([]string{}, relationshipLabels...), more...)
-}
+// perRelationship and perVM are the labels of a metric with more than those of
+// the relationship or of the VM.
+func perRelationship(more ...string) []string { return slices.Concat(relationshipLabels, more) }
+
+func perVM(more ...string) []string { return slices.Concat(vmLabels, more) }

@@ -3,6 +3,7 @@ package collector_test
 import (
 	"bytes"
 	"context"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -14,7 +15,6 @@ import (
 
 	"hyperv_replica_exporter/collector"
 	"hyperv_replica_exporter/wmiquery"
-	"hyperv_replica_exporter/wmiquery/msvm"
 	"hyperv_replica_exporter/wmiquery/simulator"
 )
 
@@ -57,20 +57,10 @@ func (s countingSession) Call(c wmiquery.Call) (wmiquery.Reply, error) {
 	return s.Session.Call(c)
 }
 
+// className is the class that is read into dst.
 func className(dst any) string {
-	switch dst.(type) {
-	case *[]msvm.ReplicationRelationship:
-		return "Msvm_ReplicationRelationship"
-	case *[]msvm.ReplicationSettingData:
-		return "Msvm_ReplicationSettingData"
-	case *[]msvm.ComputerSystem:
-		return "Msvm_ComputerSystem"
-	case *[]msvm.ReplicationService:
-		return "Msvm_ReplicationService"
-	case *[]msvm.ReplicationServiceSettingData:
-		return "Msvm_ReplicationServiceSettingData"
-	}
-	return "another class"
+	row := reflect.Zero(reflect.TypeOf(dst).Elem().Elem())
+	return row.Interface().(wmiquery.Instance).WMIClass().Name
 }
 
 // rig is an exporter's inside, from the simulated host to the scraper.
@@ -82,6 +72,7 @@ type rig struct {
 
 	mu    sync.Mutex
 	calls map[string]int // operation -> times it reached the host
+	order []string       // the operations as they reached it
 }
 
 // syncBuffer is a buffer that many may write to.
@@ -129,20 +120,33 @@ func newRigThrough(tb testing.TB, config simulator.Config, through func(host ope
 		Now: world.Now, Workers: 4, StuckAfter: 5 * time.Second, MaxStuck: 8,
 	})
 	tb.Cleanup(r.pool.Close)
+	r.scrape(r.pool)
+	return r
+}
+
+// newFabricatedRig reads a fabricated host.
+func newFabricatedRig(h *fabricatedHost) *rig {
+	r := &rig{logs: &syncBuffer{}}
+	r.scrape(h)
+	return r
+}
+
+// scrape makes the rig's scraper, with every collector.
+func (r *rig) scrape(from wmiquery.Reader) {
 	r.scraper = collector.NewScraper(collector.Options{
-		Reader:      r.pool,
+		Reader:      from,
 		Logger:      log.NewLogfmtLogger(r.logs),
 		Concurrency: 4,
 		CallTimeout: 5 * time.Second,
 		MaxAge:      5 * time.Minute,
 	}, func(string) bool { return true })
-	return r
 }
 
 func (r *rig) count(operation string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.calls[operation]++
+	r.order = append(r.order, operation)
 }
 
 // takeCalls returns what has reached the host since the last time.

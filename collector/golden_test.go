@@ -24,7 +24,7 @@ type scenario struct {
 }
 
 func scenarios() []scenario {
-	return []scenario{
+	all := []scenario{
 		{name: "primary-host"},
 		{name: "replica-host", config: simulator.Config{Host: "HV02"}},
 		{name: "third-site", config: simulator.Config{Host: "HV03"}},
@@ -41,6 +41,10 @@ func scenarios() []scenario {
 		{name: "statistics-job", config: simulator.Config{VMs: 2}, faults: []string{"statistics-job"}},
 		{name: "statistics-empty", config: simulator.Config{VMs: 4}, faults: []string{"statistics-empty"}},
 	}
+	for _, name := range []string{"lagging", "wan-outage", "resync-storm", "failover-drill"} {
+		all = append(all, scenario{name: name, config: simulator.Config{Scenario: name, VMs: 8}})
+	}
+	return all
 }
 
 func (s scenario) rig(tb testing.TB, c *clock) *rig {
@@ -61,22 +65,41 @@ func (s scenario) at(tb testing.TB, c *clock) simulator.Config {
 	return config
 }
 
-// Every collector on every scenario gives the exposition that is expected, and
-// the linter has nothing to say. The second of two scrapes, twenty minutes
-// apart, is compared, so that the counters have something to show.
-func TestGolden(t *testing.T) {
+// host is one that the golden tests scrape.
+type host struct {
+	name string
+	rig  func(tb testing.TB, c *clock) *rig
+}
+
+// hosts are the scenarios of the simulated host, and a fabricated one.
+func hosts() []host {
+	var all []host
 	for _, s := range scenarios() {
-		t.Run(s.name, func(t *testing.T) {
+		all = append(all, host{s.name, s.rig})
+	}
+	return append(all, host{"awkward", func(tb testing.TB, c *clock) *rig {
+		tb.Helper()
+		return newFabricatedRig(awkwardHost(tb, c))
+	}})
+}
+
+// Every collector on every host gives the exposition that is expected, and the
+// linter has nothing to say. The second of two scrapes, twenty minutes apart, is
+// compared, so that the counters have something to show.
+func TestGolden(t *testing.T) {
+	for _, h := range hosts() {
+		t.Run(h.name, func(t *testing.T) {
 			t.Parallel()
-			for _, c := range collector.All(collector.Options{}) {
-				t.Run(c.Name, func(t *testing.T) {
+			clock := newClock()
+			for _, name := range h.rig(t, clock).scraper.Collectors() {
+				t.Run(name, func(t *testing.T) {
 					clock := newClock()
-					r := s.rig(t, clock)
-					r.gather(t, time.Minute, c.Name)
+					r := h.rig(t, clock)
+					r.gather(t, time.Minute, name)
 					clock.Advance(20 * time.Minute)
-					got := stable(r.gather(t, time.Minute, c.Name))
+					got := stable(r.gather(t, time.Minute, name))
 					lint(t, got)
-					compare(t, filepath.Join("testdata", s.name, c.Name+".prom"), got)
+					compare(t, filepath.Join("testdata", h.name, name+".prom"), got)
 				})
 			}
 		})
@@ -123,11 +146,11 @@ func firstDifference(want, got string) string {
 	return "one is longer"
 }
 
-// All scenarios together give every metric that is declared: none is dead.
+// All hosts together give every metric that is declared: none is dead.
 func TestEveryMetricIsGiven(t *testing.T) {
 	given := map[string]bool{}
-	for _, s := range scenarios() {
-		for line := range strings.Lines(s.rig(t, newClock()).gather(t, time.Minute)) {
+	for _, h := range hosts() {
+		for line := range strings.Lines(h.rig(t, newClock()).gather(t, time.Minute)) {
 			if name, ok := strings.CutPrefix(line, "# TYPE "); ok {
 				given[strings.Fields(name)[0]] = true
 			}
@@ -136,7 +159,7 @@ func TestEveryMetricIsGiven(t *testing.T) {
 	for _, c := range collector.All(collector.Options{}) {
 		for _, m := range c.Metrics {
 			if !given[m.Name] {
-				t.Errorf("no scenario gives %s of collector %s", m.Name, c.Name)
+				t.Errorf("no host gives %s of collector %s", m.Name, c.Name)
 			}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"sync"
 	"time"
 
@@ -46,6 +47,7 @@ type answer struct {
 // flight is a question that has been asked.
 type flight struct {
 	asked   time.Time
+	started chan struct{} // closed when the host has been asked, or will not be
 	done    chan struct{} // closed when answer is there
 	answer  answer
 	overdue chan struct{} // closed when the host has taken too long
@@ -66,7 +68,7 @@ func (r *reads) ask(q question) *flight {
 	if f := r.flights[q.key]; f != nil && (time.Since(f.asked) < retryOverdue*r.overdue || r.open[q.key] >= maxOpen) {
 		return f
 	}
-	f := &flight{asked: time.Now(), done: make(chan struct{}), overdue: make(chan struct{})}
+	f := &flight{asked: time.Now(), started: make(chan struct{}), done: make(chan struct{}), overdue: make(chan struct{})}
 	r.flights[q.key] = f
 	r.open[q.key]++
 	r.asked[q.key] = f.asked
@@ -81,6 +83,7 @@ func (r *reads) fly(q question, f *flight) {
 	var late *time.Timer
 	ctx := wmiquery.WithStarted(context.Background(), func() {
 		began = time.Now()
+		close(f.started)
 		late = time.AfterFunc(r.overdue, func() {
 			r.requests.observe(q.operation, time.Since(began), wmiquery.ErrTimeout)
 			close(f.overdue)
@@ -89,6 +92,7 @@ func (r *reads) fly(q question, f *flight) {
 	value, err := caught(func() (any, error) { return q.ask(ctx) })
 	switch {
 	case late == nil: // the host was not asked
+		close(f.started)
 		r.requests.total.WithLabelValues(q.operation, result(err)).Inc()
 	case late.Stop():
 		r.requests.observe(q.operation, time.Since(began), err)
@@ -179,26 +183,45 @@ type table[T any] struct {
 var errNothing = fmt.Errorf("Hyper-V shows nothing at all, not even its replication service: "+
 	"run as Administrator or as a member of Hyper-V Administrators, and check that the service vmms runs: %w", wmiquery.ErrDenied)
 
-// read reads every row of T's class.
+// read reads every row of T's class. No rows, and no class where not every
+// Windows has it, are believed of a host that shows its replication service: the
+// error for the latter is a lackError.
 func read[T wmiquery.Instance](ctx context.Context, v *view) (table[T], error) {
+	var zero T
+	class := zero.WMIClass().Name
 	t, err := readAny[T](ctx, v)
-	if err != nil || len(t.rows) > 0 {
+	lacking := errors.Is(err, wmiquery.ErrUnsupported) && lackedBy[class] != ""
+	if err != nil && !lacking || len(t.rows) > 0 {
 		return t, err
 	}
 	services, err := readAny[msvm.ReplicationService](ctx, v)
-	if err == nil && len(services.rows) == 0 {
+	switch {
+	case err != nil:
+		return t, err
+	case len(services.rows) == 0:
 		return t, errNothing
+	case lacking:
+		return t, &lackError{class}
 	}
-	return t, err
+	return t, nil
 }
 
 func readAny[T wmiquery.Instance](ctx context.Context, v *view) (table[T], error) {
-	class := (*new(T)).WMIClass().Name
-	a, err := v.get(ctx, question{key: class, operation: class, ask: func(ctx context.Context) (any, error) {
-		return wmiquery.All[T](ctx, v.reader)
-	}})
+	q := rowsQuestion(*new(T), v.reader)
+	a, err := v.get(ctx, q)
 	if err != nil {
-		return table[T]{}, fmt.Errorf("read %s: %w", class, err)
+		return table[T]{}, fmt.Errorf("read %s: %w", q.operation, err)
 	}
 	return table[T]{a.value.([]T), a.at}, nil
+}
+
+// rowsQuestion asks for every instance of row's class; the answer is a slice of
+// row's type.
+func rowsQuestion(row wmiquery.Instance, host wmiquery.Reader) question {
+	class := row.WMIClass().Name
+	return question{key: class, operation: class, ask: func(ctx context.Context) (any, error) {
+		rows := reflect.New(reflect.SliceOf(reflect.TypeOf(row)))
+		err := host.Read(ctx, rows.Interface())
+		return rows.Elem().Interface(), err
+	}}
 }

@@ -49,8 +49,9 @@ var (
 func relationshipCollector() Collector {
 	return Collector{
 		Name:    "relationship",
-		Help:    "State, health, lag and last times of each relationship, mode of each VM.",
+		Help:    "State, health, lag and last times of each relationship, mode of each VM, VMs that do not replicate.",
 		Default: true,
+		Reads:   rowsOf(msvm.ReplicationRelationship{}, msvm.ComputerSystem{}),
 		Metrics: []*Metric{
 			relState, relHealth, vmMode, lastReplicationType, failoverType, lastReplication,
 			lastApply, lastConsistent, lag, applyLag, vmProtected,
@@ -62,16 +63,15 @@ func relationshipCollector() Collector {
 					collectRelationship(r, relationships.at, out)
 				}
 			}
-			systems, sysErr := read[msvm.ComputerSystem](ctx, v)
-			for _, s := range systems.rows {
-				if s.IsVM() && s.ReplicationMode != nil {
-					id := vmID(s)
-					noteUnknown(out, "mode", s.ReplicationMode.String(), uint16(*s.ReplicationMode), id)
-					out.states(vmMode, modeValues, s.ReplicationMode.String(), labelsOfVM(msvm.Text(s.ElementName), id))
+			systems, sysErr := readMachines(ctx, v)
+			for _, id := range slices.Sorted(maps.Keys(systems)) {
+				if mode, ok := systems.mode(id); ok {
+					noteUnknown(out, "mode", mode.String(), uint16(mode), id)
+					out.states(vmMode, modeValues, mode.String(), systems.labels(id))
 				}
 			}
 			if relErr == nil {
-				collectProtected(relationships, systems.rows, out)
+				collectProtected(relationships, systems, out)
 			}
 			return errors.Join(relErr, relationships.odd, sysErr)
 		},
@@ -120,12 +120,10 @@ func noteUnknown(out *output, what, name string, n uint16, id string) {
 
 // collectProtected goes by both classes: a VM may have no relationship row. Of a
 // VM with a row that cannot be understood nothing is said.
-func collectProtected(relationships relationshipTable, systems []msvm.ComputerSystem, out *output) {
+func collectProtected(relationships relationshipTable, systems machines, out *output) {
 	names, protected := map[string]string{}, map[string]bool{}
-	for _, s := range systems {
-		if s.IsVM() {
-			names[vmID(s)] = msvm.Text(s.ElementName)
-		}
+	for id := range systems {
+		names[id] = systems.name(id)
 	}
 	for _, r := range relationships.rows {
 		if _, ok := names[r.key.VM]; !ok {

@@ -31,7 +31,9 @@ type Options struct {
 // The scraper's metrics about itself.
 var (
 	success = gauge("collector_success",
-		"1 if the collector read everything it wanted in time, 0 if not; what it could read is there all the same.", "collector")
+		"1 if the collector read everything it wanted in time, or this Windows does not have it, 0 if not; what it could read is there all the same.", "collector")
+	supported = gauge("collector_supported",
+		"0 if this Windows does not have a class that the collector reads, and others do not have it either; else 1.", "collector")
 	duration = gauge("collector_duration_seconds",
 		"How long the collector took in this scrape.", "collector")
 	snapshotTimestamp = gauge("snapshot_timestamp_seconds",
@@ -39,7 +41,7 @@ var (
 )
 
 // ScrapeMetrics are the metrics that a scrape gives about itself.
-func ScrapeMetrics() []*Metric { return []*Metric{success, duration, snapshotTimestamp} }
+func ScrapeMetrics() []*Metric { return []*Metric{success, supported, duration, snapshotTimestamp} }
 
 // A Scraper runs collectors. It is what lasts between scrapes: the answers to be
 // shared, the counters, and what has been logged.
@@ -159,12 +161,14 @@ func (s *scrape) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect runs the collectors side by side.
+// Collect runs the collectors side by side, each as soon as the host has been
+// asked for what it reads.
 func (s *scrape) Collect(ch chan<- prometheus.Metric) {
 	round, leave := s.scraper.join()
 	defer leave()
 	var wg sync.WaitGroup
 	for _, c := range s.collectors {
+		round.begin(s.ctx, c)
 		wg.Go(func() {
 			out := s.scraper.run(s.ctx, c, round)
 			for i := range out.samples {
@@ -181,17 +185,20 @@ func (s *Scraper) run(ctx context.Context, c Collector, r *round) *output {
 	out := &output{}
 	v := &view{round: r}
 	err := collect(ctx, c, v, out)
-	if err == nil && len(v.late) > 0 {
-		err = fmt.Errorf("%w, the last good answers are shown: %s", wmiquery.ErrTimeout, tally(v.late))
+	if (err == nil || onlyLacks(err)) && len(v.late) > 0 {
+		err = errors.Join(err, fmt.Errorf("%w, the last good answers are shown: %s", wmiquery.ErrTimeout, tally(v.late)))
 	}
 	if errors.Is(ctx.Err(), context.Canceled) {
 		// Who asked has left. That is nothing that the host could help.
 		return out
 	}
-	showed := len(out.samples) > 0 && !errors.Is(err, wmiquery.ErrDenied)
+	whole := err == nil || onlyLacks(err)
+	// That there is nothing to show, such as no test replica, is an answer, too.
+	showed := whole || len(out.samples) > 0 && !errors.Is(err, wmiquery.ErrDenied)
 	l := newLabels("collector", c.Name)
 	out.add(duration, time.Since(start).Seconds(), l)
-	out.add(success, boolean(err == nil), l)
+	out.add(success, boolean(whole), l)
+	out.add(supported, boolean(!lacks(err)), l)
 	s.mu.Lock()
 	if showed && !v.oldest.IsZero() {
 		s.snapshots[c.Name] = v.oldest
@@ -200,7 +207,7 @@ func (s *Scraper) run(ctx context.Context, c Collector, r *round) *output {
 	s.mu.Unlock()
 	out.timestamp(snapshotTimestamp, at, known, l)
 	s.logger.result(c.Name, err)
-	s.logger.notes(c.Name, out.notes, err == nil)
+	s.logger.notes(c.Name, out.notes, whole)
 	return out
 }
 

@@ -1,9 +1,9 @@
 package collector_test
 
 import (
-	"fmt"
+	"cmp"
 	"maps"
-	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,124 +17,7 @@ import (
 // deadline is the time that the tests' scrapes have.
 const deadline = 9500 * time.Millisecond
 
-// outcome is what a scrape must look like under a fault.
-type outcome struct {
-	fault  string
-	fails  string // collectors with success 0
-	log    string // in the one log line of each of them
-	within time.Duration
-	// changes are metrics whose values may differ from those without the fault;
-	// all others must be the same or absent.
-	changes []string
-	more    bool // there may be series that there are not without the fault
-}
-
-// Every fault: answered before the deadline, no other collector harmed, no
-// value that is not true, and one log line however often it is scraped.
-func TestFaults(t *testing.T) {
-	all := "relationship settings statistics service"
-	names := []string{"state", "health", "mode", "last_replication_type", "failover_type", "relationship_info", "server_info", "service_status", "vm_protected"}
-	for _, tt := range []outcome{
-		{fault: "denied", fails: all, log: "Hyper-V Administrators", changes: []string{"up"}},
-		{fault: "class-missing=Msvm_ReplicationSettingData", fails: "settings", log: "not supported by this host"},
-		{fault: "class-missing=Msvm_ReplicationRelationship", fails: "relationship settings statistics", log: "not supported by this host", changes: []string{"vm_protected"}},
-		{fault: "class-missing=Msvm_ComputerSystem", fails: "relationship settings statistics", log: "not supported by this host", changes: []string{"relationship_info"}},
-		{fault: "slow=1s", within: 9 * time.Second},
-		{fault: "slow=20s", fails: all, log: "timed out", within: deadline, changes: []string{"up"}},
-		{fault: "hung", fails: all, log: "timed out", within: deadline, changes: []string{"up"}},
-		{fault: "hung=Msvm_ReplicationSettingData", fails: "settings", log: "timed out", within: 5 * time.Second},
-		{fault: "hung=GetReplicationStatisticsEx", fails: "statistics", log: "timed out", within: deadline},
-		{fault: "relationship-failing", fails: "statistics", log: "failed (32768)"},
-		{fault: "relationship-hung", fails: "statistics", log: "timed out", within: 5 * time.Second},
-		{fault: "disconnected", fails: all, log: "connection lost", changes: []string{"up"}},
-		// A VM whose state is null or unknown may replicate, so it is asked for
-		// statistics; two of these do not, and the host says so.
-		{fault: "nulls", fails: "statistics", log: "invalid state", changes: names, more: true},
-		{fault: "unknown-enum", fails: "statistics", log: "invalid state", changes: names, more: true},
-		{fault: "duplicate-names"},
-		{fault: "hostile-names"},
-		{fault: "statistics-job", fails: "statistics", log: "job"},
-		{fault: "statistics-empty", fails: "statistics", log: "gave no statistics"},
-	} {
-		t.Run(tt.fault, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { testFault(t, tt) })
-		})
-	}
-}
-
-func testFault(t *testing.T, want outcome) {
-	config := simulator.Config{Seed: 1, VMs: 6, Now: newClock().Now}
-	healthy := series(newRig(t, config).gather(t, deadline))
-
-	faults, err := simulator.ParseFaults([]string{want.fault})
-	if err != nil {
-		t.Fatal(err)
-	}
-	config.Faults = faults
-	r := newRig(t, config)
-	start := time.Now()
-	got := series(r.gather(t, deadline))
-	if d := time.Since(start); d > want.within {
-		t.Errorf("answered after %v, want within %v", d, want.within)
-	}
-	for _, c := range r.scraper.Collectors() {
-		value := "1"
-		if strings.Contains(" "+want.fails+" ", " "+c+" ") {
-			value = "0"
-		}
-		if s := got[fmt.Sprintf("hyperv_replica_collector_success{collector=%q}", c)]; s != value {
-			t.Errorf("collector %s: success %s, want %s", c, s, value)
-		}
-	}
-	checkTruth(t, healthy, got, want)
-
-	r.gather(t, deadline)
-	r.gather(t, deadline)
-	lines := map[string]int{}
-	for _, line := range r.logs.Take() {
-		if _, c, ok := strings.Cut(line, "collector="); ok && strings.Contains(line, "err=") && !strings.Contains(line, "level=debug") {
-			lines[strings.Fields(c)[0]]++
-			if !strings.Contains(line, want.log) {
-				t.Errorf("the log does not say %q: %s", want.log, line)
-			}
-		}
-	}
-	expected := map[string]int{}
-	for c := range strings.FieldsSeq(want.fails) {
-		expected[c] = 1
-	}
-	if !maps.Equal(lines, expected) {
-		t.Errorf("log lines by collector %v, want %v", lines, expected)
-	}
-	r.world.SetFaults(simulator.Faults{}) // lets hung calls end
-	time.Sleep(time.Minute)               // and slow ones, by the bubble's clock
-}
-
-// checkTruth checks that each value is that of the host without the fault. VMs
-// are told apart by GUID, which no fault changes.
-func checkTruth(t *testing.T, healthy, got map[string]string, want outcome) {
-	t.Helper()
-	may := map[string]bool{"collector_success": true, "collector_duration_seconds": true, "statistics_age_seconds": true, "snapshot_timestamp_seconds": true}
-	for _, c := range want.changes {
-		may[c] = true
-	}
-	truth := map[string]string{}
-	for s, v := range healthy {
-		truth[vmName.ReplaceAllString(s, "")] = v
-	}
-	for s, v := range got {
-		name, _, _ := strings.Cut(strings.TrimPrefix(s, collector.Namespace+"_"), "{")
-		real, known := truth[vmName.ReplaceAllString(s, "")]
-		if v != real && !may[name] && (known || !want.more) {
-			t.Errorf("%s is %s, without the fault %q", s, v, real)
-		}
-	}
-}
-
-// vmName is the label that has a VM's name.
-var vmName = regexp.MustCompile(`vm="(?:[^"\\]|\\.)*",`)
-
-// Scrapes that overlap cost the host one read of each class and one call for
+// Q64: scrapes that overlap cost the host one read of each class and one call for
 // each relationship that replicates, together.
 func TestScrapesShareReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -155,8 +38,8 @@ func TestScrapesShareReads(t *testing.T) {
 			t.Errorf("%d calls for %d relationships that replicate", calls["GetReplicationStatisticsEx"], replicating)
 		}
 		delete(calls, "GetReplicationStatisticsEx")
-		if len(calls) != 5 {
-			t.Errorf("%d classes were read, want 5: %v", len(calls), calls)
+		if want := sources(r.scraper.Collectors()); !slices.Equal(slices.Sorted(maps.Keys(calls)), want) {
+			t.Errorf("asked for %v, want %v", calls, want)
 		}
 		for class, n := range calls {
 			if n != 1 {
@@ -173,6 +56,39 @@ func TestScrapesShareReads(t *testing.T) {
 			t.Errorf("the next scrape read the relationships %d times, want once", again["Msvm_ReplicationRelationship"])
 		}
 	})
+}
+
+// sources are the classes and methods that collectors say they read, but for the
+// statistics, which are one call for each relationship.
+func sources(collectors []string) []string {
+	var all []string
+	for _, c := range collector.All(collector.Options{}) {
+		for _, s := range c.Reads {
+			if slices.Contains(collectors, c.Name) && s.Method != "GetReplicationStatisticsEx" {
+				all = append(all, cmp.Or(s.Method, s.Name))
+			}
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// Each collector reads what it says it reads, and beside it the replication
+// service, which tells a host that has nothing from one that shows nothing.
+func TestCollectorsReadWhatTheySay(t *testing.T) {
+	r := newRig(t, simulator.Config{Seed: 1, Now: newClock().Now, Scenario: "mixed"})
+	for _, c := range r.scraper.Collectors() {
+		r.gather(t, deadline, c)
+		calls := r.takeCalls()
+		delete(calls, "GetReplicationStatisticsEx")
+		want := sources([]string{c})
+		if !slices.Contains(want, "Msvm_ReplicationService") {
+			delete(calls, "Msvm_ReplicationService")
+		}
+		if got := slices.Sorted(maps.Keys(calls)); !slices.Equal(got, want) {
+			t.Errorf("collector %s asked for %v, says %v", c, got, want)
+		}
+	}
 }
 
 // An answer that comes after its scrape has ended is there for the next one.
@@ -239,6 +155,56 @@ func TestLastGoodAnswer(t *testing.T) {
 		got = series(r.gather(t, deadline))
 		if got["hyperv_replica_up"] != "1" || got[`hyperv_replica_collector_success{collector="statistics"}`] != "1" {
 			t.Error("the exporter does not recover with the host")
+		}
+	})
+}
+
+// On a host that is so slow that its classes cannot all be read within the time
+// for one answer, each has that time from when its turn comes.
+func TestReadsHaveTheirTimeFromTheirTurnOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		faults, err := simulator.ParseFaults([]string{"slow=3s"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := newRig(t, simulator.Config{Seed: 1, VMs: 2, Now: newClock().Now, Faults: faults})
+		names := slices.DeleteFunc(r.scraper.Collectors(), func(name string) bool { return name == "statistics" })
+		start := time.Now()
+		for s, v := range series(r.gather(t, time.Minute, names...)) {
+			if strings.HasPrefix(s, "hyperv_replica_collector_success{") && v != "1" {
+				t.Errorf("%s is %s", s, v)
+			}
+		}
+		if d := time.Since(start); d <= 5*time.Second {
+			t.Errorf("all was read in %v: this tests nothing", d)
+		}
+	})
+}
+
+// A busy host gets the questions in the order of the collectors: state and health
+// are there before the certificates.
+func TestWhatMattersIsReadFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		faults, err := simulator.ParseFaults([]string{"slow=1s"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := newRig(t, simulator.Config{Seed: 1, VMs: 1, Now: newClock().Now, Faults: faults})
+		r.gather(t, deadline)
+		var want []string
+		for _, c := range collector.All(collector.Options{}) {
+			for _, s := range c.Reads {
+				if s.Method == "" && !slices.Contains(want, s.Name) {
+					want = append(want, s.Name)
+				}
+			}
+		}
+		got := slices.DeleteFunc(slices.Clone(r.order), func(operation string) bool { return strings.HasPrefix(operation, "Get") })
+		for i := 0; i < len(want); i += 4 { // as many as there are workers are asked at once
+			some := slices.Sorted(slices.Values(got[i:min(i+4, len(got))]))
+			if !slices.Equal(some, slices.Sorted(slices.Values(want[i:min(i+4, len(want))]))) {
+				t.Fatalf("asked in the order %v, want %v", got, want)
+			}
 		}
 	})
 }

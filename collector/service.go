@@ -44,6 +44,7 @@ func serviceCollector() Collector {
 		Name:    "service",
 		Help:    "Whether Hyper-V can be read, status of the replication service, settings of the replica server.",
 		Default: true,
+		Reads:   rowsOf(msvm.ReplicationService{}, msvm.ReplicationServiceSettingData{}),
 		Metrics: []*Metric{up, serviceStatus, serverInfo, serverEnabled, monitoringInterval, monitoringStart},
 		collect: func(ctx context.Context, v *view, out *output) error {
 			services, svcErr := read[msvm.ReplicationService](ctx, v)

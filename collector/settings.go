@@ -45,6 +45,7 @@ func settingsCollector(objectives []Objective) Collector {
 		Name:    "settings",
 		Help:    "Settings of each relationship: peers, interval, objective, recovery points, resynchronization window.",
 		Default: true,
+		Reads:   rowsOf(msvm.ReplicationRelationship{}, msvm.ReplicationSettingData{}, msvm.ComputerSystem{}),
 		Metrics: []*Metric{
 			relationshipInfo, interval, rpoObjective, consistentInterval, recoveryPointsConfigured, compressionEnabled,
 			autoResynchronizeEnabled, proxyBypassEnabled, kvpReplicationEnabled, autoResynchronizeStart,
@@ -53,7 +54,7 @@ func settingsCollector(objectives []Objective) Collector {
 		collect: func(ctx context.Context, v *view, out *output) error {
 			relationships, relErr := readRelationships(ctx, v)
 			settings, setErr := read[msvm.ReplicationSettingData](ctx, v)
-			modes, sysErr := readModes(ctx, v)
+			systems, sysErr := readMachines(ctx, v)
 			errs := []error{relErr, relationships.odd, setErr, sysErr}
 			wanted := replicating(relationships.rows)
 			for _, row := range settings.rows {
@@ -65,7 +66,7 @@ func settingsCollector(objectives []Objective) Collector {
 				if r, ok := wanted[key]; ok {
 					delete(wanted, key)
 					mode := ""
-					if m, ok := modes[key.VM]; ok {
+					if m, ok := systems.mode(key.VM); ok {
 						mode = m.String()
 					}
 					collectSettings(row, r, mode, objectives, out)

@@ -101,7 +101,7 @@ func TestNightWithHungStatistics(t *testing.T) {
 				}
 			}
 		})
-		if lines := errorLines(r); len(lines) > 4 {
+		if lines := errorLines(r); len(lines) > len(r.scraper.Collectors()) {
 			t.Errorf("%d error lines in an hour, %s", len(lines), lines[len(lines)-1])
 		}
 		r.world.SetFaults(simulator.Faults{})
@@ -203,7 +203,7 @@ func TestSlowHostDoesNotFillTheLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, simulator.Config{Seed: 1, VMs: 40, Now: time.Now, Faults: parse(t, "slow=3s")})
 		night(t, r, 30*time.Minute, func(map[string]string) {})
-		if lines := errorLines(r); len(lines) > 4 {
+		if lines := errorLines(r); len(lines) > len(r.scraper.Collectors()) {
 			t.Errorf("%d error lines in half an hour: %s", len(lines), lines[len(lines)-1])
 		}
 		time.Sleep(time.Minute)
@@ -225,7 +225,7 @@ func TestPanicsAreFailures(t *testing.T) {
 				}
 			}
 			lines := errorLines(r)
-			if len(lines) == 0 || len(lines) > 4 || !strings.Contains(lines[0], "panic: boom") || strings.Contains(lines[0], "goroutine") {
+			if len(lines) == 0 || len(lines) > len(r.scraper.Collectors()) || !strings.Contains(lines[0], "panic: boom") || strings.Contains(lines[0], "goroutine") {
 				t.Errorf("%d error lines: %s", len(lines), lines)
 			}
 		})

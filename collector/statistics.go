@@ -61,6 +61,8 @@ func statisticsCollector(concurrency int) Collector {
 		Name:    "statistics",
 		Help:    "Statistics of the monitoring window, counters over all windows, pending bytes, reasons for bad health.",
 		Default: true,
+		Reads: append(rowsOf(msvm.ReplicationRelationship{}, msvm.ReplicationService{}, msvm.ComputerSystem{}),
+			answerOf(msvm.ReplicationService{}, msvm.MethodGetReplicationStatistics)),
 		Metrics: metrics,
 		collect: func(ctx context.Context, v *view, out *output) error {
 			relationships, relErr := readRelationships(ctx, v)
@@ -68,13 +70,13 @@ func statisticsCollector(concurrency int) Collector {
 			if relErr != nil || svcErr != nil {
 				return errors.Join(relErr, svcErr)
 			}
-			modes, sysErr := readModes(ctx, v)
+			systems, sysErr := readMachines(ctx, v)
 			forget(v, counters, replicating(relationships.rows))
 			a := &asker{view: v, service: services.rows[0], counters: counters}
 			a.askAll(ctx, relationships.rows, concurrency)
 			for i, r := range relationships.rows {
 				if a.answers[i] != nil {
-					collectStatistics(r, a.answers[i], sends(r.key, modes), out)
+					collectStatistics(r, a.answers[i], systems.sends(r.key), out)
 				}
 				if at := v.lastAt(statisticsKey(r.key)); r.Replicates() && !at.IsZero() {
 					out.add(statisticsAge, max(0, v.reader.Now().Sub(at).Seconds()), r.labels)

@@ -79,26 +79,41 @@ func replicating(rows []relationship) map[msvm.Key]relationship {
 	return out
 }
 
-// vmID is a VM's GUID as it stands in labels: Windows writes upper case here and
-// lower case elsewhere.
-func vmID(s msvm.ComputerSystem) string { return strings.ToUpper(s.Name) }
+// machines are the VMs of the host by GUID, in upper case as it stands in labels.
+type machines map[string]msvm.ComputerSystem
 
-// readModes reads which part each VM plays, by GUID. A VM whose mode is null is
-// not there.
-func readModes(ctx context.Context, v *view) (map[string]msvm.ReplicationMode, error) {
-	systems, err := read[msvm.ComputerSystem](ctx, v)
-	modes := make(map[string]msvm.ReplicationMode, len(systems.rows))
-	for _, s := range systems.rows {
-		if s.ReplicationMode != nil {
-			modes[vmID(s)] = *s.ReplicationMode
+// readMachines reads the VMs. What a collector tells about a VM needs its name:
+// if the VMs cannot be read it is left out, for under another name it would be
+// another series.
+func readMachines(ctx context.Context, v *view) (machines, error) {
+	t, err := read[msvm.ComputerSystem](ctx, v)
+	all := make(machines, len(t.rows))
+	for _, s := range t.rows {
+		if s.IsVM() {
+			all[strings.ToUpper(s.Name)] = s
 		}
 	}
-	return modes, err
+	return all, err
+}
+
+// labels are those of the VM with that GUID. One that came after the VMs were
+// read has its GUID for a name.
+func (m machines) labels(id string) labels { return labelsOfVM(m.name(id), id) }
+
+func (m machines) name(id string) string { return msvm.Text(m[id].ElementName) }
+
+// mode is the part that the VM plays, false if the host does not tell.
+func (m machines) mode(id string) (msvm.ReplicationMode, bool) {
+	mode := m[id].ReplicationMode
+	if mode == nil {
+		return 0, false
+	}
+	return *mode, true
 }
 
 // sends tells whether this host is the sending side of a relationship; false,
 // too, if the VM's mode is not known.
-func sends(k msvm.Key, modes map[string]msvm.ReplicationMode) bool {
-	mode, known := modes[k.VM]
+func (m machines) sends(k msvm.Key) bool {
+	mode, known := m.mode(k.VM)
 	return known && (k.Link == msvm.Primary && mode == msvm.ModePrimary || k.Link == msvm.Extended && mode == msvm.ModeReplica)
 }

@@ -27,6 +27,21 @@ func (r *round) ask(q question) *flight {
 	return f
 }
 
+// begin asks for the classes that a collector reads, and waits until the host has
+// been asked for each. The host is busy with what collectors read in the order of
+// All then: on a slow one, what matters most is there first.
+func (r *round) begin(ctx context.Context, c Collector) {
+	for _, s := range c.Reads {
+		if s.Method != "" {
+			continue // takes rows to ask
+		}
+		select {
+		case <-r.ask(rowsQuestion(s.row, r.reader)).started:
+		case <-ctx.Done():
+		}
+	}
+}
+
 // view is the host as one collector sees it in one scrape.
 type view struct {
 	*round
