@@ -211,6 +211,11 @@ func (s promSeries) parse(t *testing.T) float64 {
 // test ends.
 func startPrometheus(t *testing.T, target string) *promAPI {
 	t.Helper()
+	return startPrometheusWith(t, fmt.Sprintf("global: {scrape_interval: 1s, scrape_timeout: 1s}\nscrape_configs:\n- job_name: hyperv_replica\n  static_configs: [{targets: [%q]}]\n", target))
+}
+
+func startPrometheusWith(t *testing.T, config string) *promAPI {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -219,8 +224,7 @@ func startPrometheus(t *testing.T, target string) *promAPI {
 	l.Close()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "prometheus.yml")
-	text := fmt.Sprintf("global: {scrape_interval: 1s, scrape_timeout: 1s}\nscrape_configs:\n- job_name: hyperv_replica\n  static_configs: [{targets: [%q]}]\n", target)
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
