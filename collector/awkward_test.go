@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
@@ -37,6 +38,25 @@ func TestPartialFailures(t *testing.T) {
 			what: "no recovery points without their settings", collector: "recovery_point",
 			breaks: func(h *fabricatedHost) { h.fail("Msvm_VirtualSystemSettingData", wmiquery.ErrInvalidState) },
 			not:    []string{"recovery_point"}, log: "Msvm_VirtualSystemSettingData",
+		},
+		{
+			what: "a job that began after its VM was asked for is of no VM yet", collector: "job",
+			breaks: func(h *fabricatedHost) {
+				set(h, msvm.ConcreteJob{
+					InstanceID: "1", JobType: new(msvm.JobSendDelta), JobState: new(msvm.JobRunning), StartTime: new(noon.Add(time.Hour)),
+				})
+			},
+			not: []string{`operation_running{operation="send_delta"`},
+		},
+		{
+			what: "a thumbprint that a VM has left from replicating is not used", collector: "certificate",
+			breaks: func(h *fabricatedHost) {
+				set(h, msvm.ReplicationSettingData{
+					InstanceID: msvm.Key{VM: app, Link: msvm.Primary}.InstanceID(), CertificateThumbPrint: new("AB12"),
+					AuthenticationType: new(msvm.AuthenticationNotDefined),
+				})
+			},
+			not: []string{"AB12"},
 		},
 		{
 			what: "a dependency of no VM costs itself", collector: "test_replica",

@@ -57,12 +57,13 @@ func (u certificateUse) compare(other certificateUse) int {
 }
 
 // usedCertificates are those that settings name. A server that is off and settings
-// that say Kerberos may have a thumbprint left that does not count any more.
+// that do not say certificate, as those of Kerberos and of VMs that replicate no
+// more, may have a thumbprint left that does not count.
 func usedCertificates(servers []msvm.ReplicationServiceSettingData, relationships []msvm.ReplicationSettingData) map[certificateUse]bool {
 	used := map[certificateUse]bool{}
 	add := func(usage string, t *string, a *msvm.Authentication) {
 		thumbprint := normalThumbprint(msvm.Text(t))
-		if thumbprint != "" && (a == nil || *a != msvm.AuthenticationKerberos) {
+		if thumbprint != "" && (a == nil || *a == msvm.AuthenticationCertificate || *a == msvm.AuthenticationBoth) {
 			used[certificateUse{usage, thumbprint}] = true
 		}
 	}

@@ -87,6 +87,8 @@ func configurationOf(s msvm.FailoverNetworkAdapterSettingData) string {
 		return "static"
 	case s.DHCPEnabled != nil && *s.DHCPEnabled:
 		return "dhcp"
+	case s.ProtocolIFType == nil && s.DHCPEnabled == nil: // the host has told nothing
+		return "unknown"
 	}
 	return "none"
 }

@@ -43,7 +43,7 @@ func jobCollector() Collector {
 			if err := errors.Join(elemErr, sysErr); err != nil {
 				return err
 			}
-			collectRunning(jobs.rows, affected(elements.rows, systems), systems, out)
+			collectRunning(jobs.rows, affected(elements.rows, systems), elements.at, systems, out)
 			return nil
 		},
 	}
@@ -67,8 +67,9 @@ type progress struct {
 }
 
 // collectRunning gives one series for each operation, however many jobs it has.
-// A job that is about two VMs, as a test failover is, is an operation of both.
-func collectRunning(jobs []msvm.ConcreteJob, affected map[string][]string, systems machines, out *output) {
+// A job that is about two VMs, as a test failover is, is an operation of both. One
+// that began after the VMs were read is left out: of which it is, nobody knows yet.
+func collectRunning(jobs []msvm.ConcreteJob, affected map[string][]string, at time.Time, systems machines, out *output) {
 	running := map[operation]*progress{}
 	var order []operation
 	for _, j := range jobs {
@@ -77,6 +78,9 @@ func collectRunning(jobs []msvm.ConcreteJob, affected map[string][]string, syste
 		}
 		vms := affected[msvm.JobID(j.Ref())]
 		if len(vms) == 0 {
+			if began, known := msvm.Known(j.StartTime); known && began.After(at) {
+				continue
+			}
 			vms = []string{""}
 		}
 		for _, vm := range vms {

@@ -53,6 +53,16 @@ type flight struct {
 	overdue chan struct{} // closed when the host has taken too long
 }
 
+// now is the answer if it is there, late or not, and silence if it is not.
+func (f *flight) now() answer {
+	select {
+	case <-f.done:
+		return f.answer
+	default:
+		return answer{err: wmiquery.ErrTimeout}
+	}
+}
+
 // A question that hangs is asked once more after this many times the time after
 // which it is overdue: a COM call may never return, and would silence its
 // relationship for good. No third time: each may cost a worker.
@@ -162,6 +172,10 @@ func (r *reads) forget(gone func(key string) bool) {
 	for key := range r.asked {
 		if gone(key) {
 			delete(r.asked, key)
+		}
+	}
+	for key := range r.last { // an answer may land after its question was forgotten
+		if gone(key) {
 			delete(r.last, key)
 		}
 	}
@@ -193,6 +207,9 @@ func read[T wmiquery.Instance](ctx context.Context, v *view) (table[T], error) {
 	lacking := errors.Is(err, wmiquery.ErrUnsupported) && lackedBy[class] != ""
 	if err != nil && !lacking || len(t.rows) > 0 {
 		return t, err
+	}
+	if class == (msvm.ReplicationService{}).WMIClass().Name {
+		return t, errNothing
 	}
 	services, err := readAny[msvm.ReplicationService](ctx, v)
 	switch {

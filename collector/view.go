@@ -4,8 +4,6 @@ import (
 	"context"
 	"sync"
 	"time"
-
-	"hyperv_replica_exporter/wmiquery"
 )
 
 // round is what scrapes that overlap share: in one round each question is asked
@@ -59,14 +57,9 @@ func (v *view) get(ctx context.Context, q question) (answer, error) {
 	case <-f.done:
 		a = f.answer
 	case <-f.overdue:
-		a.err = wmiquery.ErrTimeout
+		a = f.now()
 	case <-ctx.Done():
-		select {
-		case <-f.done: // both came at once
-			a = f.answer
-		default:
-			a.err = wmiquery.ErrTimeout
-		}
+		a = f.now()
 	}
 	if isSilence(a.err) {
 		last, ok := v.lastGood(q.key)

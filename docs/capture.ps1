@@ -148,7 +148,11 @@ function Hide-Guids([string] $Text) {
 # Keys and object paths. Of hosts without a domain only this one is looked for: others do not stand there.
 function Hide-Id([string] $Text) {
     if ($null -ne $script:DomainPattern) {
-        $Text = $script:DomainPattern.Replace($Text, { param($match) Hide-Host $match.Value })
+        $Text = $script:DomainPattern.Replace($Text, {
+            param($match)
+            if ($script:Mapping['Domain'].ContainsKey($match.Value)) { return $script:Mapping['Domain'][$match.Value] }
+            Hide-Host $match.Value
+        })
     }
     $own = '(?i)(?<![A-Za-z0-9-])' + [regex]::Escape($env:COMPUTERNAME) + '(?![A-Za-z0-9-])'
     return [regex]::Replace((Hide-Guids $Text), $own, { param($match) Hide-Host $match.Value })
@@ -216,13 +220,16 @@ function Hide-Text([string] $Text) {
     if ($null -ne $script:NamePattern) {
         $Text = $script:NamePattern.Replace($Text, { param($match) $script:NameLookup[$match.Value] })
     }
-    $addresses = '(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f:]*::?[0-9A-Fa-f:]+)(?![\w:])'
-    return [regex]::Replace($Text, $addresses, {
-        param($match)
-        $address = $null
-        if (-not [System.Net.IPAddress]::TryParse($match.Value, [ref] $address)) { return $match.Value }
-        Hide-Address $match.Value
-    })
+    # Addresses of IPv4 first: a port may follow them, and one of IPv6 may end in them.
+    $Text = [regex]::Replace($Text, '(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?!\w|\.\d)', { param($match) Hide-KnownAddress $match.Value })
+    return [regex]::Replace($Text, '(?<![\w.:])[0-9A-Fa-f]*:[0-9A-Fa-f:]*[0-9A-Fa-f](?!\w)', { param($match) Hide-KnownAddress $match.Value })
+}
+
+# Replaces what is an address, and leaves what only looks like one, such as a time of day.
+function Hide-KnownAddress([string] $Text) {
+    $address = $null
+    if (-not [System.Net.IPAddress]::TryParse($Text, [ref] $address)) { return $Text }
+    return Hide-Address $Text
 }
 
 # The text of an embedded instance. What stands between its tags is replaced and all else left as it is, mistakes
@@ -230,7 +237,7 @@ function Hide-Text([string] $Text) {
 function Hide-Xml([string] $Text) {
     return [regex]::Replace($Text, '(?s)(?<=>)[^<]+(?=<)|(?<=<!\[CDATA\[).*?(?=\]\]>)', {
         param($match)
-        if ($match.Value -match '^(?:[\d\s.:+*-]+|true|false)$') { return $match.Value }
+        if ($match.Value -match '^(?:\s*|\d+|[\d*]{14}\.[\d*]{6}[+:-](?:\d{3}|\*{3})|true|false)$') { return $match.Value }
         $plain = [System.Net.WebUtility]::HtmlDecode($match.Value)
         $hidden = Hide-Text $plain
         if ($hidden -ceq $plain) { return $match.Value }
@@ -251,7 +258,7 @@ function Set-KnownNames {
     }
     $domains = @($script:Mapping['Domain'].PSBase.Keys | Sort-Object -Property $longest | ForEach-Object { [regex]::Escape($_) })
     if ($domains.Count -gt 0) {
-        $pattern = '(?i)(?:[A-Za-z0-9_-]+|\*)\.(?:' + ($domains -join '|') + ')(?![A-Za-z0-9-])'
+        $pattern = '(?i)(?:(?:[A-Za-z0-9_-]+|\*)\.|(?<![A-Za-z0-9.-]))(?:' + ($domains -join '|') + ')(?![A-Za-z0-9-])'
         $script:DomainPattern = New-Object System.Text.RegularExpressions.Regex $pattern
     }
 }
@@ -275,7 +282,7 @@ function Format-Value($Value, [string] $Kind) {
         'Address' { Hide-Address $Value }
         'Folder' { Hide-Folder $Value }
         'Group' { if ($Value -in '', 'DEFAULT') { $Value } else { Get-Substitute 'Group' $Value 'group{0:d3}' } }
-        'Thumbprint' { if ($Value -eq '') { '' } else { Get-Substitute 'Thumbprint' $Value.ToUpperInvariant() '{0:X40}' } }
+        'Thumbprint' { if ($Value -eq '') { '' } else { Get-Substitute 'Thumbprint' ($Value -replace '[\s\p{Cf}]', '').ToUpperInvariant() '{0:X40}' } }
         'Text' { Hide-Text $Value }
         'Xml' { Hide-Xml $Value }
         default { throw "This script has no rule for values of kind '$Kind'. That is a mistake in it." }
