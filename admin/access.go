@@ -1,0 +1,128 @@
+package admin
+
+import (
+	"context"
+	"mime"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// maxBody is how large the body of a request may be.
+const maxBody = 64 << 10
+
+// access lets in who may ask at all, before anything is looked at: the right
+// host, no other web page, somebody who is known, not too often, and JSON.
+type access struct {
+	hosts    []string // names by which the endpoint may be addressed, in lower case
+	origin   *http.CrossOriginProtection
+	identify func(*http.Request) (caller, error)
+	known    func(caller) bool
+	now      func() time.Time
+	requests *limiter // by address, before it is known who asks
+	actions  *limiter // by caller, of what acts
+}
+
+// callerKey is the key of the caller in a request's context.
+type callerKey struct{}
+
+// callerOf is who sends a request that access let in.
+func callerOf(r *http.Request) caller {
+	c, _ := r.Context().Value(callerKey{}).(caller)
+	return c
+}
+
+// admit checks a request, and gives it with its caller.
+func (a *access) admit(w http.ResponseWriter, r *http.Request) (*http.Request, *problem) {
+	if !a.requests.allow(remoteHost(r.RemoteAddr), a.now()) {
+		return r, refuse(kindRate, "too many requests come from this address").heading("Retry-After", "1")
+	}
+	if !a.allowsHost(r) {
+		return r, refuse(kindHost, "it must be addressed by a name of its own; more can be allowed by a flag")
+	}
+	if err := a.origin.Check(r); err != nil {
+		return r, refuse(kindCrossOrigin, "the browser says that another web page asks")
+	}
+	c, err := a.identify(r)
+	if err != nil {
+		return r, refuse(kindUnauthenticated, "%v", err).heading("WWW-Authenticate", `Basic realm="hyperv_replica_exporter admin"`)
+	}
+	r = r.WithContext(context.WithValue(r.Context(), callerKey{}, c))
+	if !a.known(c) {
+		return r, refuse(kindForbidden, "no rule of the policy is for %s", c)
+	}
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return r, nil
+	}
+	if !a.actions.allow(c.String(), a.now()) {
+		return r, refuse(kindRate, "too many actions of %s", c).heading("Retry-After", "5")
+	}
+	if r.Method == http.MethodPost {
+		if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
+			return r, refuse(kindMediaType, "send the body with Content-Type: application/json")
+		}
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	return r, nil
+}
+
+// allowsHost tells whether the request was meant for this endpoint: a web page can
+// have its name resolved to this address, but cannot have another name sent.
+func (a *access) allowsHost(r *http.Request) bool {
+	host := r.Host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	host = strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), "."))
+	if IsLoopback(host) {
+		return true
+	}
+	for _, allowed := range a.hosts {
+		if host == strings.ToLower(allowed) {
+			return true
+		}
+	}
+	// An address cannot be had to mean another one. It must be the one that the
+	// connection came in on.
+	local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	ip := net.ParseIP(host)
+	if ip == nil || local == nil {
+		return false
+	}
+	tcp, ok := local.(*net.TCPAddr)
+	return ok && tcp.IP.Equal(ip)
+}
+
+// limiter bounds how often each of many may ask.
+type limiter struct {
+	rate  rate.Limit
+	burst int
+
+	mu  sync.Mutex
+	who map[string]*rate.Limiter
+}
+
+// maxLimited bounds how many a limiter remembers: beyond, all start anew.
+const maxLimited = 4096
+
+func newLimiter(perSecond float64, burst int) *limiter {
+	return &limiter{rate: rate.Limit(perSecond), burst: burst, who: map[string]*rate.Limiter{}}
+}
+
+func (l *limiter) allow(who string, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b := l.who[who]
+	if b == nil {
+		if len(l.who) >= maxLimited {
+			clear(l.who)
+		}
+		b = rate.NewLimiter(l.rate, l.burst)
+		l.who[who] = b
+	}
+	return b.AllowN(now, 1)
+}

@@ -1,0 +1,235 @@
+// Package admin is the control endpoint: an HTTP API that acts on Hyper-V Replica.
+//
+// It denies by default. Who asks is proven by the listener's web config; what they
+// may do stands in a policy file, and without one everybody may only look. Nothing
+// is done that is not in the audit log before; what destroys is asked for twice.
+// It never fails anything over by itself.
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-kit/log"
+	"github.com/go-kit/log/level"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"hyperv_replica_exporter/wmiquery"
+)
+
+// Options are what an endpoint needs. Zero values of numbers and durations have
+// defaults.
+type Options struct {
+	Reader  wmiquery.Reader
+	Invoker wmiquery.Invoker
+	Now     func() time.Time // the clock of tokens, limits and logs
+	Logger  log.Logger
+	// Namespace is the prefix of the metrics.
+	Namespace string
+
+	// PolicyFile is the policy; "" is that everybody may only look.
+	PolicyFile string
+	// WebConfigFile is that of the listener.
+	WebConfigFile string
+	// Addresses are those that are listened on, to check them against the web
+	// config.
+	Addresses []string
+	// Hosts are the names by which the endpoint may be addressed, beside those of
+	// the loopback interface.
+	Hosts []string
+	// Folder is where the audit log and the store are.
+	Folder string
+
+	CallTimeout   time.Duration // how long a request waits for the answer to a call
+	ReadTimeout   time.Duration // how long the host has to show what there is
+	WatchInterval time.Duration // how often jobs are looked at
+	TokenLife     time.Duration // how long a confirmation is good
+	Actions       int           // how many may be under way
+	RequestRate   float64       // requests per second of one address, RequestBurst at once
+	RequestBurst  int
+	ActionRate    float64 // actions per second of one caller, ActionBurst at once
+	ActionBurst   int
+}
+
+// Names of the files in Options.Folder.
+const (
+	auditFile = "audit.jsonl"
+	storeFile = "admin.db"
+)
+
+func (o Options) withDefaults() Options {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	for _, d := range []struct {
+		at       *time.Duration
+		fallback time.Duration
+	}{
+		{&o.CallTimeout, 30 * time.Second}, {&o.ReadTimeout, 20 * time.Second},
+		{&o.WatchInterval, 5 * time.Second}, {&o.TokenLife, 3 * time.Minute},
+	} {
+		if *d.at <= 0 {
+			*d.at = d.fallback
+		}
+	}
+	for _, n := range []struct {
+		at       *int
+		fallback int
+	}{{&o.Actions, 8}, {&o.RequestBurst, 40}, {&o.ActionBurst, 10}} {
+		if *n.at <= 0 {
+			*n.at = n.fallback
+		}
+	}
+	if o.RequestRate <= 0 {
+		o.RequestRate = 10
+	}
+	if o.ActionRate <= 0 {
+		o.ActionRate = 1
+	}
+	return o
+}
+
+// Server is the endpoint.
+type Server struct {
+	o Options
+
+	policy        atomic.Pointer[policy]
+	authenticator atomic.Pointer[authenticator]
+	audit         *auditLog
+	store         *store
+	jobs          *jobs
+	locks         *locks
+	confirmations *confirmations
+	idempotency   *idempotency
+	metrics       *metrics
+	handler       http.Handler
+
+	reloading sync.Mutex
+	calls     sync.WaitGroup // calls of the host
+	stop      context.CancelFunc
+	watching  sync.WaitGroup
+}
+
+// ErrConfig is an error of the configuration, not of the machine.
+var ErrConfig = errors.New("admin endpoint")
+
+// Check finds what is wrong with the configuration, without opening anything.
+func Check(o Options) error {
+	_, _, err := o.configuration()
+	return err
+}
+
+// configuration reads policy and web config, and checks that they make sense
+// together.
+func (o Options) configuration() (*policy, WebConfig, error) {
+	w, err := ReadWebConfig(o.WebConfigFile)
+	if err != nil {
+		return nil, w, fmt.Errorf("%w: web config: %w", ErrConfig, err)
+	}
+	for _, a := range o.Addresses {
+		if err := w.CheckAddress(a); err != nil {
+			return nil, w, fmt.Errorf("%w: %w", ErrConfig, err)
+		}
+	}
+	p, err := readPolicy(o.PolicyFile)
+	if err != nil {
+		return nil, w, fmt.Errorf("%w: policy: %w", ErrConfig, err)
+	}
+	if p.file != "" && !w.Authenticates() {
+		return nil, w, fmt.Errorf("%w: a policy is about users, so the web config must have users, or client certificates that are required and verified", ErrConfig)
+	}
+	return p, w, nil
+}
+
+// New makes an endpoint and starts to follow the jobs that it knows. Close stops
+// it.
+func New(o Options) (*Server, error) {
+	o = o.withDefaults()
+	p, w, err := o.configuration()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{o: o, confirmations: newConfirmations(o.TokenLife)}
+	s.policy.Store(p)
+	s.authenticator.Store(newAuthenticator(w))
+	if err := s.open(); err != nil {
+		return nil, err
+	}
+	s.jobs, err = newJobs(&jobs{reader: o.Reader, store: s.store, audit: s.audit, logger: o.Logger, now: o.Now})
+	if err != nil {
+		return nil, errors.Join(err, s.store.Close(), s.audit.Close())
+	}
+	s.locks = &locks{jobs: s.jobs, limit: o.Actions, calls: map[string]bool{}}
+	s.idempotency = &idempotency{store: s.store, now: o.Now, open: map[string]string{}}
+	s.metrics = newMetrics(o.Namespace, s.jobs)
+	s.handler = s.routes()
+	ctx, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	s.watching.Go(func() { s.jobs.watch(ctx, o.WatchInterval, o.ReadTimeout) })
+	return s, nil
+}
+
+// open opens the audit log and the store.
+func (s *Server) open() error {
+	err := os.MkdirAll(s.o.Folder, 0o700)
+	if err != nil {
+		return err
+	}
+	if s.audit, err = openAudit(filepath.Join(s.o.Folder, auditFile)); err != nil {
+		return err
+	}
+	if s.store, err = openStore(filepath.Join(s.o.Folder, storeFile)); err != nil {
+		return errors.Join(err, s.audit.Close())
+	}
+	return nil
+}
+
+// Handler is the HTTP API.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Metrics are the endpoint's figures about itself.
+func (s *Server) Metrics() prometheus.Collector { return s.metrics }
+
+// Reload reads policy, users and host names anew, and opens the audit log anew.
+// With an error all stays as it was.
+func (s *Server) Reload() error {
+	s.reloading.Lock()
+	defer s.reloading.Unlock()
+	p, w, err := s.o.configuration()
+	if err == nil {
+		err = s.audit.reopen()
+	}
+	if err != nil {
+		level.Error(s.o.Logger).Log("msg", "the admin endpoint goes on with its old configuration", "err", err)
+		return err
+	}
+	s.policy.Store(p)
+	s.authenticator.Store(newAuthenticator(w))
+	level.Info(s.o.Logger).Log("msg", "the admin endpoint has read its configuration", "policy", p.file, "rules", len(p.rules))
+	return nil
+}
+
+// Close stops to follow jobs, and closes the files when the calls under way have
+// ended, or when ctx has: what they bring is then found out at the next start.
+func (s *Server) Close(ctx context.Context) error {
+	s.stop()
+	done := make(chan struct{})
+	go func() { s.watching.Wait(); s.calls.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+	return errors.Join(s.store.Close(), s.audit.Close())
+}
+
+// reading is a context for looking at the host.
+func (s *Server) reading(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, s.o.ReadTimeout)
+}

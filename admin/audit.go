@@ -1,0 +1,129 @@
+package admin
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+)
+
+// auditLog is a file to which lines of JSON are appended, and nothing else.
+type auditLog struct {
+	path string
+
+	mu   sync.Mutex
+	file *os.File
+	torn bool // the last line may lack its end
+}
+
+// auditEvent is what a line is about.
+type auditEvent string
+
+// The events.
+const (
+	auditIntent  auditEvent = "intent"  // written and synced before the call
+	auditOutcome auditEvent = "outcome" // of the call
+	auditJob     auditEvent = "job"     // a job has ended
+	auditRefused auditEvent = "refused"
+	auditDryRun  auditEvent = "dry_run"
+	auditReload  auditEvent = "reload"
+)
+
+// auditLine is a line. It holds no secret: no password, token or key.
+type auditLine struct {
+	Time   time.Time  `json:"time"`
+	Event  auditEvent `json:"event"`
+	ID     string     `json:"id"` // joins the lines of one action
+	User   string     `json:"user"`
+	Remote string     `json:"remote,omitempty"`
+
+	Action       string         `json:"action"`
+	Method       string         `json:"method,omitempty"`
+	VMID         string         `json:"vm_id,omitempty"`
+	VM           string         `json:"vm,omitempty"`
+	Relationship string         `json:"relationship,omitempty"`
+	Parameters   map[string]any `json:"parameters,omitempty"`
+	Reason       string         `json:"reason,omitempty"`
+	Seen         *seen          `json:"seen,omitempty"`
+
+	Status   int      `json:"status,omitempty"` // of HTTP
+	Type     string   `json:"type,omitempty"`   // of the problem
+	Code     *uint32  `json:"code,omitempty"`   // of the method
+	Job      string   `json:"job,omitempty"`
+	State    string   `json:"state,omitempty"` // of the job
+	Error    string   `json:"error,omitempty"`
+	Duration *float64 `json:"duration_seconds,omitempty"`
+}
+
+// openAudit opens the log, which must be there to do anything.
+func openAudit(path string) (*auditLog, error) {
+	a := &auditLog{path: path}
+	return a, a.reopen()
+}
+
+// reopen opens the log anew: somebody may have moved the old one away.
+func (a *auditLog) reopen() error {
+	f, err := os.OpenFile(a.path, os.O_APPEND|os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("audit log: %w", err)
+	}
+	torn, err := endsTorn(f)
+	if err != nil {
+		f.Close() //nolint:errcheck // the other error counts
+		return fmt.Errorf("audit log: %w", err)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.file != nil {
+		a.file.Close() //nolint:errcheck // every line was checked
+	}
+	a.file, a.torn = f, torn
+	return nil
+}
+
+// endsTorn tells whether the last line of a file lacks its end: the machine may
+// have stopped in the middle of it.
+func endsTorn(f *os.File) (bool, error) {
+	size, err := f.Seek(0, io.SeekEnd)
+	if err != nil || size == 0 {
+		return false, err
+	}
+	last := make([]byte, 1)
+	if _, err := f.ReadAt(last, size-1); err != nil {
+		return false, err
+	}
+	return last[0] != '\n', nil
+}
+
+// write appends a line. With an error nothing must be done that the line is
+// about. Sync makes sure that it outlives the machine.
+func (a *auditLog) write(l auditLine, sync bool) error {
+	line, err := json.Marshal(l)
+	if err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.torn {
+		line = append([]byte{'\n'}, line...)
+	}
+	n, err := a.file.Write(append(line, '\n'))
+	if n > 0 || err == nil {
+		a.torn = err != nil
+	}
+	if err == nil && sync {
+		err = a.file.Sync()
+	}
+	if err != nil {
+		return fmt.Errorf("audit log: %w", err)
+	}
+	return nil
+}
+
+func (a *auditLog) Close() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.file.Close()
+}

@@ -1,0 +1,121 @@
+package admin
+
+import (
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"hyperv_replica_exporter/wmiquery/msvm"
+)
+
+// A planned failover from end to end, over HTTP and on both hosts.
+func TestPlannedFailover(t *testing.T) {
+	l := newLab(t, everything)
+	vm := l.vms[healthy]
+	l.want("prepare while it runs", l.act("HV01", "fred", healthy, "primary", "prepare-failover", nil), http.StatusConflict, "invalid-state")
+	if err := l.world.SetPower(vm, "HV01", false); err != nil {
+		t.Fatal(err)
+	}
+	l.finish("prepare", "HV01", l.act("HV01", "fred", healthy, "primary", "prepare-failover", m{"expected_state": "replicating", "expected_mode": "primary"}), "succeeded")
+	l.want("the same state as before", l.act("HV01", "fred", healthy, "primary", "prepare-failover", m{"expected_state": "replicating"}), http.StatusPreconditionFailed, "precondition-failed")
+	l.finish("failover", "HV02", l.confirmed("HV02", "fred", healthy, "primary", "failover", nil), "succeeded")
+	if s := l.get("HV02", "vic", l.replica(healthy, "primary")).json; s["state"] != "recovered" || s["failed_over_replication_type"] != "planned" {
+		t.Errorf("after the failover: %v, %v", s["state"], s["failed_over_replication_type"])
+	}
+	l.finish("reverse", "HV02", l.confirmed("HV02", "fred", healthy, "primary", "reverse", nil), "succeeded")
+	if one, two := l.get("HV01", "vic", l.replica(healthy, "primary")).json, l.get("HV02", "vic", l.replica(healthy, "primary")).json; one["mode"] != "replica" || two["mode"] != "primary" || two["state"] != "replicating" {
+		t.Errorf("after the reverse: %v and %v %v", one["mode"], two["mode"], two["state"])
+	}
+}
+
+// An unplanned failover to a recovery point, back, and for good.
+func TestUnplannedFailover(t *testing.T) {
+	l := newLab(t, everything)
+	l.clock.Advance(3 * time.Hour)
+	shown := l.get("HV02", "vic", l.replica(healthy, "primary")).json
+	points, _ := shown["recovery_points"].([]any)
+	payload := m{}
+	if len(points) > 0 {
+		payload["parameters"] = m{"SnapshotSettingData": points[0].(m)["InstanceID"]}
+	}
+	l.want("a point that is not there", l.act("HV02", "fred", healthy, "primary", "failover", m{"parameters": m{"SnapshotSettingData": "Microsoft:x"}}), http.StatusNotFound, "not-found")
+	l.finish("failover", "HV02", l.confirmed("HV02", "fred", healthy, "primary", "failover", payload), "succeeded")
+	l.finish("cancel", "HV02", l.confirmed("HV02", "fred", healthy, "primary", "cancel-failover", nil), "succeeded")
+	l.finish("failover", "HV02", l.confirmed("HV02", "fred", healthy, "primary", "failover", nil), "succeeded")
+	l.finish("commit", "HV02", l.confirmed("HV02", "fred", healthy, "primary", "commit-failover", nil), "succeeded")
+	l.want("commit again", l.act("HV02", "fred", healthy, "primary", "commit-failover", nil), http.StatusConflict, "invalid-state")
+	l.finish("remove", "HV02", l.confirmed("HV02", "omar", healthy, "primary", "remove", nil), "succeeded")
+}
+
+// A test failover, and that nothing but its VM is deleted.
+func TestTestFailover(t *testing.T) {
+	l := newLab(t, everything)
+	l.want("nothing to clean up", l.act("HV02", "olga", healthy, "primary", "cleanup-test-failover", nil), http.StatusConflict, "invalid-state")
+	done := l.finish("test", "HV02", l.act("HV02", "olga", healthy, "primary", "test-failover", nil), "succeeded")
+	test, _ := done.json["result"].(m)["test_vm_id"].(string)
+	if !msvm.IsGUID(test) || test == l.vms[healthy] {
+		t.Fatalf("the test VM is %q", test)
+	}
+	l.want("a second test", l.act("HV02", "olga", healthy, "primary", "test-failover", nil), http.StatusConflict, "invalid-state")
+	for what, victim := range map[string]string{"the replica": l.vms[healthy], "another VM": l.vms[inboundVM]} {
+		r := l.do("HV02", "omar", http.MethodPost, "/api/v1/methods/DestroySystem", m{"parameters": m{"AffectedSystem": victim}})
+		l.want("delete "+what, r, http.StatusConflict, "invalid-state")
+		if modes, _ := r.json["works_in_modes"].([]any); !slices.Equal(modes, []any{"test_replica"}) {
+			t.Errorf("delete %s: works in %v", what, modes)
+		}
+	}
+	calls := l.hosts["HV02"].pool.called()
+	l.finish("clean up", "HV02", l.confirmed("HV02", "olga", healthy, "primary", "cleanup-test-failover", nil), "succeeded")
+	made := l.hosts["HV02"].pool.calls[calls:]
+	if len(made) != 1 || made[0].In[0].Value != msvm.VMRef(test) {
+		t.Errorf("calls are %+v", made)
+	}
+}
+
+// Initial replication, pause, resume, resynchronization, statistics, connection.
+func TestVerbs(t *testing.T) {
+	l := newLab(t, everything)
+	l.finish("suspend", "HV01", l.act("HV01", "tim", healthy, "primary", "suspend", nil), "succeeded")
+	l.want("suspend again", l.act("HV01", "tim", healthy, "primary", "suspend", nil), http.StatusConflict, "invalid-state")
+	l.finish("resume", "HV01", l.act("HV01", "tim", healthy, "primary", "resume", nil), "succeeded")
+	l.finish("reset", "HV01", l.confirmed("HV01", "olga", healthy, "primary", "reset-statistics", nil), "succeeded")
+	l.finish("connection", "HV01", l.act("HV01", "tim", healthy, "primary", "test-connection", nil), "succeeded")
+	l.finish("start", "HV01", l.act("HV01", "tim", freshVM, "primary", "start-initial-replication", nil), "succeeded")
+	l.finish("cancel", "HV01", l.act("HV01", "tim", freshVM, "primary", "cancel-initial-replication", nil), "succeeded")
+	l.want("an export takes an owner", l.act("HV01", "tim", freshVM, "primary", "start-initial-replication", m{"parameters": m{"InitialReplicationType": 2}}), http.StatusForbidden, "forbidden")
+}
+
+// A resynchronization can be paused, goes on, and can be cancelled while it runs;
+// no second one begins beside it.
+func TestResynchronize(t *testing.T) {
+	l := newLab(t, everything)
+	l.clock.Advance(2 * time.Hour) // those of the world have ended
+	l.finish("suspend", "HV01", l.act("HV01", "olga", healthy, "primary", "suspend", nil), "succeeded")
+	started := l.confirmed("HV01", "olga", healthy, "primary", "resynchronize", nil)
+	if started.code != http.StatusAccepted {
+		t.Fatal(started)
+	}
+	l.want("beside it", l.act("HV01", "olga", resyncRequired, "primary", "resynchronize", nil), http.StatusConflict, "resynchronization-running")
+	l.want("another action", l.act("HV01", "olga", healthy, "primary", "reset-statistics", nil), http.StatusConflict, "busy")
+	l.clock.Advance(10 * time.Second)
+	stopped := l.act("HV01", "olga", healthy, "primary", "cancel-resynchronization", nil)
+	l.finish("cancel", "HV01", stopped, "succeeded")
+	l.finish("the resynchronization", "HV01", started, "cancelled")
+}
+
+// A replica that is replicated on becomes the primary of that.
+func TestContinueExtended(t *testing.T) {
+	l := newLab(t, everything)
+	vm := withExtension
+	l.want("too early", l.act("HV01", "fred", vm, "primary", "continue-extended", nil), http.StatusConflict, "invalid-state")
+	l.want("the primary relationship first", l.act("HV01", "omar", vm, "primary", "remove", nil), http.StatusConflict, "invalid-state")
+	l.want("not the extended one", l.act("HV01", "fred", vm, "extended", "failover", nil), http.StatusConflict, "invalid-state")
+	l.finish("failover", "HV01", l.confirmed("HV01", "fred", vm, "primary", "failover", nil), "succeeded")
+	l.want("reverse", l.act("HV01", "fred", vm, "primary", "reverse", nil), http.StatusConflict, "invalid-state")
+	l.finish("commit", "HV01", l.confirmed("HV01", "fred", vm, "primary", "commit-failover", nil), "succeeded")
+	l.finish("continue", "HV01", l.confirmed("HV01", "fred", vm, "primary", "continue-extended", nil), "succeeded")
+	if got := l.get("HV01", "vic", l.replica(vm, "primary")).json["mode"]; got != "primary" {
+		t.Errorf("the mode is %v", got)
+	}
+}

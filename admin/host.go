@@ -1,0 +1,291 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"hyperv_replica_exporter/wmiquery"
+	"hyperv_replica_exporter/wmiquery/msvm"
+)
+
+// hostView is what the host showed a moment ago. Nothing of it is kept for the
+// next request: what acts looks again.
+type hostView struct {
+	now      time.Time // by the host's clock
+	service  msvm.ReplicationService
+	systems  map[string]msvm.ComputerSystem // VMs by GUID in upper case
+	power    map[string]uint16              // EnabledState by GUID; absent if not known
+	replicas map[msvm.Key]*replica
+	order    []msvm.Key
+	tests    map[string][]string // replica -> its test VMs
+}
+
+// replica is a relationship with its VM and how it is set up.
+type replica struct {
+	key      msvm.Key
+	row      msvm.ReplicationRelationship
+	system   msvm.ComputerSystem
+	settings *msvm.ReplicationSettingData // nil if the host shows none
+}
+
+// systemPower is Msvm_ComputerSystem, the part that tells whether a VM runs.
+type systemPower struct {
+	Name         string
+	EnabledState *uint16
+}
+
+// Values of EnabledState by the reference of Msvm_ComputerSystem.
+const (
+	powerOn  = 2
+	powerOff = 3
+)
+
+// WMIClass is Msvm_ComputerSystem.
+func (systemPower) WMIClass() wmiquery.Class { return msvm.ComputerSystem{}.WMIClass() }
+
+// readHost reads what actions and the read model need.
+func readHost(ctx context.Context, r wmiquery.Reader) (*hostView, *problem) {
+	v := &hostView{
+		now:      r.Now(),
+		systems:  map[string]msvm.ComputerSystem{},
+		power:    map[string]uint16{},
+		replicas: map[msvm.Key]*replica{},
+		tests:    map[string][]string{},
+	}
+	services, err := wmiquery.All[msvm.ReplicationService](ctx, r)
+	if err != nil {
+		return nil, hostProblem("read Msvm_ReplicationService", err)
+	}
+	if len(services) == 0 { // Hyper-V shows nothing rather than deny
+		return nil, refuse(kindHostDenied, "Hyper-V shows nothing at all: the account of this program has no rights, or the service vmms does not run")
+	}
+	v.service = services[0]
+	for _, read := range []func(context.Context, wmiquery.Reader) error{v.readSystems, v.readReplicas, v.readTests, v.readPower} {
+		if err := read(ctx, r); err != nil {
+			return nil, hostProblem("read", err)
+		}
+	}
+	return v, nil
+}
+
+func (v *hostView) readSystems(ctx context.Context, r wmiquery.Reader) error {
+	systems, err := wmiquery.All[msvm.ComputerSystem](ctx, r)
+	for _, s := range systems {
+		if s.IsVM() {
+			v.systems[strings.ToUpper(s.Name)] = s
+		}
+	}
+	return err
+}
+
+func (v *hostView) readReplicas(ctx context.Context, r wmiquery.Reader) error {
+	rows, err := wmiquery.All[msvm.ReplicationRelationship](ctx, r)
+	if err != nil {
+		return err
+	}
+	settings, err := wmiquery.All[msvm.ReplicationSettingData](ctx, r)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		key, err := msvm.ParseKey(row.InstanceID)
+		if err != nil || v.replicas[key] != nil {
+			continue // what cannot be told apart cannot be acted on
+		}
+		v.replicas[key] = &replica{key: key, row: row, system: v.systems[key.VM]}
+		v.order = append(v.order, key)
+	}
+	for _, s := range settings {
+		if key, err := msvm.ParseKey(s.InstanceID); err == nil && v.replicas[key] != nil {
+			v.replicas[key].settings = &s
+		}
+	}
+	slices.SortFunc(v.order, func(a, b msvm.Key) int {
+		return strings.Compare(a.VM+string(b.Link), b.VM+string(a.Link)) // primary before extended
+	})
+	return nil
+}
+
+func (v *hostView) readTests(ctx context.Context, r wmiquery.Reader) error {
+	rows, err := wmiquery.All[msvm.ReplicaSystemDependency](ctx, r)
+	for _, d := range rows {
+		if of, test := msvm.VMOf(d.Antecedent), msvm.VMOf(d.Dependent); of != "" && test != "" {
+			v.tests[of] = append(v.tests[of], test)
+		}
+	}
+	return err
+}
+
+// readPower reads which VMs run. A source that does not tell leaves it to the host
+// to refuse.
+func (v *hostView) readPower(ctx context.Context, r wmiquery.Reader) error {
+	rows, err := wmiquery.All[systemPower](ctx, r)
+	if errors.Is(err, wmiquery.ErrUnsupported) {
+		return nil
+	}
+	for _, s := range rows {
+		if s.EnabledState != nil {
+			v.power[strings.ToUpper(s.Name)] = *s.EnabledState
+		}
+	}
+	return err
+}
+
+// find is the relationship that a path of the API names.
+func (v *hostView) find(vm, link string) (*replica, *problem) {
+	key := msvm.Key{VM: strings.ToUpper(vm), Link: msvm.Link(link)}
+	if !msvm.IsGUID(vm) || key.Link != msvm.Primary && key.Link != msvm.Extended {
+		return nil, refuse(kindNotFound, "a relationship is named by the GUID of its VM, and primary or extended")
+	}
+	r := v.replicas[key]
+	if r == nil {
+		return nil, refuse(kindNotFound, "this host has no %s relationship of the VM %s", key.Link, key.VM)
+	}
+	return r, nil
+}
+
+// name is the VM's name, "" if it is not known.
+func (r *replica) name() string { return msvm.Text(r.system.ElementName) }
+
+// state is the relationship's state; unknown for null.
+func (r *replica) state() msvm.ReplicationState {
+	if r.row.ReplicationState == nil {
+		return msvm.StateUnknown
+	}
+	return *r.row.ReplicationState
+}
+
+// mode is the VM's mode, false if it is not known.
+func (r *replica) mode() (msvm.ReplicationMode, bool) { return modeOf(r.system) }
+
+func modeOf(s msvm.ComputerSystem) (msvm.ReplicationMode, bool) {
+	if s.ReplicationMode == nil {
+		return 0, false
+	}
+	return *s.ReplicationMode, true
+}
+
+// sends tells whether this host is the sending side.
+func (r *replica) sends() bool {
+	mode, ok := r.mode()
+	return ok && (r.key.Link == msvm.Primary && mode == msvm.ModePrimary || r.key.Link == msvm.Extended && mode == msvm.ModeReplica)
+}
+
+// seen is the target as it was before a call.
+type seen struct {
+	State  string `json:"state"`
+	Mode   string `json:"mode"`
+	Health string `json:"health,omitempty"`
+	loss
+}
+
+// loss is what would be lost if the sending side were gone now, as far as this
+// host knows; null is not known.
+type loss struct {
+	LagSeconds *float64 `json:"lag_seconds"`
+	// PendingBytes is known on the sending side only.
+	PendingBytes *uint64 `json:"pending_bytes"`
+}
+
+// see is what there is to see without asking for statistics.
+func (v *hostView) see(r *replica) seen {
+	s := seen{State: r.state().String(), Mode: "unknown"}
+	if mode, ok := r.mode(); ok {
+		s.Mode = mode.String()
+	}
+	if r.row.ReplicationHealth != nil {
+		s.Health = r.row.ReplicationHealth.String()
+	}
+	if at, ok := msvm.Known(r.row.LastReplicationTime); ok && r.row.Replicates() {
+		s.LagSeconds = new(max(0, v.now.Sub(at).Seconds()))
+	}
+	return s
+}
+
+// figures are the statistics of a relationship and what is wrong with it.
+type figures struct {
+	stats  *msvm.ReplicationStatistics
+	issues []msvm.Error
+	err    error // why there are none
+}
+
+// statistics asks for the figures of a relationship that replicates.
+func (v *hostView) statistics(ctx context.Context, reader wmiquery.Reader, r *replica) figures {
+	if !r.row.Replicates() {
+		return figures{}
+	}
+	call, err := msvm.GetReplicationStatistics(v.service, r.key, r.row)
+	if err != nil {
+		return figures{err: err}
+	}
+	reply, err := reader.Get(ctx, call)
+	if err != nil {
+		return figures{err: err}
+	}
+	stats, issues, err := msvm.Statistics(reply)
+	if err != nil {
+		return figures{err: err}
+	}
+	return figures{stats: &stats, issues: issues}
+}
+
+// pending is what is not sent yet, nil where that is not known.
+func (f figures) pending(r *replica) *uint64 {
+	if f.stats == nil || !r.sends() {
+		return nil
+	}
+	return f.stats.PendingReplicationSize
+}
+
+// hostProblem is the problem that a failure of the host is.
+func hostProblem(doing string, err error) *problem {
+	kinds := []struct {
+		is error
+		k  kind
+	}{
+		{wmiquery.ErrDenied, kindHostDenied},
+		{wmiquery.ErrInvalidState, kindState},
+		{wmiquery.ErrTimeout, kindTimeout},
+		{context.DeadlineExceeded, kindTimeout},
+		{wmiquery.ErrUnavailable, kindUnavailable},
+		{context.Canceled, kindUnavailable},
+		{wmiquery.ErrNotFound, kindNotFound},
+		{wmiquery.ErrUnsupported, kindUnsupported},
+	}
+	var code *wmiquery.CodeError
+	if !errors.As(err, &code) { // the object of a code is in use; of anything else, the workers are
+		kinds = append(kinds, struct {
+			is error
+			k  kind
+		}{wmiquery.ErrBusy, kindUnavailable})
+	}
+	for _, x := range kinds {
+		if errors.Is(err, x.is) {
+			return refuse(x.k, "%s", fmt.Errorf("%s: %w", doing, err))
+		}
+	}
+	return refuse(kindHostFailed, "%s", fmt.Errorf("%s: %w", doing, err))
+}
+
+// codeProblem is the problem that a method's refusal is.
+func codeProblem(method string, code uint32) *problem {
+	err := &wmiquery.CodeError{Code: code}
+	p := hostProblem(method, err)
+	switch code {
+	case 1: // of what is not implemented: RequestStateChange, StartService, KillJob
+		p = refuse(kindUnsupported, "%s: %v", method, err)
+	case wmiquery.CodeInUse:
+		p = refuse(kindBusy, "%s: %v", method, err)
+	case wmiquery.CodeInvalidParam, wmiquery.CodeInvalidDataType, 5:
+		p = refuse(kindParameter, "%s: %v", method, err)
+	case 4097: // of a job: it cannot go to that state
+		p = refuse(kindState, "%s: %v", method, err)
+	case wmiquery.CodeNotAvailable, wmiquery.CodeOutOfMemory:
+		p = refuse(kindUnavailable, "%s: %v", method, err)
+	}
+	return p.with("return_code", code)
+}

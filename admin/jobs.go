@@ -1,0 +1,244 @@
+package admin
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-kit/log"
+	"github.com/go-kit/log/level"
+
+	"hyperv_replica_exporter/wmiquery"
+	"hyperv_replica_exporter/wmiquery/cimxml"
+	"hyperv_replica_exporter/wmiquery/msvm"
+)
+
+// jobs follows the actions that were begun, and keeps their records.
+type jobs struct {
+	reader wmiquery.Reader
+	store  *store
+	audit  *auditLog
+	logger log.Logger
+	now    func() time.Time
+
+	looking sync.Mutex // one look at the host at a time
+
+	mu     sync.Mutex
+	active map[string]*jobRecord // those that have not ended
+	counts map[jobState]int      // of those that have, since the start
+}
+
+// newJobs goes on with the jobs that had not ended when the program stopped: those
+// whose path is known are looked for; how the others ended cannot be known. None
+// is called again.
+func newJobs(j *jobs) (*jobs, error) {
+	j.active, j.counts = map[string]*jobRecord{}, map[jobState]int{}
+	all, err := j.store.allJobs()
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range all {
+		if r.State.ended() {
+			continue
+		}
+		if r.Path == "" {
+			r.Error = "the program stopped before the host had answered"
+			j.end(&r, jobUnknown)
+			continue
+		}
+		j.active[r.ID] = &r
+	}
+	return j, j.store.prune(j.now())
+}
+
+// begin records that the host is about to be called. With an error it must not be.
+func (j *jobs) begin(r jobRecord) error {
+	if err := j.store.put(bucketJobs, r.ID, r); err != nil {
+		return err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.active[r.ID] = &r
+	return nil
+}
+
+// change changes the record of a job that has not ended, and returns it.
+func (j *jobs) change(id string, f func(*jobRecord)) jobRecord {
+	j.mu.Lock()
+	r := j.active[id]
+	if r == nil {
+		j.mu.Unlock()
+		return jobRecord{}
+	}
+	next := *r
+	f(&next)
+	if !next.State.ended() {
+		*r = next
+		j.mu.Unlock()
+		j.save(next)
+		return next
+	}
+	delete(j.active, id)
+	j.mu.Unlock()
+	j.end(&next, next.State)
+	return next
+}
+
+// end writes down how a job ended.
+func (j *jobs) end(r *jobRecord, s jobState) {
+	r.at(s, j.now())
+	j.mu.Lock()
+	j.counts[s]++
+	j.mu.Unlock()
+	j.save(*r)
+	line := auditLine{
+		Time: j.now().UTC(), Event: auditJob, ID: r.ID, User: r.User, Action: r.Action, Method: r.Method,
+		VMID: r.VMID, VM: r.VM, Relationship: r.Relationship, Job: r.Path, State: string(s), Error: r.Error, Code: r.Code,
+		Duration: new(r.Updated.Sub(r.Created).Seconds()),
+	}
+	if err := j.audit.write(line, true); err != nil {
+		level.Error(j.logger).Log("msg", "the end of a job is missing in the audit log", "job", r.ID, "state", s, "err", err)
+	}
+}
+
+func (j *jobs) save(r jobRecord) {
+	if err := j.store.put(bucketJobs, r.ID, r); err != nil {
+		level.Error(j.logger).Log("msg", "the record of a job cannot be kept", "job", r.ID, "state", r.State, "err", err)
+	}
+}
+
+// get is the record of a job, false if there is none.
+func (j *jobs) get(id string) (jobRecord, bool) {
+	j.mu.Lock()
+	if r := j.active[id]; r != nil {
+		defer j.mu.Unlock()
+		return *r, true
+	}
+	j.mu.Unlock()
+	var r jobRecord
+	ok, err := j.store.get(bucketJobs, id, &r)
+	return r, ok && err == nil
+}
+
+// running are the jobs of a VM that have not ended, of all VMs for "".
+func (j *jobs) running(vm string) []jobRecord {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var all []jobRecord
+	for _, r := range j.active {
+		if vm == "" || r.VMID == vm {
+			all = append(all, *r)
+		}
+	}
+	slices.SortFunc(all, func(a, b jobRecord) int { return b.Created.Compare(a.Created) })
+	return all
+}
+
+// look brings the records up to what the host shows.
+func (j *jobs) look(ctx context.Context) error {
+	j.looking.Lock()
+	defer j.looking.Unlock()
+	followed := slices.DeleteFunc(j.running(""), func(r jobRecord) bool { return r.Path == "" })
+	if len(followed) == 0 {
+		return nil
+	}
+	rows, err := wmiquery.All[msvm.ConcreteJob](ctx, j.reader)
+	if err != nil {
+		return err
+	}
+	if len(rows) == 0 { // there are none, or the host shows nothing any more
+		if services, err := wmiquery.All[msvm.ReplicationService](ctx, j.reader); err != nil || len(services) == 0 {
+			return err
+		}
+	}
+	for _, r := range followed {
+		i := slices.IndexFunc(rows, func(row msvm.ConcreteJob) bool {
+			return strings.EqualFold(row.InstanceID, msvm.JobID(wmiquery.Ref(r.Path)))
+		})
+		if i < 0 {
+			j.change(r.ID, func(r *jobRecord) {
+				r.Error = "the host's job is gone, and nobody saw how it ended"
+				r.at(jobUnknown, j.now())
+			})
+			continue
+		}
+		j.follow(ctx, r, rows[i])
+	}
+	return nil
+}
+
+// follow brings a record up to the host's job. What only the host can tell is asked
+// before the record ends.
+func (j *jobs) follow(ctx context.Context, r jobRecord, row msvm.ConcreteJob) {
+	r.follow(row, j.now())
+	var errors []issueModel
+	if r.State == jobFailed || r.Warnings {
+		errors = j.errors(ctx, r.Path)
+	}
+	result := r.Result
+	if r.State == jobSucceeded && r.Method == "TestReplicaSystem" {
+		if vm := j.made(ctx, r); vm != "" {
+			result = map[string]any{"test_vm_id": vm}
+		}
+	}
+	j.change(r.ID, func(r *jobRecord) {
+		r.follow(row, j.now())
+		r.Errors, r.Result = errors, result
+	})
+}
+
+// errors are the host's reasons why a job failed.
+func (j *jobs) errors(ctx context.Context, path string) []issueModel {
+	reply, err := j.reader.Get(ctx, wmiquery.Call{Namespace: wmiquery.Virtualization, Object: wmiquery.Ref(path), Method: "GetErrorEx"})
+	if err != nil || reply.Err() != nil {
+		return nil
+	}
+	texts, _ := reply.Out["Errors"].([]string)
+	var all []issueModel
+	for _, text := range texts {
+		var e msvm.Error
+		if _, err := cimxml.Unmarshal(text, &e); err == nil {
+			all = append(all, issueOf(e))
+		}
+	}
+	return all
+}
+
+// made is the test VM that a job made: what it affects beside the replica.
+func (j *jobs) made(ctx context.Context, r jobRecord) string {
+	rows, err := wmiquery.All[msvm.AffectedJobElement](ctx, j.reader)
+	if err != nil {
+		return ""
+	}
+	for _, row := range rows {
+		vm := msvm.VMOf(row.AffectedElement)
+		if strings.EqualFold(msvm.JobID(row.AffectingElement), msvm.JobID(wmiquery.Ref(r.Path))) && vm != "" && vm != r.VMID {
+			return vm
+		}
+	}
+	return ""
+}
+
+// watch looks at the host again and again, until ctx ends: jobs disappear five
+// minutes after their end.
+func (j *jobs) watch(ctx context.Context, every, timeout time.Duration) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	failing := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		c, cancel := context.WithTimeout(ctx, timeout)
+		err := j.look(c)
+		cancel()
+		if err != nil && !failing && ctx.Err() == nil {
+			level.Warn(j.logger).Log("msg", "jobs cannot be followed", "err", err)
+		}
+		failing = err != nil
+	}
+}

@@ -1,0 +1,312 @@
+package admin
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"hyperv_replica_exporter/wmiquery"
+	"hyperv_replica_exporter/wmiquery/cimxml"
+	"hyperv_replica_exporter/wmiquery/msvm"
+)
+
+// fill gives a plan its parameters: those that are asked for, and those that
+// follow from the target. Recovery points are looked for later.
+func (v *hostView) fill(p *plan, b *body) *problem {
+	p.object = v.object(p.method, p.vm)
+	for _, parameter := range p.method.In {
+		text, given := b.Parameters[parameter.Name]
+		if given && string(text) == "null" && parameter.Optional {
+			given = false
+		}
+		value, shown, err := any(nil), any(nil), error(nil)
+		if given {
+			value, shown, err = v.value(p, parameter, text)
+		} else {
+			value, shown, err = v.follows(p, parameter)
+		}
+		if problem, ok := err.(*problemError); ok { //nolint:errorlint // it is never wrapped
+			return problem.p
+		}
+		if err != nil {
+			return refuse(kindParameter, "%s: %v", parameter.Name, err)
+		}
+		if value == nil && !parameter.Optional {
+			return refuse(kindParameter, "%s is missing: %s", parameter.Name, describe(parameter))
+		}
+		p.in = append(p.in, wmiquery.Param{Name: parameter.Name, Value: value})
+		if shown != nil {
+			p.shown[parameter.Name] = shown
+		}
+	}
+	return p.limits()
+}
+
+// problemError carries a problem as an error.
+type problemError struct{ p *problem }
+
+func (e *problemError) Error() string { return e.p.Error() }
+
+// limits refuses values that are of the right type and cannot be meant, and raises
+// the role where a value is more than the verb: an export writes disks to a folder.
+func (p *plan) limits() *problem {
+	for _, in := range p.in {
+		n, _ := in.Value.(uint16)
+		switch in.Name {
+		case "InitialReplicationType":
+			if n < 1 || n > 3 {
+				return refuse(kindParameter, "InitialReplicationType is 1 (over the network), 2 (by export) or 3 (onto a VM that is there)")
+			}
+			if n == 2 {
+				p.needs = max(p.needs, owner)
+			}
+		case "TimeoutPeriod":
+			if in.Value != nil {
+				return refuse(kindParameter, "TimeoutPeriod is ignored by the host; leave it out")
+			}
+		}
+	}
+	return nil
+}
+
+func describe(p msvm.Parameter) string {
+	text := string(p.Type)
+	if p.Class != "" {
+		text += " of " + p.Class
+	}
+	return text
+}
+
+// value reads a parameter from JSON, and gives it as the host takes it and as it is
+// shown.
+func (v *hostView) value(p *plan, parameter msvm.Parameter, text json.RawMessage) (value, shown any, err error) {
+	switch parameter.Type {
+	case msvm.TypeReference:
+		return v.reference(p, parameter, text)
+	case msvm.TypeEmbedded:
+		return v.instance(p, parameter.Class, text)
+	case msvm.TypeEmbeddedArray:
+		return v.instances(p, parameter.Class, text)
+	case msvm.TypeString:
+		return plain[string](text)
+	case msvm.TypeStringArray:
+		return plain[[]string](text)
+	case msvm.TypeBoolean:
+		return plain[bool](text)
+	case msvm.TypeUint16:
+		return plain[uint16](text)
+	case msvm.TypeDatetime:
+		return v.startTime(text)
+	}
+	return nil, nil, fmt.Errorf("a %s cannot be given", parameter.Type)
+}
+
+func plain[T any](text json.RawMessage) (value, shown any, err error) {
+	var x T
+	if err := json.Unmarshal(text, &x); err != nil || string(text) == "null" {
+		return nil, nil, fmt.Errorf("%.40s is no %T", text, x)
+	}
+	return x, x, nil
+}
+
+// maxDelay is how far ahead something can be scheduled, as Microsoft's client
+// checks.
+const maxDelay = 7 * 24 * time.Hour
+
+func (v *hostView) startTime(text json.RawMessage) (value, shown any, err error) {
+	var t time.Time
+	if err := json.Unmarshal(text, &t); err != nil {
+		return nil, nil, fmt.Errorf("%.40s is no time such as \"2026-12-01T20:00:00Z\"", text)
+	}
+	if !t.After(v.now) || t.After(v.now.Add(maxDelay)) {
+		return nil, nil, fmt.Errorf("%s is not in the next seven days; it is %s on the host", t.Format(time.RFC3339), v.now.Format(time.RFC3339))
+	}
+	return cimxml.FormatTime(t), t.UTC(), nil
+}
+
+// reference reads the GUID of a VM, or the InstanceID of a recovery point, or a
+// path of either.
+func (v *hostView) reference(p *plan, parameter msvm.Parameter, text json.RawMessage) (value, shown any, err error) {
+	var s string
+	if err := json.Unmarshal(text, &s); err != nil || s == "" {
+		return nil, nil, fmt.Errorf("%.40s is no string", text)
+	}
+	if parameter.Class == "Msvm_ComputerSystem" {
+		id, problem := v.vmGiven(s)
+		if problem != nil {
+			return nil, nil, &problemError{problem}
+		}
+		if parameter.Name == "AffectedSystem" {
+			if problem := v.deletable(id); problem != nil {
+				return nil, nil, &problemError{problem}
+			}
+			p.tested = true
+		} else if id != p.vm {
+			return nil, nil, fmt.Errorf("it is not the VM %s", p.vm)
+		}
+		return msvm.VMRef(id), id, nil
+	}
+	path := wmiquery.Relative(s)
+	for _, point := range p.points {
+		if s == point.InstanceID || strings.EqualFold(string(path), string(point.Ref())) {
+			return point.Ref(), point.InstanceID, nil
+		}
+	}
+	return nil, nil, &problemError{refuse(kindNotFound, "the VM has no recovery point %.80q", s)}
+}
+
+// vmGiven is the GUID of a VM that is given by it or by its path.
+func (v *hostView) vmGiven(s string) (string, *problem) {
+	id := strings.ToUpper(s)
+	if !msvm.IsGUID(s) {
+		id = msvm.VMOf(wmiquery.Relative(s))
+	}
+	if _, ok := v.systems[id]; !ok {
+		return "", refuse(kindNotFound, "this host has no VM %.80q", s)
+	}
+	return id, nil
+}
+
+// instance reads an embedded instance. Where the host expects the whole of one, it
+// begins as the host has it.
+func (v *hostView) instance(p *plan, class string, text json.RawMessage) (value, shown any, err error) {
+	base, err := v.base(p, class, text)
+	if err != nil {
+		return nil, nil, err
+	}
+	key := keyOf(base)
+	if err := merge(base, text); err != nil {
+		return nil, nil, err
+	}
+	if keyOf(base) != key {
+		return nil, nil, fmt.Errorf("InstanceID cannot be changed")
+	}
+	return wire(base)
+}
+
+func (v *hostView) instances(p *plan, class string, text json.RawMessage) (value, shown any, err error) {
+	var all []json.RawMessage
+	if err := json.Unmarshal(text, &all); err != nil || all == nil {
+		return nil, nil, fmt.Errorf("%.40q is no array", text)
+	}
+	texts, shownAll := []string{}, []any{}
+	for i, one := range all {
+		value, shown, err := v.instance(p, class, one)
+		if err != nil {
+			return nil, nil, fmt.Errorf("element %d: %w", i, err)
+		}
+		texts = append(texts, string(value.(wmiquery.Embedded)))
+		shownAll = append(shownAll, shown)
+	}
+	return texts, shownAll, nil
+}
+
+func wire(instance wmiquery.Instance) (value, shown any, err error) {
+	text, properties, err := embed(instance)
+	return text, properties, err
+}
+
+// keyOf is the InstanceID of what has one that must stay.
+func keyOf(instance wmiquery.Instance) string {
+	switch i := instance.(type) {
+	case *msvm.ReplicationSettingData:
+		return i.InstanceID
+	case *msvm.ReplicationServiceSettingData:
+		return i.InstanceID
+	case *msvm.ReplicationRelationship:
+		return i.InstanceID
+	}
+	return ""
+}
+
+// base is what an embedded instance is before the properties that are given.
+func (v *hostView) base(p *plan, class string, text json.RawMessage) (wmiquery.Instance, error) {
+	switch class {
+	case "Msvm_ReplicationSettingData":
+		return v.settings(p)
+	case "Msvm_ReplicationServiceSettingData":
+		if len(p.server) != 1 {
+			return nil, fmt.Errorf("the host shows no settings to change")
+		}
+		return new(p.server[0]), nil
+	case "Msvm_FailoverNetworkAdapterSettingData":
+		return &msvm.FailoverNetworkAdapterSettingData{}, nil
+	case "Msvm_ReplicationAuthorizationSettingData":
+		return p.entry(text)
+	case "Msvm_ReplicationRelationship":
+		return v.relationship(p, text)
+	}
+	return nil, fmt.Errorf("instances of %s cannot be given", class)
+}
+
+// settings are those of the relationship that the method is about. The way back
+// goes to where the VM came from.
+func (v *hostView) settings(p *plan) (*msvm.ReplicationSettingData, error) {
+	if p.target == nil || p.target.settings == nil {
+		return nil, fmt.Errorf("the host shows no settings of this relationship")
+	}
+	s := *p.target.settings
+	if p.method.Name == "ReverseReplicationRelationship" {
+		s.RecoveryConnectionPoint = s.PrimaryConnectionPoint
+	}
+	return &s, nil
+}
+
+// entry is the authorization entry of the name that is given; a new one is empty.
+func (p *plan) entry(text json.RawMessage) (*msvm.ReplicationAuthorizationSettingData, error) {
+	var given msvm.ReplicationAuthorizationSettingData
+	if err := merge(&given, text); err != nil {
+		return nil, err
+	}
+	name := msvm.Text(given.AllowedPrimaryHostSystem)
+	if name == "" {
+		return nil, fmt.Errorf("AllowedPrimaryHostSystem is missing")
+	}
+	i := slices.IndexFunc(p.entries, func(e msvm.ReplicationAuthorizationSettingData) bool {
+		return strings.EqualFold(msvm.Text(e.AllowedPrimaryHostSystem), name)
+	})
+	switch adds := p.method.Name == "AddAuthorizationEntry"; {
+	case adds && i >= 0:
+		return nil, &problemError{refuse(kindState, "there is an entry for %q already", name)}
+	case adds:
+		return &msvm.ReplicationAuthorizationSettingData{}, nil
+	case i < 0:
+		return nil, &problemError{refuse(kindNotFound, "there is no entry for %q", name)}
+	}
+	return new(p.entries[i]), nil
+}
+
+// relationship is the one that the plan is about: nothing of it can be given but
+// its InstanceID.
+func (v *hostView) relationship(p *plan, text json.RawMessage) (*msvm.ReplicationRelationship, error) {
+	properties, err := object(text)
+	if err != nil {
+		return nil, err
+	}
+	if len(properties) != 1 || properties["InstanceID"] == nil {
+		return nil, fmt.Errorf(`a relationship is given as {"InstanceID": "…"}`)
+	}
+	r, err := v.named(p.vm, properties["InstanceID"])
+	if err != nil {
+		return nil, err
+	}
+	return new(r.row), nil
+}
+
+// named is the relationship of the VM with an InstanceID.
+func (v *hostView) named(vm string, text json.RawMessage) (*replica, error) {
+	var id string
+	if err := json.Unmarshal(text, &id); err != nil {
+		return nil, fmt.Errorf("InstanceID: %.40s is no string", text)
+	}
+	key, err := msvm.ParseKey(id)
+	if err != nil {
+		return nil, err
+	}
+	if r := v.replicas[key]; r != nil && key.VM == vm {
+		return r, nil
+	}
+	return nil, &problemError{refuse(kindNotFound, "the VM %s has no relationship %.80q", vm, id)}
+}

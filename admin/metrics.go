@@ -1,0 +1,83 @@
+package admin
+
+import (
+	"net/http"
+	"strconv"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics are the endpoint's figures about itself. They are for the listener of
+// the metrics: who scrapes them need not have rights here.
+type metrics struct {
+	requests *prometheus.CounterVec
+	jobs     *prometheus.Desc
+	of       *jobs
+}
+
+func newMetrics(namespace string, of *jobs) *metrics {
+	return &metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: namespace, Name: "admin_requests_total",
+			Help: "Requests to the admin endpoint, by the method of Hyper-V that they are for, none for those that only look or were refused before, and by the HTTP status of the answer.",
+		}, []string{"method", "code"}),
+		jobs: prometheus.NewDesc(prometheus.BuildFQName(namespace, "", "admin_jobs"),
+			"Actions of the admin endpoint by state: queued and running are those that are now, the others those that ended since the start.",
+			[]string{"state"}, nil),
+		of: of,
+	}
+}
+
+// Describe is that of a prometheus.Collector.
+func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
+	m.requests.Describe(ch)
+	ch <- m.jobs
+}
+
+// Collect is that of a prometheus.Collector.
+func (m *metrics) Collect(ch chan<- prometheus.Metric) {
+	m.requests.Collect(ch)
+	counts := m.of.countAll()
+	for _, s := range jobStates() {
+		ch <- prometheus.MustNewConstMetric(m.jobs, prometheus.GaugeValue, float64(counts[s]), string(s))
+	}
+}
+
+// countAll counts the jobs by state.
+func (j *jobs) countAll() map[jobState]int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	counts := map[jobState]int{}
+	for s, n := range j.counts {
+		counts[s] = n
+	}
+	for _, r := range j.active {
+		counts[r.State]++
+	}
+	return counts
+}
+
+// noteKey is the key of what a request turns out to be for.
+type noteKey struct{}
+
+// noted is what a request turns out to be for.
+type noted struct {
+	mu     sync.Mutex
+	method string
+}
+
+// note tells for which method a request is.
+func note(r *http.Request, method string) {
+	if n, ok := r.Context().Value(noteKey{}).(*noted); ok {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.method = method
+	}
+}
+
+func (m *metrics) count(n *noted, status int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	m.requests.WithLabelValues(n.method, strconv.Itoa(status)).Inc()
+}
