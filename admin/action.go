@@ -3,15 +3,11 @@ package admin
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/go-kit/log/level"
-
-	"hyperv_replica_exporter/wmiquery"
-	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
 // planner makes a plan of what the host shows.
@@ -35,7 +31,7 @@ func (s *Server) actVerb(r *http.Request) (answer, *problem) {
 	if !ok {
 		return answer{}, refuse(kindNotFound, "there is no action %.80q", r.PathValue("verb"))
 	}
-	m, _ := findMethod(verb.method)
+	m := findMethod(verb.method)
 	return s.act(r, func(ctx context.Context, v *hostView, b *body) (*plan, *problem) {
 		x, p := v.find(r.PathValue("vm_id"), r.PathValue("relationship"))
 		if p != nil {
@@ -71,7 +67,7 @@ func (s *Server) actMethod(r *http.Request) (answer, *problem) {
 		if err != nil {
 			return nil, hostProblem("read", err)
 		}
-		return v.planMethod(m, b, with)
+		return v.planMethod(m, b, with, func(d deed) *problem { return s.policy.Load().refuses(callerOf(r), d) })
 	})
 }
 
@@ -273,112 +269,4 @@ func (d *deal) refused(p *problem) *problem {
 func (d *deal) noAudit(err error) *problem {
 	level.Error(d.s.o.Logger).Log("msg", "nothing is done, since the audit log cannot be written", "err", err)
 	return refuse(kindAudit, "look at the log of the program")
-}
-
-// invoke calls the host, once, and waits for its answer for a while. It goes on
-// when the client has left.
-func (d *deal) invoke(ctx context.Context, release func()) answer {
-	d.s.calls.Add(1)
-	done := make(chan answer, 1)
-	go func() {
-		defer d.s.calls.Done()
-		defer release()
-		reply, err := d.s.o.Invoker.Invoke(context.WithoutCancel(ctx), d.plan.call())
-		done <- d.outcome(reply, err)
-	}()
-	wait := time.NewTimer(d.s.o.CallTimeout)
-	defer wait.Stop()
-	select {
-	case a := <-done:
-		return a
-	case <-wait.C:
-	}
-	r, _ := d.s.jobs.get(d.id)
-	return accepted(r)
-}
-
-// outcome writes down what the host answered, and makes the answer.
-func (d *deal) outcome(reply wmiquery.Reply, err error) answer {
-	now := d.s.o.Now()
-	l := d.line(auditOutcome)
-	l.Duration = new(now.Sub(d.began).Seconds())
-	var p *problem
-	if err == nil {
-		l.Code, l.Job = &reply.Code, string(reply.Job)
-		if reply.Err() != nil {
-			p = codeProblem(d.plan.method.Name, reply.Code)
-		}
-	} else {
-		p = callProblem(d.plan.method.Name, err)
-	}
-	r := d.s.jobs.change(d.id, func(r *jobRecord) { d.settle(r, reply, err, p, now) })
-	var a answer
-	switch {
-	case p != nil:
-		l.Type, l.Error = p.kind.slug, p.detail
-		a = p.with("job", r.url()).answer()
-	case reply.Code == wmiquery.CodeJobStarted:
-		a = accepted(r)
-	default:
-		a = jsonAnswer(http.StatusOK, r)
-	}
-	l.Status, l.State = a.Status, string(r.State)
-	if err := d.s.audit.write(l, true); err != nil {
-		level.Error(d.s.o.Logger).Log("msg", "an outcome is missing in the audit log", "action", d.id, "status", a.Status, "err", err)
-	}
-	return a
-}
-
-// settle puts the host's answer into the record.
-func (d *deal) settle(r *jobRecord, reply wmiquery.Reply, err error, p *problem, now time.Time) {
-	if err == nil {
-		r.Code = &reply.Code
-	}
-	switch {
-	case p != nil && p.kind == kindUnknown:
-		r.Error = p.detail
-		r.at(jobUnknown, now)
-	case p != nil:
-		r.Error = p.detail
-		r.at(jobFailed, now)
-	case reply.Code == wmiquery.CodeJobStarted && reply.Job == "":
-		r.Error = "the host started a job and did not tell which"
-		r.at(jobUnknown, now)
-	case reply.Code == wmiquery.CodeJobStarted:
-		r.Path = string(wmiquery.Relative(string(reply.Job)))
-		r.at(jobRunning, now)
-	default:
-		r.Result = showOut(d.plan.method, reply.Out)
-		r.at(jobSucceeded, now)
-	}
-}
-
-// callProblem is the problem that a failed call is. Only what says that the call
-// was not made, or was refused, is a failure: after anything else it may have
-// taken effect.
-func callProblem(method string, err error) *problem {
-	for _, is := range []error{wmiquery.ErrDenied, wmiquery.ErrUnsupported, wmiquery.ErrNotFound, wmiquery.ErrBusy, wmiquery.ErrInvalidState} {
-		if errors.Is(err, is) {
-			return hostProblem(method, err)
-		}
-	}
-	return refuse(kindUnknown, "%s: %v; it is not called again: look at the VM", method, err)
-}
-
-// accepted is the answer while a job runs.
-func accepted(r jobRecord) answer {
-	a := jsonAnswer(http.StatusAccepted, r)
-	a.Location, a.Retry = r.url(), "2"
-	return a
-}
-
-// showOut shows out parameters: embedded instances as objects.
-func showOut(m msvm.Method, out map[string]any) map[string]any {
-	shown := map[string]any{}
-	for _, p := range m.Out {
-		if value := out[p.Name]; value != nil {
-			shown[p.Name] = showValue(p, value)
-		}
-	}
-	return shown
 }

@@ -72,8 +72,10 @@ func (o Options) withDefaults() Options {
 		at       *time.Duration
 		fallback time.Duration
 	}{
-		{&o.CallTimeout, 30 * time.Second}, {&o.ReadTimeout, 20 * time.Second},
-		{&o.WatchInterval, 5 * time.Second}, {&o.TokenLife, 3 * time.Minute},
+		{&o.CallTimeout, 30 * time.Second},
+		{&o.ReadTimeout, 20 * time.Second},
+		{&o.WatchInterval, 5 * time.Second},
+		{&o.TokenLife, 3 * time.Minute},
 	} {
 		if *d.at <= 0 {
 			*d.at = d.fallback

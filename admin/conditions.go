@@ -88,7 +88,7 @@ func list[T fmt.Stringer](of []T) string { return strings.Join(names(of), " or "
 // refuses tells why the verb cannot be done to the relationship now, nil if it
 // can.
 func (v verb) refuses(view *hostView, r *replica) *problem {
-	m, _ := findMethod(v.method)
+	m := findMethod(v.method)
 	if v.link != nil && !v.link(r) {
 		return refuse(kindState, "it is not for the %s relationship of a VM in this mode", r.key.Link)
 	}
@@ -108,13 +108,13 @@ func (v verb) refuses(view *hostView, r *replica) *problem {
 
 // findMethod finds a method of the service, of VMs, or of the service that manages
 // VMs; and those of jobs that only jobs have.
-func findMethod(name string) (msvm.Method, bool) {
+func findMethod(name string) msvm.Method {
 	for _, m := range msvm.Methods() {
 		if m.Name == name {
-			return m, true
+			return m
 		}
 	}
-	return msvm.Method{}, false
+	return msvm.Method{}
 }
 
 const destroySystem = "DestroySystem"
@@ -132,7 +132,7 @@ func (v *hostView) testVM(r *replica) (string, *problem) {
 
 // deletable refuses to delete anything but a test VM that is off.
 func (v *hostView) deletable(vm string) *problem {
-	m, _ := findMethod(destroySystem)
+	m := findMethod(destroySystem)
 	c, _ := conditionsOf(m, 0)
 	s, ok := v.systems[vm]
 	if !ok {

@@ -11,7 +11,7 @@ import (
 
 // A planned failover from end to end, over HTTP and on both hosts.
 func TestPlannedFailover(t *testing.T) {
-	l := newLab(t, everything)
+	l := newLab(t)
 	vm := l.vms[healthy]
 	l.want("prepare while it runs", l.act("HV01", "fred", healthy, "primary", "prepare-failover", nil), http.StatusConflict, "invalid-state")
 	if err := l.world.SetPower(vm, "HV01", false); err != nil {
@@ -19,11 +19,11 @@ func TestPlannedFailover(t *testing.T) {
 	}
 	l.finish("prepare", "HV01", l.act("HV01", "fred", healthy, "primary", "prepare-failover", m{"expected_state": "replicating", "expected_mode": "primary"}), "succeeded")
 	l.want("the same state as before", l.act("HV01", "fred", healthy, "primary", "prepare-failover", m{"expected_state": "replicating"}), http.StatusPreconditionFailed, "precondition-failed")
-	l.finish("failover", "HV02", l.confirmed("HV02", "fred", healthy, "primary", "failover", nil), "succeeded")
+	l.finish("failover", "HV02", l.confirmed("HV02", "fred", healthy, "failover", nil), "succeeded")
 	if s := l.get("HV02", "vic", l.replica(healthy, "primary")).json; s["state"] != "recovered" || s["failed_over_replication_type"] != "planned" {
 		t.Errorf("after the failover: %v, %v", s["state"], s["failed_over_replication_type"])
 	}
-	l.finish("reverse", "HV02", l.confirmed("HV02", "fred", healthy, "primary", "reverse", nil), "succeeded")
+	l.finish("reverse", "HV02", l.confirmed("HV02", "fred", healthy, "reverse", nil), "succeeded")
 	if one, two := l.get("HV01", "vic", l.replica(healthy, "primary")).json, l.get("HV02", "vic", l.replica(healthy, "primary")).json; one["mode"] != "replica" || two["mode"] != "primary" || two["state"] != "replicating" {
 		t.Errorf("after the reverse: %v and %v %v", one["mode"], two["mode"], two["state"])
 	}
@@ -31,7 +31,7 @@ func TestPlannedFailover(t *testing.T) {
 
 // An unplanned failover to a recovery point, back, and for good.
 func TestUnplannedFailover(t *testing.T) {
-	l := newLab(t, everything)
+	l := newLab(t)
 	l.clock.Advance(3 * time.Hour)
 	shown := l.get("HV02", "vic", l.replica(healthy, "primary")).json
 	points, _ := shown["recovery_points"].([]any)
@@ -40,17 +40,17 @@ func TestUnplannedFailover(t *testing.T) {
 		payload["parameters"] = m{"SnapshotSettingData": points[0].(m)["InstanceID"]}
 	}
 	l.want("a point that is not there", l.act("HV02", "fred", healthy, "primary", "failover", m{"parameters": m{"SnapshotSettingData": "Microsoft:x"}}), http.StatusNotFound, "not-found")
-	l.finish("failover", "HV02", l.confirmed("HV02", "fred", healthy, "primary", "failover", payload), "succeeded")
-	l.finish("cancel", "HV02", l.confirmed("HV02", "fred", healthy, "primary", "cancel-failover", nil), "succeeded")
-	l.finish("failover", "HV02", l.confirmed("HV02", "fred", healthy, "primary", "failover", nil), "succeeded")
-	l.finish("commit", "HV02", l.confirmed("HV02", "fred", healthy, "primary", "commit-failover", nil), "succeeded")
+	l.finish("failover", "HV02", l.confirmed("HV02", "fred", healthy, "failover", payload), "succeeded")
+	l.finish("cancel", "HV02", l.confirmed("HV02", "fred", healthy, "cancel-failover", nil), "succeeded")
+	l.finish("failover", "HV02", l.confirmed("HV02", "fred", healthy, "failover", nil), "succeeded")
+	l.finish("commit", "HV02", l.confirmed("HV02", "fred", healthy, "commit-failover", nil), "succeeded")
 	l.want("commit again", l.act("HV02", "fred", healthy, "primary", "commit-failover", nil), http.StatusConflict, "invalid-state")
-	l.finish("remove", "HV02", l.confirmed("HV02", "omar", healthy, "primary", "remove", nil), "succeeded")
+	l.finish("remove", "HV02", l.confirmed("HV02", "omar", healthy, "remove", nil), "succeeded")
 }
 
 // A test failover, and that nothing but its VM is deleted.
 func TestTestFailover(t *testing.T) {
-	l := newLab(t, everything)
+	l := newLab(t)
 	l.want("nothing to clean up", l.act("HV02", "olga", healthy, "primary", "cleanup-test-failover", nil), http.StatusConflict, "invalid-state")
 	done := l.finish("test", "HV02", l.act("HV02", "olga", healthy, "primary", "test-failover", nil), "succeeded")
 	test, _ := done.json["result"].(m)["test_vm_id"].(string)
@@ -66,7 +66,7 @@ func TestTestFailover(t *testing.T) {
 		}
 	}
 	calls := l.hosts["HV02"].pool.called()
-	l.finish("clean up", "HV02", l.confirmed("HV02", "olga", healthy, "primary", "cleanup-test-failover", nil), "succeeded")
+	l.finish("clean up", "HV02", l.confirmed("HV02", "olga", healthy, "cleanup-test-failover", nil), "succeeded")
 	made := l.hosts["HV02"].pool.calls[calls:]
 	if len(made) != 1 || made[0].In[0].Value != msvm.VMRef(test) {
 		t.Errorf("calls are %+v", made)
@@ -75,11 +75,11 @@ func TestTestFailover(t *testing.T) {
 
 // Initial replication, pause, resume, resynchronization, statistics, connection.
 func TestVerbs(t *testing.T) {
-	l := newLab(t, everything)
+	l := newLab(t)
 	l.finish("suspend", "HV01", l.act("HV01", "tim", healthy, "primary", "suspend", nil), "succeeded")
 	l.want("suspend again", l.act("HV01", "tim", healthy, "primary", "suspend", nil), http.StatusConflict, "invalid-state")
 	l.finish("resume", "HV01", l.act("HV01", "tim", healthy, "primary", "resume", nil), "succeeded")
-	l.finish("reset", "HV01", l.confirmed("HV01", "olga", healthy, "primary", "reset-statistics", nil), "succeeded")
+	l.finish("reset", "HV01", l.confirmed("HV01", "olga", healthy, "reset-statistics", nil), "succeeded")
 	l.finish("connection", "HV01", l.act("HV01", "tim", healthy, "primary", "test-connection", nil), "succeeded")
 	l.finish("start", "HV01", l.act("HV01", "tim", freshVM, "primary", "start-initial-replication", nil), "succeeded")
 	l.finish("cancel", "HV01", l.act("HV01", "tim", freshVM, "primary", "cancel-initial-replication", nil), "succeeded")
@@ -89,10 +89,10 @@ func TestVerbs(t *testing.T) {
 // A resynchronization can be paused, goes on, and can be cancelled while it runs;
 // no second one begins beside it.
 func TestResynchronize(t *testing.T) {
-	l := newLab(t, everything)
+	l := newLab(t)
 	l.clock.Advance(2 * time.Hour) // those of the world have ended
 	l.finish("suspend", "HV01", l.act("HV01", "olga", healthy, "primary", "suspend", nil), "succeeded")
-	started := l.confirmed("HV01", "olga", healthy, "primary", "resynchronize", nil)
+	started := l.confirmed("HV01", "olga", healthy, "resynchronize", nil)
 	if started.code != http.StatusAccepted {
 		t.Fatal(started)
 	}
@@ -106,15 +106,15 @@ func TestResynchronize(t *testing.T) {
 
 // A replica that is replicated on becomes the primary of that.
 func TestContinueExtended(t *testing.T) {
-	l := newLab(t, everything)
+	l := newLab(t)
 	vm := withExtension
 	l.want("too early", l.act("HV01", "fred", vm, "primary", "continue-extended", nil), http.StatusConflict, "invalid-state")
 	l.want("the primary relationship first", l.act("HV01", "omar", vm, "primary", "remove", nil), http.StatusConflict, "invalid-state")
 	l.want("not the extended one", l.act("HV01", "fred", vm, "extended", "failover", nil), http.StatusConflict, "invalid-state")
-	l.finish("failover", "HV01", l.confirmed("HV01", "fred", vm, "primary", "failover", nil), "succeeded")
+	l.finish("failover", "HV01", l.confirmed("HV01", "fred", vm, "failover", nil), "succeeded")
 	l.want("reverse", l.act("HV01", "fred", vm, "primary", "reverse", nil), http.StatusConflict, "invalid-state")
-	l.finish("commit", "HV01", l.confirmed("HV01", "fred", vm, "primary", "commit-failover", nil), "succeeded")
-	l.finish("continue", "HV01", l.confirmed("HV01", "fred", vm, "primary", "continue-extended", nil), "succeeded")
+	l.finish("commit", "HV01", l.confirmed("HV01", "fred", vm, "commit-failover", nil), "succeeded")
+	l.finish("continue", "HV01", l.confirmed("HV01", "fred", vm, "continue-extended", nil), "succeeded")
 	if got := l.get("HV01", "vic", l.replica(vm, "primary")).json["mode"]; got != "primary" {
 		t.Errorf("the mode is %v", got)
 	}

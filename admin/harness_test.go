@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -124,11 +125,11 @@ var passwordHash = sync.OnceValue(func() string {
 
 // VMs of the simulated world by position.
 const (
-	healthy, inboundVM, alone, suspendedVM  = 0, 1, 4, 6
+	healthy, inboundVM, alone, suspendedVM = 0, 1, 4, 6
 	resyncRequired, freshVM, withExtension = 8, 10, 18
 )
 
-func newLab(t *testing.T, policy string, change ...func(*Options)) *lab {
+func newLab(t *testing.T, change ...func(*Options)) *lab {
 	t.Helper()
 	l := &lab{T: t, clock: &clock{at: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}, hosts: map[string]*endpoint{}}
 	var err error
@@ -138,7 +139,7 @@ func newLab(t *testing.T, policy string, change ...func(*Options)) *lab {
 	}
 	folder := t.TempDir()
 	l.policy = filepath.Join(folder, "policy.yml")
-	l.write(l.policy, policy)
+	l.write(l.policy, everything)
 	users := "basic_auth_users:\n"
 	for _, u := range []string{"vic", "olga", "tim", "fred", "omar", "stranger"} {
 		users += fmt.Sprintf("  %s: %s\n", u, passwordHash())
@@ -297,23 +298,21 @@ func (l *lab) want(what string, r response, code int, slug string) {
 }
 
 // confirmed does a verb in two steps.
-func (l *lab) confirmed(host, user string, vm int, link, verb string, payload m) response {
+func (l *lab) confirmed(host, user string, vm int, verb string, payload m) response {
 	l.Helper()
 	if payload == nil {
 		payload = m{}
 	}
-	first := l.act(host, user, vm, link, verb, payload)
+	first := l.act(host, user, vm, "primary", verb, payload)
 	l.want("first step of "+verb, first, http.StatusConflict, "confirmation-required")
-	return l.act(host, user, vm, link, verb, l.second(host, vm, first, payload))
+	return l.act(host, user, vm, "primary", verb, l.second(host, vm, first, payload))
 }
 
 // second is the body of the second step.
 func (l *lab) second(host string, vm int, first response, payload m) m {
 	l.Helper()
 	next := m{"confirmation_token": first.json["confirmation_token"], "reason": "a test", "vm_name": l.name(host, vm), "max_data_loss_seconds": 1e9}
-	for k, v := range payload {
-		next[k] = v
-	}
+	maps.Copy(next, payload)
 	return next
 }
 

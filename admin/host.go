@@ -256,8 +256,7 @@ func hostProblem(doing string, err error) *problem {
 		{wmiquery.ErrNotFound, kindNotFound},
 		{wmiquery.ErrUnsupported, kindUnsupported},
 	}
-	var code *wmiquery.CodeError
-	if !errors.As(err, &code) { // the object of a code is in use; of anything else, the workers are
+	if _, ok := errors.AsType[*wmiquery.CodeError](err); !ok { // the object of a code is in use; of anything else, the workers are
 		kinds = append(kinds, struct {
 			is error
 			k  kind

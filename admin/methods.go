@@ -2,8 +2,8 @@ package admin
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -21,13 +21,12 @@ func (v *hostView) fill(p *plan, b *body) *problem {
 		if given && string(text) == "null" && parameter.Optional {
 			given = false
 		}
-		value, shown, err := any(nil), any(nil), error(nil)
+		find := v.follows
 		if given {
-			value, shown, err = v.value(p, parameter, text)
-		} else {
-			value, shown, err = v.follows(p, parameter)
+			find = func(p *plan, parameter msvm.Parameter) (any, any, error) { return v.value(p, parameter, text) }
 		}
-		if problem, ok := err.(*problemError); ok { //nolint:errorlint // it is never wrapped
+		value, shown, err := find(p, parameter)
+		if problem, ok := errors.AsType[*problemError](err); ok {
 			return problem.p
 		}
 		if err != nil {
@@ -47,7 +46,7 @@ func (v *hostView) fill(p *plan, b *body) *problem {
 // problemError carries a problem as an error.
 type problemError struct{ p *problem }
 
-func (e *problemError) Error() string { return e.p.Error() }
+func (e *problemError) Error() string { return e.p.detail }
 
 // limits refuses values that are of the right type and cannot be meant, and raises
 // the role where a value is more than the verb: an export writes disks to a folder.
@@ -219,94 +218,4 @@ func keyOf(instance wmiquery.Instance) string {
 		return i.InstanceID
 	}
 	return ""
-}
-
-// base is what an embedded instance is before the properties that are given.
-func (v *hostView) base(p *plan, class string, text json.RawMessage) (wmiquery.Instance, error) {
-	switch class {
-	case "Msvm_ReplicationSettingData":
-		return v.settings(p)
-	case "Msvm_ReplicationServiceSettingData":
-		if len(p.server) != 1 {
-			return nil, fmt.Errorf("the host shows no settings to change")
-		}
-		return new(p.server[0]), nil
-	case "Msvm_FailoverNetworkAdapterSettingData":
-		return &msvm.FailoverNetworkAdapterSettingData{}, nil
-	case "Msvm_ReplicationAuthorizationSettingData":
-		return p.entry(text)
-	case "Msvm_ReplicationRelationship":
-		return v.relationship(p, text)
-	}
-	return nil, fmt.Errorf("instances of %s cannot be given", class)
-}
-
-// settings are those of the relationship that the method is about. The way back
-// goes to where the VM came from.
-func (v *hostView) settings(p *plan) (*msvm.ReplicationSettingData, error) {
-	if p.target == nil || p.target.settings == nil {
-		return nil, fmt.Errorf("the host shows no settings of this relationship")
-	}
-	s := *p.target.settings
-	if p.method.Name == "ReverseReplicationRelationship" {
-		s.RecoveryConnectionPoint = s.PrimaryConnectionPoint
-	}
-	return &s, nil
-}
-
-// entry is the authorization entry of the name that is given; a new one is empty.
-func (p *plan) entry(text json.RawMessage) (*msvm.ReplicationAuthorizationSettingData, error) {
-	var given msvm.ReplicationAuthorizationSettingData
-	if err := merge(&given, text); err != nil {
-		return nil, err
-	}
-	name := msvm.Text(given.AllowedPrimaryHostSystem)
-	if name == "" {
-		return nil, fmt.Errorf("AllowedPrimaryHostSystem is missing")
-	}
-	i := slices.IndexFunc(p.entries, func(e msvm.ReplicationAuthorizationSettingData) bool {
-		return strings.EqualFold(msvm.Text(e.AllowedPrimaryHostSystem), name)
-	})
-	switch adds := p.method.Name == "AddAuthorizationEntry"; {
-	case adds && i >= 0:
-		return nil, &problemError{refuse(kindState, "there is an entry for %q already", name)}
-	case adds:
-		return &msvm.ReplicationAuthorizationSettingData{}, nil
-	case i < 0:
-		return nil, &problemError{refuse(kindNotFound, "there is no entry for %q", name)}
-	}
-	return new(p.entries[i]), nil
-}
-
-// relationship is the one that the plan is about: nothing of it can be given but
-// its InstanceID.
-func (v *hostView) relationship(p *plan, text json.RawMessage) (*msvm.ReplicationRelationship, error) {
-	properties, err := object(text)
-	if err != nil {
-		return nil, err
-	}
-	if len(properties) != 1 || properties["InstanceID"] == nil {
-		return nil, fmt.Errorf(`a relationship is given as {"InstanceID": "…"}`)
-	}
-	r, err := v.named(p.vm, properties["InstanceID"])
-	if err != nil {
-		return nil, err
-	}
-	return new(r.row), nil
-}
-
-// named is the relationship of the VM with an InstanceID.
-func (v *hostView) named(vm string, text json.RawMessage) (*replica, error) {
-	var id string
-	if err := json.Unmarshal(text, &id); err != nil {
-		return nil, fmt.Errorf("InstanceID: %.40s is no string", text)
-	}
-	key, err := msvm.ParseKey(id)
-	if err != nil {
-		return nil, err
-	}
-	if r := v.replicas[key]; r != nil && key.VM == vm {
-		return r, nil
-	}
-	return nil, &problemError{refuse(kindNotFound, "the VM %s has no relationship %.80q", vm, id)}
 }

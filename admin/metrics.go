@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"maps"
 	"net/http"
 	"strconv"
 	"sync"
@@ -49,9 +50,7 @@ func (j *jobs) countAll() map[jobState]int {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	counts := map[jobState]int{}
-	for s, n := range j.counts {
-		counts[s] = n
-	}
+	maps.Copy(counts, j.counts)
 	for _, r := range j.active {
 		counts[r.State]++
 	}

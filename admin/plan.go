@@ -102,7 +102,7 @@ func (p *plan) refuses(v *hostView) *problem {
 
 // planVerb makes the plan for a verb and a relationship.
 func (v *hostView) planVerb(verb verb, r *replica, b *body, with material) (*plan, *problem) {
-	m, _ := findMethod(verb.method)
+	m := findMethod(verb.method)
 	p := &plan{
 		action: verb.name, verb: &verb, method: m, request: verb.request, needs: verb.needs,
 		target: r, vm: r.key.VM, name: r.name(), shown: map[string]any{}, material: with,

@@ -81,8 +81,6 @@ func (p *problem) heading(name, value string) *problem {
 	return p
 }
 
-func (p *problem) Error() string { return p.kind.title + ": " + p.detail }
-
 // answer is a response that is complete: it can be written, kept and written
 // again.
 type answer struct {
@@ -121,9 +119,7 @@ func jsonAnswer(status int, value any) answer {
 // write sends the response. Nothing can be done for a client that has left.
 func (a answer) write(w http.ResponseWriter) {
 	h := w.Header()
-	for name, values := range a.header {
-		h[name] = values
-	}
+	maps.Copy(h, a.header)
 	h.Set("Content-Type", a.Type)
 	if a.Location != "" {
 		h.Set("Location", a.Location)

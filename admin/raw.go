@@ -75,8 +75,9 @@ func guid(s string) string {
 	return msvm.VMOf(wmiquery.Relative(s))
 }
 
-// planMethod makes the plan for a method with parameters of somebody's choice.
-func (v *hostView) planMethod(m msvm.Method, b *body, with material) (*plan, *problem) {
+// planMethod makes the plan for a method with parameters of somebody's choice. It
+// asks whether they may before it tells anything about the host.
+func (v *hostView) planMethod(m msvm.Method, b *body, with material, may func(deed) *problem) (*plan, *problem) {
 	for name := range b.Parameters {
 		if !slices.ContainsFunc(m.In, func(p msvm.Parameter) bool { return p.Name == name }) {
 			return nil, refuse(kindParameter, "%s has no parameter %q; it has %s", m.Name, name, orNone(parameterNames(m)))
@@ -86,18 +87,25 @@ func (v *hostView) planMethod(m msvm.Method, b *body, with material) (*plan, *pr
 	if problem != nil {
 		return nil, problem
 	}
-	p := &plan{action: m.Name, method: m, needs: owner, vm: vm, shown: map[string]any{}, raw: true, material: with}
+	s, there := v.systems[vm]
+	p := &plan{
+		action: m.Name, method: m, needs: owner, vm: vm, name: msvm.Text(s.ElementName),
+		shown: map[string]any{}, raw: true, material: with,
+	}
+	if problem := p.amount(b); problem != nil {
+		return nil, problem
+	}
+	if problem := may(p.deed()); problem != nil {
+		return nil, problem
+	}
 	if vm != "" {
-		s, ok := v.systems[vm]
-		if !ok {
+		if !there {
 			return nil, refuse(kindNotFound, "this host has no VM %s", vm)
 		}
-		p.name = msvm.Text(s.ElementName)
 		if problem := v.aim(p, b); problem != nil {
 			return nil, problem
 		}
 	}
-	p.amount(b)
 	if problem := v.fill(p, b); problem != nil {
 		return nil, problem
 	}
@@ -115,15 +123,8 @@ func parameterNames(m msvm.Method) []string {
 	return all
 }
 
-// aim finds which state is asked for, and which relationship the call is about.
+// aim finds which relationship the call is about.
 func (v *hostView) aim(p *plan, b *body) *problem {
-	if takesState(p.method) {
-		var n uint16
-		if err := json.Unmarshal(b.Parameters["RequestedState"], &n); err != nil {
-			return refuse(kindParameter, "RequestedState is missing, or no number of a state")
-		}
-		p.request = msvm.ReplicationState(n)
-	}
 	key := msvm.Key{VM: p.vm, Link: v.linkOf(p.method, p.vm)}
 	if text := b.Parameters["ReplicationRelationship"]; text != nil && string(text) != "null" {
 		properties, err := object(text)
@@ -146,14 +147,21 @@ func (v *hostView) aim(p *plan, b *body) *problem {
 
 // amount finds the verb that the call amounts to, and who may do it: as for the
 // verb if it takes these parameters, else the owner.
-func (p *plan) amount(b *body) {
+func (p *plan) amount(b *body) *problem {
+	if takesState(p.method) {
+		var n uint16
+		if err := json.Unmarshal(b.Parameters["RequestedState"], &n); err != nil {
+			return refuse(kindParameter, "RequestedState is missing, or no number of a state")
+		}
+		p.request = msvm.ReplicationState(n)
+	}
 	if strings.HasPrefix(p.method.Name, "Get") {
 		p.needs = viewer
-		return
+		return nil
 	}
 	verb, ok := verbOf(p.method, p.request)
 	if !ok {
-		return
+		return nil
 	}
 	p.verb, p.action, p.needs = &verb, verb.name, verb.needs
 	for name := range b.Parameters {
@@ -165,4 +173,5 @@ func (p *plan) amount(b *body) {
 			}
 		}
 	}
+	return nil
 }

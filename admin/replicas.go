@@ -212,7 +212,7 @@ func issueOf(e msvm.Error) issueModel {
 
 // offer tells of a verb whether it can be done now, and by whom asks.
 func (s *Server) offer(d *replicaDetail, c caller, v *hostView, r *replica, verb verb) {
-	method, _ := findMethod(verb.method)
+	method := findMethod(verb.method)
 	d.Operations[verb.name] = operations{
 		Method: method.Name, Does: doesOf(method, verb.request), Destroys: method.Destroys, Role: verb.needs.String(),
 		URL: r.url() + "/actions/" + verb.name,

@@ -10,6 +10,17 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
+// showOut shows out parameters: embedded instances as objects.
+func showOut(m msvm.Method, out map[string]any) map[string]any {
+	shown := map[string]any{}
+	for _, p := range m.Out {
+		if value := out[p.Name]; value != nil {
+			shown[p.Name] = showValue(p, value)
+		}
+	}
+	return shown
+}
+
 // showValue shows an out parameter.
 func showValue(p msvm.Parameter, value any) any {
 	switch v := value.(type) {
