@@ -67,7 +67,7 @@ func benchHost(b *testing.B, vms int) (h *metricsHandler, reads, calls *atomic.I
 		Reader: pool, Logger: log.NewNopLogger(), Concurrency: 4, CallTimeout: time.Minute, MaxAge: time.Minute,
 	}, func(string) bool { return true })
 	c := &config{scrapeTimeout: time.Minute, maxRequests: 100}
-	return newMetricsHandler(c, &source{"simulator", pool}, s, log.NewNopLogger()), reads, calls
+	return newMetricsHandler(c, &source{name: "simulator", pool: pool}, s, log.NewNopLogger()), reads, calls
 }
 
 func scrapeRequest(encoding string) *http.Request {

@@ -28,6 +28,7 @@ type config struct {
 	telemetryPath   string
 	webConfigFile   string
 	maxRequests     int
+	admin           adminConfig
 
 	collectors map[string]*bool // by name, whether it is on
 	objectives []collector.Objective
@@ -105,6 +106,7 @@ func (c *config) addFlags(app *kingpin.Application, objectives, faults *[]string
 	app.Flag("wmi.max-stuck-workers", "Workers for reads, and besides for calls, that are replaced while the host does not answer them.").
 		Default("8").IntVar(&c.maxStuck)
 	c.addSimulatorFlags(app, faults)
+	c.admin.addFlags(app)
 	app.Flag("log.level", "Least severe messages to log: debug, info, warn or error.").
 		Default("info").EnumVar(&c.logLevel, "debug", "info", "warn", "error")
 	app.Flag("log.format", "Format of the log: logfmt or json.").
@@ -188,5 +190,5 @@ func (c *config) check() error {
 	if err := web.Validate(c.webConfigFile); err != nil {
 		return fmt.Errorf("--web.config.file: %w", err)
 	}
-	return nil
+	return c.admin.check()
 }

@@ -63,7 +63,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		CallTimeout: c.callTimeout,
 		MaxAge:      c.maxAge,
 	}, func(name string) bool { return *c.collectors[name] })
-	if err := serve(ctx, c, host, scraper, logger); err != nil {
+	endpoint, err := openAdmin(c, host, logger)
+	if err != nil {
+		complain(stderr, err)
+		return exitRuntime
+	}
+	defer closeAdmin(endpoint, logger)
+	if err := serve(ctx, c, host, scraper, endpoint, logger); err != nil {
 		level.Error(logger).Log("msg", "cannot serve", "err", err)
 		return exitRuntime
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/common/version"
 	"github.com/prometheus/exporter-toolkit/web"
 
+	"hyperv_replica_exporter/admin"
 	"hyperv_replica_exporter/collector"
 )
 
@@ -24,19 +25,26 @@ const grace = 5 * time.Second
 
 // serve listens and serves until ctx ends. It returns an error when it cannot
 // start or a listener fails.
-func serve(ctx context.Context, c *config, host *source, s *collector.Scraper, logger log.Logger) error {
+func serve(ctx context.Context, c *config, host *source, s *collector.Scraper, endpoint *admin.Server, logger log.Logger) error {
 	listeners, err := listen(ctx, c.listenAddresses)
 	if err != nil {
 		return err
 	}
 	var ready atomic.Bool
-	handler, err := newMux(c, host, s, logger, &ready)
+	handler, err := newMux(c, host, s, endpoint, logger, &ready)
 	if err != nil {
 		return err
 	}
+	failed := make(chan error, len(listeners)+len(c.admin.addresses))
+	servers, err := adminServers(ctx, c, endpoint, failed, logger)
+	if err != nil {
+		for _, l := range listeners {
+			l.Close()
+		}
+		return err
+	}
+	reloadOnHangup(ctx, endpoint)
 	// A server for each listener: the toolkit changes the server it is given.
-	failed := make(chan error, len(listeners))
-	var servers []*http.Server
 	for _, l := range listeners {
 		server := newServer(ctx, handler, logger)
 		servers = append(servers, server)
@@ -103,9 +111,13 @@ func newServer(ctx context.Context, h http.Handler, logger log.Logger) *http.Ser
 }
 
 // newMux serves what there is: metrics, health, and a page that lists them.
-func newMux(c *config, host *source, s *collector.Scraper, logger log.Logger, ready *atomic.Bool) (http.Handler, error) {
+func newMux(c *config, host *source, s *collector.Scraper, endpoint *admin.Server, logger log.Logger, ready *atomic.Bool) (http.Handler, error) {
 	mux := http.NewServeMux()
-	mux.Handle("GET "+c.telemetryPath, newMetricsHandler(c, host, s, logger))
+	metrics := newMetricsHandler(c, host, s, logger)
+	if endpoint != nil {
+		metrics.always = append(metrics.always, endpoint.Metrics())
+	}
+	mux.Handle("GET "+c.telemetryPath, metrics)
 	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintln(w, programName+" is healthy.")
 	})

@@ -17,6 +17,9 @@ import (
 type source struct {
 	name string // as in source_info
 	pool *wmiquery.Pool
+	// looking and acting are pools of the admin endpoint, nil if it is off: when
+	// scrapes hang, since the host at the other end is dead, it is needed most.
+	looking, acting *wmiquery.Pool
 }
 
 // openSource chooses the implementation of the seam. It does not talk to a live
@@ -47,14 +50,25 @@ func openSource(c *config, logger log.Logger) (*source, error) {
 		level.Warn(logger).Log("msg", "this is a replayed capture: nothing here is live",
 			"source", c.source, "folder", c.capture, "captured", host.Captured().Format(time.RFC3339), "windows_build", host.Build())
 	}
-	return &source{c.source, wmiquery.NewPool(o)}, nil
+	s := &source{name: c.source, pool: wmiquery.NewPool(o)}
+	if c.admin.enabled {
+		s.looking, s.acting = wmiquery.NewPool(o), wmiquery.NewPool(o)
+	}
+	return s, nil
 }
 
 // close lets the calls under way end, for a while: a host that does not answer
 // must not keep the program from stopping.
 func (s *source) close() {
 	done := make(chan struct{})
-	go func() { s.pool.Close(); close(done) }()
+	go func() {
+		for _, p := range []*wmiquery.Pool{s.pool, s.looking, s.acting} {
+			if p != nil {
+				p.Close()
+			}
+		}
+		close(done)
+	}()
 	select {
 	case <-done:
 	case <-time.After(grace):

@@ -23,6 +23,7 @@ type deal struct {
 	plan    *plan
 	seen    *seen // nil if it is about no relationship
 	began   time.Time
+	handed  bool // the host was called, and the claim of the VM ends with its answer
 }
 
 // actVerb is POST /api/v1/replicas/{vm_id}/{relationship}/actions/{verb}.
@@ -79,6 +80,18 @@ func (s *Server) act(r *http.Request, planned planner) (answer, *problem) {
 		return answer{}, p
 	}
 	d.body = b
+	if !b.DryRun {
+		// An answer that was given is given again, even if the host cannot be reached.
+		attempt, before, p := s.idempotency.begin(r, d.caller, text)
+		if p != nil {
+			return answer{}, d.refused(p)
+		}
+		if before != nil {
+			return *before, nil
+		}
+		defer attempt.close()
+		d.attempt = attempt
+	}
 	ctx, cancel := s.reading(r.Context())
 	defer cancel()
 	view, p := d.look(ctx, planned)
@@ -92,15 +105,6 @@ func (s *Server) act(r *http.Request, planned planner) (answer, *problem) {
 	if b.DryRun {
 		return d.dryRun(ctx, view)
 	}
-	attempt, before, p := s.idempotency.begin(r, d.caller, text)
-	if p != nil {
-		return answer{}, d.refused(p)
-	}
-	if before != nil {
-		return *before, nil
-	}
-	d.attempt = attempt
-	defer attempt.close()
 	if running := s.jobs.running(d.plan.vm); len(running) > 0 { // they may have ended
 		if err := s.jobs.look(ctx); err != nil {
 			return answer{}, d.refused(hostProblem("read Msvm_ConcreteJob", err))
@@ -110,11 +114,13 @@ func (s *Server) act(r *http.Request, planned planner) (answer, *problem) {
 	if p != nil {
 		return answer{}, d.refused(p)
 	}
-	a, handed, p := d.commit(ctx, planned, release)
-	if !handed {
-		release()
-	}
-	if p != nil && !handed {
+	defer func() {
+		if !d.handed {
+			release()
+		}
+	}()
+	a, p := d.commit(ctx, planned, release)
+	if p != nil {
 		p = d.refused(p)
 	}
 	return a, p
@@ -157,7 +163,7 @@ func (d *deal) checks(v *hostView) *problem {
 
 // estimate adds what is pending to what was seen.
 func (d *deal) estimate(ctx context.Context, v *hostView) {
-	if d.plan.target != nil {
+	if d.plan.target != nil && d.plan.target.sends() { // the other side does not know
 		d.seen.PendingBytes = v.statistics(ctx, d.s.o.Reader, d.plan.target).pending(d.plan.target)
 	}
 }
@@ -197,22 +203,22 @@ func (d *deal) get(ctx context.Context) (answer, *problem) {
 
 // commit looks again, now that nobody else acts on the VM, and if all is well,
 // calls the host. When the host is called the claim is handed on.
-func (d *deal) commit(ctx context.Context, planned planner, release func()) (a answer, handed bool, p *problem) {
+func (d *deal) commit(ctx context.Context, planned planner, release func()) (answer, *problem) {
 	v, p := d.look(ctx, planned)
 	if p == nil {
 		p = d.checks(v)
 	}
 	if p != nil {
-		return answer{}, false, p
+		return answer{}, p
 	}
 	if d.plan.method.Destroys != "" {
 		d.estimate(ctx, v)
 		if p := d.s.confirm(d.caller, d.plan, d.body, d.seen); p != nil {
-			return answer{}, false, p
+			return answer{}, p
 		}
 	}
 	if err := d.s.audit.write(d.line(auditIntent), true); err != nil {
-		return answer{}, false, d.noAudit(err)
+		return answer{}, d.noAudit(err)
 	}
 	err := d.attempt.calls(d.id)
 	if err == nil {
@@ -220,13 +226,14 @@ func (d *deal) commit(ctx context.Context, planned planner, release func()) (a a
 	}
 	if err != nil {
 		level.Error(d.s.o.Logger).Log("msg", "nothing is done, since its record cannot be kept", "err", err)
-		return answer{}, false, refuse(kindInternal, "the record of the action cannot be kept, so nothing is done")
+		return answer{}, refuse(kindInternal, "the record of the action cannot be kept, so nothing is done")
 	}
-	a = d.invoke(ctx, release)
+	d.handed = true
+	a := d.invoke(ctx, release)
 	if err := d.attempt.keep(d.id, a); err != nil {
 		level.Error(d.s.o.Logger).Log("msg", "an answer cannot be kept; its Idempotency-Key will tell of a conflict", "err", err)
 	}
-	return a, true, nil
+	return a, nil
 }
 
 // record is the action as it begins.

@@ -213,11 +213,17 @@ type figures struct {
 	err    error // why there are none
 }
 
+// statisticsTimeout is short: they hang when the host at the other end is dead, and
+// that must not keep anybody from acting.
+const statisticsTimeout = 5 * time.Second
+
 // statistics asks for the figures of a relationship that replicates.
 func (v *hostView) statistics(ctx context.Context, reader wmiquery.Reader, r *replica) figures {
 	if !r.row.Replicates() {
 		return figures{}
 	}
+	ctx, cancel := context.WithTimeout(ctx, statisticsTimeout)
+	defer cancel()
 	call, err := msvm.GetReplicationStatistics(v.service, r.key, r.row)
 	if err != nil {
 		return figures{err: err}

@@ -18,7 +18,8 @@ func (l *lab) method(host, user, name string, payload any) response {
 	return l.do(host, user, http.MethodPost, "/api/v1/methods/"+name, payload)
 }
 
-// Every method of the table can be named, and every verb is of a method.
+// Every method of the table can be named, and every verb is of a method. To pause,
+// to resume and to prepare are no methods of the service (Q31).
 func TestTables(t *testing.T) {
 	for _, m := range msvm.Methods() {
 		if _, p := methodNamed(m.Class + "." + m.Name); p != nil {
@@ -139,7 +140,8 @@ func TestParameters(t *testing.T) {
 	}
 }
 
-// Where Hyper-V expects the whole of an instance, what is not given stays as it was.
+// Where Hyper-V expects the whole of an instance, what is not given stays as it was
+// (Q35).
 func TestMerge(t *testing.T) {
 	l := newLab(t)
 	e := l.hosts["HV01"]
