@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"runtime/debug"
 	"time"
 
 	"github.com/go-kit/log/level"
@@ -19,6 +20,16 @@ func (d *deal) invoke(ctx context.Context, release func()) answer {
 	go func() {
 		defer d.s.calls.Done()
 		defer release()
+		defer func() { // the program goes on, and the record does not stay open
+			if x := recover(); x != nil {
+				level.Error(d.s.o.Logger).Log("msg", "panic in a call", "action", d.id, "panic", x, "stack", string(debug.Stack()))
+				d.s.jobs.change(d.id, func(r *jobRecord) {
+					r.Error = "the program failed while the host was called"
+					r.at(jobUnknown, d.s.o.Now())
+				})
+				done <- refuse(kindUnknown, "look at the log of the program, and at the VM").with("job", apiJobs+"/"+d.id).answer()
+			}
+		}()
 		reply, err := d.s.o.Invoker.Invoke(context.WithoutCancel(ctx), d.plan.call())
 		done <- d.outcome(reply, err)
 	}()

@@ -58,11 +58,12 @@ type endpoint struct {
 // spy notes which methods are called, and can make them fail or wait.
 type spy struct {
 	*wmiquery.Pool
-	mu    sync.Mutex
-	calls []wmiquery.Call
-	fails error
-	wait  chan struct{}
-	power map[string]uint16
+	mu     sync.Mutex
+	calls  []wmiquery.Call
+	fails  error
+	panics bool
+	wait   chan struct{}
+	power  map[string]uint16
 }
 
 func (s *spy) Invoke(ctx context.Context, c wmiquery.Call) (wmiquery.Reply, error) {
@@ -72,6 +73,9 @@ func (s *spy) Invoke(ctx context.Context, c wmiquery.Call) (wmiquery.Reply, erro
 	s.mu.Unlock()
 	if wait != nil {
 		<-wait
+	}
+	if s.panics {
+		panic("on purpose")
 	}
 	if fails != nil {
 		return wmiquery.Reply{}, fails

@@ -30,6 +30,11 @@ func TestIdempotency(t *testing.T) {
 	if again := send("tim", "suspend", m{"reason": "a"}); again.text != first.text || spy.called() > 0 {
 		t.Errorf("after a restart: %s, %d calls", again, spy.called())
 	}
+	l.fault("disconnected")
+	if again := send("tim", "suspend", m{"reason": "a"}); again.text != first.text {
+		t.Errorf("while the host is away: %s", again)
+	}
+	l.fault()
 	l.clock.Advance(25 * time.Hour)
 	l.want("a day later", send("tim", "suspend", m{"reason": "a"}), 409, "invalid-state")
 	l.want("no key", l.act("HV01", "tim", healthy, "primary", "suspend", nil, headerIdempotencyKey, ""), 400, "bad-request")

@@ -186,6 +186,9 @@ func TestOutcomeUnknown(t *testing.T) {
 	}
 	spy.fails = errors.New("odd")
 	l.want("an odd failure", l.act("HV01", "tim", healthy, "primary", "suspend", nil), 503, "outcome-unknown")
+	spy.panics = true
+	l.want("a panic", l.act("HV01", "tim", healthy, "primary", "suspend", nil), 503, "outcome-unknown")
+	spy.panics = false
 	spy.fails = wmiquery.ErrDenied
 	l.want("denied", l.act("HV01", "tim", healthy, "primary", "suspend", nil), 403, "access-denied")
 }
