@@ -217,12 +217,12 @@ func (s *Server) offer(d *replicaDetail, c caller, v *hostView, r *replica, verb
 		Method: method.Name, Does: doesOf(method, verb.request), Destroys: method.Destroys, Role: verb.needs.String(),
 		URL: r.url() + "/actions/" + verb.name,
 	}
-	p := s.policy.Load().refuses(c, verb.deed(method, r))
-	if p == nil {
-		p = verb.refuses(v, r)
-	}
+	p := verb.refuses(v, r) // what the VM is in comes first: who may not act wants to know that, too
 	if p == nil && !verb.beside {
 		p = s.locks.refuses(r.key.VM, verb.name == "resynchronize")
+	}
+	if p == nil {
+		p = s.policy.Load().refuses(c, verb.deed(method, r))
 	}
 	if p == nil {
 		d.Allowed = append(d.Allowed, verb.name)
