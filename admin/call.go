@@ -27,11 +27,14 @@ func (d *deal) invoke(ctx context.Context, release func()) answer {
 					r.Error = "the program failed while the host was called"
 					r.at(jobUnknown, d.s.o.Now())
 				})
+				release()
 				done <- refuse(kindUnknown, "look at the log of the program, and at the VM").with("job", apiJobs+"/"+d.id).answer()
 			}
 		}()
 		reply, err := d.s.o.Invoker.Invoke(context.WithoutCancel(ctx), d.plan.call())
-		done <- d.outcome(reply, err)
+		a := d.outcome(reply, err)
+		release() // before the answer is out: who has it may go on at once
+		done <- a
 	}()
 	wait := time.NewTimer(d.s.o.CallTimeout)
 	defer wait.Stop()
