@@ -97,7 +97,7 @@ func TestPrometheus(t *testing.T) {
 	scraper := collector.NewScraper(collector.Options{
 		Reader: pool, Logger: log.NewNopLogger(), Concurrency: 4, CallTimeout: 5 * time.Second, MaxAge: time.Hour,
 	}, func(string) bool { return true })
-	metrics := newMetricsHandler(&config{scrapeTimeout: time.Second, maxRequests: 4}, &source{"simulator", pool}, scraper, log.NewNopLogger())
+	metrics := newMetricsHandler(&config{scrapeTimeout: time.Second, maxRequests: 4}, &source{name: "simulator", pool: pool}, scraper, log.NewNopLogger())
 	const scrapes = 20
 	var count atomic.Int32
 	enough := make(chan struct{})
