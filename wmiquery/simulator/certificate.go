@@ -2,7 +2,7 @@ package simulator
 
 import (
 	"crypto/ed25519"
-	"crypto/sha1" //nolint:gosec // a thumbprint is a SHA-1, by definition
+	"crypto/sha1" // a thumbprint is a SHA-1, by definition
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
