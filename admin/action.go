@@ -180,11 +180,9 @@ func (d *deal) dryRun(ctx context.Context, v *hostView) (answer, *problem) {
 	if err := d.s.audit.write(d.line(auditDryRun), false); err != nil {
 		return answer{}, d.noAudit(err)
 	}
-	told := map[string]any{
-		"dry_run": true, "plan": d.plan.show(), "requires_confirmation": d.plan.method.Destroys != "",
-	}
+	told := dryRun{DryRun: true, Plan: d.plan.show(), Confirm: d.plan.method.Destroys != ""}
 	if d.seen != nil {
-		told["current"], told["estimated_loss"] = d.seen, d.seen.loss
+		told.Current, told.Loss = d.seen, &d.seen.loss
 	}
 	return jsonAnswer(http.StatusOK, told), nil
 }
@@ -198,7 +196,7 @@ func (d *deal) get(ctx context.Context) (answer, *problem) {
 	if reply.Err() != nil {
 		return answer{}, codeProblem(d.plan.method.Name, reply.Code)
 	}
-	return jsonAnswer(http.StatusOK, map[string]any{"return_code": reply.Code, "out": showOut(d.plan.method, reply.Out)}), nil
+	return jsonAnswer(http.StatusOK, methodResult{reply.Code, showOut(d.plan.method, reply.Out)}), nil
 }
 
 // commit looks again, now that nobody else acts on the VM, and if all is well,

@@ -110,6 +110,7 @@ type Server struct {
 	locks         *locks
 	confirmations *confirmations
 	idempotency   *idempotency
+	calendar      *calendar
 	metrics       *metrics
 	handler       http.Handler
 
@@ -170,7 +171,11 @@ func New(o Options) (*Server, error) {
 	}
 	s.locks = &locks{jobs: s.jobs, limit: o.Actions, calls: map[string]bool{}}
 	s.idempotency = &idempotency{store: s.store, now: o.Now, open: map[string]string{}}
-	s.metrics = newMetrics(o.Namespace, s.jobs)
+	s.calendar = &calendar{store: s.store, now: o.Now}
+	if err := s.calendar.prune(); err != nil {
+		return nil, errors.Join(err, s.store.Close(), s.audit.Close())
+	}
+	s.metrics = newMetrics(o.Namespace, s.jobs, s.calendar)
 	s.handler = s.routes()
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop

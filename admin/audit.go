@@ -29,6 +29,8 @@ const (
 	auditRefused auditEvent = "refused"
 	auditDryRun  auditEvent = "dry_run"
 	auditReload  auditEvent = "reload"
+	// Maintenance is announced or ended; the host is not called.
+	auditMaintenance auditEvent = "maintenance"
 )
 
 // auditLine is a line. It holds no secret: no password, token or key.

@@ -16,20 +16,20 @@ import (
 
 // body is what a request that acts may say.
 type body struct {
-	DryRun bool `json:"dry_run"`
+	DryRun bool `json:"dry_run,omitempty"`
 	// ExpectedState and ExpectedMode are names of the state and the mode that the
 	// target must have.
-	ExpectedState string `json:"expected_state"`
-	ExpectedMode  string `json:"expected_mode"`
-	Reason        string `json:"reason"`
+	ExpectedState string `json:"expected_state,omitempty"`
+	ExpectedMode  string `json:"expected_mode,omitempty"`
+	Reason        string `json:"reason,omitempty"`
 	// VMName, MaxDataLossSeconds and ConfirmationToken are the second step of what
 	// destroys.
-	VMName             string   `json:"vm_name"`
-	MaxDataLossSeconds *float64 `json:"max_data_loss_seconds"`
-	ConfirmationToken  string   `json:"confirmation_token"`
+	VMName             string   `json:"vm_name,omitempty"`
+	MaxDataLossSeconds *float64 `json:"max_data_loss_seconds,omitempty"`
+	ConfirmationToken  string   `json:"confirmation_token,omitempty"`
 	// Target is the GUID of the VM or of the job whose method is called.
-	Target     string                     `json:"target"`
-	Parameters map[string]json.RawMessage `json:"parameters"`
+	Target     string                     `json:"target,omitempty"`
+	Parameters map[string]json.RawMessage `json:"parameters,omitempty"`
 }
 
 // maxText bounds what ends up in the audit log.
@@ -37,18 +37,13 @@ const maxText = 1000
 
 // readBody reads the body of a request that acts, and its bytes.
 func readBody(r *http.Request) (*body, []byte, *problem) {
-	text, err := io.ReadAll(r.Body)
-	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-		return nil, nil, refuse(kindTooLarge, "more than %d bytes", tooLarge.Limit)
-	}
-	if err != nil {
-		return nil, nil, refuse(kindBadRequest, "the body cannot be read")
-	}
 	b := &body{}
-	if len(bytes.TrimSpace(text)) > 0 {
-		if err := parseBody(text, b); err != nil {
-			return nil, nil, refuse(kindBadRequest, "body: %v", err)
-		}
+	text, p := readJSON(r, b)
+	if p != nil {
+		return nil, nil, p
+	}
+	if err := uniqueIn(text, "parameters"); err != nil {
+		return nil, nil, refuse(kindBadRequest, "body: %v", err)
 	}
 	if q := r.URL.Query(); len(q) > 0 {
 		dry := q["dry_run"]
@@ -60,7 +55,25 @@ func readBody(r *http.Request) (*body, []byte, *problem) {
 	return b, text, b.check()
 }
 
-func parseBody(text []byte, b *body) error {
+// readJSON reads the body of a request into a struct, and gives its bytes. An empty
+// body is an empty object; what the struct does not have is refused.
+func readJSON(r *http.Request, into any) ([]byte, *problem) {
+	text, err := io.ReadAll(r.Body)
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		return nil, refuse(kindTooLarge, "more than %d bytes", tooLarge.Limit)
+	}
+	if err != nil {
+		return nil, refuse(kindBadRequest, "the body cannot be read")
+	}
+	if len(bytes.TrimSpace(text)) > 0 {
+		if err := parseBody(text, into); err != nil {
+			return nil, refuse(kindBadRequest, "body: %v", err)
+		}
+	}
+	return text, nil
+}
+
+func parseBody(text []byte, into any) error {
 	if !utf8.Valid(text) {
 		return errors.New("it is not UTF-8")
 	}
@@ -69,18 +82,26 @@ func parseBody(text []byte, b *body) error {
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
-	if err := d.Decode(b); err != nil {
+	if err := d.Decode(into); err != nil {
 		return err
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return errors.New("something follows the JSON object")
+	}
+	return nil
+}
+
+// uniqueIn refuses an object in which a member is an object with a name twice.
+func uniqueIn(text []byte, member string) error {
+	if len(bytes.TrimSpace(text)) == 0 {
+		return nil
 	}
 	var top map[string]json.RawMessage
 	if err := json.Unmarshal(text, &top); err != nil {
 		return err
 	}
 	for name, value := range top {
-		if strings.EqualFold(name, "parameters") && string(value) != "null" {
+		if strings.EqualFold(name, member) && string(value) != "null" {
 			return unique(value)
 		}
 	}

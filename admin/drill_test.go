@@ -99,7 +99,7 @@ func TestResynchronize(t *testing.T) {
 	l.want("beside it", l.act("HV01", "olga", resyncRequired, "primary", "resynchronize", nil), http.StatusConflict, "resynchronization-running")
 	l.want("another action", l.act("HV01", "olga", healthy, "primary", "reset-statistics", nil), http.StatusConflict, "busy")
 	l.clock.Advance(10 * time.Second)
-	stopped := l.act("HV01", "olga", healthy, "primary", "cancel-resynchronization", nil)
+	stopped := l.act("HV01", "olga", healthy, "primary", "cancel-resynchronize", nil)
 	l.finish("cancel", "HV01", stopped, "succeeded")
 	l.finish("the resynchronization", "HV01", started, "cancelled")
 }

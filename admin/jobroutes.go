@@ -29,7 +29,7 @@ func (s *Server) listJobs(r *http.Request) (answer, *problem) {
 			shown = append(shown, j)
 		}
 	}
-	return jsonAnswer(http.StatusOK, map[string]any{"jobs": shown}), nil
+	return jsonAnswer(http.StatusOK, jobList{shown}), nil
 }
 
 // freshen brings the records up to now. If the host does not answer they are as
@@ -102,7 +102,7 @@ func (s *Server) cancelJob(r *http.Request) (answer, *problem) {
 	case !j.Cancellable || j.Path == "":
 		return answer{}, d.refused(refuse(kindState, "the host says that the job cannot be cancelled now"))
 	case b.DryRun:
-		return jsonAnswer(http.StatusOK, map[string]any{"dry_run": true, "plan": d.plan.show()}), nil
+		return jsonAnswer(http.StatusOK, dryRun{DryRun: true, Plan: d.plan.show()}), nil
 	}
 	return d.cancel(ctx, r, j.url())
 }

@@ -15,9 +15,12 @@ type metrics struct {
 	requests *prometheus.CounterVec
 	jobs     *prometheus.Desc
 	of       *jobs
+
+	maintenance *prometheus.Desc
+	calendar    *calendar
 }
 
-func newMetrics(namespace string, of *jobs) *metrics {
+func newMetrics(namespace string, of *jobs, calendar *calendar) *metrics {
 	return &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: namespace, Name: "admin_requests_total",
@@ -27,6 +30,10 @@ func newMetrics(namespace string, of *jobs) *metrics {
 			"Actions of the admin endpoint by state: queued and running are those that are now, the others those that ended since the start.",
 			[]string{"state"}, nil),
 		of: of,
+		maintenance: prometheus.NewDesc(prometheus.BuildFQName(namespace, "", "maintenance_active"),
+			"1 while maintenance is announced, of scope host for all of this host, and of scope vm for one VM; host is 0 while none is, a VM is not shown then.",
+			[]string{"scope", "vm", "vm_id"}, nil),
+		calendar: calendar,
 	}
 }
 
@@ -34,6 +41,7 @@ func newMetrics(namespace string, of *jobs) *metrics {
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	m.requests.Describe(ch)
 	ch <- m.jobs
+	ch <- m.maintenance
 }
 
 // Collect is that of a prometheus.Collector.
@@ -43,6 +51,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	for _, s := range jobStates() {
 		ch <- prometheus.MustNewConstMetric(m.jobs, prometheus.GaugeValue, float64(counts[s]), string(s))
 	}
+	m.calendar.collect(ch, m.maintenance)
 }
 
 // countAll counts the jobs by state.

@@ -16,8 +16,9 @@ import (
 // policy says who may do what. What no rule allows is refused; rules do not add
 // up: one rule must allow the whole of it.
 type policy struct {
-	file  string // "" if there is none: then everybody is a viewer
-	rules []rule
+	file     string // "" if there is none: then everybody is a viewer
+	readOnly bool   // nobody may do anything but look, whatever the rules say
+	rules    []rule
 }
 
 // rule gives a role to some users, for some methods and VMs.
@@ -31,7 +32,10 @@ type rule struct {
 
 // policyFile is the policy as YAML.
 type policyFile struct {
-	Rules []struct {
+	// ReadOnly stops all that acts, at once and for everybody, but reading the
+	// policy anew: the emergency stop.
+	ReadOnly bool `yaml:"read_only"`
+	Rules    []struct {
 		// Users are those of basic_auth_users in the web config.
 		Users []string `yaml:"users"`
 		// Subjects are those of client certificates, as RFC 2253 writes them, such
@@ -72,7 +76,7 @@ func parsePolicy(text []byte) (*policy, error) {
 	if err := yaml.UnmarshalStrict(text, &f); err != nil {
 		return nil, err
 	}
-	p := &policy{}
+	p := &policy{readOnly: f.ReadOnly}
 	var errs []error
 	for i, r := range f.Rules {
 		parsed := rule{users: r.Users, subjects: r.Subjects, methods: r.Methods, destructive: r.Destructive}
@@ -122,7 +126,7 @@ func (r rule) check() error {
 // knownName tells whether a method or an action has that name.
 func knownName(name string) bool {
 	return slices.ContainsFunc(msvm.Methods(), func(m msvm.Method) bool { return m.Name == name }) ||
-		slices.ContainsFunc(verbs(), func(v verb) bool { return v.name == name })
+		slices.ContainsFunc(verbs(), func(v verb) bool { return v.name == name }) || name == "maintenance"
 }
 
 // deed is what somebody wants to do.
@@ -131,6 +135,7 @@ type deed struct {
 	names    []string // of the method, and of the action if it has another
 	vm, name string   // GUID and name, "" if it is about the host
 	destroys bool
+	reload   bool // it reads the policy anew, which ends a read-only one
 }
 
 // known tells whether somebody may see anything at all.
@@ -145,6 +150,9 @@ func (p *policy) refuses(c caller, d deed) *problem {
 			return nil
 		}
 		return refuse(kindForbidden, "without a policy file everybody may only look")
+	}
+	if p.readOnly && d.needs > viewer && !d.reload {
+		return refuse(kindForbidden, "the policy is read_only: nobody may do anything but look")
 	}
 	reason := "no rule of the policy is for " + c.String()
 	for _, r := range p.rules {

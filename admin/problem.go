@@ -50,6 +50,18 @@ var (
 	kindTimeout          = kind{"host-timeout", http.StatusGatewayTimeout, "Hyper-V did not answer in time"}
 )
 
+// kinds are all kinds of errors.
+func kinds() []kind {
+	return []kind{
+		kindBadRequest, kindParameter, kindUnauthenticated, kindForbidden, kindHost,
+		kindCrossOrigin, kindHostDenied, kindNotFound, kindMethod, kindState,
+		kindBusy, kindResync, kindConfirm, kindBadConfirmation, kindReplayRunning,
+		kindPrecondition, kindDataLoss, kindTooLarge, kindMediaType, kindIdempotencyReuse,
+		kindRate, kindInternal, kindUnsupported, kindHostFailed, kindAudit,
+		kindUnavailable, kindLimit, kindUnknown, kindTimeout,
+	}
+}
+
 // problem is an error as RFC 9457 writes it.
 type problem struct {
 	kind   kind

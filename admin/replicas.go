@@ -144,7 +144,7 @@ func (s *Server) listReplicas(r *http.Request) (answer, *problem) {
 			all = append(all, v.model(x))
 		}
 	}
-	return jsonAnswer(http.StatusOK, map[string]any{"time": v.now, "replicas": all}), nil
+	return jsonAnswer(http.StatusOK, replicaList{v.now, all}), nil
 }
 
 // maySee tells why somebody may not see a relationship.

@@ -4,31 +4,89 @@ import (
 	"context"
 	"net/http"
 	"runtime/debug"
-	"strings"
+	"time"
 
 	"github.com/go-kit/log/level"
-
-	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
 // operation is a request that was let in and its answer.
 type operation func(*http.Request) (answer, *problem)
 
+// route is a path of the API: who serves it, and what the description says.
+type route struct {
+	pattern string // of http.ServeMux
+	serve   operation
+	summary string
+	// takes is an example of the body, nil for none; gives are those of the answers
+	// by status, problems aside.
+	takes any
+	gives map[int]any
+}
+
+// table is every route.
+func (s *Server) table() []route {
+	one := apiReplicas + "/{vm_id}/{relationship}"
+	return []route{
+		{"GET " + apiReplicas, s.listReplicas, "The relationships that replicate.", nil, map[int]any{200: replicaList{}}},
+		{"GET " + one, s.showReplica, "One relationship: state, health issues, statistics, and what can be done to it now.", nil, map[int]any{200: replicaModel{}}},
+		{"POST " + one + "/actions/{verb}", s.actVerb, "", body{}, acted()},
+		{"GET /api/v1/methods", s.listMethods, "Every method of the replication API.", nil, map[int]any{200: methodList{}}},
+		{"POST /api/v1/methods/{method}", s.actMethod, "", body{}, acted()},
+		{"GET " + apiJobs, s.listJobs, "The actions that were begun, the newest first.", nil, map[int]any{200: jobList{}}},
+		{"GET " + apiJobs + "/{id}", s.showJob, "One action and what became of it.", nil, map[int]any{200: jobRecord{}}},
+		{"POST " + apiJobs + "/{id}/cancel", s.cancelJob, "Cancels an action whose job is cancellable.", body{}, map[int]any{200: dryRun{}, 202: jobRecord{}}},
+		{"GET " + apiMaintenance, s.listMaintenance, "Maintenance that is announced, or was in the last days.", nil, map[int]any{200: maintenanceList{}}},
+		{"POST " + apiMaintenance, s.announceMaintenance, "Announces maintenance of a VM or of the host.", announcement{}, map[int]any{201: maintenance{}}},
+		{"POST " + apiMaintenance + "/{id}/end", s.endMaintenance, "Ends maintenance before its time.", none{}, map[int]any{200: maintenance{}}},
+		{"GET " + apiDescription, s.describe, "This description.", nil, map[int]any{200: map[string]any{}}},
+		{"POST /-/reload", s.reload, "Reads the policy and the users anew; an invalid policy is kept out.", none{}, map[int]any{200: reloaded{}}},
+	}
+}
+
+// acted are the answers to what acts.
+func acted() map[int]any {
+	return map[int]any{200: []any{jobRecord{}, dryRun{}, methodResult{}}, 202: jobRecord{}}
+}
+
+// none is a body in which nothing can be said.
+type none struct{}
+
+// The answers that are more than one thing.
+type (
+	replicaList struct {
+		Time     time.Time      `json:"time"` // by the host's clock
+		Replicas []replicaModel `json:"replicas"`
+	}
+	methodList struct {
+		Methods []methodModel `json:"methods"`
+	}
+	jobList struct {
+		Jobs []jobRecord `json:"jobs"`
+	}
+	reloaded struct {
+		Reloaded bool `json:"reloaded"`
+		Rules    int  `json:"rules"`
+	}
+	// dryRun is what would be done.
+	dryRun struct {
+		DryRun  bool        `json:"dry_run"`
+		Plan    plannedCall `json:"plan"`
+		Confirm bool        `json:"requires_confirmation"`
+		Current *seen       `json:"current,omitempty"`
+		Loss    *loss       `json:"estimated_loss,omitempty"`
+	}
+	// methodResult is that of a method that only reads.
+	methodResult struct {
+		Code uint32         `json:"return_code"`
+		Out  map[string]any `json:"out"`
+	}
+)
+
 // routes puts the API together: nothing is reached but through access.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
-	for pattern, serve := range map[string]operation{
-		"GET " + apiReplicas:                                             s.listReplicas,
-		"GET " + apiReplicas + "/{vm_id}/{relationship}":                 s.showReplica,
-		"POST " + apiReplicas + "/{vm_id}/{relationship}/actions/{verb}": s.actVerb,
-		"GET /api/v1/methods":                                            s.listMethods,
-		"POST /api/v1/methods/{method}":                                  s.actMethod,
-		"GET " + apiJobs:                                                 s.listJobs,
-		"GET " + apiJobs + "/{id}":                                       s.showJob,
-		"POST " + apiJobs + "/{id}/cancel":                               s.cancelJob,
-		"POST /-/reload":                                                 s.reload,
-	} {
-		mux.Handle(pattern, s.serve(serve))
+	for _, r := range s.table() {
+		mux.Handle(r.pattern, s.serve(r.serve))
 	}
 	door := &access{
 		hosts:    s.o.Hosts,
@@ -121,7 +179,7 @@ func (s *Server) serve(do operation) http.Handler {
 // reload is POST /-/reload.
 func (s *Server) reload(r *http.Request) (answer, *problem) {
 	c := callerOf(r)
-	if p := s.policy.Load().refuses(c, deed{needs: owner, names: []string{"reload"}}); p != nil {
+	if p := s.policy.Load().refuses(c, deed{needs: owner, names: []string{"reload"}, reload: true}); p != nil {
 		return answer{}, p
 	}
 	if err := s.audit.write(auditLine{Time: s.o.Now().UTC(), Event: auditReload, User: c.String(), Remote: c.Remote, Action: "reload"}, true); err != nil {
@@ -130,42 +188,5 @@ func (s *Server) reload(r *http.Request) (answer, *problem) {
 	if err := s.Reload(); err != nil {
 		return answer{}, refuse(kindParameter, "the old configuration stays: %v", err)
 	}
-	return jsonAnswer(http.StatusOK, map[string]any{"reloaded": true, "rules": len(s.policy.Load().rules)}), nil
-}
-
-// methodModel is a method as the API shows it.
-type methodModel struct {
-	Name       string           `json:"name"`
-	Class      string           `json:"class"`
-	Does       string           `json:"does"`
-	Destroys   string           `json:"destroys,omitempty"`
-	Reads      bool             `json:"reads"`
-	Parameters []parameterModel `json:"parameters"`
-	Modes      []string         `json:"modes,omitempty"`
-	States     []string         `json:"states,omitempty"`
-	Off        bool             `json:"needs_vm_off,omitempty"`
-	Instead    string           `json:"instead,omitempty"`
-}
-
-type parameterModel struct {
-	Name     string `json:"name"`
-	Type     string `json:"type"`
-	Class    string `json:"class,omitempty"`
-	Optional bool   `json:"optional,omitempty"`
-}
-
-// listMethods is GET /api/v1/methods: the table.
-func (s *Server) listMethods(*http.Request) (answer, *problem) {
-	var all []methodModel
-	for _, m := range msvm.Methods() {
-		model := methodModel{
-			Name: m.Name, Class: m.Class, Does: m.Does, Destroys: m.Destroys, Reads: m.Reads,
-			Modes: names(m.Modes), States: names(m.States), Off: m.Off, Instead: m.Instead, Parameters: []parameterModel{},
-		}
-		for _, p := range m.In {
-			model.Parameters = append(model.Parameters, parameterModel{p.Name, string(p.Type), strings.TrimSpace(p.Class), p.Optional})
-		}
-		all = append(all, model)
-	}
-	return jsonAnswer(http.StatusOK, map[string]any{"methods": all}), nil
+	return jsonAnswer(http.StatusOK, reloaded{true, len(s.policy.Load().rules)}), nil
 }

@@ -9,13 +9,14 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// store keeps what must outlive a restart: the records of jobs, and the answers to
-// requests with an Idempotency-Key.
+// store keeps what must outlive a restart: the records of jobs, the answers to
+// requests with an Idempotency-Key, and announced maintenance.
 type store struct{ db *bbolt.DB }
 
 var (
-	bucketJobs    = []byte("jobs")
-	bucketAnswers = []byte("answers")
+	bucketJobs        = []byte("jobs")
+	bucketAnswers     = []byte("answers")
+	bucketMaintenance = []byte("maintenance")
 )
 
 // How long records are kept.
@@ -32,7 +33,7 @@ func openStore(path string) (*store, error) {
 		return nil, fmt.Errorf("store %s: %w", path, err)
 	}
 	err = db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range [][]byte{bucketJobs, bucketAnswers} {
+		for _, name := range [][]byte{bucketJobs, bucketAnswers, bucketMaintenance} {
 			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 				return err
 			}
@@ -73,19 +74,30 @@ func (s *store) get(bucket []byte, key string, value any) (bool, error) {
 
 // allJobs gives every record, the newest first.
 func (s *store) allJobs() ([]jobRecord, error) {
-	var all []jobRecord
+	all, err := allOf[jobRecord](s, bucketJobs)
+	slices.SortFunc(all, func(a, b jobRecord) int { return b.Created.Compare(a.Created) })
+	return all, err
+}
+
+// allOf gives every value of a bucket.
+func allOf[T any](s *store, bucket []byte) ([]T, error) {
+	var all []T
 	err := s.db.View(func(tx *bbolt.Tx) error {
-		return tx.Bucket(bucketJobs).ForEach(func(_, text []byte) error {
-			var j jobRecord
-			if err := json.Unmarshal(text, &j); err != nil {
+		return tx.Bucket(bucket).ForEach(func(_, text []byte) error {
+			var v T
+			if err := json.Unmarshal(text, &v); err != nil {
 				return err
 			}
-			all = append(all, j)
+			all = append(all, v)
 			return nil
 		})
 	})
-	slices.SortFunc(all, func(a, b jobRecord) int { return b.Created.Compare(a.Created) })
 	return all, err
+}
+
+// remove drops a value.
+func (s *store) remove(bucket []byte, key string) error {
+	return s.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucket).Delete([]byte(key)) })
 }
 
 // prune drops what is old. Jobs that have not ended stay.

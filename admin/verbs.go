@@ -35,7 +35,7 @@ func verbs() []verb {
 			name: "resynchronize", method: "Resynchronize", needs: operator, link: (*replica).sends,
 			takes: []string{"StartTime"}, check: noOtherResync,
 		},
-		{name: "cancel-resynchronization", method: requestState, request: msvm.WaitingToStartResynchronization, needs: operator, beside: true},
+		{name: "cancel-resynchronize", method: requestState, request: msvm.WaitingToStartResynchronization, needs: operator, beside: true},
 		{
 			name: "start-initial-replication", method: "StartReplication", needs: operator, link: (*replica).sends,
 			takes: []string{"InitialReplicationType", "StartTime"},
