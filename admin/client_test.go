@@ -32,19 +32,18 @@ func (r response) slug() string {
 // do sends a request; headers are in pairs of name and value.
 func (l *lab) do(host, user, method, path string, payload any, headers ...string) response {
 	l.Helper()
-	var reader io.Reader
+	var sent []byte
 	switch p := payload.(type) {
 	case nil:
 	case string:
-		reader = strings.NewReader(p)
+		sent = []byte(p)
 	default:
-		text, err := json.Marshal(p)
-		if err != nil {
+		var err error
+		if sent, err = json.Marshal(p); err != nil {
 			l.Fatal(err)
 		}
-		reader = bytes.NewReader(text)
 	}
-	req, err := http.NewRequestWithContext(l.Context(), method, l.hosts[host].http.URL+path, reader)
+	req, err := http.NewRequestWithContext(l.Context(), method, l.hosts[host].http.URL+path, bytes.NewReader(sent))
 	if err != nil {
 		l.Fatal(err)
 	}
@@ -73,6 +72,7 @@ func (l *lab) do(host, user, method, path string, payload any, headers ...string
 	if err := json.Unmarshal(text, &r.json); err != nil {
 		l.Errorf("%s %s: the body is no JSON: %s", method, path, text)
 	}
+	l.conforms(req, sent, resp, text)
 	return r
 }
 

@@ -79,7 +79,7 @@ func TestEveryMethod(t *testing.T) {
 		case "Msvm_ConcreteJob":
 			payload["target"] = "00000000-0000-0000-0000-000000000000"
 		}
-		name := method.Class + "." + method.Name
+		name := pathName(method)
 		calls := l.hosts["HV01"].pool.called()
 		payload["dry_run"] = true
 		r := l.method("HV01", "omar", name, payload)
