@@ -19,7 +19,7 @@ TOOLS := $(CURDIR)/.tools
 LINT  := $(TOOLS)/golangci-lint
 WINE_EXEC := $(CURDIR)/scripts/winexec.sh
 # The packages whose Windows code, or whose code on Windows, is run under Wine.
-WINE_PACKAGES := . ./collector/... ./wmiquery/... ./internal/...
+WINE_PACKAGES := . ./admin ./collector/... ./wmiquery/... ./internal/...
 
 .PHONY: all build run test vet lint race wine prometheus bench fuzz release clean setup
 
@@ -43,6 +43,7 @@ lint: $(LINT)
 	GOOS=windows $(LINT) run ./...
 
 race:
+	scripts/setup.sh runbooks
 	go test -race ./...
 
 # The Windows code runs, under Wine, against a COM provider of this project.

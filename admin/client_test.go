@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -156,11 +157,22 @@ func (l *lab) finish(what, host string, r response, want string) response {
 // audited are the lines of a host's audit log.
 func (l *lab) audited(host string) []auditLine {
 	l.Helper()
-	text, err := os.ReadFile(filepath.Join(l.hosts[host].folder, auditFile))
+	lines, _ := l.auditedFrom(host, 0)
+	return lines
+}
+
+// auditedFrom are the lines of a host's audit log from an offset, and where it ends.
+func (l *lab) auditedFrom(host string, offset int64) (lines []auditLine, end int64) {
+	l.Helper()
+	f, err := os.Open(filepath.Join(l.hosts[host].folder, auditFile))
 	if err != nil {
 		l.Fatal(err)
 	}
-	var lines []auditLine
+	defer f.Close()
+	text, err := io.ReadAll(io.NewSectionReader(f, offset, math.MaxInt64-offset))
+	if err != nil {
+		l.Fatal(err)
+	}
 	for line := range strings.Lines(string(text)) {
 		var a auditLine
 		if err := json.Unmarshal([]byte(line), &a); err != nil {
@@ -168,5 +180,5 @@ func (l *lab) audited(host string) []auditLine {
 		}
 		lines = append(lines, a)
 	}
-	return lines
+	return lines, offset + int64(len(text))
 }

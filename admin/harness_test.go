@@ -18,16 +18,18 @@ import (
 	"hyperv_replica_exporter/wmiquery/simulator"
 )
 
-// clock is a clock that tests move.
+// clock is a clock that tests move, or that flies.
 type clock struct {
-	mu sync.Mutex
-	at time.Time
+	mu    sync.Mutex
+	at    time.Time
+	since time.Time // when it began to fly, and how fast; 0 is not at all
+	times int
 }
 
 func (c *clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.at
+	return c.at.Add(time.Since(c.since) * time.Duration(c.times))
 }
 
 func (c *clock) Advance(d time.Duration) {
@@ -44,6 +46,7 @@ type lab struct {
 	hosts  map[string]*endpoint
 	policy string // file
 	vms    []string
+	way    through
 }
 
 // endpoint is the endpoint of one host.
@@ -64,6 +67,8 @@ type spy struct {
 	panics bool
 	wait   chan struct{}
 	power  map[string]uint16
+	// answers, if not nil, answers in place of the host.
+	answers func(context.Context, wmiquery.Call) (wmiquery.Reply, error)
 }
 
 func (s *spy) Invoke(ctx context.Context, c wmiquery.Call) (wmiquery.Reply, error) {
@@ -79,6 +84,9 @@ func (s *spy) Invoke(ctx context.Context, c wmiquery.Call) (wmiquery.Reply, erro
 	}
 	if fails != nil {
 		return wmiquery.Reply{}, fails
+	}
+	if s.answers != nil {
+		return s.answers(ctx, c)
 	}
 	return s.Pool.Invoke(ctx, c)
 }
@@ -129,13 +137,23 @@ const (
 
 func newLab(t *testing.T, change ...func(*Options)) *lab {
 	t.Helper()
+	return newLabThrough(t, []string{"HV01", "HV02"}, nil, change...)
+}
+
+// through gives sessions that reach a host in another way.
+type through func(*testing.T, func() (wmiquery.Session, error)) func() (wmiquery.Session, error)
+
+// newLabThrough is a lab with some of the hosts, which are reached in a way of
+// choice; nil is directly.
+func newLabThrough(t *testing.T, hosts []string, way through, change ...func(*Options)) *lab {
+	t.Helper()
 	l := &lab{T: t, clock: &clock{at: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}, hosts: map[string]*endpoint{}}
 	var err error
 	l.world, err = simulator.New(simulator.Config{Seed: 1, VMs: 40, Now: l.clock.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
-	folder := t.TempDir()
+	folder := tempDir(t)
 	l.policy = filepath.Join(folder, "policy.yml")
 	l.write(l.policy, everything)
 	users := "basic_auth_users:\n"
@@ -143,10 +161,13 @@ func newLab(t *testing.T, change ...func(*Options)) *lab {
 		users += fmt.Sprintf("  %s: %s\n", u, passwordHash())
 	}
 	l.write(filepath.Join(folder, "web.yml"), users)
-	for _, host := range []string{"HV01", "HV02"} {
+	l.way = way
+	for _, host := range hosts {
 		l.start(host, filepath.Join(folder, host), change...)
 	}
-	rows, err := wmiquery.All[msvm.ReplicationRelationship](t.Context(), l.hosts["HV01"].pool)
+	direct := wmiquery.NewPool(wmiquery.PoolOptions{Open: l.world.OpenHost("HV01"), Now: l.world.Now, Workers: 1, StuckAfter: time.Minute, MaxStuck: 1})
+	defer direct.Close()
+	rows, err := wmiquery.All[msvm.ReplicationRelationship](t.Context(), direct)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,8 +189,12 @@ func (l *lab) write(file, text string) {
 // start starts the endpoint of a host.
 func (l *lab) start(host, folder string, change ...func(*Options)) {
 	l.Helper()
+	open := l.world.OpenHost(host)
+	if l.way != nil {
+		open = l.way(l.T, open)
+	}
 	pool := &spy{Pool: wmiquery.NewPool(wmiquery.PoolOptions{
-		Open: l.world.OpenHost(host), Now: l.world.Now, Workers: 2, StuckAfter: time.Minute, MaxStuck: 4,
+		Open: open, Now: l.world.Now, Workers: 2, StuckAfter: time.Minute, MaxStuck: 4,
 	})}
 	o := Options{
 		Reader: pool, Invoker: pool, Now: l.clock.Now, Logger: log.NewNopLogger(), Namespace: "test",
@@ -203,4 +228,26 @@ func (l *lab) restart(host string) {
 	l.Helper()
 	l.hosts[host].close()
 	l.start(host, l.hosts[host].folder)
+}
+
+// entries are the authorization entries of a host.
+func (l *lab) entries(host string) []msvm.ReplicationAuthorizationSettingData {
+	l.Helper()
+	all, err := wmiquery.All[msvm.ReplicationAuthorizationSettingData](l.Context(), l.hosts[host].pool)
+	if err != nil {
+		l.Fatal(err)
+	}
+	return all
+}
+
+// tempDir is a folder for a test. That of t.TempDir fails the test over files that
+// Wine cannot remove.
+func tempDir(t *testing.T) string {
+	t.Helper()
+	folder, err := os.MkdirTemp("", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(folder) })
+	return folder
 }

@@ -223,7 +223,7 @@ func TestLimit(t *testing.T) {
 // The host is looked at again and again while a job runs: it keeps ended ones for
 // five minutes only.
 func TestWatch(t *testing.T) {
-	folder := t.TempDir()
+	folder := tempDir(t)
 	store, err := openStore(filepath.Join(folder, storeFile))
 	if err != nil {
 		t.Fatal(err)

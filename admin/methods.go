@@ -158,10 +158,7 @@ func (v *hostView) reference(p *plan, parameter msvm.Parameter, text json.RawMes
 
 // vmGiven is the GUID of a VM that is given by it or by its path.
 func (v *hostView) vmGiven(s string) (string, *problem) {
-	id := strings.ToUpper(s)
-	if !msvm.IsGUID(s) {
-		id = msvm.VMOf(wmiquery.Relative(s))
-	}
+	id := guid(s)
 	if _, ok := v.systems[id]; !ok {
 		return "", refuse(kindNotFound, "this host has no VM %.80q", s)
 	}

@@ -72,7 +72,12 @@ func guid(s string) string {
 	if msvm.IsGUID(s) {
 		return strings.ToUpper(s)
 	}
-	return msvm.VMOf(wmiquery.Relative(s))
+	path := wmiquery.Relative(s)
+	id := msvm.VMOf(path)
+	if !strings.EqualFold(string(path), string(msvm.VMRef(id))) { // something stands behind it
+		return ""
+	}
+	return id
 }
 
 // planMethod makes the plan for a method with parameters of somebody's choice. It

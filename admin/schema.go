@@ -2,6 +2,7 @@ package admin
 
 import (
 	"encoding/json"
+	"maps"
 	"math"
 	"reflect"
 	"strings"
@@ -85,9 +86,7 @@ func (d *describer) properties(t reflect.Type) jsonObject {
 				part, optional = part.Elem(), true
 			}
 			inner := d.properties(part)
-			for name, schema := range inner["properties"].(jsonObject) {
-				properties[name] = schema
-			}
+			maps.Copy(properties, inner["properties"].(jsonObject))
 			if more, ok := inner["required"].([]any); ok && !optional {
 				required = append(required, more...)
 			}

@@ -2,9 +2,10 @@
 # setup.sh THING...: installs what the tests use and a fresh Debian lacks.
 #   lint        golangci-lint, built by go install
 #   wine        Wine, which runs the Windows tests, from Debian's packages
+#   runbooks    curl and jq, with which the runbooks of the admin endpoint run
 #   prometheus  prometheus and promtool, from Debian's package, unpacked here:
 #               installing it would start a server
-# What is there already is left alone. Everything but Wine goes to .tools/.
+# What is there already is left alone. Everything but Wine, curl and jq goes to .tools/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools=$PWD/.tools
@@ -29,6 +30,12 @@ wine() {
 	if [ -x /usr/lib/wine/wine64 ] || type -P wine64 wine >/dev/null; then return; fi
 	apt_update
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends wine64
+}
+
+runbooks() {
+	if type -P curl >/dev/null && type -P jq >/dev/null; then return; fi
+	apt_update
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends curl jq
 }
 
 prometheus() {

@@ -1,0 +1,182 @@
+package admin
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"hyperv_replica_exporter/wmiquery/msvm"
+)
+
+// raw sends bytes over a socket of its own, and reads the status of the answer.
+func (l *lab) raw(host, text string) (status string, rest string) {
+	l.Helper()
+	conn, err := (&net.Dialer{}).DialContext(l.Context(), "tcp", l.hosts[host].http.Listener.Addr().String())
+	if err != nil {
+		l.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, text); err != nil {
+		l.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		l.Fatalf("%q: %v", text, err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		l.Fatal(err)
+	}
+	return resp.Status, string(body)
+}
+
+// What no client library sends: ways around the path, two lengths, two hosts.
+func TestRawRequests(t *testing.T) {
+	l := newLab(t)
+	const olga = "Authorization: Basic b2xnYTpjb3JyZWN0IGhvcnNl\r\n" // olga:correct horse
+	suspend := l.replica(healthy, "primary") + "/actions/suspend"
+	post := func(path, headers, body string) string {
+		return fmt.Sprintf("POST %s HTTP/1.1\r\nHost: localhost\r\n%sContent-Type: application/json\r\n%sConnection: close\r\nContent-Length: %d\r\n\r\n%s", path, olga, headers, len(body), body)
+	}
+	for _, tt := range []struct{ name, text, want string }{
+		{"as it should be", post(suspend+"?dry_run=true", "", "{}"), "200"},
+		{"dots", post("/api/v1/jobs/../replicas/"+l.vms[healthy]+"/primary/actions/suspend", "", "{}"), "307"},
+		{"dots that are escaped", post("/api/v1/replicas/%2e%2e/%2e%2e/-/reload", "", "{}"), "404"},
+		{"a slash that is escaped", post("/api/v1/replicas/"+l.vms[healthy]+"%2fprimary/actions/suspend", "", "{}"), "404"},
+		{"two slashes", post("//api/v1/replicas/"+l.vms[healthy]+"/primary/actions/suspend", "", "{}"), "307"},
+		{"a slash at the end", post(suspend+"/", "", "{}"), "404"},
+		{"another case", post(strings.ToUpper(suspend), "", "{}"), "404"},
+		{"a backslash", post("/api/v1/replicas/..\\reload/primary/actions/suspend", "", "{}"), "404"},
+		{"NUL", post("/api/v1/jobs/%00/cancel", "", "{}"), "404"},
+		{"an absolute URL of another host", post("http://evil.example"+suspend, "", "{}"), "403"},
+		{"two Host headers", post(suspend, "Host: evil.example\r\n", "{}"), "400"},
+		{"two lengths", post(suspend, "Content-Length: 5\r\n", "{}"), "400"},
+		{"no Host", "GET /api/v1/replicas HTTP/1.1\r\n" + olga + "\r\n", "400"},
+		{"an override", "GET " + suspend + " HTTP/1.1\r\nHost: localhost\r\n" + olga + "X-HTTP-Method-Override: POST\r\nConnection: close\r\n\r\n", "405"},
+		{"HTTP/1.0", "GET " + suspend + " HTTP/1.0\r\nHost: localhost\r\n" + olga + "\r\n", "405"},
+	} {
+		status, body := l.raw("HV01", tt.text)
+		if !strings.HasPrefix(status, tt.want) {
+			t.Errorf("%s: %s %s, want %s", tt.name, status, body, tt.want)
+		}
+		if strings.Contains(body, "horse") {
+			t.Errorf("%s: the answer has the password: %s", tt.name, body)
+		}
+	}
+	if n := l.hosts["HV01"].pool.called(); n > 0 {
+		t.Errorf("%d calls were made", n)
+	}
+}
+
+// Parameters with XML, WQL and paths in them stay data, or are refused.
+func TestHostileParameters(t *testing.T) {
+	l := newLab(t)
+	vm := l.vms[healthy]
+	evil := `</VALUE></PROPERTY></INSTANCE><INSTANCE CLASSNAME="Msvm_X"><PROPERTY NAME="TrustGroup" TYPE="string"><VALUE>' OR 1=1 --`
+	r := l.method("HV01", "omar", "AddAuthorizationEntry", m{"parameters": m{"AuthorizationEntry": m{
+		"AllowedPrimaryHostSystem": "hv09.contoso.com", "ReplicaStorageLocation": `D:\x`, "TrustGroup": evil,
+	}}})
+	l.want("markup", r, 200, "")
+	for _, entry := range l.entries("HV01") {
+		if msvm.Text(entry.AllowedPrimaryHostSystem) == "hv09.contoso.com" && msvm.Text(entry.TrustGroup) != evil {
+			t.Errorf("the trust group became %q", msvm.Text(entry.TrustGroup))
+		}
+	}
+	for _, target := range []string{
+		vm + `" OR Name LIKE "%`, `Msvm_ComputerSystem.CreationClassName="Msvm_ComputerSystem",Name="` + vm + `" OR ""="`, `\\evil\root\virtualization\v2:Msvm_ComputerSystem.Name="x"`,
+		`Win32_Process.Handle="4"`, "../" + vm, vm + "\x00", strings.Repeat("A", 900),
+	} {
+		r := l.method("HV01", "omar", "CommitFailover", m{"parameters": m{"ComputerSystem": target}})
+		if r.code != 400 && r.code != 404 {
+			t.Errorf("%q: %s", target, r)
+		}
+	}
+	if calls := l.hosts["HV01"].pool.calls; len(calls) != 1 {
+		t.Errorf("the calls are %v", calls)
+	}
+}
+
+// A token is good once, for what it was given for, and for whom.
+func TestTokens(t *testing.T) {
+	l := newLab(t)
+	token := func(user string, vm int, verb string) response {
+		first := l.act("HV02", user, vm, "primary", verb, nil)
+		l.want("first step", first, 409, "confirmation-required")
+		return first
+	}
+	other := 2 // as healthy, but another VM
+	first := token("fred", healthy, "failover")
+	second := l.second("HV02", healthy, first, nil)
+	elsewhere := l.second("HV02", other, first, nil)
+	l.want("of another VM", l.act("HV02", "fred", other, "primary", "failover", elsewhere), 409, "confirmation-invalid")
+	l.want("presented in vain, it is void", l.act("HV02", "fred", healthy, "primary", "failover", second), 409, "confirmation-invalid")
+	second = l.second("HV02", healthy, token("fred", healthy, "failover"), nil)
+	l.want("of another user", l.act("HV02", "omar", healthy, "primary", "failover", second), 409, "confirmation-invalid")
+	second = l.second("HV02", healthy, token("omar", healthy, "remove"), nil)
+	l.want("of another action", l.act("HV02", "omar", healthy, "primary", "failover", second), 409, "confirmation-invalid")
+	second = l.second("HV02", healthy, token("fred", healthy, "failover"), nil)
+	l.clock.Advance(10 * time.Minute)
+	l.want("too old", l.act("HV02", "fred", healthy, "primary", "failover", second), 409, "confirmation-invalid")
+	second = l.second("HV02", healthy, token("fred", healthy, "failover"), nil)
+	l.finish("good once", "HV02", l.act("HV02", "fred", healthy, "primary", "failover", second), "succeeded")
+	l.finish("take it back", "HV02", l.confirmed("HV02", "fred", healthy, "cancel-failover", nil), "succeeded")
+	l.want("replayed", l.act("HV02", "fred", healthy, "primary", "failover", second), 409, "confirmation-invalid")
+	text, err := os.ReadFile(filepath.Join(l.hosts["HV02"].folder, auditFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, secret := range []string{second["confirmation_token"].(string), password, "b2xnYTpj"} {
+		if strings.Contains(string(text), secret) {
+			t.Errorf("the audit log has the secret %q", secret)
+		}
+	}
+}
+
+// On a full disk nothing is done: /dev/full is one.
+func TestFullDisk(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Log("there is no /dev/full here; TestNoAudit shows the same with a closed file")
+		return
+	}
+	l := newLab(t)
+	e := l.hosts["HV01"]
+	path := filepath.Join(e.folder, auditFile)
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("/dev/full", path); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.server.audit.reopen(); err != nil {
+		t.Fatal(err)
+	}
+	r := l.act("HV01", "tim", healthy, "primary", "suspend", nil)
+	l.want("suspend", r, 503, "audit-unavailable")
+	l.want("end to end", l.confirmedRefused("HV01", "omar", healthy, "remove"), 503, "audit-unavailable")
+	if n := e.pool.called(); n > 0 {
+		t.Errorf("%d calls were made", n)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.server.audit.reopen(); err != nil {
+		t.Fatal(err)
+	}
+	l.finish("with room again", "HV01", l.act("HV01", "tim", healthy, "primary", "suspend", nil), "succeeded")
+}
+
+// confirmedRefused is the second step of what destroys, whose answer is a refusal.
+func (l *lab) confirmedRefused(host, user string, vm int, verb string) response {
+	l.Helper()
+	first := l.act(host, user, vm, "primary", verb, nil)
+	return l.act(host, user, vm, "primary", verb, l.second(host, vm, first, nil))
+}

@@ -1,0 +1,120 @@
+package admin
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"hyperv_replica_exporter/wmiquery"
+)
+
+var update = flag.Bool("update", false, "write the expected files anew")
+
+// roles are users by the role that they have, destructive all.
+var roles = []string{"vic", "olga", "fred", "omar"}
+
+// matrix is a lab and how far its audit log was read.
+type matrix struct {
+	*lab
+	offset int64
+}
+
+// Every verb for every role in every state: the answers are those of the file, which
+// a person has read; whoever is let through makes one call with its intent before
+// and its outcome after, and nobody else makes any.
+func TestMatrix(t *testing.T) {
+	l := &matrix{lab: newLab(t)}
+	var table strings.Builder
+	fmt.Fprintln(&table, "# host mode state relationship verb: viewer operator failover owner; of what destroys, the answer of the second step")
+	for _, host := range []string{"HV01", "HV02"} {
+		spy := l.hosts[host].pool
+		spy.answers = func(context.Context, wmiquery.Call) (wmiquery.Reply, error) { return wmiquery.Reply{}, nil } // the world stays as it is
+		seenBefore := map[string]bool{}
+		l.offset = 0
+		for _, x := range l.get(host, "vic", apiReplicas).json["replicas"].([]any) {
+			r := x.(m)
+			id := fmt.Sprint(r["mode"], " ", r["state"], " ", r["relationship"], " tests:", len(anys(r["test_vms"])))
+			if seenBefore[id] { // like one before
+				continue
+			}
+			seenBefore[id] = true
+			vm := slices.Index(l.vms, r["vm_id"].(string))
+			if vm < 0 {
+				continue
+			}
+			for _, v := range verbs() {
+				fmt.Fprintf(&table, "%s %s %s:", host, id, v.name)
+				for _, user := range roles {
+					fmt.Fprintf(&table, " %d", l.cell(host, user, vm, r["relationship"].(string), v))
+				}
+				fmt.Fprintln(&table)
+			}
+		}
+		spy.answers = nil
+	}
+	file := filepath.Join("testdata", "matrix.txt")
+	if *update {
+		if err := os.WriteFile(file, []byte(table.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, after := strings.Split(string(want), "\n"), strings.Split(table.String(), "\n")
+	for i := range max(len(before), len(after)) {
+		if i >= len(before) || i >= len(after) || before[i] != after[i] {
+			t.Fatalf("line %d differs; go test ./admin -run TestMatrix -update writes the file:\n%s\nwant\n%s", i+1, at(after, i), at(before, i))
+		}
+	}
+}
+
+func at(lines []string, i int) string {
+	if i < len(lines) {
+		return lines[i]
+	}
+	return "(nothing)"
+}
+
+func anys(x any) []any {
+	all, _ := x.([]any)
+	return all
+}
+
+// cell does a verb, in two steps if it is asked for, and checks that calls and audit
+// lines go with the answer.
+func (l *matrix) cell(host, user string, vm int, link string, v verb) int {
+	l.Helper()
+	calls := l.hosts[host].pool.called()
+	payload := m{}
+	if v.name == "import-initial-replica" {
+		payload["parameters"] = m{"InitialReplicationImportLocation": `D:\import`}
+	}
+	r := l.act(host, user, vm, link, v.name, payload)
+	if r.slug() == "confirmation-required" {
+		second := l.second(host, vm, r, payload)
+		_, l.offset = l.auditedFrom(host, l.offset)
+		r = l.act(host, user, vm, link, v.name, second)
+	}
+	made := l.hosts[host].pool.called() - calls
+	var events []string
+	lines, end := l.auditedFrom(host, l.offset)
+	l.offset = end
+	for _, line := range lines {
+		events = append(events, string(line.Event))
+	}
+	wantCalls, wantEvents := 0, "refused"
+	if r.code < 300 {
+		wantCalls, wantEvents = 1, "intent job outcome"
+	}
+	if got := strings.Join(events, " "); made != wantCalls || got != wantEvents {
+		l.Errorf("%s %s %s by %s: %s, %d calls, audit lines %q; want %d and %q", host, link, v.name, user, r, made, got, wantCalls, wantEvents)
+	}
+	return r.code
+}
