@@ -18,13 +18,14 @@ const maxBody = 64 << 10
 // access lets in who may ask at all, before anything is looked at: the right
 // host, no other web page, somebody who is known, not too often, and JSON.
 type access struct {
-	hosts    []string // names by which the endpoint may be addressed, in lower case
-	origin   *http.CrossOriginProtection
-	identify func(*http.Request) (caller, error)
-	known    func(caller) bool
-	now      func() time.Time
-	requests *limiter // by address, before it is known who asks
-	actions  *limiter // by caller, of what acts
+	hosts       []string // names by which the endpoint may be addressed, in lower case
+	origin      *http.CrossOriginProtection
+	identify    func(*http.Request) (caller, error)
+	known       func(caller) bool
+	now         func() time.Time
+	bodyTimeout time.Duration // how long a body may take, by the machine's clock
+	requests    *limiter      // by address, before it is known who asks
+	actions     *limiter      // by caller, of what acts
 }
 
 // callerKey is the key of the caller in a request's context.
@@ -67,6 +68,8 @@ func (a *access) admit(w http.ResponseWriter, r *http.Request) (*http.Request, *
 		}
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	// Without a connection that has deadlines, the server's own count.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(a.bodyTimeout))
 	return r, nil
 }
 

@@ -47,6 +47,7 @@ type Options struct {
 	// Folder is where the audit log and the store are.
 	Folder string
 
+	BodyTimeout   time.Duration // how long the body of a request may take
 	CallTimeout   time.Duration // how long a request waits for the answer to a call
 	ReadTimeout   time.Duration // how long the host has to show what there is
 	WatchInterval time.Duration // how often jobs are looked at
@@ -72,6 +73,7 @@ func (o Options) withDefaults() Options {
 		at       *time.Duration
 		fallback time.Duration
 	}{
+		{&o.BodyTimeout, 10 * time.Second},
 		{&o.CallTimeout, 30 * time.Second},
 		{&o.ReadTimeout, 20 * time.Second},
 		{&o.WatchInterval, 5 * time.Second},

@@ -77,6 +77,39 @@ func TestRawRequests(t *testing.T) {
 	}
 }
 
+// A body that does not come is not waited for.
+func TestSlowBody(t *testing.T) {
+	l := newLab(t, func(o *Options) { o.BodyTimeout = 50 * time.Millisecond })
+	status, body := l.raw("HV01", "POST "+l.replica(healthy, "primary")+"/actions/suspend HTTP/1.1\r\nHost: localhost\r\n"+
+		"Authorization: Basic b2xnYTpjb3JyZWN0IGhvcnNl\r\nContent-Type: application/json\r\nContent-Length: 30\r\n\r\n{\"dry_run\"")
+	if !strings.HasPrefix(status, "400") || !strings.Contains(body, "cannot be read") {
+		t.Errorf("the answer is %s %s", status, body)
+	}
+	l.want("the next", l.act("HV01", "tim", healthy, "primary", "suspend", m{"dry_run": true}), 200, "")
+}
+
+// Of many who want the same at once, one gets it: one call, and the others are told.
+func TestTwoOperators(t *testing.T) {
+	l := newLab(t)
+	spy := l.hosts["HV01"].pool
+	spy.wait = make(chan struct{})
+	answers := make(chan response)
+	for i := range 8 {
+		go func() {
+			user := []string{"tim", "olga"}[i%2]
+			answers <- l.act("HV01", user, healthy, "primary", "suspend", nil, headerIdempotencyKey, fmt.Sprint(user, i))
+		}()
+	}
+	for range 7 { // all but the one whose call waits
+		l.want("another one", <-answers, 409, "busy")
+	}
+	close(spy.wait)
+	l.finish("the one", "HV01", <-answers, "succeeded")
+	if n := spy.called(); n != 1 {
+		t.Errorf("%d calls were made", n)
+	}
+}
+
 // Parameters with XML, WQL and paths in them stay data, or are refused.
 func TestHostileParameters(t *testing.T) {
 	l := newLab(t)

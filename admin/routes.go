@@ -89,13 +89,14 @@ func (s *Server) routes() http.Handler {
 		mux.Handle(r.pattern, s.serve(r.serve))
 	}
 	door := &access{
-		hosts:    s.o.Hosts,
-		origin:   http.NewCrossOriginProtection(),
-		identify: func(r *http.Request) (caller, error) { return s.authenticator.Load().identify(r) },
-		known:    func(c caller) bool { return s.policy.Load().known(c) },
-		now:      s.o.Now,
-		requests: newLimiter(s.o.RequestRate, s.o.RequestBurst),
-		actions:  newLimiter(s.o.ActionRate, s.o.ActionBurst),
+		hosts:       s.o.Hosts,
+		origin:      http.NewCrossOriginProtection(),
+		identify:    func(r *http.Request) (caller, error) { return s.authenticator.Load().identify(r) },
+		known:       func(c caller) bool { return s.policy.Load().known(c) },
+		now:         s.o.Now,
+		bodyTimeout: s.o.BodyTimeout,
+		requests:    newLimiter(s.o.RequestRate, s.o.RequestBurst),
+		actions:     newLimiter(s.o.ActionRate, s.o.ActionBurst),
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		n := &noted{method: "none"}
