@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -23,6 +24,7 @@ type eventSink struct {
 }
 
 func (s *eventSink) add(line []byte) error {
+	runtime.Gosched() // lets those overtake that can
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lines = append(s.lines, string(line))
@@ -46,9 +48,9 @@ func TestEvents(t *testing.T) {
 	l.want("again", l.act("HV01", "tim", healthy, "primary", "suspend", nil), 409, "invalid-state")
 	l.want("reload", l.do("HV01", "omar", http.MethodPost, "/-/reload", nil), 200, "")
 	var actions sync.WaitGroup // order, and no line in the middle of another
-	for i := range 8 {
+	for i := range 40 {
 		actions.Go(func() {
-			l.act("HV01", "tim", i, "primary", "suspend", m{"dry_run": true, "reason": strings.Repeat("x", 500)})
+			l.act("HV01", "tim", i%8, "primary", "suspend", m{"dry_run": true, "reason": strings.Repeat("x", 500)})
 		})
 	}
 	actions.Wait()
