@@ -81,13 +81,15 @@ func (c *adminConfig) check() error {
 	return admin.Check(c.options())
 }
 
-// openAdmin makes the admin endpoint, nil if it is off.
-func openAdmin(c *config, host *source, logger log.Logger) (*admin.Server, error) {
+// openAdmin makes the admin endpoint, nil if it is off. The lines of its audit log go
+// to auditor, too, if there is one.
+func openAdmin(c *config, host *source, logger log.Logger, auditor func([]byte) error) (*admin.Server, error) {
 	if !c.admin.enabled {
 		return nil, nil
 	}
 	o := c.admin.options()
 	o.Reader, o.Invoker, o.Logger = host.looking, host.acting, log.With(logger, "component", "admin")
+	o.Events = auditor
 	return admin.New(o)
 }
 

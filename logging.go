@@ -10,15 +10,17 @@ import (
 	"github.com/go-kit/log/level"
 )
 
-// newLogger makes the program's logger. Level and format are checked by the
-// flags.
-func newLogger(w io.Writer, lvl, format string) log.Logger {
-	w = log.NewSyncWriter(w)
-	logger := log.NewLogfmtLogger(w)
+// lineLogger writes lines of a format, which is checked by the flags.
+func lineLogger(w io.Writer, format string) log.Logger {
 	if format == "json" {
-		logger = log.NewJSONLogger(w)
+		return log.NewJSONLogger(w)
 	}
-	logger = log.With(logger, "ts", log.DefaultTimestampUTC)
+	return log.NewLogfmtLogger(w)
+}
+
+// newLogger makes the program's logger of one that writes everything. The level is
+// checked by the flags.
+func newLogger(logger log.Logger, lvl string) log.Logger {
 	logger = level.NewFilter(logger, level.Allow(level.ParseDefault(lvl, level.InfoValue())))
 	if lvl == "debug" {
 		logger = log.With(logger, "caller", log.DefaultCaller)

@@ -19,7 +19,7 @@ func TestSlogHandler(t *testing.T) {
 	slogtest.Run(t,
 		func(*testing.T) slog.Handler {
 			buf.Reset()
-			return newSlogHandler(newLogger(&buf, "debug", "json"), "debug")
+			return newSlogHandler(newLogger(console{&buf}.logger("json"), "debug"), "debug")
 		},
 		func(t *testing.T) map[string]any {
 			var flat map[string]any
@@ -60,7 +60,7 @@ func TestLogLevels(t *testing.T) {
 		"error": "e se",
 	} {
 		var buf bytes.Buffer
-		l := newLogger(&buf, lvl, "logfmt")
+		l := newLogger(console{&buf}.logger("logfmt"), lvl)
 		level.Debug(l).Log("msg", "d")
 		level.Info(l).Log("msg", "i")
 		level.Warn(l).Log("msg", "w")

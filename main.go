@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
 	"github.com/go-kit/log/level"
@@ -29,29 +28,43 @@ const (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
+	code, service := runAsService(os.Args[1:])
+	if !service {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		code = run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+		stop()
+	}
 	os.Exit(code)
 }
 
-// run is the program: it serves until ctx ends. Everything main does not need
-// from the process comes in as an argument, so that tests can start it, too.
+// run is the program on a console: it serves until ctx ends. What it needs of the
+// process comes in as an argument, so that tests can start it, too.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	c, err := parseFlags(args, stdout)
+	return surroundings{stdout, console{stderr}, func() {}}.run(ctx, args)
+}
+
+// surroundings are what the program needs of the process it runs in.
+type surroundings struct {
+	stdout  io.Writer // for help and version
+	journal journal
+	ready   func() // is called once requests are served
+}
+
+func (s surroundings) run(ctx context.Context, args []string) int {
+	c, err := parseFlags(args, s.stdout)
 	if errors.Is(err, errDone) {
 		return exitOK
 	}
 	if err != nil {
-		complain(stderr, fmt.Errorf("%w, try --help", err))
+		s.journal.complain(fmt.Errorf("%w, try --help", err))
 		return exitUsage
 	}
-	logger := newLogger(stderr, c.logLevel, c.logFormat)
+	logger := newLogger(s.journal.logger(c.logFormat), c.logLevel)
 	level.Info(logger).Log("msg", "starting "+programName, "version", version.Info(), "build", version.BuildContext())
 
 	host, err := openSource(c, logger)
 	if err != nil {
-		complain(stderr, err)
+		s.journal.complain(err)
 		return exitUsage
 	}
 	defer host.close()
@@ -63,21 +76,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		CallTimeout: c.callTimeout,
 		MaxAge:      c.maxAge,
 	}, func(name string) bool { return *c.collectors[name] })
-	endpoint, err := openAdmin(c, host, logger)
+	endpoint, err := openAdmin(c, host, logger, s.journal.auditor())
 	if err != nil {
-		complain(stderr, err)
+		s.journal.complain(err)
 		return exitRuntime
 	}
 	defer closeAdmin(endpoint, logger)
-	if err := serve(ctx, c, host, scraper, endpoint, logger); err != nil {
+	if err := serve(ctx, c, host, scraper, endpoint, logger, s.ready); err != nil {
 		level.Error(logger).Log("msg", "cannot serve", "err", err)
 		return exitRuntime
 	}
 	level.Info(logger).Log("msg", "stopped")
 	return exitOK
-}
-
-// complain writes an error as one line.
-func complain(w io.Writer, err error) {
-	fmt.Fprintf(w, "%s: error: %s\n", programName, strings.Join(strings.Fields(err.Error()), " "))
 }

@@ -19,6 +19,9 @@ func TestEveryQuirkIsShown(t *testing.T) {
 	shown := map[string]bool{}
 	number := regexp.MustCompile(`\bQ(\d+)`)
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if path == ".tools" && d.IsDir() { // Wine's folder has links in it, which Wine takes for folders
+			return fs.SkipDir
+		}
 		if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") || path == "quirks_test.go" {
 			return err
 		}

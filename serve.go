@@ -23,9 +23,9 @@ import (
 // grace is how long requests under way have when the program stops.
 const grace = 5 * time.Second
 
-// serve listens and serves until ctx ends. It returns an error when it cannot
+// serve listens and serves until ctx ends, and announces when it does. It returns an error when it cannot
 // start or a listener fails.
-func serve(ctx context.Context, c *config, host *source, s *collector.Scraper, endpoint *admin.Server, logger log.Logger) error {
+func serve(ctx context.Context, c *config, host *source, s *collector.Scraper, endpoint *admin.Server, logger log.Logger, announce func()) error {
 	listeners, err := listen(ctx, c.listenAddresses)
 	if err != nil {
 		return err
@@ -54,6 +54,7 @@ func serve(ctx context.Context, c *config, host *source, s *collector.Scraper, e
 		}()
 	}
 	ready.Store(true)
+	announce()
 	select {
 	case <-ctx.Done():
 		level.Info(logger).Log("msg", "stopping")

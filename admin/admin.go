@@ -46,6 +46,10 @@ type Options struct {
 	Hosts []string
 	// Folder is where the audit log and the store are.
 	Folder string
+	// Events gets each line of the audit log, without its end, once it is in the
+	// file, in the order of the file. The file is the record: an error here is
+	// logged and stops nothing.
+	Events func(line []byte) error
 
 	BodyTimeout   time.Duration // how long the body of a request may take
 	CallTimeout   time.Duration // how long a request waits for the answer to a call
@@ -191,13 +195,23 @@ func (s *Server) open() error {
 	if err != nil {
 		return err
 	}
-	if s.audit, err = openAudit(filepath.Join(s.o.Folder, auditFile)); err != nil {
+	if s.audit, err = openAudit(filepath.Join(s.o.Folder, auditFile), s.event); err != nil {
 		return err
 	}
 	if s.store, err = openStore(filepath.Join(s.o.Folder, storeFile)); err != nil {
 		return errors.Join(err, s.audit.Close())
 	}
 	return nil
+}
+
+// event passes a line of the audit log on.
+func (s *Server) event(line []byte) {
+	if s.o.Events == nil {
+		return
+	}
+	if err := s.o.Events(line); err != nil {
+		level.Error(s.o.Logger).Log("msg", "a line of the audit log could not be passed on, it is in the file only", "err", err)
+	}
 }
 
 // Handler is the HTTP API.

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,7 +12,8 @@ import (
 
 // auditLog is a file to which lines of JSON are appended, and nothing else.
 type auditLog struct {
-	path string
+	path    string
+	written func(line []byte) // is told each line once it is in the file
 
 	mu   sync.Mutex
 	file *os.File
@@ -60,8 +62,8 @@ type auditLine struct {
 }
 
 // openAudit opens the log, which must be there to do anything.
-func openAudit(path string) (*auditLog, error) {
-	a := &auditLog{path: path}
+func openAudit(path string, written func(line []byte)) (*auditLog, error) {
+	a := &auditLog{path: path, written: written}
 	return a, a.reopen()
 }
 
@@ -108,15 +110,19 @@ func (a *auditLog) write(l auditLine, sync bool) error {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	whole := append(bytes.Clone(line), '\n')
 	if a.torn {
-		line = append([]byte{'\n'}, line...)
+		whole = append([]byte{'\n'}, whole...)
 	}
-	n, err := a.file.Write(append(line, '\n'))
+	n, err := a.file.Write(whole)
 	if n > 0 || err == nil {
 		a.torn = err != nil
 	}
-	if err == nil && sync {
-		err = a.file.Sync()
+	if err == nil {
+		if sync {
+			err = a.file.Sync()
+		}
+		a.written(line)
 	}
 	if err != nil {
 		return fmt.Errorf("audit log: %w", err)

@@ -229,7 +229,7 @@ func TestWatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	audit, err := openAudit(filepath.Join(folder, auditFile))
+	audit, err := openAudit(filepath.Join(folder, auditFile), func([]byte) {})
 	if err != nil {
 		t.Fatal(err)
 	}

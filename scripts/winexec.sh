@@ -3,6 +3,8 @@
 # -exec` wants it.
 # winexec.sh --become PROGRAM [ARGUMENT...]: becomes the Windows program, with its
 # input, output and signals.
+# What Wine and its services say goes to the file $WINELOG, if that is set and Wine
+# does not run yet, and to nowhere otherwise.
 # Makes Wine's prefix, its folder, on first use.
 set -u
 become=
@@ -29,7 +31,7 @@ exec 8>&-
 
 # The services that Wine starts with the first program keep its output open for
 # seconds after its end: let that be nobody's.
-"$wine" cmd /c exit </dev/null >/dev/null 2>&1
+"$wine" cmd /c exit </dev/null >/dev/null 2>>"${WINELOG:-/dev/null}"
 
 if [ -n "$become" ]; then exec "$wine" "$@"; fi
 
