@@ -42,42 +42,44 @@ func TestTables(t *testing.T) {
 	}
 }
 
+// payload is a body with which a method can be called about a relationship: the least
+// that it takes.
+func (l *lab) payload(method msvm.Method, vm string, link msvm.Link) m {
+	values := map[msvm.Type]any{
+		msvm.TypeReference: vm, msvm.TypeString: "x", msvm.TypeBoolean: true, msvm.TypeUint16: 3, msvm.TypeStringArray: []string{"x"},
+		msvm.TypeEmbedded: m{}, msvm.TypeEmbeddedArray: []any{},
+	}
+	parameters := m{}
+	for _, p := range method.In {
+		switch {
+		case p.Optional:
+		case p.Class == "Msvm_ReplicationRelationship":
+			parameters[p.Name] = m{"InstanceID": msvm.Key{VM: vm, Link: link}.InstanceID()}
+		case p.Class == "Msvm_ReplicationAuthorizationSettingData":
+			parameters[p.Name] = m{"AllowedPrimaryHostSystem": "hv09.contoso.com"}
+		default:
+			parameters[p.Name] = values[p.Type]
+		}
+	}
+	payload := m{"parameters": parameters}
+	switch method.Class {
+	case "Msvm_ComputerSystem":
+		payload["target"] = vm
+	case "Msvm_ConcreteJob":
+		payload["target"] = "00000000-0000-0000-0000-000000000000"
+	}
+	return payload
+}
+
 // Every method of the table is answered for every user without a panic, and
 // without rights with nothing but a refusal.
 func TestEveryMethod(t *testing.T) {
 	l := newLab(t)
 	vm := l.vms[healthy]
-	id := msvm.Key{VM: vm, Link: msvm.Primary}.InstanceID()
-	values := map[msvm.Type]any{
-		msvm.TypeReference: vm, msvm.TypeString: "x", msvm.TypeBoolean: true, msvm.TypeUint16: 3, msvm.TypeStringArray: []string{"x"},
-	}
 	for _, method := range msvm.Methods() {
-		parameters := m{}
-		for _, p := range method.In {
-			switch {
-			case p.Optional:
-				continue
-			case p.Class == "Msvm_ReplicationRelationship" && method.Name == becomePrimary:
-				parameters[p.Name] = m{"InstanceID": msvm.Key{VM: l.vms[withExtension], Link: msvm.Extended}.InstanceID()}
-				parameters["ComputerSystem"] = l.vms[withExtension]
-			case p.Class == "Msvm_ReplicationRelationship":
-				parameters[p.Name] = m{"InstanceID": id}
-			case p.Class == "Msvm_ReplicationAuthorizationSettingData":
-				parameters[p.Name] = m{"AllowedPrimaryHostSystem": "hv09.contoso.com"}
-			case p.Type == msvm.TypeEmbedded:
-				parameters[p.Name] = m{}
-			case p.Type == msvm.TypeEmbeddedArray:
-				parameters[p.Name] = []any{}
-			default:
-				parameters[p.Name] = values[p.Type]
-			}
-		}
-		payload := m{"parameters": parameters}
-		switch method.Class {
-		case "Msvm_ComputerSystem":
-			payload["target"] = vm
-		case "Msvm_ConcreteJob":
-			payload["target"] = "00000000-0000-0000-0000-000000000000"
+		payload := l.payload(method, vm, msvm.Primary)
+		if method.Name == becomePrimary {
+			payload = l.payload(method, l.vms[withExtension], msvm.Extended)
 		}
 		name := pathName(method)
 		calls := l.hosts["HV01"].pool.called()
