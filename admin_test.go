@@ -41,6 +41,9 @@ func TestAdminOff(t *testing.T) {
 	}
 }
 
+// omar is the user of adminFiles, as a header.
+var omar = []string{"Authorization", "Basic b21hcjp0ZXN0"}
+
 // adminFiles are the files of an endpoint with the user omar, who may do all.
 func adminFiles(t *testing.T) (args []string, policy string) {
 	t.Helper()
@@ -70,17 +73,17 @@ func TestAdminListener(t *testing.T) {
 	url := strings.TrimSuffix(logs.await(t, `url=(\S+)`), "/metrics")
 	control := "http://" + logs.await(t, `admin_address=(\S+)`)
 	for _, path := range []string{"/api/v1/replicas", "/api/v1/methods", "/api/v1/jobs"} {
-		if resp, _ := get(t, http.DefaultClient, url+path, "Authorization", "Basic b21hcjp0ZXN0"); resp.StatusCode != http.StatusNotFound {
+		if resp, _ := get(t, http.DefaultClient, url+path, omar...); resp.StatusCode != http.StatusNotFound {
 			t.Errorf("%s on the listener of the metrics: %d, want 404", path, resp.StatusCode)
 		}
 		if resp, _ := get(t, http.DefaultClient, control+path); resp.StatusCode != http.StatusUnauthorized {
 			t.Errorf("%s without a password: %d, want 401", path, resp.StatusCode)
 		}
-		if resp, body := get(t, http.DefaultClient, control+path, "Authorization", "Basic b21hcjp0ZXN0"); resp.StatusCode != http.StatusOK {
+		if resp, body := get(t, http.DefaultClient, control+path, omar...); resp.StatusCode != http.StatusOK {
 			t.Errorf("%s: %d %s", path, resp.StatusCode, body)
 		}
 	}
-	if resp, _ := get(t, http.DefaultClient, control+"/metrics", "Authorization", "Basic b21hcjp0ZXN0"); resp.StatusCode != http.StatusNotFound {
+	if resp, _ := get(t, http.DefaultClient, control+"/metrics", omar...); resp.StatusCode != http.StatusNotFound {
 		t.Errorf("metrics on the listener of the endpoint: %d, want 404", resp.StatusCode)
 	}
 	if _, body := get(t, http.DefaultClient, url+"/metrics"); !strings.Contains(body, `hyperv_replica_admin_requests_total{code="404",method="none"} 1`) {
@@ -90,7 +93,7 @@ func TestAdminListener(t *testing.T) {
 		t.Fatal(err)
 	}
 	reload(t, control)
-	if resp, _ := get(t, http.DefaultClient, control+"/api/v1/jobs", "Authorization", "Basic b21hcjp0ZXN0"); resp.StatusCode != http.StatusForbidden {
+	if resp, _ := get(t, http.DefaultClient, control+"/api/v1/jobs", omar...); resp.StatusCode != http.StatusForbidden {
 		t.Errorf("after the reload: %d, want 403", resp.StatusCode)
 	}
 	cancel()

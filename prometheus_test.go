@@ -3,17 +3,12 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -188,112 +183,4 @@ func checkTotals(t *testing.T, api *promAPI, w *testWorld) {
 	if len(first) < 8 {
 		t.Errorf("%d counters, want one for each VM", len(first))
 	}
-}
-
-// promAPI is a running Prometheus.
-type promAPI struct{ url string }
-
-type promSeries struct {
-	labels map[string]string
-	value  string
-}
-
-func (s promSeries) parse(t *testing.T) float64 {
-	t.Helper()
-	v, err := strconv.ParseFloat(s.value, 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return v
-}
-
-// startPrometheus starts a server that scrapes target every second, until the
-// test ends.
-func startPrometheus(t *testing.T, target string) *promAPI {
-	t.Helper()
-	return startPrometheusWith(t, fmt.Sprintf("global: {scrape_interval: 1s, scrape_timeout: 1s}\nscrape_configs:\n- job_name: hyperv_replica\n  static_configs: [{targets: [%q]}]\n", target))
-}
-
-func startPrometheusWith(t *testing.T, config string) *promAPI {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
-	dir := t.TempDir()
-	file := filepath.Join(dir, "prometheus.yml")
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, tool(t, "prometheus"), "--config.file="+file, "--storage.tsdb.path="+filepath.Join(dir, "data"),
-		"--web.listen-address="+address, "--log.level=warn")
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = 20 * time.Second
-	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cancel()
-		_ = cmd.Wait()
-	})
-	return &promAPI{"http://" + address}
-}
-
-// await repeats a query until it has a result.
-func (p *promAPI) await(t *testing.T, query string) {
-	t.Helper()
-	ticker := time.NewTicker(200 * time.Millisecond)
-	defer ticker.Stop()
-	end := time.After(time.Minute)
-	for {
-		if result, err := p.ask(query); err == nil && len(result) > 0 {
-			return
-		}
-		select {
-		case <-ticker.C:
-		case <-end:
-			t.Fatalf("no result in a minute: %s", query)
-		}
-	}
-}
-
-func (p *promAPI) query(t *testing.T, query string) []promSeries {
-	t.Helper()
-	result, err := p.ask(query)
-	if err != nil {
-		t.Errorf("%s: %v", query, err)
-	}
-	return result
-}
-
-func (p *promAPI) ask(query string) ([]promSeries, error) {
-	resp, err := http.Get(p.url + "/api/v1/query?query=" + url.QueryEscape(query))
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	var answer struct {
-		Error string
-		Data  struct {
-			Result []struct {
-				Metric map[string]string
-				Value  [2]any
-			}
-		}
-	}
-	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
-		return nil, err
-	}
-	if answer.Error != "" {
-		return nil, fmt.Errorf("%s", answer.Error)
-	}
-	var out []promSeries
-	for _, r := range answer.Data.Result {
-		out = append(out, promSeries{r.Metric, fmt.Sprint(r.Value[1])})
-	}
-	return out, nil
 }

@@ -16,8 +16,6 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v2"
-
-	"hyperv_replica_exporter/collector"
 )
 
 var (
@@ -226,40 +224,21 @@ func TestRunbooks(t *testing.T) {
 	}
 }
 
-// metricOrRule is a metric or a recording rule, as it stands in any text.
-var metricOrRule = regexp.MustCompile(`\b([a-z_]+:)?hyperv_replica_[a-z0-9_]+(:[a-z0-9_]+)?\b`)
-
 // Rules, tests and runbooks name only what there is. What the program itself
 // gives is taken from a scrape.
 func TestRulesNameWhatThereIs(t *testing.T) {
-	known := map[string]bool{}
-	add := func(metrics []*collector.Metric) {
-		for _, m := range metrics {
-			known[m.Name] = true
-		}
-	}
-	add(collector.ScrapeMetrics())
-	for _, c := range collector.All(collector.Options{}) {
-		add(c.Metrics)
-	}
-	p := start(t)
-	get(t, http.DefaultClient, p.url) // what counts scrapes is there from the second on
-	_, body := get(t, http.DefaultClient, p.url)
-	for _, m := range regexp.MustCompile(`(?m)^# TYPE (hyperv_replica_\S+)`).FindAllStringSubmatch(body, -1) {
-		known[m[1]] = true
-	}
+	known := knownNames(t)
 	rules, groups := readRules(t)
 	for _, r := range rules {
 		if r.Record != "" {
-			known[r.Record] = true
 			if strings.Count(r.Record, ":") != 2 {
 				t.Errorf("%s is not level:metric:operation", r.Record)
 			}
 		}
 	}
-	known["hyperv_replica_exporter"] = true // the program
+	known["hyperv_replica_exporter"] = "program"
 	for _, g := range groups {
-		known[g] = true
+		known[g] = "group"
 	}
 	files := slices.Concat(glob(t, ruleFiles), glob(t, ruleTestFiles), []string{filepath.Join("docs", "runbooks.md")})
 	for _, file := range files {
@@ -267,8 +246,8 @@ func TestRulesNameWhatThereIs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, name := range metricOrRule.FindAllString(string(text), -1) {
-			if !known[name] {
+		for _, name := range namesIn(string(text)) {
+			if known[name] == "" {
 				t.Errorf("%s names %s, which there is not", file, name)
 			}
 		}
