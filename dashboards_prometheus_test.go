@@ -5,6 +5,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -67,6 +68,9 @@ func TestDashboardsOnSimulatedHosts(t *testing.T) {
 					t.Errorf("%s: has data where there is no host: %s", where, q.Expr)
 				}
 			}
+			for _, job := range playedJobs {
+				checkRows(t, api, file, p, job.name, vms[job.name])
+			}
 			if !healthy {
 				empty[file+": "+p.Title] = true
 			}
@@ -82,6 +86,74 @@ func TestDashboardsOnSimulatedHosts(t *testing.T) {
 		t.Errorf("%s is empty with healthy hosts", name)
 	}
 	checkRuleQueries(t, api)
+}
+
+// checkRows: every column has a name, or is left out. Grafana makes one row of what several queries tell of the same thing.
+// It takes for the same what has all labels alike that the queries share, and leaves
+// apart what tells one column differently: names of metrics, above all.
+func checkRows(t *testing.T, api *promAPI, file string, p panel, job string, vms []string) {
+	t.Helper()
+	if p.Type != "table" {
+		return
+	}
+	vm := ""
+	if len(vms) > 0 {
+		vm = vms[0]
+	}
+	var answers [][]promSeries
+	queriesWith := map[string]int{}
+	for _, q := range p.Targets {
+		result := api.query(t, expand(t, q.Expr, job, vm))
+		if len(result) == 0 {
+			continue
+		}
+		answers = append(answers, result)
+		labels := map[string]bool{}
+		for _, s := range result {
+			for name := range s.labels {
+				labels[name] = true
+			}
+		}
+		for name := range labels {
+			queriesWith[name]++
+			checkColumn(t, file, p, name)
+		}
+		if len(p.Targets) == 1 {
+			checkColumn(t, file, p, "Value")
+		} else {
+			checkColumn(t, file, p, "Value #"+q.RefID)
+		}
+	}
+	for name, count := range queriesWith {
+		if name == "__name__" || count != 1 && count != len(answers) {
+			t.Errorf("%s: %s (%s): %d of %d queries have the column %s", file, p.Title, job, count, len(answers), name)
+		}
+	}
+	for i, result := range answers {
+		seen := map[string]bool{}
+		for _, s := range result {
+			row := ""
+			for _, name := range slices.Sorted(maps.Keys(queriesWith)) {
+				if queriesWith[name] == len(answers) {
+					row += s.labels[name] + "\x00"
+				}
+			}
+			if seen[row] {
+				t.Errorf("%s: %s (%s): the answer %d has two rows for %q", file, p.Title, job, i, row)
+			}
+			seen[row] = true
+		}
+	}
+}
+
+func checkColumn(t *testing.T, file string, p panel, name string) {
+	t.Helper()
+	for _, tr := range p.Transformations {
+		if tr.Options.RenameByName[name] != "" || tr.Options.ExcludeByName[name] {
+			return
+		}
+	}
+	t.Errorf("%s: %s shows the column %s as it is", file, p.Title, name)
 }
 
 // checkRuleQueries: each recording rule has data, and what alerts ask can be asked.
