@@ -35,6 +35,9 @@ var emptyWhenHealthy = []string{
 	"vm.json: Reasons for bad health",
 }
 
+// ofWhom is in a text that does not speak of more than what is known.
+var ofWhom = regexp.MustCompile(`\bseen\b|that answer|--`)
+
 // A real Prometheus scrapes simulated hosts with the rules. Every query of every
 // dashboard gets data from it, and no error or remark; with healthy hosts the
 // panels are empty that are meant to be; and without a host no figure is 0.
@@ -73,6 +76,9 @@ func TestDashboardsOnSimulatedHosts(t *testing.T) {
 			}
 			if !healthy {
 				empty[file+": "+p.Title] = true
+				if n := p.FieldConfig.Defaults.NoValue; !ofWhom.MatchString(n) {
+					t.Errorf("%s: %s says that all is well, also if no host is seen: %q", file, p.Title, n)
+				}
 			}
 		}
 	}
