@@ -21,7 +21,7 @@ WINE_EXEC := $(CURDIR)/scripts/winexec.sh
 # The packages whose Windows code, or whose code on Windows, is run under Wine.
 WINE_PACKAGES := . ./admin ./collector/... ./wmiquery/... ./internal/...
 
-.PHONY: all build run test vet lint race wine prometheus bench fuzz release clean setup
+.PHONY: all build run test vet lint race wine prometheus pictures images bench fuzz release clean setup
 
 all: build
 
@@ -31,7 +31,7 @@ build:
 run: build
 	./$(NAME)$(shell go env GOEXE)
 
-test: vet lint race wine prometheus
+test: vet lint race wine prometheus pictures
 	@echo "all tests passed"
 
 vet:
@@ -39,7 +39,7 @@ vet:
 	GOOS=windows go vet ./...
 
 lint: $(LINT)
-	$(LINT) run --build-tags prometheus,wine ./...
+	$(LINT) run --build-tags prometheus,wine,pictures ./...
 	GOOS=windows $(LINT) run ./...
 
 race:
@@ -56,6 +56,22 @@ wine:
 prometheus:
 	scripts/setup.sh prometheus
 	TOOLS=$(TOOLS) go test -count=1 -tags prometheus .
+
+# Grafana's own panels draw the dashboards in a browser, from what a real Prometheus
+# knows of simulated hosts.
+PICTURE_TESTS ?= TestPictures
+pictures:
+	scripts/setup.sh prometheus pictures
+	npm --prefix dashboards/pictures run --silent build
+	TOOLS=$(TOOLS) go test -count=1 -tags prometheus,pictures -run '$(PICTURE_TESTS)' .
+
+# Takes the pictures in the documents anew.
+images:
+	scripts/setup.sh pngquant
+	mkdir -p docs/images
+	PICTURES=$(CURDIR)/docs/images $(MAKE) pictures PICTURE_TESTS='TestPictures$$$$'
+	rm docs/images/dashboard-*-light.png
+	pngquant --speed 1 --strip --force --ext .png 48 docs/images/dashboard-*.png
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./...
@@ -75,7 +91,7 @@ release/%:
 	tar -C dist -czf dist/$(NAME)-$(VERSION).$(subst /,-,$*).tar.gz $(NAME)-$(VERSION).$(subst /,-,$*)
 
 setup: $(LINT)
-	scripts/setup.sh wine prometheus
+	scripts/setup.sh wine prometheus pictures
 
 $(LINT):
 	scripts/setup.sh lint

@@ -21,6 +21,7 @@ type played struct {
 	world  simulator.Config // its clock is set by play
 	faults []string         // as --simulator.fault has them
 	hosts  []string         // whose exporters are scraped, of the same world
+	flags  []string         // of the exporters
 	start  time.Time        // when the world is made
 	step   time.Duration    // between scrapes
 	length time.Duration    // the last scrape is so long after the first
@@ -53,7 +54,7 @@ func play(t *testing.T, p played, each scraped) {
 		}
 		exporters := map[string]*metricsHandler{}
 		for _, host := range p.hosts {
-			exporters[host] = playedExporter(t, w, host)
+			exporters[host] = playedExporter(t, w, host, p.flags)
 		}
 		t.Cleanup(func() { w.SetFaults(simulator.Faults{}) }) // calls that hang come back: the pools can be closed
 		for since := time.Duration(0); since <= p.length; since += p.step {
@@ -72,11 +73,10 @@ func play(t *testing.T, p played, each scraped) {
 	})
 }
 
-// playedExporter is the exporter on a host of the world, as the flags' defaults
-// make it.
-func playedExporter(t *testing.T, w *simulator.World, host string) *metricsHandler {
+// playedExporter is the exporter on a host of the world, as the flags make it.
+func playedExporter(t *testing.T, w *simulator.World, host string, flags []string) *metricsHandler {
 	t.Helper()
-	c, err := parseFlags(nil, t.Output())
+	c, err := parseFlags(flags, t.Output())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,7 +42,7 @@ func startPrometheus(t *testing.T, target string) *promAPI {
 	return startPrometheusWith(t, fmt.Sprintf("global: {scrape_interval: 1s, scrape_timeout: 1s}\nscrape_configs:\n- job_name: hyperv_replica\n  static_configs: [{targets: [%q]}]\n", target))
 }
 
-func startPrometheusWith(t *testing.T, config string) *promAPI {
+func startPrometheusWith(t *testing.T, config string, flags ...string) *promAPI {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -56,8 +56,8 @@ func startPrometheusWith(t *testing.T, config string) *promAPI {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, tool(t, "prometheus"), "--config.file="+file, "--storage.tsdb.path="+filepath.Join(dir, "data"),
-		"--web.listen-address="+address, "--log.level=warn")
+	cmd := exec.CommandContext(ctx, tool(t, "prometheus"), append(flags, "--config.file="+file, "--storage.tsdb.path="+filepath.Join(dir, "data"),
+		"--web.listen-address="+address, "--log.level=warn")...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 20 * time.Second
 	cmd.Stderr = os.Stderr

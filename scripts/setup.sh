@@ -5,7 +5,11 @@
 #   runbooks    curl and jq, with which the runbooks of the admin endpoint run
 #   prometheus  prometheus and promtool, from Debian's package, unpacked here:
 #               installing it would start a server
-# What is there already is left alone. Everything but Wine, curl and jq goes to .tools/.
+#   pictures    Chromium, Node.js and npm from Debian's packages, and by npm what
+#               dashboards/pictures is made of, Grafana's panels above all
+#   pngquant    makes the pictures in the documents small
+# What is there already is left alone. What is no package of Debian's goes to .tools/,
+# and what npm installs to dashboards/pictures.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools=$PWD/.tools
@@ -26,16 +30,32 @@ lint() {
 	[ -x "$tools/golangci-lint" ] || GOBIN=$tools GOFLAGS= go install "github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$LINT_VERSION"
 }
 
+apt_install() {
+	apt_update
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+}
+
 wine() {
 	if [ -x /usr/lib/wine/wine64 ] || type -P wine64 wine >/dev/null; then return; fi
-	apt_update
-	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends wine64
+	apt_install wine64
 }
 
 runbooks() {
 	if type -P curl >/dev/null && type -P jq >/dev/null; then return; fi
-	apt_update
-	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends curl jq
+	apt_install curl jq
+}
+
+pictures() {
+	type -P chromium >/dev/null || apt_install chromium
+	if ! type -P node >/dev/null || ! type -P npm >/dev/null; then apt_install nodejs npm; fi
+	local installed=dashboards/pictures/node_modules/.installed.json
+	cmp -s dashboards/pictures/package-lock.json $installed && return
+	npm --prefix dashboards/pictures ci --silent
+	cp dashboards/pictures/package-lock.json $installed
+}
+
+pngquant() {
+	type -P pngquant >/dev/null || apt_install pngquant
 }
 
 prometheus() {
