@@ -52,9 +52,10 @@ wine:
 	GOOS=windows GOARCH=amd64 CGO_ENABLED=0 go test -exec $(WINE_EXEC) $(WINE_PACKAGES)
 	go test -count=1 -tags wine -run TestExe .
 
-# A real Prometheus scrapes the exporter; promtool looks at what it gives.
+# A real Prometheus scrapes the exporter, and a real Alertmanager has its alerts;
+# promtool and amtool look at what they are given.
 prometheus:
-	scripts/setup.sh prometheus
+	scripts/setup.sh prometheus alertmanager
 	TOOLS=$(TOOLS) go test -count=1 -tags prometheus .
 
 # Grafana's own panels draw the dashboards in a browser, from what a real Prometheus
@@ -91,7 +92,7 @@ release/%:
 	tar -C dist -czf dist/$(NAME)-$(VERSION).$(subst /,-,$*).tar.gz $(NAME)-$(VERSION).$(subst /,-,$*)
 
 setup: $(LINT)
-	scripts/setup.sh wine prometheus pictures
+	scripts/setup.sh wine prometheus alertmanager pictures
 
 $(LINT):
 	scripts/setup.sh lint

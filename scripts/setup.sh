@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
 # setup.sh THING...: installs what the tests use and a fresh Debian lacks.
-#   lint        golangci-lint, built by go install
-#   wine        Wine, which runs the Windows tests, from Debian's packages
-#   runbooks    curl and jq, with which the runbooks of the admin endpoint run
-#   prometheus  prometheus and promtool, from Debian's package, unpacked here:
-#               installing it would start a server
-#   pictures    Chromium, Node.js and npm from Debian's packages, and by npm what
-#               dashboards/pictures is made of, Grafana's panels above all
-#   pngquant    makes the pictures in the documents small
-# What is there already is left alone. What is no package of Debian's goes to .tools/,
-# and what npm installs to dashboards/pictures.
+#   lint          golangci-lint, built by go install
+#   wine          Wine, which runs the Windows tests, from Debian's packages
+#   runbooks      curl and jq, with which the runbooks of the admin endpoint run
+#   prometheus    prometheus and promtool, from Debian's package, unpacked here:
+#                 installing it would start a server
+#   alertmanager  alertmanager and amtool, in the same way
+#   pictures      Chromium, Node.js and npm from Debian's packages, and by npm what
+#                 dashboards/pictures is made of, Grafana's panels above all
+#   pngquant      makes the pictures in the documents small
+# What is there already is left alone. What is not installed as a package goes to
+# .tools/, what npm installs to dashboards/pictures, and the templates without which
+# Debian's Alertmanager does not start to /usr/share.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools=$PWD/.tools
@@ -58,15 +60,37 @@ pngquant() {
 	type -P pngquant >/dev/null || apt_install pngquant
 }
 
+# found NAME PROGRAM: .tools has NAME, or has it now since PROGRAM is installed.
+found() {
+	[ -x "$tools/$1" ] && return
+	type -P "$2" >/dev/null && ln -sf "$(type -P "$2")" "$tools/$1"
+}
+
+# unpack PACKAGE: the files of a Debian package, without installing it, in $files.
+unpack() {
+	apt_update
+	if [ -z "${files:-}" ]; then
+		files=$(mktemp -d)
+		trap 'rm -rf "$files"' EXIT
+	fi
+	(cd "$files" && apt-get download -qq "$1" && dpkg-deb -x "$1"_*.deb .)
+}
+
 prometheus() {
-	for p in prometheus promtool; do
-		[ -x "$tools/$p" ] && continue
-		if type -P "$p" >/dev/null; then ln -sf "$(type -P "$p")" "$tools/$p"; continue; fi
-		apt_update
-		tmp=$(mktemp -d)
-		(cd "$tmp" && apt-get download -qq prometheus && dpkg-deb -x ./*.deb . && cp usr/bin/prometheus usr/bin/promtool "$tools/")
-		rm -rf "$tmp"
-	done
+	if found prometheus prometheus && found promtool promtool; then return; fi
+	unpack prometheus
+	cp "$files"/usr/bin/{prometheus,promtool} "$tools/"
+}
+
+alertmanager() {
+	local share=/usr/share/prometheus/alertmanager # Debian's has its templates there, others within
+	if { found alertmanager alertmanager || found alertmanager prometheus-alertmanager; } && found amtool amtool &&
+		{ [ -e $share ] || ! grep -q $share "$tools/alertmanager"; }; then return; fi
+	unpack prometheus-alertmanager
+	cp "$files/usr/bin/prometheus-alertmanager" "$tools/alertmanager"
+	cp "$files/usr/bin/amtool" "$tools/"
+	as_root mkdir -p $share
+	as_root cp -r "$files$share/." $share
 }
 
 for thing in "$@"; do "$thing"; done
