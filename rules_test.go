@@ -224,6 +224,44 @@ func TestRunbooks(t *testing.T) {
 	}
 }
 
+// controlCall is a call of the admin endpoint in a runbook, and controlAction a row
+// of the table of actions in its documentation, which is held against the code.
+var (
+	controlCall   = regexp.MustCompile(`(?m)^(act|confirm) "\$HV0\d" ([a-z-]+)`)
+	controlAction = regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\| [^|]+ \\| ([^|]*?) *\\| (?:operator|failover|owner) ")
+)
+
+// The runbooks call only actions that there are, and confirm those that destroy.
+func TestRunbookCalls(t *testing.T) {
+	var text [2]string
+	for i, page := range []string{"control.md", "runbooks.md"} {
+		content, err := os.ReadFile(filepath.Join("docs", page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text[i] = string(content)
+	}
+	how := map[string]string{}
+	for _, m := range controlAction.FindAllStringSubmatch(text[0], -1) {
+		how[m[1]] = "act"
+		if m[2] != "" {
+			how[m[1]] = "confirm"
+		}
+	}
+	calls := map[string]bool{}
+	for _, m := range controlCall.FindAllStringSubmatch(text[1], -1) {
+		calls[m[2]] = true
+		if how[m[2]] != m[1] {
+			t.Errorf("the runbooks say %s %s, the documentation of the actions %q", m[1], m[2], how[m[2]])
+		}
+	}
+	for _, action := range []string{"resume", "resynchronize", "cancel-failover", "cleanup-test-failover"} {
+		if !calls[action] {
+			t.Errorf("no runbook says how to %s", action)
+		}
+	}
+}
+
 // Rules, tests and runbooks name only what there is. What the program itself
 // gives is taken from a scrape.
 func TestRulesNameWhatThereIs(t *testing.T) {
