@@ -1,0 +1,291 @@
+//go:build prometheus
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.yaml.in/yaml/v2"
+)
+
+var alertmanagerExample = filepath.Join("dashboards", "alertmanager.yml")
+
+// amtool takes the example, and all the alerts that it names are there.
+func TestAlertmanagerExample(t *testing.T) {
+	if out, err := exec.CommandContext(t.Context(), tool(t, "amtool"), "check-config", alertmanagerExample).CombinedOutput(); err != nil {
+		t.Errorf("amtool check-config: %v\n%s", err, out)
+	}
+	text, err := os.ReadFile(alertmanagerExample)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, _ := readRules(t)
+	alerts := alertsOf(rules)
+	named := regexp.MustCompile(`alertname[=!]~?"([^"]*)"`).FindAllStringSubmatch(string(text), -1)
+	if len(named) == 0 {
+		t.Fatal("it names no alerts")
+	}
+	for _, m := range named {
+		value, err := regexp.Compile("^(?:" + m[1] + ")$")
+		if err != nil {
+			t.Errorf("%q: %v", m[1], err)
+			continue
+		}
+		// Each name of an alternation is that of an alert.
+		found := 0
+		for name := range alerts {
+			if value.MatchString(name) {
+				found++
+			}
+		}
+		if want := strings.Count(m[1], "|") + strings.Count(m[1], ")?") + 1; found < want {
+			t.Errorf("%q matches %d alerts, and names %d", m[1], found, want)
+		}
+	}
+}
+
+// alertmanager is a running Alertmanager.
+type alertmanager struct{ url string }
+
+// startAlertmanager starts a server with the example's configuration, until the
+// test ends. Its receivers are paths of hook. If soon, it does not wait to send;
+// all else is as it is shipped.
+func startAlertmanager(t *testing.T, hook string, soon bool) *alertmanager {
+	t.Helper()
+	var config map[string]any
+	readYAML(t, alertmanagerExample, &config)
+	for _, r := range config["receivers"].([]any) {
+		r := r.(map[any]any)
+		for _, c := range r["webhook_configs"].([]any) {
+			c.(map[any]any)["url"] = hook + "/" + r["name"].(string)
+		}
+	}
+	if soon {
+		route := config["route"].(map[any]any)
+		route["group_wait"], route["group_interval"] = "2s", "2s"
+	}
+	text, err := yaml.Marshal(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	file := filepath.Join(dir, "alertmanager.yml")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	address := freeAddress(t)
+	runServer(t, "alertmanager", "--config.file="+file, "--storage.path="+dir, "--web.listen-address="+address, "--cluster.listen-address=", "--log.level=warn")
+	a := &alertmanager{"http://" + address}
+	within(t, "the Alertmanager is ready", func() bool {
+		resp, err := http.Get(a.url + "/-/ready")
+		if err != nil {
+			return false
+		}
+		resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	})
+	return a
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// runServer runs one of the tools until the test ends.
+func runServer(t *testing.T, name string, args ...string) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	cmd := exec.CommandContext(ctx, tool(t, name), args...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 20 * time.Second
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cancel()
+		_ = cmd.Wait()
+	})
+}
+
+// within waits until what is asked for is so.
+func within(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	ticker := time.NewTicker(50 * time.Millisecond)
+	defer ticker.Stop()
+	end := time.After(time.Minute)
+	for !ok() {
+		select {
+		case <-ticker.C:
+		case <-end:
+			t.Fatalf("not in a minute: %s", what)
+		}
+	}
+}
+
+// amAlert is an alert as the Alertmanager has it.
+type amAlert struct {
+	Labels    map[string]string   `json:"labels"`
+	EndsAt    *time.Time          `json:"endsAt,omitempty"`
+	Receivers []map[string]string `json:"receivers,omitempty"`
+	Status    *struct {
+		State       string   `json:"state"`
+		InhibitedBy []string `json:"inhibitedBy"`
+	} `json:"status,omitempty"`
+}
+
+// notified is who gets the alert, "inhibited" if nobody does.
+func (a amAlert) notified() string {
+	if a.Status.State == "suppressed" {
+		return "inhibited"
+	}
+	var names []string
+	for _, r := range a.Receivers {
+		names = append(names, r["name"])
+	}
+	return strings.Join(names, " ")
+}
+
+func (a *alertmanager) alerts(t *testing.T) []amAlert {
+	t.Helper()
+	resp, err := http.Get(a.url + "/api/v2/alerts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var all []amAlert
+	if err := json.NewDecoder(resp.Body).Decode(&all); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// raise raises alerts with these labels, or ends them.
+func (a *alertmanager) raise(t *testing.T, labels []map[string]string, end bool) {
+	t.Helper()
+	all := []amAlert{}
+	for _, l := range labels {
+		alert := amAlert{Labels: l}
+		if end {
+			now := time.Now()
+			alert.EndsAt = &now
+		}
+		all = append(all, alert)
+	}
+	body, err := json.Marshal(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.Post(a.url+"/api/v2/alerts", "application/json", bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if text, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusOK {
+		t.Fatalf("raise alerts: %s %s", resp.Status, text)
+	}
+}
+
+// An example of each inhibition: what is held back, and what alike is not.
+func TestInhibition(t *testing.T) {
+	rules, _ := readRules(t)
+	alerts := alertsOf(rules)
+	a := startAlertmanager(t, "http://127.0.0.1:1", false)
+	for _, tt := range []struct{ name, raised, inhibited string }{
+		{"alone", "ObjectiveMissed/a LagHigh/b HealthWarning/c CollectorFailing@hv01 Paused/d", ""},
+		{"a host that is down", "ExporterDown@hv01 SnapshotStale@hv01 SnapshotStale@hv02 ObjectiveMissed/a", "SnapshotStale@hv01"},
+		{"a host that cannot be read", "HostUnreadable@hv01 CollectorFailing@hv01 CollectorFailing@hv02", "CollectorFailing@hv01"},
+		{"calls that hang", "WorkersStuck@hv01 SnapshotStale@hv01 CollectorFailing@hv02 ListenerDown@hv01", "SnapshotStale@hv01"},
+		{"paused", "Paused/a LagCritical/a CyclesMissed/a LagCritical/b ResynchronizationRequired/a", "LagCritical/a CyclesMissed/a"},
+		{"paused on the replica", "PausedOnReplica/a HealthCritical/a EndsDisagree/a HealthCritical/b", "HealthCritical/a EndsDisagree/a"},
+		{"one of two relationships", "Paused/a LagHigh/a/extended", ""},
+		{"to be resynchronized", "ResynchronizationRequired/a ObjectiveMissed/a HealthCritical/a RecoveryPointsNotMerging/a", "ObjectiveMissed/a HealthCritical/a"},
+		{"the worse", "ObjectiveMissed/a LagCritical/a LagHigh/a HealthWarning/a LagCritical/b LagHigh/b", "LagCritical/a LagHigh/a HealthWarning/a LagHigh/b"},
+		{"the worse health", "HealthCritical/a HealthWarning/a HealthWarning/b", "HealthWarning/a"},
+		{"no certificate", "CertificateMissing@hv01 ListenerDown@hv01 ListenerDown@hv02", "ListenerDown@hv01"},
+		{"maintenance of a VM", "Maintenance/a ObjectiveMissed/a LagHigh/a/extended VMUnprotected/a ObjectiveMissed/b ExporterDown@hv01", "ObjectiveMissed/a LagHigh/a/extended VMUnprotected/a"},
+		{"maintenance of a host", "Maintenance@hv01 Maintenance/a ExporterDown@hv01 ObjectiveMissed/a ObjectiveMissed/b ExporterDown@hv02 Paused/c", "ExporterDown@hv01 ObjectiveMissed/a"},
+		{"after it", "ExporterDown@hv01 ObjectiveMissed/a", ""},
+	} {
+		var raised []map[string]string
+		want := map[string]string{}
+		for _, text := range strings.Fields(tt.raised) {
+			l := alertLabels(text)
+			l["severity"] = alerts[l["alertname"]].Labels["severity"]
+			raised = append(raised, l)
+			want[text] = map[string]string{"critical": "pager", "warning": "mail", "info": "journal"}[l["severity"]]
+			if slices.Contains(strings.Fields(tt.inhibited), text) {
+				want[text] = "inhibited"
+			}
+		}
+		if got := a.judge(t, raised, want); !maps.Equal(got, want) {
+			t.Errorf("%s: got %v\nwant %v", tt.name, got, want)
+		}
+	}
+}
+
+// alertLabels reads Name/vm, Name/vm/relationship or Name@host.
+func alertLabels(text string) map[string]string {
+	name, host, _ := strings.Cut(text, "@")
+	if host != "" {
+		return map[string]string{"alertname": "HyperVReplica" + name, "instance": host}
+	}
+	parts := append(strings.Split(text, "/"), "primary")
+	l := map[string]string{"alertname": "HyperVReplica" + parts[0], "vm": parts[1], "vm_id": parts[1]}
+	if name := parts[0]; name != "Maintenance" && name != "VMUnprotected" {
+		l["relationship"] = parts[2]
+	}
+	return l
+}
+
+// alertText is the reverse.
+func alertText(l map[string]string) string {
+	text := strings.TrimPrefix(l["alertname"], "HyperVReplica")
+	if l["vm"] == "" {
+		return text + "@" + l["instance"]
+	}
+	text += "/" + l["vm"]
+	if r := l["relationship"]; r != "" && r != "primary" {
+		text += "/" + r
+	}
+	return text
+}
+
+// judge raises alerts, and gives who is notified of each as soon as that is what
+// is wanted; the Alertmanager takes note of what inhibits a moment later. Then it
+// ends them.
+func (a *alertmanager) judge(t *testing.T, raised []map[string]string, want map[string]string) map[string]string {
+	t.Helper()
+	a.raise(t, raised, false)
+	var got map[string]string
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end) && !maps.Equal(got, want); time.Sleep(10 * time.Millisecond) {
+		got = map[string]string{}
+		for _, alert := range a.alerts(t) {
+			got[alertText(alert.Labels)] = alert.notified()
+		}
+	}
+	a.raise(t, raised, true)
+	within(t, fmt.Sprintf("the alerts %v have ended", raised), func() bool { return len(a.alerts(t)) == 0 })
+	return got
+}
