@@ -135,7 +135,7 @@ func (v *sourceValue) Set(text string) error {
 func (v *sourceValue) String() string { return v.c.source }
 
 func (c *config) addSimulatorFlags(app *kingpin.Application, faults *[]string) {
-	app.Flag("simulator.vms", "VMs of the simulated host, 0 for as many as show every situation once.").
+	app.Flag("simulator.vms", "VMs of the simulated host, 0 for as many as show what the scenario is about.").
 		Default("0").IntVar(&c.simulated.VMs)
 	app.Flag("simulator.seed", "Seed of the simulated host: the same seed gives the same host.").
 		Default("1").Uint64Var(&c.simulated.Seed)

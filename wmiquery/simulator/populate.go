@@ -31,12 +31,19 @@ func (w *World) historyStart() time.Time {
 	return start.Truncate(time.Second)
 }
 
+// drawn is how many VMs show what a scenario is about beyond its situations, if
+// nobody says how many.
+const drawn = 12
+
 // populate makes the VMs and brings them up to now; w.mu is held.
 func (w *World) populate() {
 	shown := w.scenario.situations()
 	vms := w.cfg.VMs
 	if vms == 0 {
 		vms = len(shown)
+		if w.scenario.draw != nil {
+			vms += drawn
+		}
 	}
 	for i := range vms {
 		r := rand.New(rand.NewPCG(w.cfg.Seed, uint64(i)))

@@ -30,7 +30,8 @@ import (
 // Config says which world to simulate. The zero value is a good one.
 type Config struct {
 	// VMs is how many VMs replicate between the hosts, or could: 1 to 10,000, or 0
-	// for as many as show every situation once. A test replica comes on top.
+	// for as many as show every situation once, and what the scenario is about. A
+	// test replica comes on top.
 	VMs int
 	// Seed makes the world: same seed and same time of New, same world.
 	Seed uint64
