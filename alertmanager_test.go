@@ -63,8 +63,8 @@ func TestAlertmanagerExample(t *testing.T) {
 type alertmanager struct{ url string }
 
 // startAlertmanager starts a server with the example's configuration, until the
-// test ends. Its receivers are paths of hook. If soon, it does not wait to send;
-// all else is as it is shipped.
+// test ends. Its receivers are paths of hook. If soon, it waits for seconds where
+// it would for minutes; all else is as it is shipped.
 func startAlertmanager(t *testing.T, hook string, soon bool) *alertmanager {
 	t.Helper()
 	var config map[string]any
@@ -77,7 +77,7 @@ func startAlertmanager(t *testing.T, hook string, soon bool) *alertmanager {
 	}
 	if soon {
 		route := config["route"].(map[any]any)
-		route["group_wait"], route["group_interval"] = "2s", "2s"
+		route["group_wait"], route["group_interval"] = "10s", "5s"
 	}
 	text, err := yaml.Marshal(config)
 	if err != nil {
