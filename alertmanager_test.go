@@ -129,18 +129,26 @@ func runServer(t *testing.T, name string, args ...string) {
 	})
 }
 
-// within waits until what is asked for is so.
-func within(t *testing.T, what string, ok func() bool) {
-	t.Helper()
+// until waits until it is so, false if that takes too long.
+func until(limit time.Duration, ok func() bool) bool {
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
-	end := time.After(time.Minute)
+	end := time.After(limit)
 	for !ok() {
 		select {
 		case <-ticker.C:
 		case <-end:
-			t.Fatalf("not in a minute: %s", what)
+			return false
 		}
+	}
+	return true
+}
+
+// within waits until what is asked for is so.
+func within(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	if !until(time.Minute, ok) {
+		t.Fatalf("not in a minute: %s", what)
 	}
 }
 
@@ -230,7 +238,7 @@ func TestInhibition(t *testing.T) {
 	} {
 		var raised []map[string]string
 		want := map[string]string{}
-		for _, text := range strings.Fields(tt.raised) {
+		for text := range strings.FieldsSeq(tt.raised) {
 			l := alertLabels(text)
 			l["severity"] = alerts[l["alertname"]].Labels["severity"]
 			raised = append(raised, l)

@@ -71,7 +71,7 @@ func chainWorlds() map[string]string {
 
 // chainLags are the alerts that a slow VM has by turns, and slowVMs who is slow.
 var (
-	chainLags = regexp.MustCompile(`^HyperVReplica(CyclesMissed|HealthWarning|LagHigh|LagCritical|ObjectiveMissed)$`)
+	chainLags = regexp.MustCompile(`^HyperVReplica(ApplicationConsistentStale|CyclesMissed|HealthWarning|LagHigh|LagCritical|ObjectiveMissed)$`)
 	slowVMs   = map[string]string{
 		"mixed": "mail01", "german": "mail01", "chinese": "mail01",
 		"lagging": "backup-proxy-01 build01 dev-linux-01 erp-db-01 intranet01 print01 sharepoint01 vpn01 wsus01",
@@ -201,7 +201,7 @@ func (h *webhook) wasResolved(world, subject string) bool {
 func chainWant(text string) map[string]string {
 	severities := map[string]string{"pager": "critical pager", "mail": "warning mail", "journal": "info journal", "any": "any"}
 	want := map[string]string{}
-	for _, line := range strings.Split(strings.TrimSpace(text), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSpace(text), "\n") {
 		words := strings.Fields(line)
 		for _, subject := range words[2:] {
 			want[words[1]+" "+subject] = severities[words[0]]
@@ -306,8 +306,7 @@ func (h *webhook) expect(t *testing.T, world string, want map[string]string) {
 		}
 		return true
 	}
-	for end := time.Now().Add(time.Minute); !arrived() && time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
-	}
+	until(time.Minute, arrived)
 	got := h.got(world)
 	for subject, how := range want {
 		if got[subject] != how {

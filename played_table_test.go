@@ -299,12 +299,12 @@ func parseSection(t *testing.T, text string, at []time.Duration) map[time.Durati
 	for _, when := range at {
 		cells[when] = map[string]string{}
 	}
-	for _, line := range strings.Split(text, "\n") {
+	for line := range strings.SplitSeq(text, "\n") {
 		words := strings.Fields(line)
 		if len(words) <= len(at)+1 || !strings.HasPrefix(words[0], "HyperV") {
 			continue
 		}
-		for _, subject := range strings.Split(strings.Join(words[1+len(at):], " "), ", ") {
+		for subject := range strings.SplitSeq(strings.Join(words[1+len(at):], " "), ", ") {
 			for i, letter := range words[1 : 1+len(at)] {
 				if letter != "." {
 					cells[at[i]][words[0]+" "+subject] = letter
