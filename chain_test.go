@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -18,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"go.yaml.in/yaml/v2"
 
 	"hyperv_replica_exporter/wmiquery/simulator"
@@ -48,15 +50,15 @@ func chainWorlds() map[string]string {
 		"healthy": `
 		mail    TestReplicaLeft mail01`,
 		"lagging": `
-		any     lags backup-proxy-01 build01 dev-linux-01 erp-db-01 intranet01 print01 sharepoint01 vpn01 wsus01
+		any     lags backup-proxy-01 crm-app-01 intranet01 monitoring01 print01 rds01 sharepoint01 vpn01
 		mail    TestReplicaLeft mail01`,
 		"wan-outage": `
 		pager   ObjectiveMissed app01 app01/extended dc01 file-server-01 mail01 sql01 web01
 		mail    TestReplicaLeft mail01`,
 		"resync-storm": `
-		pager   ObjectiveMissed erp-db-01 print01 sharepoint01
-		pager   ResynchronizationRequired backup-proxy-01 build01 intranet01 monitoring01 wsus01
-		mail    ResynchronizationStuck erp-db-01 print01 sharepoint01
+		pager   ObjectiveMissed build01 crm-app-01 intranet01 wsus01
+		pager   ResynchronizationRequired dev-linux-01 erp-db-01 monitoring01 sharepoint01 vpn01
+		mail    ResynchronizationStuck build01 crm-app-01 intranet01 wsus01
 		mail    TestReplicaLeft mail01`,
 		"failover-drill": `
 		mail    FailedOver app01 backup-proxy-01 crm-app-01 dc01 file-server-01 rds01 vpn01
@@ -69,12 +71,17 @@ func chainWorlds() map[string]string {
 	}
 }
 
+// chainSeeds are the worlds whose seed matters: simulated hosts have the time of day, and
+// with most seeds some VM is at its objective at one hour and beyond it at another. With
+// these none was, at 36 times of a day, but for the slow ones.
+var chainSeeds = map[string]int{"lagging": 38, "resync-storm": 40}
+
 // chainLags are the alerts that a slow VM has by turns, and slowVMs who is slow.
 var (
 	chainLags = regexp.MustCompile(`^HyperVReplica(ApplicationConsistentStale|CyclesMissed|HealthWarning|LagHigh|LagCritical|ObjectiveMissed)$`)
 	slowVMs   = map[string]string{
 		"mixed": "mail01", "german": "mail01", "chinese": "mail01",
-		"lagging": "backup-proxy-01 build01 dev-linux-01 erp-db-01 intranet01 print01 sharepoint01 vpn01 wsus01",
+		"lagging": "backup-proxy-01 crm-app-01 intranet01 monitoring01 print01 rds01 sharepoint01 vpn01",
 	}
 )
 
@@ -210,8 +217,12 @@ func chainWant(text string) map[string]string {
 	return want
 }
 
-// quickRules are the rules with another duration: what is to last an hour lasts
-// six seconds. Nothing else of them is changed.
+// duration is how long an alert's condition must last, if at all.
+var duration = regexp.MustCompile(`(?m)^( +for: )([1-9]\w*)$`)
+
+// quickRules are the rules with other durations: up to five minutes are six seconds,
+// and what is longer eighteen, so that what explains another alert still comes first.
+// Nothing else of them is changed.
 func quickRules(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -220,7 +231,18 @@ func quickRules(t *testing.T) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		text = regexp.MustCompile(`(?m)^( +for: )[1-9]\w*$`).ReplaceAll(text, []byte("${1}6s"))
+		text = duration.ReplaceAllFunc(text, func(line []byte) []byte {
+			m := duration.FindSubmatch(line)
+			lasts, err := model.ParseDuration(string(m[2]))
+			if err != nil {
+				t.Fatal(err)
+			}
+			quick := "6s"
+			if time.Duration(lasts) > 5*time.Minute {
+				quick = "18s"
+			}
+			return append(m[1], quick...)
+		})
 		if err := os.WriteFile(filepath.Join(dir, filepath.Base(file)), text, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -234,10 +256,10 @@ func (f *fleet) config(t *testing.T, a *alertmanager) string {
 	var config map[string]any
 	readYAML(t, filepath.Join("dashboards", "prometheus.yml"), &config)
 	global := config["global"].(map[any]any)
-	global["scrape_interval"], global["evaluation_interval"] = "2s", "2s"
+	global["scrape_interval"], global["evaluation_interval"] = "3s", "3s"
 	config["rule_files"] = []string{quickRules(t)}
 	job := config["scrape_configs"].([]any)[0].(map[any]any)
-	job["scrape_timeout"], job["static_configs"] = "2s", []any{map[string]any{"targets": f.targets}}
+	job["scrape_timeout"], job["static_configs"] = "3s", []any{map[string]any{"targets": f.targets}}
 	config["alerting"] = map[string]any{"alertmanagers": []any{map[string]any{
 		"static_configs": []any{map[string]any{"targets": []string{strings.TrimPrefix(a.url, "http://")}}},
 	}}}
@@ -259,7 +281,8 @@ func TestChain(t *testing.T) {
 		if worlds[name] == "" {
 			t.Errorf("nothing is expected of the scenario %s", name)
 		}
-		f.add(t, name, threeHosts, "--simulator.scenario="+name, fmt.Sprintf("--simulator.seed=%d", 1+i))
+		seed := cmp.Or(chainSeeds[name], 1+i)
+		f.add(t, name, threeHosts, "--simulator.scenario="+name, fmt.Sprintf("--simulator.seed=%d", seed))
 	}
 	f.add(t, "unreadable", oneHost, "--simulator.seed=20", "--simulator.fault=disconnected")
 	// The two VMs of this one are sent by HV01, and HV02 sees them, too.
@@ -277,6 +300,9 @@ func TestChain(t *testing.T) {
 	t.Run("inhibited", func(t *testing.T) { checkInhibited(t, f, a, api, hook) })
 	t.Run("relationships", func(t *testing.T) { checkRelationships(t, api) })
 	t.Run("evaluation", func(t *testing.T) { checkEvaluation(t, api) })
+	for _, s := range api.query(t, `min_over_time(up[5m]) == 0`) { // then alerts end and begin anew, and what explains another may come after it
+		t.Errorf("the machine is too slow for this test: a scrape of %s failed", f.hosts[s.labels["instance"]])
+	}
 	// Nothing came late, either.
 	for name, text := range worlds {
 		hook.expect(t, name, chainWant(text))
@@ -338,7 +364,7 @@ func checkInhibited(t *testing.T, f *fleet, a *alertmanager, api *promAPI, hook 
 	}
 	for _, want := range []string{
 		"mixed: HealthWarning build01", "mixed: LagCritical build01", "mixed: ObjectiveMissed build01", "mixed: HealthCritical build01", "mixed: HealthWarning wsus01",
-		"mixed: LagHigh backup-proxy-01", "wan-outage: LagCritical app01/extended", "resync-storm: HealthCritical wsus01", "resync-storm: HealthWarning erp-db-01",
+		"mixed: LagHigh backup-proxy-01", "wan-outage: LagCritical app01/extended", "resync-storm: HealthCritical erp-db-01", "resync-storm: HealthWarning wsus01",
 		"unreadable: CollectorFailing HV01", "maintenance: ObjectiveMissed web01", "maintenance: ObjectiveMissed sql01",
 	} {
 		if !inhibited[want] {

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/go-kit/log/level"
@@ -16,12 +17,24 @@ import (
 
 var lineNumber = regexp.MustCompile(`\.go:\d+`)
 
-// fakeEventLog keeps events, each as type, number and text.
-type fakeEventLog struct{ all []string }
+// fakeEventLog keeps events, each as type, number and text. As Windows' own it takes
+// them from several goroutines.
+type fakeEventLog struct {
+	mu   sync.Mutex
+	kept []string
+}
 
 func (f *fakeEventLog) add(kind string, id uint32, text string) error {
-	f.all = append(f.all, fmt.Sprintf("%s %d %s", kind, id, text))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.kept = append(f.kept, fmt.Sprintf("%s %d %s", kind, id, text))
 	return nil
+}
+
+func (f *fakeEventLog) all() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.kept)
 }
 
 func (f *fakeEventLog) Info(id uint32, text string) error    { return f.add("info", id, text) }
@@ -46,11 +59,12 @@ func TestEventLog(t *testing.T) {
 		level.Info(l).Log("msg", "a b")
 		level.Warn(l).Log("msg", "w")
 		level.Error(l).Log("msg", "e", "err", errors.New("x"))
-		for i, e := range fake.all {
-			fake.all[i] = lineNumber.ReplaceAllString(e, ".go:LINE")
+		got := fake.all()
+		for i, e := range got {
+			got[i] = lineNumber.ReplaceAllString(e, ".go:LINE")
 		}
-		if !slices.Equal(fake.all, want) {
-			t.Errorf("%s: events\n%s\nwant\n%s", format, strings.Join(fake.all, "\n"), strings.Join(want, "\n"))
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: events\n%s\nwant\n%s", format, strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
 	}
 }
@@ -64,8 +78,8 @@ func TestEventNumbers(t *testing.T) {
 		t.Error(err)
 	}
 	want := []string{"error 2 unknown long flag '--nonsense', try --help", `info 100 {"event":"intent"}`}
-	if code != exitUsage || !slices.Equal(fake.all, want) {
-		t.Errorf("exit code %d, events %q, want %q", code, fake.all, want)
+	if got := fake.all(); code != exitUsage || !slices.Equal(got, want) {
+		t.Errorf("exit code %d, events %q, want %q", code, got, want)
 	}
 	if (console{&bytes.Buffer{}}).auditor() != nil {
 		t.Error("a console gets the lines of the audit log")

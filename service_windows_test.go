@@ -69,8 +69,8 @@ func TestService(t *testing.T) {
 		case <-time.After(20 * time.Second):
 			t.Fatal("it does not end")
 		}
-		if !slices.Contains(fake.all, "info 1 level=info msg=stopped") {
-			t.Errorf("the events are:\n%s", strings.Join(fake.all, "\n"))
+		if got := fake.all(); !slices.Contains(got, "info 1 level=info msg=stopped") {
+			t.Errorf("the events are:\n%s", strings.Join(got, "\n"))
 		}
 	}
 }
@@ -91,8 +91,8 @@ func TestServiceFails(t *testing.T) {
 		m.want(starting)
 		select {
 		case end := <-m.ended:
-			if end != [2]uint32{1, want} || !strings.HasPrefix(fake.all[len(fake.all)-1], "error ") {
-				t.Errorf("%s: ended with %v, want code %d, events:\n%s", arg, end, want, strings.Join(fake.all, "\n"))
+			if got := fake.all(); end != [2]uint32{1, want} || !strings.HasPrefix(got[len(got)-1], "error ") {
+				t.Errorf("%s: ended with %v, want code %d, events:\n%s", arg, end, want, strings.Join(got, "\n"))
 			}
 		case s := <-m.status:
 			t.Errorf("%s: status %+v", arg, s)
