@@ -50,10 +50,8 @@ func (c conditions) refuses(v *hostView, r *replica) *problem {
 		reason = "it is for the side that sends"
 	case len(c.states) > 0 && !slices.Contains(c.states, state):
 		reason = fmt.Sprintf("the state is %s; it needs %s", state, list(c.states))
-	case c.off:
-		if power, ok := v.power[r.key.VM]; ok && power != powerOff {
-			reason = "the VM must be turned off first"
-		}
+	case c.off && powerOf(r.system) != "off" && powerOf(r.system) != "unknown": // what is not known the host decides
+		reason = "the VM must be turned off first"
 	}
 	if reason == "" {
 		return nil

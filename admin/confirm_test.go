@@ -85,16 +85,20 @@ func TestDryRun(t *testing.T) {
 	}
 }
 
-// What must be off is refused while it runs, where that can be told.
+// What must be off is refused while it runs.
 func TestPower(t *testing.T) {
 	l := newLab(t)
-	spy := l.hosts["HV02"].pool
-	spy.power = map[string]uint16{l.vms[healthy]: powerOn}
-	r := l.act("HV02", "fred", healthy, "primary", "failover", nil)
+	const name = healthy
+	r := l.act("HV01", "fred", name, "primary", "prepare-failover", nil)
 	l.want("on", r, 409, "invalid-state")
-	if r.json["needs_vm_off"] != true {
+	if r.json["needs_vm_off"] != true || l.get("HV01", "vic", l.replica(name, "primary")).json["power"] != "on" {
 		t.Errorf("it does not say so: %s", r)
 	}
-	spy.power = map[string]uint16{l.vms[healthy]: powerOff}
-	l.want("off", l.act("HV02", "fred", healthy, "primary", "failover", nil), 409, "confirmation-required")
+	if err := l.world.SetPower(l.vms[name], "HV01", false); err != nil {
+		t.Fatal(err)
+	}
+	l.want("off", l.act("HV01", "fred", name, "primary", "prepare-failover", nil), 202, "")
+	if got := l.get("HV01", "vic", l.replica(name, "primary")).json["power"]; got != "off" {
+		t.Errorf("its power is %v", got)
+	}
 }

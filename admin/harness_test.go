@@ -66,7 +66,6 @@ type spy struct {
 	fails  error
 	panics bool
 	wait   chan struct{}
-	power  map[string]uint16
 	// answers, if not nil, answers in place of the host.
 	answers func(context.Context, wmiquery.Call) (wmiquery.Reply, error)
 }
@@ -89,17 +88,6 @@ func (s *spy) Invoke(ctx context.Context, c wmiquery.Call) (wmiquery.Reply, erro
 		return s.answers(ctx, c)
 	}
 	return s.Pool.Invoke(ctx, c)
-}
-
-// Read gives which VMs run, which the simulated hosts do not tell.
-func (s *spy) Read(ctx context.Context, dst any) error {
-	if rows, ok := dst.(*[]systemPower); ok && s.power != nil {
-		for vm, p := range s.power {
-			*rows = append(*rows, systemPower{vm, &p})
-		}
-		return nil
-	}
-	return s.Pool.Read(ctx, dst)
 }
 
 func (s *spy) called() int {

@@ -18,7 +18,6 @@ type hostView struct {
 	now      time.Time // by the host's clock
 	service  msvm.ReplicationService
 	systems  map[string]msvm.ComputerSystem // VMs by GUID in upper case
-	power    map[string]uint16              // EnabledState by GUID; absent if not known
 	replicas map[msvm.Key]*replica
 	order    []msvm.Key
 	tests    map[string][]string // replica -> its test VMs
@@ -32,27 +31,11 @@ type replica struct {
 	settings *msvm.ReplicationSettingData // nil if the host shows none
 }
 
-// systemPower is Msvm_ComputerSystem, the part that tells whether a VM runs.
-type systemPower struct {
-	Name         string
-	EnabledState *uint16
-}
-
-// Values of EnabledState by the reference of Msvm_ComputerSystem.
-const (
-	powerOn  = 2
-	powerOff = 3
-)
-
-// WMIClass is Msvm_ComputerSystem.
-func (systemPower) WMIClass() wmiquery.Class { return msvm.ComputerSystem{}.WMIClass() }
-
 // readHost reads what actions and the read model need.
 func readHost(ctx context.Context, r wmiquery.Reader) (*hostView, *problem) {
 	v := &hostView{
 		now:      r.Now(),
 		systems:  map[string]msvm.ComputerSystem{},
-		power:    map[string]uint16{},
 		replicas: map[msvm.Key]*replica{},
 		tests:    map[string][]string{},
 	}
@@ -64,7 +47,7 @@ func readHost(ctx context.Context, r wmiquery.Reader) (*hostView, *problem) {
 		return nil, refuse(kindHostDenied, "Hyper-V shows nothing at all: the account of this program has no rights, or the service vmms does not run")
 	}
 	v.service = services[0]
-	for _, read := range []func(context.Context, wmiquery.Reader) error{v.readSystems, v.readReplicas, v.readTests, v.readPower} {
+	for _, read := range []func(context.Context, wmiquery.Reader) error{v.readSystems, v.readReplicas, v.readTests} {
 		if err := read(ctx, r); err != nil {
 			return nil, hostProblem("read", err)
 		}
@@ -115,21 +98,6 @@ func (v *hostView) readTests(ctx context.Context, r wmiquery.Reader) error {
 	for _, d := range rows {
 		if of, test := msvm.VMOf(d.Antecedent), msvm.VMOf(d.Dependent); of != "" && test != "" {
 			v.tests[of] = append(v.tests[of], test)
-		}
-	}
-	return err
-}
-
-// readPower reads which VMs run. A source that does not tell leaves it to the host
-// to refuse.
-func (v *hostView) readPower(ctx context.Context, r wmiquery.Reader) error {
-	rows, err := wmiquery.All[systemPower](ctx, r)
-	if errors.Is(err, wmiquery.ErrUnsupported) {
-		return nil
-	}
-	for _, s := range rows {
-		if s.EnabledState != nil {
-			v.power[strings.ToUpper(s.Name)] = *s.EnabledState
 		}
 	}
 	return err

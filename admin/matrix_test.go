@@ -33,7 +33,7 @@ type matrix struct {
 func TestMatrix(t *testing.T) {
 	l := &matrix{lab: newLab(t)}
 	var table strings.Builder
-	fmt.Fprintln(&table, "# host mode state relationship verb or method: viewer operator failover owner; of what destroys, the answer of the second step")
+	fmt.Fprintln(&table, "# host mode state power relationship tests verb or method: viewer operator failover owner; of what destroys, the answer of the second step")
 	for _, host := range []string{"HV01", "HV02"} {
 		spy := l.hosts[host].pool
 		spy.answers = func(context.Context, wmiquery.Call) (wmiquery.Reply, error) { return wmiquery.Reply{}, nil } // the world stays as it is
@@ -41,28 +41,31 @@ func TestMatrix(t *testing.T) {
 		l.offset = 0
 		for _, x := range l.get(host, "vic", apiReplicas).json["replicas"].([]any) {
 			r := x.(m)
-			id := fmt.Sprint(r["mode"], " ", r["state"], " ", r["relationship"], " tests:", len(anys(r["test_vms"])))
-			if seenBefore[id] { // like one before
-				continue
-			}
-			seenBefore[id] = true
 			vm := slices.Index(l.vms, r["vm_id"].(string))
 			if vm < 0 {
 				continue
 			}
 			link := r["relationship"].(string)
-			for _, v := range verbs() {
-				fmt.Fprintf(&table, "%s %s %s:", host, id, v.name)
-				payload := m{}
-				if v.name == "import-initial-replica" {
-					payload["parameters"] = m{"InitialReplicationImportLocation": `D:\import`}
-				}
-				l.row(&table, host, vm, l.replica(vm, link)+"/actions/"+v.name, payload)
+			stands := func(power any) string {
+				return fmt.Sprint(host, " ", r["mode"], " ", r["state"], " ", power, " ", link, " tests:", len(anys(r["test_vms"])))
 			}
-			for _, method := range msvm.Methods() {
-				name := pathName(method)
-				fmt.Fprintf(&table, "%s %s %s:", host, id, name)
-				l.row(&table, host, vm, "/api/v1/methods/"+name, l.payload(method, l.vms[vm], msvm.Link(link)))
+			if id := stands(r["power"]); !seenBefore[id] { // else like one before
+				seenBefore[id] = true
+				l.verbRows(&table, id, host, vm, link)
+				for _, method := range msvm.Methods() {
+					name := pathName(method)
+					fmt.Fprintf(&table, "%s %s:", id, name)
+					l.row(&table, host, vm, "/api/v1/methods/"+name, l.payload(method, l.vms[vm], msvm.Link(link)))
+				}
+			}
+			// And with the other power, where replication lets it be turned on.
+			other := map[any]string{"on": "off", "off": "on"}[r["power"]]
+			if id := stands(other); !seenBefore[id] && l.world.SetPower(l.vms[vm], host, other == "on") == nil {
+				seenBefore[id] = true
+				l.verbRows(&table, id, host, vm, link)
+				if err := l.world.SetPower(l.vms[vm], host, other != "on"); err != nil {
+					t.Fatal(err)
+				}
 			}
 		}
 		spy.answers = nil
@@ -82,6 +85,19 @@ func TestMatrix(t *testing.T) {
 		if i >= len(before) || i >= len(after) || before[i] != after[i] {
 			t.Fatalf("line %d differs; go test ./admin -run TestMatrix -update writes the file:\n%s\nwant\n%s", i+1, at(after, i), at(before, i))
 		}
+	}
+}
+
+// verbRows are the rows of the verbs.
+func (l *matrix) verbRows(table io.Writer, id, host string, vm int, link string) {
+	l.Helper()
+	for _, v := range verbs() {
+		fmt.Fprintf(table, "%s %s:", id, v.name)
+		payload := m{}
+		if v.name == "import-initial-replica" {
+			payload["parameters"] = m{"InitialReplicationImportLocation": `D:\import`}
+		}
+		l.row(table, host, vm, l.replica(vm, link)+"/actions/"+v.name, payload)
 	}
 }
 

@@ -96,7 +96,7 @@ func (r *replica) url() string {
 func (v *hostView) model(r *replica) replicaModel {
 	m := replicaModel{
 		VMID: r.key.VM, VM: r.name(), Relationship: string(r.key.Link), seen: v.see(r),
-		Power: v.powerOf(r.key.VM), URL: r.url(), LastReplicationTime: known(r.row.LastReplicationTime),
+		Power: powerOf(r.system), URL: r.url(), LastReplicationTime: known(r.row.LastReplicationTime),
 	}
 	if r.key.Link == msvm.Primary {
 		m.TestVMs = v.tests[r.key.VM]
@@ -110,13 +110,15 @@ func (v *hostView) model(r *replica) replicaModel {
 	return m
 }
 
-func (v *hostView) powerOf(vm string) string {
-	switch p, ok := v.power[vm]; {
-	case !ok:
+// powerOf is whether a VM runs. One that is saved, paused, starting or stopping is
+// neither on nor off.
+func powerOf(s msvm.ComputerSystem) string {
+	switch p := s.EnabledState; {
+	case p == nil || *p == msvm.EnabledUnknown:
 		return "unknown"
-	case p == powerOn:
+	case *p == msvm.EnabledOn:
 		return "on"
-	case p == powerOff:
+	case *p == msvm.EnabledOff:
 		return "off"
 	}
 	return "other"

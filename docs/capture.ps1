@@ -65,7 +65,7 @@ $ErrorActionPreference = 'Stop'
 #   Group, Folder, Thumbprint, Address
 #   Text        text for people, which may hold any of these
 $Classes = [ordered] @{
-    'root\virtualization\v2:Msvm_ComputerSystem' = 'Name=Id ElementName=Machine ReplicationMode InstallDate'
+    'root\virtualization\v2:Msvm_ComputerSystem' = 'Name=Id ElementName=Machine EnabledState ReplicationMode InstallDate'
     'root\virtualization\v2:Msvm_ReplicationRelationship' = 'InstanceID=Id ElementName=Machine ReplicationState
         ReplicationHealth FailedOverReplicationType LastReplicationType LastReplicationTime
         LastApplicationConsistentReplicationTime LastApplyTime'

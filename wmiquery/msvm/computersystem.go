@@ -14,6 +14,7 @@ import (
 type ComputerSystem struct {
 	Name            string // a VM's GUID; the host's computer name
 	ElementName     *string
+	EnabledState    *EnabledState
 	ReplicationMode *ReplicationMode
 	InstallDate     *time.Time // null in the host's own row
 }

@@ -111,6 +111,22 @@ func (m ReplicationMode) String() string { return replicationModes.name(uint16(m
 // ReplicationModes has the documented names by number.
 func ReplicationModes() []string { return replicationModes }
 
+// EnabledState is Msvm_ComputerSystem.EnabledState: whether a VM runs.
+type EnabledState uint16
+
+// The states of a VM that keep its memory and its disks still, or do not. 5 (not
+// applicable), 7 (in test) and 8 (deferred) no VM has.
+const (
+	EnabledUnknown EnabledState = 0
+	EnabledOther   EnabledState = 1
+	EnabledOn      EnabledState = 2
+	EnabledOff     EnabledState = 3
+	ShuttingDown   EnabledState = 4
+	EnabledSaved   EnabledState = 6 // "enabled but offline": its memory is in a file
+	EnabledPaused  EnabledState = 9 // "quiesce"
+	Starting       EnabledState = 10
+)
+
 // ReplicationType is the kind of a replication or of a failover:
 // LastReplicationType and FailedOverReplicationType.
 type ReplicationType uint16

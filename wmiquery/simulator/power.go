@@ -38,6 +38,14 @@ func (w *World) IsOn(vm, host string) (bool, error) {
 	return err == nil && m.on, err
 }
 
+// enabledState is on or off: simulated VMs are neither saved nor on the way.
+func (m *machine) enabledState() msvm.EnabledState {
+	if m.on {
+		return msvm.EnabledOn
+	}
+	return msvm.EnabledOff
+}
+
 // ModifyDisk changes a virtual disk of a VM that is off, behind Hyper-V's back:
 // what replicates it then requires a resynchronization. The error is as that of
 // SetPower.

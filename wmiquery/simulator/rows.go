@@ -32,12 +32,14 @@ func (v view) computerSystems() []msvm.ComputerSystem {
 	rows = append(rows, msvm.ComputerSystem{
 		Name:            v.host.name,
 		ElementName:     new(v.host.name),
+		EnabledState:    new(msvm.EnabledOn),
 		ReplicationMode: new(msvm.ModeNone),
 	})
 	for _, m := range v.host.machines {
 		rows = append(rows, msvm.ComputerSystem{
 			Name:            m.id,
 			ElementName:     new(v.faults.nameOf(m)),
+			EnabledState:    new(m.enabledState()),
 			ReplicationMode: new(m.mode),
 			InstallDate:     new(m.installed),
 		})
