@@ -37,7 +37,7 @@ func takesState(m msvm.Method) bool {
 
 // refuses tells why the host would refuse for the relationship now, with the modes
 // and the states in which it would not.
-func (c conditions) refuses(v *hostView, r *replica) *problem {
+func (c conditions) refuses(r *replica) *problem {
 	mode, known := r.mode()
 	state := r.state()
 	reason := ""
@@ -95,7 +95,7 @@ func (v verb) refuses(view *hostView, r *replica) *problem {
 		_, p := view.testVM(r)
 		return p
 	}
-	if p := c.refuses(view, r); p != nil {
+	if p := c.refuses(r); p != nil {
 		return p
 	}
 	if v.check != nil {
@@ -139,5 +139,5 @@ func (v *hostView) deletable(vm string) *problem {
 	if mode, known := modeOf(s); !known || mode != msvm.ModeTestReplica {
 		return c.explain(refuse(kindState, "the mode of the VM %s is %s; only a test_replica is deleted", vm, mode))
 	}
-	return c.refuses(v, &replica{key: msvm.Key{VM: vm, Link: msvm.Primary}, system: s})
+	return c.refuses(&replica{key: msvm.Key{VM: vm, Link: msvm.Primary}, system: s})
 }

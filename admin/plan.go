@@ -97,7 +97,7 @@ func (p *plan) refuses(v *hostView) *problem {
 	if !ok {
 		return refuse(kindParameter, "RequestedState is none of those that can be requested")
 	}
-	return c.refuses(v, p.target)
+	return c.refuses(p.target)
 }
 
 // planVerb makes the plan for a verb and a relationship.
