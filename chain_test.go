@@ -217,8 +217,8 @@ func chainWant(text string) map[string]string {
 	return want
 }
 
-// duration is how long an alert's condition must last, if at all.
-var duration = regexp.MustCompile(`(?m)^( +for: )([1-9]\w*)$`)
+// duration is how long an alert's condition must last, or be gone, if at all.
+var duration = regexp.MustCompile(`(?m)^( +(?:keep_firing_)?for: )([1-9]\w*)$`)
 
 // quickRules are the rules with other durations: up to five minutes are six seconds,
 // and what is longer eighteen, so that what explains another alert still comes first.
