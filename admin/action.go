@@ -24,6 +24,8 @@ type deal struct {
 	seen    *seen // nil if it is about no relationship
 	began   time.Time
 	handed  bool // the host was called, and the claim of the VM ends with its answer
+	// confirmed: the second step was taken.
+	confirmed bool
 }
 
 // actVerb is POST /api/v1/replicas/{vm_id}/{relationship}/actions/{verb}.
@@ -44,6 +46,9 @@ func (s *Server) actVerb(r *http.Request) (answer, *problem) {
 		}
 		if b.Target != "" {
 			return nil, refuse(kindBadRequest, "target is for methods only")
+		}
+		if b.TestResult != "" && verb.method != destroySystem {
+			return nil, refuse(kindBadRequest, "test_result is for cleanup-test-failover only")
 		}
 		with, err := gather(ctx, s.o.Reader, m, x.key.VM)
 		if err != nil {
@@ -92,25 +97,12 @@ func (s *Server) act(r *http.Request, planned planner) (answer, *problem) {
 		defer attempt.close()
 		d.attempt = attempt
 	}
-	ctx, cancel := s.reading(r.Context())
-	defer cancel()
-	view, p := d.look(ctx, planned)
-	if p != nil {
-		return answer{}, d.refused(p)
+	a, p := d.first(r, planned)
+	if a != nil || p != nil {
+		return or(a), p
 	}
-	note(r, d.plan.method.Name)
-	if strings.HasPrefix(d.plan.method.Name, "Get") {
-		return d.get(ctx)
-	}
-	if b.DryRun {
-		return d.dryRun(ctx, view)
-	}
-	if running := s.jobs.running(d.plan.vm); len(running) > 0 { // they may have ended
-		if err := s.jobs.look(ctx); err != nil {
-			return answer{}, d.refused(hostProblem("read Msvm_ConcreteJob", err))
-		}
-	}
-	release, p := s.locks.claim(d.plan.vm, d.plan.resynchronizes(), d.plan.beside())
+	c := d.claims()
+	release, p := s.locks.claim(d.id, c, d.plan.beside())
 	if p != nil {
 		return answer{}, d.refused(p)
 	}
@@ -119,11 +111,47 @@ func (s *Server) act(r *http.Request, planned planner) (answer, *problem) {
 			release()
 		}
 	}()
-	a, p := d.commit(ctx, planned, release)
+	done, p := d.commit(r.Context(), planned, c, release)
 	if p != nil {
 		p = d.refused(p)
 	}
-	return a, p
+	return done, p
+}
+
+func or(a *answer) answer {
+	if a == nil {
+		return answer{}
+	}
+	return *a
+}
+
+// first looks at the host for the first time: whether they may who ask, and what it is
+// about. What changes nothing is answered.
+func (d *deal) first(r *http.Request, planned planner) (*answer, *problem) {
+	ctx, cancel := d.s.reading(r.Context())
+	defer cancel()
+	view, p := d.look(ctx, planned)
+	if p != nil {
+		return nil, d.refused(p)
+	}
+	note(r, d.plan.method.Name)
+	if strings.HasPrefix(d.plan.method.Name, "Get") {
+		return d.get(ctx)
+	}
+	if d.body.DryRun {
+		return d.dryRun(ctx, view)
+	}
+	if len(d.s.jobs.running(d.plan.vm)) > 0 || d.plan.resynchronizes() { // they may have ended, or only be scheduled
+		if err := d.s.jobs.look(ctx); err != nil {
+			return nil, d.refused(hostProblem("read Msvm_ConcreteJob", err))
+		}
+	}
+	return nil, nil
+}
+
+// claims is what is claimed for the call.
+func (d *deal) claims() call {
+	return call{vm: d.plan.vm, action: d.plan.action, since: d.s.o.Now(), resync: d.plan.resynchronizes()}
 }
 
 // look looks at the host, makes the plan, and asks the policy.
@@ -142,6 +170,9 @@ func (d *deal) look(ctx context.Context, planned planner) (*hostView, *problem) 
 	}
 	if next.target != nil {
 		d.seen = new(v.see(next.target))
+		if next.point != nil && losesUnsent(next.method) {
+			v.goneBack(d.seen, next.point)
+		}
 	}
 	return v, nil
 }
@@ -158,6 +189,9 @@ func (d *deal) checks(v *hostView) *problem {
 		}
 		return p
 	}
+	if d.plan.resynchronizes() && d.plan.scheduled() {
+		return d.s.locks.schedule()
+	}
 	return nil
 }
 
@@ -169,58 +203,53 @@ func (d *deal) estimate(ctx context.Context, v *hostView) {
 }
 
 // dryRun tells what would be done.
-func (d *deal) dryRun(ctx context.Context, v *hostView) (answer, *problem) {
+func (d *deal) dryRun(ctx context.Context, v *hostView) (*answer, *problem) {
 	if p := d.checks(v); p != nil {
-		return answer{}, d.refused(p)
+		return nil, d.refused(p)
 	}
-	if p := d.s.locks.refuses(d.plan.vm, d.plan.resynchronizes()); p != nil && !d.plan.beside() {
-		return answer{}, d.refused(p)
+	if p := d.s.locks.refuses(d.claims()); p != nil && !d.plan.beside() {
+		return nil, d.refused(p)
 	}
 	d.estimate(ctx, v)
 	if err := d.s.audit.write(d.line(auditDryRun), false); err != nil {
-		return answer{}, d.noAudit(err)
+		return nil, d.s.noAudit(err)
 	}
-	told := dryRun{DryRun: true, Plan: d.plan.show(), Confirm: d.plan.method.Destroys != ""}
+	told := dryRun{DryRun: true, Plan: d.plan.show(), Confirm: d.plan.destroys != ""}
 	if d.seen != nil {
 		told.Current, told.Loss = d.seen, &d.seen.loss
 	}
-	return jsonAnswer(http.StatusOK, told), nil
+	return new(jsonAnswer(http.StatusOK, told)), nil
 }
 
 // get runs a method that only reads. It needs no audit line before.
-func (d *deal) get(ctx context.Context) (answer, *problem) {
-	reply, err := d.s.o.Reader.Get(ctx, d.plan.call())
+func (d *deal) get(ctx context.Context) (*answer, *problem) {
+	reply, err := d.s.o.Reader.Get(ctx, d.plan.native())
 	if err != nil {
-		return answer{}, hostProblem(d.plan.method.Name, err)
+		return nil, hostProblem(d.plan.method.Name, err)
 	}
 	if reply.Err() != nil {
-		return answer{}, codeProblem(d.plan.method.Name, reply.Code)
+		return nil, codeProblem(d.plan.method.Name, reply.Code)
 	}
-	return jsonAnswer(http.StatusOK, methodResult{reply.Code, showOut(d.plan.method, reply.Out)}), nil
+	return new(jsonAnswer(http.StatusOK, methodResult{reply.Code, showOut(d.plan.method, reply.Out)})), nil
 }
 
 // commit looks again, now that nobody else acts on the VM, and if all is well,
 // calls the host. When the host is called the claim is handed on.
-func (d *deal) commit(ctx context.Context, planned planner, release func()) (answer, *problem) {
-	v, p := d.look(ctx, planned)
-	if p == nil {
-		p = d.checks(v)
-	}
-	if p != nil {
+func (d *deal) commit(ctx context.Context, planned planner, claimed call, release func()) (answer, *problem) {
+	if p := d.second(ctx, planned, claimed); p != nil {
 		return answer{}, p
 	}
-	if d.plan.method.Destroys != "" {
-		d.estimate(ctx, v)
-		if p := d.s.confirm(d.caller, d.plan, d.body, d.seen); p != nil {
-			return answer{}, p
-		}
-	}
 	if err := d.s.audit.write(d.line(auditIntent), true); err != nil {
-		return answer{}, d.noAudit(err)
+		return answer{}, d.s.noAudit(err)
 	}
-	err := d.attempt.calls(d.id)
+	err := d.s.jobs.begin(d.record())
 	if err == nil {
-		err = d.s.jobs.begin(d.record())
+		if err = d.attempt.calls(d.id); err != nil {
+			d.s.jobs.change(d.id, func(r *jobRecord) {
+				r.Error = "the Idempotency-Key cannot be kept, so nothing was done"
+				r.at(jobFailed, d.s.o.Now())
+			})
+		}
 	}
 	if err != nil {
 		level.Error(d.s.o.Logger).Log("msg", "nothing is done, since its record cannot be kept", "err", err)
@@ -228,10 +257,41 @@ func (d *deal) commit(ctx context.Context, planned planner, release func()) (ans
 	}
 	d.handed = true
 	a := d.invoke(ctx, release)
+	d.keep(a)
+	return a, nil
+}
+
+// keep keeps the answer for a request with the same key.
+func (d *deal) keep(a answer) {
 	if err := d.attempt.keep(d.id, a); err != nil {
 		level.Error(d.s.o.Logger).Log("msg", "an answer cannot be kept; its Idempotency-Key will tell of a conflict", "err", err)
 	}
-	return a, nil
+}
+
+// second looks again, with time of its own: a host that is slow to look at can be acted
+// on, too.
+func (d *deal) second(ctx context.Context, planned planner, claimed call) *problem {
+	ctx, cancel := d.s.reading(ctx)
+	defer cancel()
+	v, p := d.look(ctx, planned)
+	if p == nil {
+		p = d.checks(v)
+	}
+	if p != nil {
+		return p
+	}
+	if d.plan.vm != claimed.vm || d.plan.resynchronizes() && !claimed.resync {
+		return refuse(kindState, "it has changed while it was looked at; ask again").with("current", d.seen)
+	}
+	if d.plan.destroys == "" {
+		return nil
+	}
+	d.estimate(ctx, v)
+	if p := d.s.confirm(d.caller, d.plan, d.body, d.seen); p != nil {
+		return p
+	}
+	d.confirmed = true
+	return nil
 }
 
 // record is the action as it begins.
@@ -239,6 +299,7 @@ func (d *deal) record() jobRecord {
 	r := jobRecord{
 		ID: d.id, State: jobQueued, Action: d.plan.action, Method: d.plan.method.Name, VMID: d.plan.vm, VM: d.plan.name,
 		User: d.caller.String(), Reason: d.body.Reason, Role: d.plan.needs.String(), Created: d.began, Updated: d.began,
+		TestResult: d.body.TestResult,
 	}
 	if d.plan.target != nil {
 		r.Relationship = string(d.plan.target.key.Link)
@@ -250,6 +311,10 @@ func (d *deal) record() jobRecord {
 func (d *deal) line(event auditEvent) auditLine {
 	l := auditLine{
 		Time: d.s.o.Now().UTC(), Event: event, ID: d.id, User: d.caller.String(), Remote: d.caller.Remote, Reason: d.body.Reason, Seen: d.seen,
+		TestResult: d.body.TestResult,
+	}
+	if a := d.accepts(); a != (accepts{}) {
+		l.Accepted = &a
 	}
 	if p := d.plan; p != nil {
 		l.Action, l.Method, l.VMID, l.VM, l.Parameters = p.action, p.method.Name, p.vm, p.name, p.shown
@@ -258,6 +323,11 @@ func (d *deal) line(event auditEvent) auditLine {
 		}
 	}
 	return l
+}
+
+func (d *deal) accepts() accepts {
+	b := d.body
+	return accepts{b.ExpectedState, b.ExpectedMode, b.MaxDataLossSeconds, b.AcceptUnknownLoss, d.confirmed}
 }
 
 // refused writes a refusal to the audit log. That it cannot be written changes
@@ -271,7 +341,7 @@ func (d *deal) refused(p *problem) *problem {
 	return p
 }
 
-func (d *deal) noAudit(err error) *problem {
-	level.Error(d.s.o.Logger).Log("msg", "nothing is done, since the audit log cannot be written", "err", err)
+func (s *Server) noAudit(err error) *problem {
+	level.Error(s.o.Logger).Log("msg", "nothing is done, since the audit log cannot be written", "err", err)
 	return refuse(kindAudit, "look at the log of the program")
 }

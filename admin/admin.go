@@ -175,7 +175,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.store.Close(), s.audit.Close())
 	}
-	s.locks = &locks{jobs: s.jobs, limit: o.Actions, calls: map[string]bool{}}
+	s.locks = &locks{jobs: s.jobs, limit: o.Actions, patience: o.CallTimeout, calls: map[string]call{}}
 	s.idempotency = &idempotency{store: s.store, now: o.Now, open: map[string]string{}}
 	s.calendar = &calendar{store: s.store, now: o.Now}
 	if err := s.calendar.prune(); err != nil {

@@ -51,6 +51,8 @@ type auditLine struct {
 	Parameters   map[string]any `json:"parameters,omitempty"`
 	Reason       string         `json:"reason,omitempty"`
 	Seen         *seen          `json:"seen,omitempty"`
+	Accepted     *accepts       `json:"accepted,omitempty"`
+	TestResult   string         `json:"test_result,omitempty"`
 
 	Status   int      `json:"status,omitempty"` // of HTTP
 	Type     string   `json:"type,omitempty"`   // of the problem
@@ -59,6 +61,15 @@ type auditLine struct {
 	State    string   `json:"state,omitempty"` // of the job
 	Error    string   `json:"error,omitempty"`
 	Duration *float64 `json:"duration_seconds,omitempty"`
+}
+
+// accepts is what somebody has expected, and accepted.
+type accepts struct {
+	State          string   `json:"expected_state,omitempty"`
+	Mode           string   `json:"expected_mode,omitempty"`
+	MaxLossSeconds *float64 `json:"max_data_loss_seconds,omitempty"`
+	UnknownLoss    bool     `json:"unknown_loss,omitempty"`
+	Confirmed      bool     `json:"confirmed,omitempty"` // the second step
 }
 
 // openAudit opens the log, which must be there to do anything.

@@ -26,11 +26,17 @@ type body struct {
 	// destroys.
 	VMName             string   `json:"vm_name,omitempty"`
 	MaxDataLossSeconds *float64 `json:"max_data_loss_seconds,omitempty"`
-	ConfirmationToken  string   `json:"confirmation_token,omitempty"`
+	// AcceptUnknownLoss accepts what nobody can tell: a lag that is not known.
+	AcceptUnknownLoss bool   `json:"accept_unknown_loss,omitempty"`
+	ConfirmationToken string `json:"confirmation_token,omitempty"`
+	// TestResult is how a test failover went, for the record of its clean-up.
+	TestResult string `json:"test_result,omitempty"`
 	// Target is the GUID of the VM or of the job whose method is called.
 	Target     string                     `json:"target,omitempty"`
 	Parameters map[string]json.RawMessage `json:"parameters,omitempty"`
 }
+
+var testResults = []string{"passed", "failed"}
 
 // maxText bounds what ends up in the audit log.
 const maxText = 1000
@@ -119,6 +125,9 @@ func (b *body) check() *problem {
 	}
 	if b.ExpectedMode != "" && !slices.Contains(msvm.ReplicationModes(), b.ExpectedMode) {
 		return refuse(kindBadRequest, "expected_mode %.40q is none of %s", b.ExpectedMode, strings.Join(msvm.ReplicationModes(), ", "))
+	}
+	if b.TestResult != "" && !slices.Contains(testResults, b.TestResult) {
+		return refuse(kindBadRequest, "test_result %.40q is none of %s", b.TestResult, strings.Join(testResults, ", "))
 	}
 	if m := b.MaxDataLossSeconds; m != nil && (*m < 0 || math.IsNaN(*m) || math.IsInf(*m, 0)) {
 		return refuse(kindBadRequest, "max_data_loss_seconds is no number from 0")

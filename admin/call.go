@@ -10,6 +10,7 @@ import (
 	"github.com/go-kit/log/level"
 
 	"hyperv_replica_exporter/wmiquery"
+	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
 // invoke calls the host, once, and waits for its answer for a while. It goes on
@@ -31,7 +32,7 @@ func (d *deal) invoke(ctx context.Context, release func()) answer {
 				done <- refuse(kindUnknown, "look at the log of the program, and at the VM").with("job", apiJobs+"/"+d.id).answer()
 			}
 		}()
-		reply, err := d.s.o.Invoker.Invoke(context.WithoutCancel(ctx), d.plan.call())
+		reply, err := d.s.o.Invoker.Invoke(context.WithoutCancel(ctx), d.plan.native())
 		a := d.outcome(reply, err)
 		release() // before the answer is out: who has it may go on at once
 		done <- a
@@ -49,23 +50,12 @@ func (d *deal) invoke(ctx context.Context, release func()) answer {
 
 // outcome writes down what the host answered, and makes the answer.
 func (d *deal) outcome(reply wmiquery.Reply, err error) answer {
-	now := d.s.o.Now()
-	l := d.line(auditOutcome)
-	l.Duration = new(now.Sub(d.began).Seconds())
-	var p *problem
-	if err == nil {
-		l.Code, l.Job = &reply.Code, string(reply.Job)
-		if reply.Err() != nil {
-			p = codeProblem(d.plan.method.Name, reply.Code)
-		}
-	} else {
-		p = callProblem(d.plan.method.Name, err)
-	}
-	r := d.s.jobs.change(d.id, func(r *jobRecord) { d.settle(r, reply, err, p, now) })
+	p := d.replied(reply, err)
+	l := d.ended(reply, err, p)
+	r := d.s.jobs.change(d.id, func(r *jobRecord) { d.settle(r, reply, err, p, d.s.o.Now()) })
 	var a answer
 	switch {
 	case p != nil:
-		l.Type, l.Error = p.kind.slug, p.detail
 		a = p.with("job", r.url()).answer()
 	case reply.Code == wmiquery.CodeJobStarted:
 		a = accepted(r)
@@ -73,10 +63,39 @@ func (d *deal) outcome(reply wmiquery.Reply, err error) answer {
 		a = jsonAnswer(http.StatusOK, r)
 	}
 	l.Status, l.State = a.Status, string(r.State)
-	if err := d.s.audit.write(l, true); err != nil {
-		level.Error(d.s.o.Logger).Log("msg", "an outcome is missing in the audit log", "action", d.id, "status", a.Status, "err", err)
-	}
+	d.s.audited(l)
 	return a
+}
+
+// replied is the problem that the host's answer is, nil if it is none.
+func (d *deal) replied(reply wmiquery.Reply, err error) *problem {
+	switch {
+	case err != nil:
+		return callProblem(d.plan.method.Name, err)
+	case reply.Err() != nil:
+		return codeProblem(d.plan.method.Name, reply.Code)
+	}
+	return nil
+}
+
+// ended is the line of the audit log about the host's answer.
+func (d *deal) ended(reply wmiquery.Reply, err error, p *problem) auditLine {
+	l := d.line(auditOutcome)
+	l.Duration = new(d.s.o.Now().Sub(d.began).Seconds())
+	if err == nil {
+		l.Code, l.Job = &reply.Code, string(reply.Job)
+	}
+	if p != nil {
+		l.Type, l.Error = p.kind.slug, p.detail
+	}
+	return l
+}
+
+// audited writes a line about what has been done, with which it is too late to refuse.
+func (s *Server) audited(l auditLine) {
+	if err := s.audit.write(l, true); err != nil {
+		level.Error(s.o.Logger).Log("msg", "an outcome is missing in the audit log", "action", l.ID, "status", l.Status, "err", err)
+	}
 }
 
 // settle puts the host's answer into the record.
@@ -99,6 +118,9 @@ func (d *deal) settle(r *jobRecord, reply wmiquery.Reply, err error, p *problem,
 		r.at(jobRunning, now)
 	default:
 		r.Result = showOut(d.plan.method, reply.Out)
+		if made, ok := reply.Out["ResultingSystem"].(wmiquery.Ref); ok {
+			r.TestVM = msvm.VMOf(made)
+		}
 		r.at(jobSucceeded, now)
 	}
 }

@@ -28,7 +28,7 @@ func drillOverCOM(t *testing.T, objects bool) {
 	l.finish("resume", "HV02", l.act("HV02", "tim", healthy, "primary", "resume", nil), "succeeded")
 	l.want("resume again", l.act("HV02", "tim", healthy, "primary", "resume", nil), http.StatusConflict, "invalid-state")
 	done := l.finish("test failover", "HV02", l.act("HV02", "olga", healthy, "primary", "test-failover", nil), "succeeded")
-	if test, _ := done.json["result"].(m)["test_vm_id"].(string); !msvm.IsGUID(test) {
+	if test, _ := done.json["test_vm_id"].(string); !msvm.IsGUID(test) {
 		t.Errorf("the test VM is %q", test)
 	}
 	l.finish("cleanup", "HV02", l.confirmed("HV02", "olga", healthy, "cleanup-test-failover", nil), "succeeded")

@@ -92,15 +92,12 @@ func (s *Server) confirm(c caller, p *plan, b *body, now *seen) *problem {
 	if b.Reason == "" {
 		return refuse(kindBadConfirmation, "reason is missing")
 	}
-	if p.vm != "" && b.VMName != p.name {
-		return refuse(kindBadConfirmation, "vm_name is not the name of the VM %s", p.vm)
+	if b.VMName != p.confirmed {
+		return refuse(kindBadConfirmation, "vm_name is not the name of %s", p.about())
 	}
-	if now != nil && p.method.Name != destroySystem { // a test VM has no lag
-		if b.MaxDataLossSeconds == nil {
-			return refuse(kindBadConfirmation, "max_data_loss_seconds is missing")
-		}
-		if now.LagSeconds != nil && *now.LagSeconds > *b.MaxDataLossSeconds {
-			return refuse(kindDataLoss, "the lag is %.0f s, and %.0f s are accepted", *now.LagSeconds, *b.MaxDataLossSeconds).with("current", now)
+	if now != nil && losesUnsent(p.method) {
+		if p := b.covers(now); p != nil {
+			return p
 		}
 	}
 	if !s.confirmations.present(b.ConfirmationToken, bind(c, p, now), s.o.Now()) {
@@ -109,12 +106,40 @@ func (s *Server) confirm(c caller, p *plan, b *body, now *seen) *problem {
 	return nil
 }
 
+// covers tells whether what is accepted covers what would be lost.
+func (b *body) covers(now *seen) *problem {
+	switch {
+	case b.MaxDataLossSeconds == nil:
+		return refuse(kindBadConfirmation, "max_data_loss_seconds is missing")
+	case now.LagSeconds == nil && !b.AcceptUnknownLoss:
+		return refuse(kindDataLoss, "how much would be lost is not known; accept_unknown_loss accepts that").with("current", now)
+	case now.LagSeconds != nil && *now.LagSeconds > *b.MaxDataLossSeconds:
+		return refuse(kindDataLoss, "what was written in %.0f s would be lost, and %.0f s are accepted", *now.LagSeconds, *b.MaxDataLossSeconds).with("current", now)
+	}
+	return nil
+}
+
+// about is what the plan is about, for people.
+func (p *plan) about() string {
+	if p.vm == "" {
+		return "this host"
+	}
+	return "the VM " + p.vm
+}
+
 func (s *Server) firstStep(c caller, p *plan, now *seen) *problem {
 	token, expires, ok := s.confirmations.give(c.String(), bind(c, p, now), s.o.Now())
 	if !ok {
 		return refuse(kindRate, "too many confirmations are asked for")
 	}
-	answer := refuse(kindConfirm, "it destroys %s: send it again with confirmation_token, reason, vm_name, and max_data_loss_seconds that is not below the lag", p.method.Destroys)
+	loss := ""
+	if now != nil && losesUnsent(p.method) {
+		loss = ", and max_data_loss_seconds that is not below the lag_seconds of estimated_loss"
+		if now.LagSeconds == nil {
+			loss = ", max_data_loss_seconds, and accept_unknown_loss, since the lag is not known"
+		}
+	}
+	answer := refuse(kindConfirm, "it destroys %s: send it again with confirmation_token, reason, vm_name (the name of %s)%s", p.destroys, p.about(), loss)
 	answer.with("confirmation_token", token).with("expires", expires.UTC()).with("plan", p.show())
 	if now != nil {
 		answer.with("current", now).with("estimated_loss", now.loss)

@@ -53,7 +53,7 @@ func TestTestFailover(t *testing.T) {
 	l := newLab(t)
 	l.want("nothing to clean up", l.act("HV02", "olga", healthy, "primary", "cleanup-test-failover", nil), http.StatusConflict, "invalid-state")
 	done := l.finish("test", "HV02", l.act("HV02", "olga", healthy, "primary", "test-failover", nil), "succeeded")
-	test, _ := done.json["result"].(m)["test_vm_id"].(string)
+	test, _ := done.json["test_vm_id"].(string)
 	if !msvm.IsGUID(test) || test == l.vms[healthy] {
 		t.Fatalf("the test VM is %q", test)
 	}

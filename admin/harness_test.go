@@ -68,6 +68,16 @@ type spy struct {
 	wait   chan struct{}
 	// answers, if not nil, answers in place of the host.
 	answers func(context.Context, wmiquery.Call) (wmiquery.Reply, error)
+	// shows, if not nil, changes what was read.
+	shows func(dst any)
+}
+
+func (s *spy) Read(ctx context.Context, dst any) error {
+	err := s.Pool.Read(ctx, dst)
+	if s.shows != nil {
+		s.shows(dst)
+	}
+	return err
 }
 
 func (s *spy) Invoke(ctx context.Context, c wmiquery.Call) (wmiquery.Reply, error) {
@@ -121,6 +131,7 @@ var passwordHash = sync.OnceValue(func() string {
 const (
 	healthy, inboundVM, alone, suspendedVM = 0, 1, 4, 6
 	resyncRequired, freshVM, withExtension = 8, 10, 18
+	withPoints, resyncRuns, resyncPaused   = 3, 12, 13
 )
 
 func newLab(t *testing.T, change ...func(*Options)) *lab {

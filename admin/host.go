@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"hyperv_replica_exporter/wmiquery"
@@ -21,6 +22,7 @@ type hostView struct {
 	replicas map[msvm.Key]*replica
 	order    []msvm.Key
 	tests    map[string][]string // replica -> its test VMs
+	rows     []msvm.ReplicationSettingData
 }
 
 // replica is a relationship with its VM and how it is set up.
@@ -39,20 +41,36 @@ func readHost(ctx context.Context, r wmiquery.Reader) (*hostView, *problem) {
 		replicas: map[msvm.Key]*replica{},
 		tests:    map[string][]string{},
 	}
-	services, err := wmiquery.All[msvm.ReplicationService](ctx, r)
-	if err != nil {
-		return nil, hostProblem("read Msvm_ReplicationService", err)
+	// Side by side: a sick host takes seconds for each. Who is kept waiting for one is
+	// not kept waiting for the sum.
+	reads := []func(context.Context, wmiquery.Reader) error{v.readService, v.readSystems, v.readRelationships, v.readSettings, v.readTests}
+	errs := make([]error, len(reads))
+	var all sync.WaitGroup
+	for i, read := range reads {
+		all.Go(func() { errs[i] = read(ctx, r) })
 	}
-	if len(services) == 0 { // Hyper-V shows nothing rather than deny
-		return nil, refuse(kindHostDenied, "Hyper-V shows nothing at all: the account of this program has no rights, or the service vmms does not run")
-	}
-	v.service = services[0]
-	for _, read := range []func(context.Context, wmiquery.Reader) error{v.readSystems, v.readReplicas, v.readTests} {
-		if err := read(ctx, r); err != nil {
+	all.Wait()
+	for _, err := range errs {
+		if p, ok := errors.AsType[*problemError](err); ok {
+			return nil, p.p
+		}
+		if err != nil {
 			return nil, hostProblem("read", err)
 		}
 	}
+	v.join()
 	return v, nil
+}
+
+func (v *hostView) readService(ctx context.Context, r wmiquery.Reader) error {
+	services, err := wmiquery.All[msvm.ReplicationService](ctx, r)
+	if err == nil && len(services) == 0 { // Hyper-V shows nothing rather than deny
+		return &problemError{refuse(kindHostDenied, "Hyper-V shows nothing at all: the account of this program has no rights, or the service vmms does not run")}
+	}
+	if err == nil {
+		v.service = services[0]
+	}
+	return err
 }
 
 func (v *hostView) readSystems(ctx context.Context, r wmiquery.Reader) error {
@@ -65,32 +83,37 @@ func (v *hostView) readSystems(ctx context.Context, r wmiquery.Reader) error {
 	return err
 }
 
-func (v *hostView) readReplicas(ctx context.Context, r wmiquery.Reader) error {
+func (v *hostView) readRelationships(ctx context.Context, r wmiquery.Reader) error {
 	rows, err := wmiquery.All[msvm.ReplicationRelationship](ctx, r)
-	if err != nil {
-		return err
-	}
-	settings, err := wmiquery.All[msvm.ReplicationSettingData](ctx, r)
-	if err != nil {
-		return err
-	}
 	for _, row := range rows {
 		key, err := msvm.ParseKey(row.InstanceID)
 		if err != nil || v.replicas[key] != nil {
 			continue // what cannot be told apart cannot be acted on
 		}
-		v.replicas[key] = &replica{key: key, row: row, system: v.systems[key.VM]}
+		v.replicas[key] = &replica{key: key, row: row}
 		v.order = append(v.order, key)
-	}
-	for _, s := range settings {
-		if key, err := msvm.ParseKey(s.InstanceID); err == nil && v.replicas[key] != nil {
-			v.replicas[key].settings = &s
-		}
 	}
 	slices.SortFunc(v.order, func(a, b msvm.Key) int {
 		return strings.Compare(a.VM+string(b.Link), b.VM+string(a.Link)) // primary before extended
 	})
-	return nil
+	return err
+}
+
+func (v *hostView) readSettings(ctx context.Context, r wmiquery.Reader) (err error) {
+	v.rows, err = wmiquery.All[msvm.ReplicationSettingData](ctx, r)
+	return err
+}
+
+// join gives the relationships their VMs and their settings.
+func (v *hostView) join() {
+	for key, r := range v.replicas {
+		r.system = v.systems[key.VM]
+	}
+	for _, s := range v.rows {
+		if key, err := msvm.ParseKey(s.InstanceID); err == nil && v.replicas[key] != nil {
+			v.replicas[key].settings = &s
+		}
+	}
 }
 
 func (v *hostView) readTests(ctx context.Context, r wmiquery.Reader) error {
@@ -154,9 +177,24 @@ type seen struct {
 // loss is what would be lost if the sending side were gone now, as far as this
 // host knows; null is not known.
 type loss struct {
+	// LagSeconds is the time since the last replication; in what is planned, since
+	// the recovery point that is gone back to.
 	LagSeconds *float64 `json:"lag_seconds"`
 	// PendingBytes is known on the sending side only.
 	PendingBytes *uint64 `json:"pending_bytes"`
+}
+
+// clockSlack is how far in the future a time of the host may be; one that is further
+// was taken by another clock, and tells nothing.
+const clockSlack = 10 * time.Second
+
+// age is how long ago a time was, nil if that is not known.
+func (v *hostView) age(at *time.Time) *float64 {
+	t, ok := msvm.Known(at)
+	if age := v.now.Sub(t); ok && age >= -clockSlack {
+		return new(max(0, age.Seconds()))
+	}
+	return nil
 }
 
 // see is what there is to see without asking for statistics.
@@ -168,10 +206,20 @@ func (v *hostView) see(r *replica) seen {
 	if r.row.ReplicationHealth != nil {
 		s.Health = r.row.ReplicationHealth.String()
 	}
-	if at, ok := msvm.Known(r.row.LastReplicationTime); ok && r.row.Replicates() {
-		s.LagSeconds = new(max(0, v.now.Sub(at).Seconds()))
+	if r.row.Replicates() {
+		s.LagSeconds = v.age(r.row.LastReplicationTime)
 	}
 	return s
+}
+
+// goneBack is what would be lost by going back to an older recovery point.
+func (v *hostView) goneBack(s *seen, to *msvm.VirtualSystemSettingData) {
+	age := v.age(to.CreationTime)
+	if age == nil || s.LagSeconds == nil {
+		s.LagSeconds = nil
+		return
+	}
+	s.LagSeconds = new(max(*s.LagSeconds, *age))
 }
 
 // figures are the statistics of a relationship and what is wrong with it.

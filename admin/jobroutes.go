@@ -3,6 +3,9 @@ package admin
 import (
 	"context"
 	"net/http"
+	"reflect"
+
+	"github.com/go-kit/log/level"
 
 	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
@@ -67,36 +70,42 @@ func (s *Server) job(r *http.Request) (jobRecord, *problem) {
 
 // cancelJob is POST /api/v1/jobs/{id}/cancel: who may begin it may cancel it.
 func (s *Server) cancelJob(r *http.Request) (answer, *problem) {
-	b, _, p := readBody(r)
+	b, text, p := readBody(r)
 	if p != nil {
 		return answer{}, p
+	}
+	if rest := (body{DryRun: b.DryRun, Reason: b.Reason}); !reflect.DeepEqual(*b, rest) {
+		return answer{}, refuse(kindBadRequest, "a cancel takes dry_run and reason only")
 	}
 	j, p := s.job(r)
 	if p != nil {
 		return answer{}, p
 	}
-	d := &deal{s: s, id: j.ID, caller: callerOf(r), body: b, began: s.o.Now()}
-	needs, err := parseRole(j.Role)
-	if err != nil {
-		needs = owner
-	}
-	m, _ := msvm.FindMethod("Msvm_ConcreteJob", "RequestStateChange")
-	note(r, m.Name)
-	d.plan = &plan{
-		action: "cancel-job", method: m, vm: j.VMID, name: j.VM, needs: max(needs, operator), object: wmiquery.Ref(j.Path),
-		in:    []wmiquery.Param{{Name: "RequestedState", Value: terminate}, {Name: "TimeoutPeriod"}},
-		shown: map[string]any{"RequestedState": terminate, "job": j.Path},
-	}
+	d := &deal{s: s, id: j.ID, caller: callerOf(r), body: b, began: s.o.Now(), attempt: &attempt{}, plan: j.cancelling()}
+	note(r, d.plan.method.Name)
 	if p := s.policy.Load().refuses(d.caller, j.deed(d.plan.needs)); p != nil {
 		return answer{}, d.refused(p)
+	}
+	if !b.DryRun {
+		attempt, before, p := s.idempotency.begin(r, d.caller, text)
+		if p != nil {
+			return answer{}, d.refused(p)
+		}
+		if before != nil {
+			return *before, nil
+		}
+		defer attempt.close()
+		d.attempt = attempt
 	}
 	ctx, cancel := s.reading(r.Context())
 	defer cancel()
 	if err := s.jobs.look(ctx); err != nil {
 		return answer{}, d.refused(hostProblem("read Msvm_ConcreteJob", err))
 	}
-	j, _ = s.jobs.get(j.ID)
+	j, ok := s.jobs.get(j.ID)
 	switch {
+	case !ok:
+		return answer{}, refuse(kindInternal, "the store cannot be read")
 	case j.State.ended():
 		return answer{}, d.refused(refuse(kindState, "the job has ended: %s", j.State))
 	case !j.Cancellable || j.Path == "":
@@ -104,45 +113,50 @@ func (s *Server) cancelJob(r *http.Request) (answer, *problem) {
 	case b.DryRun:
 		return jsonAnswer(http.StatusOK, dryRun{DryRun: true, Plan: d.plan.show()}), nil
 	}
-	return d.cancel(ctx, r, j.url())
+	return d.cancel(r)
 }
 
 // terminate is the value of a job's RequestedState that cancels it.
 const terminate = uint16(4)
 
-func (d *deal) cancel(ctx context.Context, r *http.Request, url string) (answer, *problem) {
+// cancelling is the plan of a job's cancellation.
+func (j jobRecord) cancelling() *plan {
+	needs, err := parseRole(j.Role)
+	if err != nil {
+		needs = owner
+	}
+	m, _ := msvm.FindMethod("Msvm_ConcreteJob", "RequestStateChange")
+	return &plan{
+		action: "cancel-job", method: m, vm: j.VMID, name: j.VM, needs: max(needs, operator), object: wmiquery.Ref(j.Path),
+		in:    []wmiquery.Param{{Name: "RequestedState", Value: terminate}, {Name: "TimeoutPeriod"}},
+		shown: map[string]any{"RequestedState": terminate, "job": j.Path},
+	}
+}
+
+// cancel asks the host, once, to cancel the job.
+func (d *deal) cancel(r *http.Request) (answer, *problem) {
 	if err := d.s.audit.write(d.line(auditIntent), true); err != nil {
-		return answer{}, d.noAudit(err)
+		return answer{}, d.s.noAudit(err)
 	}
-	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), d.s.o.CallTimeout)
+	if err := d.attempt.calls(d.id); err != nil {
+		level.Error(d.s.o.Logger).Log("msg", "nothing is done, since its Idempotency-Key cannot be kept", "err", err)
+		return answer{}, refuse(kindInternal, "the Idempotency-Key cannot be kept, so nothing is done")
+	}
+	ctx, stop := context.WithTimeout(context.WithoutCancel(r.Context()), d.s.o.CallTimeout)
 	defer stop()
-	reply, err := d.s.o.Invoker.Invoke(ctx, d.plan.call())
-	l := d.line(auditOutcome)
-	l.Duration = new(d.s.o.Now().Sub(d.began).Seconds())
-	var p *problem
-	switch {
-	case err != nil:
-		p = callProblem(d.plan.method.Name, err)
-	case reply.Err() != nil:
-		p = codeProblem(d.plan.method.Name, reply.Code)
-	}
-	if err == nil {
-		l.Code = &reply.Code
-	}
-	if p != nil {
-		l.Status, l.Type, l.Error = p.kind.status, p.kind.slug, p.detail
+	reply, err := d.s.o.Invoker.Invoke(ctx, d.plan.native())
+	p := d.replied(reply, err)
+	a := answer{}
+	if p == nil {
+		d.s.freshen(r)
+		j, _ := d.s.jobs.get(d.id)
+		a = accepted(j)
 	} else {
-		l.Status = http.StatusAccepted
+		a = p.answer()
 	}
-	if err := d.s.audit.write(l, true); err != nil {
-		return answer{}, d.noAudit(err)
-	}
-	if p != nil {
-		return answer{}, p
-	}
-	d.s.freshen(r)
-	j, _ := d.s.jobs.get(d.id)
-	a := jsonAnswer(http.StatusAccepted, j)
-	a.Location, a.Retry = url, "2"
+	l := d.ended(reply, err, p)
+	l.Status = a.Status
+	d.s.audited(l)
+	d.keep(a)
 	return a, nil
 }

@@ -23,7 +23,8 @@ type jobs struct {
 	logger log.Logger
 	now    func() time.Time
 
-	looking sync.Mutex // one look at the host at a time
+	looking  sync.Mutex // one look at the host at a time
+	changing sync.Mutex // one change at a time: what is kept is what came last
 
 	mu     sync.Mutex
 	active map[string]*jobRecord // those that have not ended
@@ -66,23 +67,25 @@ func (j *jobs) begin(r jobRecord) error {
 
 // change changes the record of a job that has not ended, and returns it.
 func (j *jobs) change(id string, f func(*jobRecord)) jobRecord {
+	j.changing.Lock()
+	defer j.changing.Unlock()
 	j.mu.Lock()
 	r := j.active[id]
-	if r == nil {
+	if r == nil || r.State.ended() {
 		j.mu.Unlock()
 		return jobRecord{}
 	}
+	f(r)
 	next := *r
-	f(&next)
+	j.mu.Unlock()
 	if !next.State.ended() {
-		*r = next
-		j.mu.Unlock()
 		j.save(next)
 		return next
 	}
-	delete(j.active, id)
-	j.mu.Unlock()
 	j.end(&next, next.State)
+	j.mu.Lock()
+	delete(j.active, id) // only now, that the store has it
+	j.mu.Unlock()
 	return next
 }
 
@@ -128,7 +131,7 @@ func (j *jobs) running(vm string) []jobRecord {
 	defer j.mu.Unlock()
 	var all []jobRecord
 	for _, r := range j.active {
-		if vm == "" || r.VMID == vm {
+		if (vm == "" || r.VMID == vm) && !r.State.ended() {
 			all = append(all, *r)
 		}
 	}
@@ -177,15 +180,13 @@ func (j *jobs) follow(ctx context.Context, r jobRecord, row msvm.ConcreteJob) {
 	if r.State == jobFailed || r.Warnings {
 		errors = j.errors(ctx, r.Path)
 	}
-	result := r.Result
+	made := ""
 	if r.State == jobSucceeded && r.Method == "TestReplicaSystem" {
-		if vm := j.made(ctx, r); vm != "" {
-			result = map[string]any{"test_vm_id": vm}
-		}
+		made = j.made(ctx, r)
 	}
 	j.change(r.ID, func(r *jobRecord) {
 		r.follow(row, j.now())
-		r.Errors, r.Result = errors, result
+		r.Errors, r.TestVM = errors, made
 	})
 }
 
@@ -206,16 +207,20 @@ func (j *jobs) errors(ctx context.Context, path string) []issueModel {
 	return all
 }
 
-// made is the test VM that a job made: what it affects beside the replica.
+// made is the test VM that a job made: what it affects beside the replica, or else
+// the replica's test VM.
 func (j *jobs) made(ctx context.Context, r jobRecord) string {
-	rows, err := wmiquery.All[msvm.AffectedJobElement](ctx, j.reader)
-	if err != nil {
-		return ""
-	}
+	rows, _ := wmiquery.All[msvm.AffectedJobElement](ctx, j.reader)
 	for _, row := range rows {
 		vm := msvm.VMOf(row.AffectedElement)
 		if strings.EqualFold(msvm.JobID(row.AffectingElement), msvm.JobID(wmiquery.Ref(r.Path))) && vm != "" && vm != r.VMID {
 			return vm
+		}
+	}
+	tests, _ := wmiquery.All[msvm.ReplicaSystemDependency](ctx, j.reader)
+	for _, d := range tests {
+		if msvm.VMOf(d.Antecedent) == r.VMID {
+			return msvm.VMOf(d.Dependent)
 		}
 	}
 	return ""

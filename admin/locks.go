@@ -1,7 +1,9 @@
 package admin
 
 import (
+	"fmt"
 	"sync"
+	"time"
 )
 
 // locks lets one action at a time be about a VM, one resynchronization be under
@@ -10,51 +12,69 @@ import (
 type locks struct {
 	jobs  *jobs
 	limit int
+	// patience is when a call that has not come back no longer keeps others from
+	// stopping what it may have begun.
+	patience time.Duration
 
 	mu    sync.Mutex
-	calls map[string]bool // VMs that are acted on now; "" is the host itself
-	count int
-	resyn bool
+	calls map[string]call // by the id of the action
 }
 
-// claim takes a VM for an action. Release must be called when the host has
+// call is a call of the host, from its checks to its answer.
+type call struct {
+	vm     string // "" is the host itself
+	action string
+	since  time.Time
+	resync bool
+}
+
+// claim takes the VM of a call for an action. Release must be called when the host has
 // answered and the job, if there is one, is recorded.
-func (l *locks) claim(vm string, resync, beside bool) (release func(), p *problem) {
+func (l *locks) claim(id string, c call, beside bool) (release func(), p *problem) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.calls[vm] {
-		return nil, busy(vm, "a call")
-	}
-	if p := l.jobsRefuse(vm, resync, beside); p != nil {
+	if p := l.callsRefuse(c, beside); p != nil {
 		return nil, p
 	}
-	if resync && l.resyn {
-		return nil, refuse(kindResync, "another one is being started").heading("Retry-After", "10")
+	if p := l.jobsRefuse(c, beside); p != nil {
+		return nil, p
 	}
-	l.calls[vm], l.resyn = true, l.resyn || resync
-	l.count++
+	l.calls[id] = c
 	return sync.OnceFunc(func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		delete(l.calls, vm)
-		l.count--
-		if resync {
-			l.resyn = false
-		}
+		delete(l.calls, id)
 	}), nil
+}
+
+// callsRefuse tells why calls under way speak against an action; l.mu is held.
+func (l *locks) callsRefuse(c call, beside bool) *problem {
+	for id, other := range l.calls {
+		switch age := c.since.Sub(other.since); {
+		case other.vm == c.vm && !(beside && age > l.patience):
+			what := fmt.Sprintf("the call of %s since %s", other.action, other.since.UTC().Format(time.RFC3339))
+			if age > l.patience {
+				what += ", which the host does not answer (if it never does, restart this program)"
+			}
+			return busy(c.vm, what).with("job", apiJobs+"/"+id)
+		case c.resync && other.resync:
+			return refuse(kindResync, "another one is being started").heading("Retry-After", "10")
+		}
+	}
+	return nil
 }
 
 // jobsRefuse tells why jobs that run, or the limit, speak against an action; l.mu
 // is held.
-func (l *locks) jobsRefuse(vm string, resync, beside bool) *problem {
-	running := l.count
+func (l *locks) jobsRefuse(c call, beside bool) *problem {
+	running := len(l.calls)
 	for _, j := range l.jobs.running("") {
 		switch {
 		case j.Scheduled:
 			continue
-		case j.VMID == vm && !beside:
-			return busy(vm, "the job "+j.ID+" ("+j.Action+")").with("job", j.url())
-		case resync && j.Action == "resynchronize":
+		case j.VMID == c.vm && !beside:
+			return busy(c.vm, "the job "+j.ID+" ("+j.Action+")").with("job", j.url())
+		case c.resync && j.Action == "resynchronize":
 			return refuse(kindResync, "the VM %s resynchronizes; one does at a time", j.VMID).heading("Retry-After", "60").with("job", j.url())
 		case j.Path != "": // others are counted as calls
 			running++
@@ -66,14 +86,25 @@ func (l *locks) jobsRefuse(vm string, resync, beside bool) *problem {
 	return nil
 }
 
+// schedule refuses a second resynchronization at a time of somebody's choice: nobody
+// can tell how long the first will take.
+func (l *locks) schedule() *problem {
+	for _, j := range l.jobs.running("") {
+		if j.Scheduled && j.Action == "resynchronize" {
+			return refuse(kindResync, "that of the VM %s is scheduled already; one can be at a time", j.VMID).with("job", j.url())
+		}
+	}
+	return nil
+}
+
 // refuses tells why an action could not be begun now.
-func (l *locks) refuses(vm string, resync bool) *problem {
+func (l *locks) refuses(c call) *problem {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.calls[vm] {
-		return busy(vm, "a call")
+	if p := l.callsRefuse(c, false); p != nil {
+		return p
 	}
-	return l.jobsRefuse(vm, resync, false)
+	return l.jobsRefuse(c, false)
 }
 
 func busy(vm, what string) *problem {
@@ -81,5 +112,5 @@ func busy(vm, what string) *problem {
 	if vm == "" {
 		about = "the host itself"
 	}
-	return refuse(kindBusy, "%s about %s is under way", what, about).heading("Retry-After", "5")
+	return refuse(kindBusy, "something about %s is under way: %s", about, what).heading("Retry-After", "5")
 }

@@ -233,7 +233,7 @@ func (s *Server) put(c caller, m maintenance, action string) *problem {
 		VMID: m.VMID, VM: m.VM, Reason: m.Reason, Parameters: map[string]any{"scope": m.Scope, "owner": m.Owner, "until": m.Until},
 	}
 	if err := s.audit.write(line, true); err != nil {
-		return (&deal{s: s}).noAudit(err)
+		return s.noAudit(err)
 	}
 	if err := s.store.put(bucketMaintenance, m.ID, m); err != nil {
 		level.Error(s.o.Logger).Log("msg", "maintenance cannot be kept", "err", err)

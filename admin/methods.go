@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -150,6 +151,7 @@ func (v *hostView) reference(p *plan, parameter msvm.Parameter, text json.RawMes
 	path := wmiquery.Relative(s)
 	for _, point := range p.points {
 		if s == point.InstanceID || strings.EqualFold(string(path), string(point.Ref())) {
+			p.point = &point
 			return point.Ref(), point.InstanceID, nil
 		}
 	}
@@ -172,12 +174,15 @@ func (v *hostView) instance(p *plan, class string, text json.RawMessage) (value,
 	if err != nil {
 		return nil, nil, err
 	}
-	key := keyOf(base)
+	key, before := keyOf(base), settingsOf(base)
 	if err := merge(base, text); err != nil {
 		return nil, nil, err
 	}
 	if keyOf(base) != key {
 		return nil, nil, fmt.Errorf("InstanceID cannot be changed")
+	}
+	if less := before.lost(settingsOf(base)); less != "" && p.destroys == "" {
+		p.destroys = less
 	}
 	return wire(base)
 }
@@ -202,6 +207,40 @@ func (v *hostView) instances(p *plan, class string, text json.RawMessage) (value
 func wire(instance wmiquery.Instance) (value, shown any, err error) {
 	text, properties, err := embed(instance)
 	return text, properties, err
+}
+
+// guards are settings without which something is gone.
+type guards struct {
+	accepts bool // the host is a replica server
+	history uint16
+	disks   []string
+}
+
+func settingsOf(instance wmiquery.Instance) guards {
+	switch i := instance.(type) {
+	case *msvm.ReplicationServiceSettingData:
+		return guards{accepts: i.RecoveryServerEnabled != nil && *i.RecoveryServerEnabled}
+	case *msvm.ReplicationSettingData:
+		g := guards{disks: i.IncludedDisks}
+		if i.RecoveryHistory != nil {
+			g.history = *i.RecoveryHistory
+		}
+		return g
+	}
+	return guards{}
+}
+
+// lost is what a change of settings destroys.
+func (g guards) lost(to guards) string {
+	switch {
+	case g.accepts && !to.accepts:
+		return "the way in for all VMs that replicate to this host"
+	case to.history < g.history:
+		return "the recovery points that are no longer kept"
+	case slices.ContainsFunc(g.disks, func(d string) bool { return !slices.Contains(to.disks, d) }):
+		return "the replica of the disks that are left out"
+	}
+	return ""
 }
 
 // keyOf is the InstanceID of what has one that must stay.

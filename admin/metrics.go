@@ -61,7 +61,9 @@ func (j *jobs) countAll() map[jobState]int {
 	counts := map[jobState]int{}
 	maps.Copy(counts, j.counts)
 	for _, r := range j.active {
-		counts[r.State]++
+		if !r.State.ended() { // else it is among those
+			counts[r.State]++
+		}
 	}
 	return counts
 }

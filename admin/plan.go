@@ -16,16 +16,21 @@ type plan struct {
 	method  msvm.Method
 	request msvm.ReplicationState
 	needs   role
+	// destroys is what it destroys as things are now, "" for nothing.
+	destroys string
 	// target is the relationship that it is about, nil if it is about none.
 	target *replica
 	// vm is the VM that it is about, "" for none: of a test VM that is deleted, the
 	// replica.
 	vm, name string
-	object   wmiquery.Ref
-	in       []wmiquery.Param
-	shown    map[string]any // parameters as they are shown
-	tested   bool           // it deletes a test VM, and that one was found fit for it
-	raw      bool           // every parameter must be given
+	// confirmed is the name that must be told to confirm: the VM's, or the host's.
+	confirmed string
+	point     *msvm.VirtualSystemSettingData // the recovery point that is asked for
+	object    wmiquery.Ref
+	in        []wmiquery.Param
+	shown     map[string]any // parameters as they are shown
+	tested    bool           // it deletes a test VM, and that one was found fit for it
+	raw       bool           // every parameter must be given
 	material
 }
 
@@ -47,7 +52,7 @@ type plannedCall struct {
 
 func (p *plan) show() plannedCall {
 	c := plannedCall{
-		Action: p.action, Does: doesOf(p.method, p.request), Destroys: p.method.Destroys, Role: p.needs.String(),
+		Action: p.action, Does: doesOf(p.method, p.request), Destroys: p.destroys, Role: p.needs.String(),
 		Object: string(p.object), Class: p.method.Class, Method: p.method.Name, Parameters: p.shown,
 	}
 	if takesState(p.method) {
@@ -59,13 +64,13 @@ func (p *plan) show() plannedCall {
 	return c
 }
 
-func (p *plan) call() wmiquery.Call {
+func (p *plan) native() wmiquery.Call {
 	return wmiquery.Call{Namespace: wmiquery.Virtualization, Object: p.object, Method: p.method.Name, In: p.in}
 }
 
 // deed is what the policy is asked for.
 func (p *plan) deed() deed {
-	d := deed{needs: p.needs, names: []string{p.method.Name}, vm: p.vm, name: p.name, destroys: p.method.Destroys != ""}
+	d := deed{needs: p.needs, names: []string{p.method.Name}, vm: p.vm, name: p.name, destroys: p.destroys != ""}
 	if p.action != p.method.Name {
 		d.names = append(d.names, p.action)
 	}
@@ -76,7 +81,35 @@ func (p *plan) deed() deed {
 func (p *plan) beside() bool { return p.verb != nil && p.verb.beside }
 
 // resynchronizes: it reads all disks.
-func (p *plan) resynchronizes() bool { return p.method.Name == "Resynchronize" }
+func (p *plan) resynchronizes() bool {
+	return p.method.Name == "Resynchronize" || p.target != nil && takesState(p.method) && p.request == msvm.Replicating && p.target.resumesResync()
+}
+
+// resumesResync: to go on is to resynchronize, or may be.
+func (r *replica) resumesResync() bool {
+	return r.sends() && (r.state() == msvm.WaitingToStartResynchronization || r.state() == msvm.ResynchronizationSuspended)
+}
+
+// destroys is what a method destroys as things are now, "" for nothing: what was only
+// prepared is taken back without a loss.
+func destroys(m msvm.Method, r *replica) string {
+	if m.Name == "RevertFailover" && r != nil && r.sends() && r.state() == msvm.SyncedReplicationComplete {
+		return ""
+	}
+	return m.Destroys
+}
+
+// scheduled: it is to begin at a time.
+func (p *plan) scheduled() bool { return p.shown["StartTime"] != nil }
+
+// losesUnsent tells the methods after which what was not sent is gone, or can no
+// longer be waited for.
+func losesUnsent(m msvm.Method) bool {
+	return slices.Contains([]string{
+		"InitiateFailover", "CommitFailover", "ReverseReplicationRelationship", "ChangeReplicationModeToPrimary",
+		"RemoveReplicationRelationship", "RemoveReplicationRelationshipEx",
+	}, m.Name)
+}
 
 // refuses tells why the call would be refused now.
 func (p *plan) refuses(v *hostView) *problem {
@@ -105,7 +138,7 @@ func (v *hostView) planVerb(verb verb, r *replica, b *body, with material) (*pla
 	m := findMethod(verb.method)
 	p := &plan{
 		action: verb.name, verb: &verb, method: m, request: verb.request, needs: verb.needs,
-		target: r, vm: r.key.VM, name: r.name(), shown: map[string]any{}, material: with,
+		destroys: destroys(m, r), target: r, vm: r.key.VM, name: r.name(), confirmed: r.name(), shown: map[string]any{}, material: with,
 	}
 	for name := range b.Parameters {
 		if !slices.Contains(verb.takes, name) {

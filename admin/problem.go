@@ -103,7 +103,6 @@ type answer struct {
 	Body     []byte `json:"body"`
 
 	header http.Header
-	kind   string // slug of the problem, "" if it is none
 }
 
 // answer is the response that a problem makes.
@@ -115,7 +114,7 @@ func (p *problem) answer() answer {
 		members["detail"] = p.detail
 	}
 	a := jsonAnswer(p.kind.status, members)
-	a.Type, a.header, a.kind = "application/problem+json", p.header, p.kind.slug
+	a.Type, a.header = "application/problem+json", p.header
 	return a
 }
 

@@ -94,8 +94,11 @@ func (v *hostView) planMethod(m msvm.Method, b *body, with material, may func(de
 	}
 	s, there := v.systems[vm]
 	p := &plan{
-		action: m.Name, method: m, needs: owner, vm: vm, name: msvm.Text(s.ElementName),
+		action: m.Name, method: m, needs: owner, destroys: destroys(m, v.replicas[msvm.Key{VM: vm, Link: v.linkOf(m, vm)}]), vm: vm, name: msvm.Text(s.ElementName),
 		shown: map[string]any{}, raw: true, material: with,
+	}
+	if p.confirmed = p.name; vm == "" {
+		p.confirmed = v.service.SystemName
 	}
 	if problem := p.amount(b); problem != nil {
 		return nil, problem

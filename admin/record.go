@@ -55,6 +55,10 @@ type jobRecord struct {
 	Error       string         `json:"error,omitempty"`
 	Errors      []issueModel   `json:"errors,omitempty"` // of GetErrorEx
 	Result      map[string]any `json:"result,omitempty"`
+	// TestVM is the GUID of the VM that a test failover made; TestResult is what
+	// was said when it was cleaned up.
+	TestVM     string `json:"test_vm_id,omitempty"`
+	TestResult string `json:"test_result,omitempty"`
 }
 
 const apiJobs = "/api/v1/jobs"

@@ -216,12 +216,12 @@ func issueOf(e msvm.Error) issueModel {
 func (s *Server) offer(d *replicaDetail, c caller, v *hostView, r *replica, verb verb) {
 	method := findMethod(verb.method)
 	d.Operations[verb.name] = operations{
-		Method: method.Name, Does: doesOf(method, verb.request), Destroys: method.Destroys, Role: verb.needs.String(),
+		Method: method.Name, Does: doesOf(method, verb.request), Destroys: destroys(method, r), Role: verb.needs.String(),
 		URL: r.url() + "/actions/" + verb.name,
 	}
 	p := verb.refuses(v, r) // what the VM is in comes first: who may not act wants to know that, too
 	if p == nil && !verb.beside {
-		p = s.locks.refuses(r.key.VM, verb.name == "resynchronize")
+		p = s.locks.refuses(call{vm: r.key.VM, since: s.o.Now(), resync: verb.name == "resynchronize"})
 	}
 	if p == nil {
 		p = s.policy.Load().refuses(c, verb.deed(method, r))
@@ -238,7 +238,7 @@ func (s *Server) offer(d *replicaDetail, c caller, v *hostView, r *replica, verb
 
 // deed is what the policy is asked for about a verb.
 func (v verb) deed(m msvm.Method, r *replica) deed {
-	return deed{needs: v.needs, names: []string{m.Name, v.name}, vm: r.key.VM, name: r.name(), destroys: m.Destroys != ""}
+	return deed{needs: v.needs, names: []string{m.Name, v.name}, vm: r.key.VM, name: r.name(), destroys: destroys(m, r) != ""}
 }
 
 // doesOf is what a method does, or asking for a state.

@@ -184,7 +184,7 @@ func (s *Server) reload(r *http.Request) (answer, *problem) {
 		return answer{}, p
 	}
 	if err := s.audit.write(auditLine{Time: s.o.Now().UTC(), Event: auditReload, User: c.String(), Remote: c.Remote, Action: "reload"}, true); err != nil {
-		return answer{}, (&deal{s: s}).noAudit(err)
+		return answer{}, s.noAudit(err)
 	}
 	if err := s.Reload(); err != nil {
 		return answer{}, refuse(kindParameter, "the old configuration stays: %v", err)

@@ -30,7 +30,7 @@ type verb struct {
 func verbs() []verb {
 	return []verb{
 		{name: "suspend", method: requestState, request: msvm.Suspended, needs: operator, beside: true},
-		{name: "resume", method: requestState, request: msvm.Replicating, needs: operator, beside: true},
+		{name: "resume", method: requestState, request: msvm.Replicating, needs: operator, beside: true, check: noOtherResumes},
 		{
 			name: "resynchronize", method: "Resynchronize", needs: operator, link: (*replica).sends,
 			takes: []string{"StartTime"}, check: noOtherResync,
@@ -103,6 +103,14 @@ func noOtherResync(v *hostView, r *replica) *problem {
 		}
 	}
 	return nil
+}
+
+// noOtherResumes: to go on may be to resynchronize.
+func noOtherResumes(v *hostView, r *replica) *problem {
+	if !r.resumesResync() {
+		return nil
+	}
+	return noOtherResync(v, r)
 }
 
 // everReplicated: there is nothing to fail over to before.

@@ -28,7 +28,7 @@ var hostMethods = []Method{
 		Class: classService, Name: "RemoveAuthorizationEntry",
 		In:   []Parameter{{"AllowedPrimaryHostSystem", TypeString, "", false}},
 		Out:  []Parameter{job},
-		Does: "removes an entry; replication of the VMs that it authorized stops",
+		Does: "removes an entry; replication of the VMs that it authorized stops", Destroys: "the way in for the VMs that it authorized",
 	},
 	{
 		Class: classService, Name: "SetAuthorizationEntry",
