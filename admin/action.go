@@ -288,6 +288,9 @@ func (d *deal) second(ctx context.Context, planned planner, claimed call) *probl
 	}
 	d.estimate(ctx, v)
 	if p := d.s.confirm(d.caller, d.plan, d.body, d.seen); p != nil {
+		if p.kind != kindConfirm {
+			d.s.metrics.refused.Inc()
+		}
 		return p
 	}
 	d.confirmed = true

@@ -182,6 +182,7 @@ func New(o Options) (*Server, error) {
 		return nil, errors.Join(err, s.store.Close(), s.audit.Close())
 	}
 	s.metrics = newMetrics(o.Namespace, s.jobs, s.calendar)
+	s.jobs.ended = s.metrics.ended
 	s.handler = s.routes()
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop

@@ -146,13 +146,13 @@ func (d *deal) cancel(r *http.Request) (answer, *problem) {
 	defer stop()
 	reply, err := d.s.o.Invoker.Invoke(ctx, d.plan.native())
 	p := d.replied(reply, err)
-	a := answer{}
-	if p == nil {
+	var a answer
+	if p != nil {
+		a = p.answer()
+	} else {
 		d.s.freshen(r)
 		j, _ := d.s.jobs.get(d.id)
 		a = accepted(j)
-	} else {
-		a = p.answer()
 	}
 	l := d.ended(reply, err, p)
 	l.Status = a.Status

@@ -23,6 +23,8 @@ type jobs struct {
 	logger log.Logger
 	now    func() time.Time
 
+	ended func(jobRecord) // is told of each that ends, if not nil
+
 	looking  sync.Mutex // one look at the host at a time
 	changing sync.Mutex // one change at a time: what is kept is what came last
 
@@ -96,6 +98,9 @@ func (j *jobs) end(r *jobRecord, s jobState) {
 	j.counts[s]++
 	j.mu.Unlock()
 	j.save(*r)
+	if j.ended != nil {
+		j.ended(*r)
+	}
 	line := auditLine{
 		Time: j.now().UTC(), Event: auditJob, ID: r.ID, User: r.User, Action: r.Action, Method: r.Method,
 		VMID: r.VMID, VM: r.VM, Relationship: r.Relationship, Job: r.Path, State: string(s), Error: r.Error, Code: r.Code,

@@ -51,7 +51,7 @@ func (l *locks) claim(id string, c call, beside bool) (release func(), p *proble
 func (l *locks) callsRefuse(c call, beside bool) *problem {
 	for id, other := range l.calls {
 		switch age := c.since.Sub(other.since); {
-		case other.vm == c.vm && !(beside && age > l.patience):
+		case other.vm == c.vm && (!beside || age <= l.patience):
 			what := fmt.Sprintf("the call of %s since %s", other.action, other.since.UTC().Format(time.RFC3339))
 			if age > l.patience {
 				what += ", which the host does not answer (if it never does, restart this program)"

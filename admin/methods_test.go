@@ -3,6 +3,7 @@ package admin
 import (
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -260,7 +261,15 @@ func TestMetrics(t *testing.T) {
 	l.finish("suspend", "HV01", l.act("HV01", "tim", healthy, "primary", "suspend", nil), "succeeded")
 	l.act("HV01", "tim", healthy, "primary", "suspend", nil)
 	l.do("HV01", "", "GET", "/nonsense", nil)
+	first := l.act("HV01", "olga", healthy, "primary", "reset-statistics", nil)
+	l.act("HV01", "olga", healthy, "primary", "reset-statistics", l.second("HV01", healthy, first, m{"vm_name": "another"}))
 	want := `
+# HELP test_admin_confirmations_refused_total Second steps that were refused: a wrong token, name or reason, or more to be lost than was accepted.
+# TYPE test_admin_confirmations_refused_total counter
+test_admin_confirmations_refused_total 1
+# HELP test_admin_last_action_timestamp_seconds When an action of the admin endpoint last ended; absent if none has since the start.
+# TYPE test_admin_last_action_timestamp_seconds gauge
+test_admin_last_action_timestamp_seconds{action="suspend"} TIME
 # HELP test_admin_jobs Actions of the admin endpoint by state: queued and running are those that are now, the others those that ended since the start.
 # TYPE test_admin_jobs gauge
 test_admin_jobs{state="cancelled"} 0
@@ -270,9 +279,13 @@ test_admin_jobs{state="running"} 0
 test_admin_jobs{state="succeeded"} 1
 test_admin_jobs{state="unknown"} 0
 `
+	want = strings.Replace(want, "TIME", strconv.FormatFloat(float64(l.clock.Now().UnixMilli())/1000, 'g', -1, 64), 1)
 	c := l.hosts["HV01"].server.Metrics()
-	if err := testutil.CollectAndCompare(c, strings.NewReader(want), "test_admin_jobs"); err != nil {
+	if err := testutil.CollectAndCompare(c, strings.NewReader(want), "test_admin_jobs", "test_admin_confirmations_refused_total", "test_admin_last_action_timestamp_seconds"); err != nil {
 		t.Error(err)
+	}
+	if n := testutil.CollectAndCount(c, "test_admin_action_duration_seconds"); n != 1 {
+		t.Errorf("%d durations, want that of the one that has ended", n)
 	}
 	counts := l.hosts["HV01"].server.metrics.requests
 	for labels, n := range map[[2]string]float64{

@@ -50,6 +50,15 @@ type plannedCall struct {
 	Job string `json:"job_type,omitempty"`
 }
 
+// becomes is the state after a method, where that is always the same.
+var becomes = map[string]msvm.ReplicationState{
+	"StartReplication": msvm.WaitingToCompleteInitialReplication,
+	"Resynchronize":    msvm.Resynchronizing,
+	"InitiateFailover": msvm.Recovered,
+	"RevertFailover":   msvm.Replicating,
+	"CommitFailover":   msvm.Committed,
+}
+
 func (p *plan) show() plannedCall {
 	c := plannedCall{
 		Action: p.action, Does: doesOf(p.method, p.request), Destroys: p.destroys, Role: p.needs.String(),
@@ -57,6 +66,8 @@ func (p *plan) show() plannedCall {
 	}
 	if takesState(p.method) {
 		c.Becomes = p.request.String()
+	} else if s, ok := becomes[p.method.Name]; ok {
+		c.Becomes = s.String()
 	}
 	if p.method.Job != 0 {
 		c.Job = p.method.Job.String()
