@@ -73,6 +73,9 @@ func TestDryRun(t *testing.T) {
 	}
 	r = l.act("HV02", "fred", healthy, "primary", "failover", m{"dry_run": true})
 	l.want("of what destroys", r, 200, "")
+	if plan, _ := r.json["plan"].(m); plan["expected_state_after"] != "recovered" {
+		t.Errorf("the plan is %v", plan)
+	}
 	if r.json["requires_confirmation"] != true || strings.Contains(r.text, "confirmation_token") {
 		t.Errorf("the answer is %s", r)
 	}

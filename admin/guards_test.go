@@ -1,12 +1,14 @@
 package admin
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
@@ -30,6 +32,10 @@ func TestLossOfRecoveryPoint(t *testing.T) {
 		t.Fatalf("the oldest of %d recovery points is %.0f s old", len(points), age)
 	}
 	payload := m{"parameters": m{"SnapshotSettingData": oldest}}
+	r := l.act("HV02", "fred", withPoints, "primary", "test-failover", m{"parameters": payload["parameters"], "dry_run": true})
+	if lag := r.json["estimated_loss"].(m)["lag_seconds"].(float64); lag > 3600 {
+		t.Errorf("a test would lose %.0f s", lag)
+	}
 	first := l.act("HV02", "fred", withPoints, "primary", "failover", payload)
 	l.want("the first step", first, 409, "confirmation-required")
 	if lag := first.json["estimated_loss"].(m)["lag_seconds"].(float64); lag < age-1 || lag > age+1 {
@@ -43,11 +49,6 @@ func TestLossOfRecoveryPoint(t *testing.T) {
 		second := l.second("HV02", withPoints, first, payload)
 		second["max_data_loss_seconds"] = c.accepted
 		l.want("the second step", l.act("HV02", "fred", withPoints, "primary", "failover", second), c.code, c.slug)
-	}
-	// A test loses nothing.
-	r := l.act("HV02", "fred", healthy, "primary", "test-failover", m{"dry_run": true})
-	if lag := r.json["estimated_loss"].(m)["lag_seconds"].(float64); lag > 900 {
-		t.Errorf("a test would lose %.0f s", lag)
 	}
 }
 
@@ -166,6 +167,31 @@ func TestOneResynchronization(t *testing.T) {
 	l.want("now", l.act("HV01", "olga", resyncRequired, "primary", "resynchronize", nil), 409, "confirmation-required")
 }
 
+// What turns into a resynchronization while it is looked at was not claimed as one.
+func TestChangedMeanwhile(t *testing.T) {
+	l := newLab(t)
+	looks := 0
+	l.hosts["HV01"].pool.shows = func(dst any) {
+		rows, ok := dst.(*[]msvm.ReplicationRelationship)
+		if !ok {
+			return
+		}
+		looks++
+		for i := range *rows {
+			switch k, _ := msvm.ParseKey((*rows)[i].InstanceID); {
+			case k.VM != l.vms[suspendedVM]:
+				(*rows)[i].ReplicationState = new(msvm.Replicating)
+			case looks > 1:
+				(*rows)[i].ReplicationState = new(msvm.ResynchronizationSuspended)
+			}
+		}
+	}
+	l.want("resume", l.act("HV01", "tim", suspendedVM, "primary", "resume", nil), 409, "invalid-state")
+	if n := l.hosts["HV01"].pool.called(); n > 0 {
+		t.Errorf("%d calls were made", n)
+	}
+}
+
 // A call that never comes back is told of, and does not keep anybody from stopping
 // what it has begun.
 func TestLostCall(t *testing.T) {
@@ -259,6 +285,9 @@ func TestJobSavedInOrder(t *testing.T) {
 			t.Fatalf("kept is %q, %v", kept.State, err)
 		}
 	}
+	if n := len(s.jobs.active); n > 0 {
+		t.Errorf("%d jobs that have ended are followed", n)
+	}
 }
 
 // Classes are read side by side: a host that takes seconds for each is looked at before
@@ -279,6 +308,29 @@ func TestReadsSideBySide(t *testing.T) {
 		}
 	}
 	l.want("look", l.get("HV01", "vic", apiReplicas), 200, "")
+}
+
+// The test VM is told, however the host tells it: at once, by the job, or not at all.
+func TestTestVM(t *testing.T) {
+	l := newLab(t)
+	spy := l.hosts["HV02"].pool
+	const made = "11111111-2222-3333-4444-555555555555"
+	spy.answers = func(context.Context, wmiquery.Call) (wmiquery.Reply, error) {
+		return wmiquery.Reply{Out: map[string]any{"ResultingSystem": msvm.VMRef(made)}}, nil
+	}
+	if r := l.act("HV02", "olga", healthy, "primary", "test-failover", nil); r.code != 200 || r.json["test_vm_id"] != made {
+		t.Errorf("at once: %s", r)
+	}
+	spy.answers = nil
+	spy.shows = func(dst any) {
+		if rows, ok := dst.(*[]msvm.AffectedJobElement); ok {
+			*rows = nil
+		}
+	}
+	r := l.finish("test", "HV02", l.act("HV02", "olga", healthy, "primary", "test-failover", nil), "succeeded")
+	if tests, _ := l.get("HV02", "vic", l.replica(healthy, "primary")).json["test_vms"].([]any); len(tests) != 1 || r.json["test_vm_id"] != tests[0] {
+		t.Errorf("the test VM of %v is %v", tests, r.json["test_vm_id"])
+	}
 }
 
 // How a test went stands in the record of its clean-up and in the audit log.
