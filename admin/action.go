@@ -85,20 +85,11 @@ func (s *Server) act(r *http.Request, planned planner) (answer, *problem) {
 		return answer{}, p
 	}
 	d.body = b
-	if !b.DryRun {
-		// An answer that was given is given again, even if the host cannot be reached.
-		attempt, before, p := s.idempotency.begin(r, d.caller, text)
-		if p != nil {
-			return answer{}, d.refused(p)
-		}
-		if before != nil {
-			return *before, nil
-		}
-		defer attempt.close()
-		d.attempt = attempt
+	if a, p := d.again(r, text); a != nil || p != nil {
+		return or(a), p
 	}
-	a, p := d.first(r, planned)
-	if a != nil || p != nil {
+	defer d.attempt.close()
+	if a, p := d.first(r, planned); a != nil || p != nil {
 		return or(a), p
 	}
 	c := d.claims()
@@ -123,6 +114,22 @@ func or(a *answer) answer {
 		return answer{}
 	}
 	return *a
+}
+
+// again is the answer that the request's key had: it is given again, even if the host
+// cannot be reached. Nil means that there was none.
+func (d *deal) again(r *http.Request, text []byte) (*answer, *problem) {
+	if d.body.DryRun {
+		return nil, nil
+	}
+	attempt, before, p := d.s.idempotency.begin(r, d.caller, text)
+	if p != nil {
+		return nil, d.refused(p)
+	}
+	if before == nil {
+		d.attempt = attempt
+	}
+	return before, nil
 }
 
 // first looks at the host for the first time: whether they may who ask, and what it is

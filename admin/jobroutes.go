@@ -86,17 +86,10 @@ func (s *Server) cancelJob(r *http.Request) (answer, *problem) {
 	if p := s.policy.Load().refuses(d.caller, j.deed(d.plan.needs)); p != nil {
 		return answer{}, d.refused(p)
 	}
-	if !b.DryRun {
-		attempt, before, p := s.idempotency.begin(r, d.caller, text)
-		if p != nil {
-			return answer{}, d.refused(p)
-		}
-		if before != nil {
-			return *before, nil
-		}
-		defer attempt.close()
-		d.attempt = attempt
+	if a, p := d.again(r, text); a != nil || p != nil {
+		return or(a), p
 	}
+	defer d.attempt.close()
 	ctx, cancel := s.reading(r.Context())
 	defer cancel()
 	if err := s.jobs.look(ctx); err != nil {

@@ -79,6 +79,25 @@ type Call struct {
 	In        []Param
 }
 
+// Text is the value of a parameter that is a reference or a text, "" if it is null, not
+// given, or anything else. Names are not case-sensitive.
+func (c Call) Text(name string) string {
+	for _, p := range c.In {
+		if !strings.EqualFold(p.Name, name) {
+			continue
+		}
+		switch v := p.Value.(type) {
+		case Ref:
+			return string(v)
+		case Embedded:
+			return string(v)
+		case string: // how COM carries both
+			return v
+		}
+	}
+	return ""
+}
+
 // Reply is what a method answered.
 type Reply struct {
 	// Code is ReturnValue: 0 done, 4096 a job was started, anything else is a

@@ -49,11 +49,11 @@ func (h *Host) statistics(c wmiquery.Call) (wmiquery.Reply, error) {
 		return wmiquery.Reply{}, err
 	}
 	var r msvm.ReplicationRelationship
-	if _, err := cimxml.Unmarshal(param(c, "ReplicationRelationship"), &r); err != nil {
+	if _, err := cimxml.Unmarshal(c.Text("ReplicationRelationship"), &r); err != nil {
 		return wmiquery.Reply{Code: wmiquery.CodeInvalidParam}, nil
 	}
 	key, err := msvm.ParseKey(r.InstanceID)
-	if err != nil || msvm.VMOf(wmiquery.Ref(param(c, "ComputerSystem"))) != key.VM {
+	if err != nil || msvm.VMOf(wmiquery.Ref(c.Text("ComputerSystem"))) != key.VM {
 		return wmiquery.Reply{Code: wmiquery.CodeInvalidParam}, nil
 	}
 	for i := range f.Calls {
@@ -122,23 +122,4 @@ func texts(array []string) any {
 		return nil
 	}
 	return array
-}
-
-// param is the value of a parameter that is a reference or a text, "" if it is
-// null, not given, or anything else.
-func param(c wmiquery.Call, name string) string {
-	for _, p := range c.In {
-		if !strings.EqualFold(p.Name, name) {
-			continue
-		}
-		switch v := p.Value.(type) {
-		case wmiquery.Ref:
-			return string(v)
-		case wmiquery.Embedded:
-			return string(v)
-		case string:
-			return v
-		}
-	}
-	return ""
 }

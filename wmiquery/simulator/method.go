@@ -59,25 +59,6 @@ var methods = []method{
 	{"Msvm_ConcreteJob", "KillJob", onJob(killJob)},
 }
 
-// param is the value of a parameter that is a reference or a text, "" if it is
-// null, not given, or anything else.
-func param(c wmiquery.Call, name string) string {
-	for _, p := range c.In {
-		if !strings.EqualFold(p.Name, name) {
-			continue
-		}
-		switch v := p.Value.(type) {
-		case wmiquery.Ref:
-			return string(v)
-		case wmiquery.Embedded:
-			return string(v)
-		case string: // how COM carries both
-			return v
-		}
-	}
-	return ""
-}
-
 // className is the class in an object path.
 func className(r wmiquery.Ref) string {
 	class, _, _ := strings.Cut(string(r), ".")
@@ -86,7 +67,7 @@ func className(r wmiquery.Ref) string {
 
 // machineParam is the machine of the host that a parameter refers to.
 func (h *host) machineParam(c wmiquery.Call, name string) (*machine, bool) {
-	ref := param(c, name)
+	ref := c.Text(name)
 	_, after, _ := strings.Cut(ref, `Name="Msvm_ComputerSystem",Name="`)
 	id := strings.ToUpper(strings.TrimSuffix(after, `"`))
 	m, ok := h.byID[id]
@@ -97,7 +78,7 @@ func (h *host) machineParam(c wmiquery.Call, name string) (*machine, bool) {
 // is an embedded instance, names. Of the text only the key counts.
 func (m *machine) relationshipParam(c wmiquery.Call, name string) (relationship, bool) {
 	var r msvm.ReplicationRelationship
-	class, err := cimxml.Unmarshal(param(c, name), &r)
+	class, err := cimxml.Unmarshal(c.Text(name), &r)
 	if err != nil || !strings.EqualFold(class, r.WMIClass().Name) {
 		return relationship{}, false
 	}
