@@ -20,7 +20,9 @@ func runAsService(args []string) (code int, isService bool) {
 	s := &service{args: args, journal: console{io.Discard}}
 	if l, err := eventlog.Open(programName); err == nil { // without it monitoring goes on
 		defer l.Close() //nolint:errcheck // nothing can be done about it
-		s.journal = events{l}
+		q := newEventQueue(l)
+		defer q.close(2 * time.Second)
+		s.journal = events{q}
 	}
 	// The name counts only where several services share a process.
 	err := svc.Run(programName, s)

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"maps"
 	"mime"
 	"net"
 	"net/http"
@@ -109,11 +110,19 @@ type limiter struct {
 	who map[string]*rate.Limiter
 }
 
-// maxLimited bounds how many a limiter remembers: beyond, all start anew.
+// maxLimited bounds how many a limiter remembers: beyond, those are forgotten that have
+// not asked for so long that they would start anew anyway, and if there are none, all.
 const maxLimited = 4096
 
 func newLimiter(perSecond float64, burst int) *limiter {
 	return &limiter{rate: rate.Limit(perSecond), burst: burst, who: map[string]*rate.Limiter{}}
+}
+
+func (l *limiter) forget(now time.Time) {
+	maps.DeleteFunc(l.who, func(_ string, b *rate.Limiter) bool { return b.TokensAt(now) >= float64(l.burst) })
+	if len(l.who) >= maxLimited {
+		clear(l.who)
+	}
 }
 
 func (l *limiter) allow(who string, now time.Time) bool {
@@ -122,7 +131,7 @@ func (l *limiter) allow(who string, now time.Time) bool {
 	b := l.who[who]
 	if b == nil {
 		if len(l.who) >= maxLimited {
-			clear(l.who)
+			l.forget(now)
 		}
 		b = rate.NewLimiter(l.rate, l.burst)
 		l.who[who] = b

@@ -20,6 +20,7 @@ import (
 	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/time/rate"
 
 	"hyperv_replica_exporter/wmiquery"
 )
@@ -120,7 +121,10 @@ type Server struct {
 	metrics       *metrics
 	handler       http.Handler
 
+	complaints *rate.Limiter // of what is turned away
+
 	reloading sync.Mutex
+	files     [2]stamp       // stamps of the files that were read last
 	calls     sync.WaitGroup // calls of the host
 	stop      context.CancelFunc
 	watching  sync.WaitGroup
@@ -161,11 +165,12 @@ func (o Options) configuration() (*policy, WebConfig, error) {
 // it.
 func New(o Options) (*Server, error) {
 	o = o.withDefaults()
+	files := o.stamps()
 	p, w, err := o.configuration()
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{o: o, confirmations: newConfirmations(o.TokenLife)}
+	s := &Server{o: o, files: files, confirmations: newConfirmations(o.TokenLife), complaints: rate.NewLimiter(1, 20)}
 	s.policy.Store(p)
 	s.authenticator.Store(newAuthenticator(w))
 	if err := s.open(); err != nil {
@@ -178,15 +183,14 @@ func New(o Options) (*Server, error) {
 	s.locks = &locks{jobs: s.jobs, limit: o.Actions, patience: o.CallTimeout, calls: map[string]call{}}
 	s.idempotency = &idempotency{store: s.store, now: o.Now, open: map[string]string{}}
 	s.calendar = &calendar{store: s.store, now: o.Now}
-	if err := s.calendar.prune(); err != nil {
-		return nil, errors.Join(err, s.store.Close(), s.audit.Close())
-	}
+	s.forget()
 	s.metrics = newMetrics(o.Namespace, s.jobs, s.calendar)
 	s.jobs.ended = s.metrics.ended
 	s.handler = s.routes()
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	s.watching.Go(func() { s.jobs.watch(ctx, o.WatchInterval, o.ReadTimeout) })
+	s.watching.Go(func() { s.keepHouse(ctx) })
 	return s, nil
 }
 
@@ -199,9 +203,15 @@ func (s *Server) open() error {
 	if s.audit, err = openAudit(filepath.Join(s.o.Folder, auditFile), s.event); err != nil {
 		return err
 	}
-	if s.store, err = openStore(filepath.Join(s.o.Folder, storeFile)); err != nil {
+	var damage error
+	if s.store, damage, err = openStore(filepath.Join(s.o.Folder, storeFile), s.o.Now()); err != nil {
 		return errors.Join(err, s.audit.Close())
 	}
+	if damage == nil {
+		return nil
+	}
+	level.Error(s.o.Logger).Log("msg", "the records of earlier actions are lost, in whole or in part", "err", damage)
+	s.audited(auditLine{Time: s.o.Now().UTC(), Event: auditDamage, User: "(start)", Action: "open-store", Error: damage.Error()})
 	return nil
 }
 
@@ -223,12 +233,23 @@ func (s *Server) Metrics() prometheus.Collector { return s.metrics }
 
 // Reload reads policy, users and host names anew, and opens the audit log anew.
 // With an error all stays as it was.
-func (s *Server) Reload() error {
+func (s *Server) Reload() error { return s.reloadFor(caller{User: "(signal)"}) }
+
+// reloadFor reloads for somebody, which stands in the audit log.
+func (s *Server) reloadFor(c caller) error {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
+	s.files = s.o.stamps() // what is wrong now is told once, not again and again
 	p, w, err := s.o.configuration()
 	if err == nil {
 		err = s.audit.reopen()
+	}
+	line := auditLine{Time: s.o.Now().UTC(), Event: auditReload, User: c.String(), Remote: c.Remote, Action: "reload"}
+	if err != nil {
+		line.Error = err.Error()
+	}
+	if failed := s.audit.write(line, true); err == nil {
+		err = failed
 	}
 	if err != nil {
 		level.Error(s.o.Logger).Log("msg", "the admin endpoint goes on with its old configuration", "err", err)
@@ -236,8 +257,56 @@ func (s *Server) Reload() error {
 	}
 	s.policy.Store(p)
 	s.authenticator.Store(newAuthenticator(w))
-	level.Info(s.o.Logger).Log("msg", "the admin endpoint has read its configuration", "policy", p.file, "rules", len(p.rules))
+	level.Info(s.o.Logger).Log("msg", "the admin endpoint has read its configuration", "by", c, "policy", p.file, "rules", len(p.rules))
 	return nil
+}
+
+// stamps tells versions of the files of the configuration apart.
+func (o Options) stamps() (of [2]stamp) {
+	for i, file := range []string{o.PolicyFile, o.WebConfigFile} {
+		if info, err := os.Stat(file); err == nil {
+			of[i] = stamp{info.ModTime().UnixNano(), info.Size()}
+		}
+	}
+	return of
+}
+
+// stamp is a version of a file.
+type stamp struct{ changed, size int64 }
+
+// heed reloads if a file of the configuration has changed: the toolkit heeds a changed
+// password at once, and nobody should have to ask for the emergency stop.
+func (s *Server) heed() {
+	s.reloading.Lock()
+	changed := s.o.stamps() != s.files
+	s.reloading.Unlock()
+	if changed {
+		_ = s.reloadFor(caller{User: "(changed file)"}) // it logs
+	}
+}
+
+// forget drops what has been kept for long enough.
+func (s *Server) forget() {
+	if err := errors.Join(s.store.prune(s.o.Now()), s.calendar.prune()); err != nil {
+		level.Error(s.o.Logger).Log("msg", "old records cannot be dropped", "err", err)
+	}
+}
+
+// keepHouse heeds changed files, and forgets once an hour, until ctx ends.
+func (s *Server) keepHouse(ctx context.Context) {
+	files, records := time.NewTicker(s.o.WatchInterval), time.NewTicker(time.Hour)
+	defer files.Stop()
+	defer records.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-files.C:
+			s.heed()
+		case <-records.C:
+			s.forget()
+		}
+	}
 }
 
 // Close stops to follow jobs, and closes the files when the calls under way have

@@ -33,6 +33,8 @@ const (
 	auditReload  auditEvent = "reload"
 	// Maintenance is announced or ended; the host is not called.
 	auditMaintenance auditEvent = "maintenance"
+	// The records of earlier actions were damaged and are lost.
+	auditDamage auditEvent = "damage"
 )
 
 // auditLine is a line. It holds no secret: no password, token or key.
@@ -80,7 +82,7 @@ func openAudit(path string, written func(line []byte)) (*auditLog, error) {
 
 // reopen opens the log anew: somebody may have moved the old one away.
 func (a *auditLog) reopen() error {
-	f, err := os.OpenFile(a.path, os.O_APPEND|os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := openAppending(a.path)
 	if err != nil {
 		return fmt.Errorf("audit log: %w", err)
 	}

@@ -51,7 +51,10 @@ func (s *Server) showJob(r *http.Request) (answer, *problem) {
 	}
 	if !j.State.ended() {
 		s.freshen(r)
-		j, _ = s.jobs.get(j.ID)
+		var ok bool
+		if j, ok = s.jobs.get(j.ID); !ok {
+			return answer{}, refuse(kindInternal, "the store cannot be read")
+		}
 	}
 	a := jsonAnswer(http.StatusOK, j)
 	if !j.State.ended() {

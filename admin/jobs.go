@@ -53,7 +53,7 @@ func newJobs(j *jobs) (*jobs, error) {
 		}
 		j.active[r.ID] = &r
 	}
-	return j, j.store.prune(j.now())
+	return j, nil
 }
 
 // begin records that the host is about to be called. With an error it must not be.

@@ -224,7 +224,7 @@ func TestLimit(t *testing.T) {
 // five minutes only.
 func TestWatch(t *testing.T) {
 	folder := tempDir(t)
-	store, err := openStore(filepath.Join(folder, storeFile))
+	store, _, err := openStore(filepath.Join(folder, storeFile), time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -142,14 +142,36 @@ func (s *Server) listMaintenance(r *http.Request) (answer, *problem) {
 // announceMaintenance is POST /api/v1/maintenance.
 func (s *Server) announceMaintenance(r *http.Request) (answer, *problem) {
 	a := announcement{}
-	if _, p := readJSON(r, &a); p != nil {
-		return answer{}, p
-	}
-	now := s.o.Now()
-	if p := a.check(now); p != nil {
+	text, p := readJSON(r, &a)
+	if p != nil {
 		return answer{}, p
 	}
 	c := callerOf(r)
+	attempt, before, p := s.idempotency.begin(r, c, text)
+	if p != nil {
+		return answer{}, p
+	}
+	if before != nil {
+		return *before, nil
+	}
+	defer attempt.close()
+	m, p := s.announce(r, c, a)
+	if p != nil {
+		return answer{}, s.refused(c, "announce-maintenance", p)
+	}
+	done := jsonAnswer(http.StatusCreated, m)
+	if err := attempt.keep(m.ID, done); err != nil {
+		level.Error(s.o.Logger).Log("msg", "an answer cannot be kept by its Idempotency-Key", "err", err)
+	}
+	return done, nil
+}
+
+// announce checks an announcement and writes it down.
+func (s *Server) announce(r *http.Request, c caller, a announcement) (maintenance, *problem) {
+	now := s.o.Now()
+	if p := a.check(now); p != nil {
+		return maintenance{}, p
+	}
 	m := maintenance{
 		ID: strings.ToLower(rand.Text()), Scope: scopeHost, Owner: a.Owner, Reason: a.Reason,
 		User: c.String(), From: now.UTC(), Until: a.Until.UTC(), Active: true,
@@ -160,25 +182,26 @@ func (s *Server) announceMaintenance(r *http.Request) (answer, *problem) {
 		defer cancel()
 		v, p := readHost(ctx, s.o.Reader)
 		if p != nil {
-			return answer{}, p
+			return maintenance{}, p
 		}
 		m.VM = msvm.Text(v.systems[m.VMID].ElementName)
 		if p := s.policy.Load().refuses(c, m.deed(operator)); p != nil { // before it is told whether there is one
-			return answer{}, p
+			return maintenance{}, p
 		}
 		if _, ok := v.systems[m.VMID]; !ok {
-			return answer{}, refuse(kindNotFound, "this host has no VM %s", m.VMID)
+			return maintenance{}, refuse(kindNotFound, "this host has no VM %s", m.VMID)
 		}
 	} else if p := s.policy.Load().refuses(c, m.deed(operator)); p != nil {
-		return answer{}, p
+		return maintenance{}, p
 	}
-	if all, err := s.calendar.all(); err != nil || len(all) >= maxMaintenanceCount {
-		return answer{}, refuse(kindLimit, "too much maintenance is announced, or the store cannot be read")
+	all, err := s.calendar.all()
+	if err != nil {
+		return maintenance{}, refuse(kindInternal, "the store cannot be read")
 	}
-	if p := s.put(c, m, "announce-maintenance"); p != nil {
-		return answer{}, p
+	if active := slices.DeleteFunc(all, func(m maintenance) bool { return !m.Active }); len(active) >= maxMaintenanceCount {
+		return maintenance{}, refuse(kindLimit, "%d are announced, which is the limit; end some", len(active))
 	}
-	return jsonAnswer(http.StatusCreated, m), nil
+	return m, s.put(c, m, "announce-maintenance")
 }
 
 // check refuses an announcement that is not complete, or too long.
@@ -208,12 +231,12 @@ func (s *Server) endMaintenance(r *http.Request) (answer, *problem) {
 	if err != nil {
 		return answer{}, refuse(kindInternal, "the store cannot be read")
 	}
-	if !found {
+	c := callerOf(r)
+	if !found || m.Scope == scopeVM && s.policy.Load().refuses(c, m.deed(viewer)) != nil {
 		return answer{}, refuse(kindNotFound, "there is no such maintenance")
 	}
-	c := callerOf(r)
 	if p := s.policy.Load().refuses(c, m.deed(operator)); p != nil {
-		return answer{}, p
+		return answer{}, s.refused(c, "end-maintenance", p)
 	}
 	now := s.o.Now().UTC()
 	if m.Ended != nil || !now.Before(m.Until) {

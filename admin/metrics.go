@@ -4,7 +4,6 @@ import (
 	"maps"
 	"net/http"
 	"strconv"
-	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -102,22 +101,15 @@ func (j *jobs) countAll() map[jobState]int {
 type noteKey struct{}
 
 // noted is what a request turns out to be for.
-type noted struct {
-	mu     sync.Mutex
-	method string
-}
+type noted struct{ method string }
 
 // note tells for which method a request is.
 func note(r *http.Request, method string) {
 	if n, ok := r.Context().Value(noteKey{}).(*noted); ok {
-		n.mu.Lock()
-		defer n.mu.Unlock()
 		n.method = method
 	}
 }
 
 func (m *metrics) count(n *noted, status int) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
 	m.requests.WithLabelValues(n.method, strconv.Itoa(status)).Inc()
 }

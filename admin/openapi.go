@@ -163,13 +163,15 @@ func (d *describer) operation(r route, id, summary string, change func(jsonObjec
 			parameters = append(parameters, jsonObject{"name": strings.Trim(part, "{}"), "in": "path", "required": true, "schema": schema})
 		}
 	}
-	if _, acts := r.takes.(body); acts {
-		parameters = append(parameters,
-			jsonObject{"name": "dry_run", "in": "query", "schema": jsonObject{"type": "boolean"}, "description": "tells what would be done, and does nothing"},
-			jsonObject{
-				"name": headerIdempotencyKey, "in": "header", "schema": jsonObject{"type": "string", "minLength": 1, "maxLength": maxIdempotencyKey},
-				"description": "the same key and body give the same answer, and one call at most",
-			})
+	_, acts := r.takes.(body)
+	if acts {
+		parameters = append(parameters, jsonObject{"name": "dry_run", "in": "query", "schema": jsonObject{"type": "boolean"}, "description": "tells what would be done, and does nothing"})
+	}
+	if _, announces := r.takes.(announcement); acts || announces {
+		parameters = append(parameters, jsonObject{
+			"name": headerIdempotencyKey, "in": "header", "schema": jsonObject{"type": "string", "minLength": 1, "maxLength": maxIdempotencyKey},
+			"description": "the same key and body give the same answer, and one call at most",
+		})
 	}
 	if parameters != nil {
 		o["parameters"] = parameters

@@ -111,11 +111,42 @@ func (s *Server) routes() http.Handler {
 			p = unrouted(mux, r)
 		}
 		if p != nil {
+			s.turnedAway(r, p)
 			p.answer().write(c)
 			return
 		}
 		mux.ServeHTTP(c, r)
 	})
+}
+
+// turnedAway logs a request that was not let in, unless there are many: guesses, and
+// pages that should not ask, are to be seen.
+func (s *Server) turnedAway(r *http.Request, p *problem) {
+	if p.kind == kindNotFound || p.kind == kindMethod || !s.complaints.AllowN(s.o.Now(), 1) {
+		return
+	}
+	user, _, _ := r.BasicAuth()
+	level.Warn(s.o.Logger).Log(
+		"msg", "a request to the admin endpoint was turned away", "type", p.kind.slug, "remote", r.RemoteAddr,
+		"user", clip(user), "method", clip(r.Method), "path", clip(r.URL.Path))
+}
+
+// clip bounds what somebody unknown has written to the log.
+func clip(text string) string {
+	const most = 100
+	if len(text) > most {
+		return text[:most] + "..."
+	}
+	return text
+}
+
+// refused writes a refusal of what is no action on a VM to the audit log.
+func (s *Server) refused(c caller, action string, p *problem) *problem {
+	s.audited(auditLine{
+		Time: s.o.Now().UTC(), Event: auditRefused, User: c.String(), Remote: c.Remote, Action: action,
+		Status: p.kind.status, Type: p.kind.slug, Error: p.detail,
+	})
+	return p
 }
 
 // counted notes the status of an answer.
@@ -181,12 +212,9 @@ func (s *Server) serve(do operation) http.Handler {
 func (s *Server) reload(r *http.Request) (answer, *problem) {
 	c := callerOf(r)
 	if p := s.policy.Load().refuses(c, deed{needs: owner, names: []string{"reload"}, reload: true}); p != nil {
-		return answer{}, p
+		return answer{}, s.refused(c, "reload", p)
 	}
-	if err := s.audit.write(auditLine{Time: s.o.Now().UTC(), Event: auditReload, User: c.String(), Remote: c.Remote, Action: "reload"}, true); err != nil {
-		return answer{}, s.noAudit(err)
-	}
-	if err := s.Reload(); err != nil {
+	if err := s.reloadFor(c); err != nil {
 		return answer{}, refuse(kindParameter, "the old configuration stays: %v", err)
 	}
 	return jsonAnswer(http.StatusOK, reloaded{true, len(s.policy.Load().rules)}), nil

@@ -2,11 +2,15 @@ package admin
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"os"
+	"runtime/debug"
 	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
+	bbolterrors "go.etcd.io/bbolt/errors"
 )
 
 // store keeps what must outlive a restart: the records of jobs, the answers to
@@ -26,15 +30,63 @@ const (
 	maxJobs     = 10_000
 )
 
-// openStore opens the store, which only one program can have open.
-func openStore(path string) (*store, error) {
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second})
+// openStore opens the store, which only one program can have open. One that is damaged
+// is set aside, and an empty one taken; what cannot be read of one is passed over. Damage
+// tells of either, nil of neither: nothing is ever called again for want of its record.
+func openStore(path string, now time.Time) (s *store, damage, err error) {
+	s, err = tryStore(path)
+	if errors.Is(err, errDamaged) {
+		damage = err
+		aside := path + ".damaged-" + now.UTC().Format("20060102T150405Z")
+		if err = os.Rename(path, aside); err == nil {
+			damage = fmt.Errorf("%w; it is set aside as %s", damage, aside)
+			s, err = tryStore(path)
+		}
+	}
 	if err != nil {
-		return nil, fmt.Errorf("store %s: %w", path, err)
+		return nil, nil, fmt.Errorf("store %s: %w", path, err)
+	}
+	if n := s.unreadable(); n > 0 && damage == nil {
+		damage = fmt.Errorf("%d records cannot be read", n)
+	}
+	return s, damage, nil
+}
+
+var errDamaged = errors.New("the file is damaged")
+
+// tryStore opens the store and looks at every page that is in use. Damage shows itself
+// as an error of bbolt, as a panic, or, where the file is too short for what it says of
+// itself, as a fault of the memory that it is mapped to.
+func tryStore(path string) (s *store, err error) {
+	var file *os.File
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		x := recover()
+		if x == nil {
+			return
+		}
+		if file != nil {
+			file.Close() //nolint:errcheck // it is given up
+		}
+		s, err = nil, fmt.Errorf("%w: %v", errDamaged, x)
+	}()
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second, OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
+		file, err = os.OpenFile(name, flag, mode)
+		return file, err
+	}})
+	if errors.Is(err, bbolterrors.ErrInvalid) || errors.Is(err, bbolterrors.ErrChecksum) || errors.Is(err, bbolterrors.ErrVersionMismatch) {
+		return nil, fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	if err != nil {
+		return nil, err
 	}
 	err = db.Update(func(tx *bbolt.Tx) error {
 		for _, name := range [][]byte{bucketJobs, bucketAnswers, bucketMaintenance} {
-			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+			b, err := tx.CreateBucketIfNotExists(name)
+			if err != nil {
+				return err
+			}
+			if err := b.ForEach(func(_, _ []byte) error { return nil }); err != nil {
 				return err
 			}
 		}
@@ -42,9 +94,28 @@ func openStore(path string) (*store, error) {
 	})
 	if err != nil {
 		db.Close() //nolint:errcheck // the other error counts
-		return nil, fmt.Errorf("store %s: %w", path, err)
+		return nil, err
 	}
 	return &store{db}, nil
+}
+
+// unreadable counts the values that are none.
+func (s *store) unreadable() int {
+	n := 0
+	_ = s.db.View(func(tx *bbolt.Tx) error { // all was read before
+		for name, into := range map[string]func() any{
+			string(bucketJobs): func() any { return &jobRecord{} }, string(bucketAnswers): func() any { return &keptAnswer{} }, string(bucketMaintenance): func() any { return &maintenance{} },
+		} {
+			_ = tx.Bucket([]byte(name)).ForEach(func(_, text []byte) error {
+				if json.Unmarshal(text, into()) != nil {
+					n++
+				}
+				return nil
+			})
+		}
+		return nil
+	})
+	return n
 }
 
 func (s *store) Close() error { return s.db.Close() }
@@ -79,16 +150,16 @@ func (s *store) allJobs() ([]jobRecord, error) {
 	return all, err
 }
 
-// allOf gives every value of a bucket.
+// allOf gives every value of a bucket that can be read: the others were told of at the
+// start.
 func allOf[T any](s *store, bucket []byte) ([]T, error) {
 	var all []T
 	err := s.db.View(func(tx *bbolt.Tx) error {
 		return tx.Bucket(bucket).ForEach(func(_, text []byte) error {
 			var v T
-			if err := json.Unmarshal(text, &v); err != nil {
-				return err
+			if json.Unmarshal(text, &v) == nil {
+				all = append(all, v)
 			}
-			all = append(all, v)
 			return nil
 		})
 	})
