@@ -146,9 +146,15 @@ type through func(*testing.T, func() (wmiquery.Session, error)) func() (wmiquery
 // choice; nil is directly.
 func newLabThrough(t *testing.T, hosts []string, way through, change ...func(*Options)) *lab {
 	t.Helper()
+	return newLabOf(t, 40, hosts, way, change...)
+}
+
+// newLabOf is a lab with so many VMs.
+func newLabOf(t *testing.T, vms int, hosts []string, way through, change ...func(*Options)) *lab {
+	t.Helper()
 	l := &lab{T: t, clock: &clock{at: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}, hosts: map[string]*endpoint{}}
 	var err error
-	l.world, err = simulator.New(simulator.Config{Seed: 1, VMs: 40, Now: l.clock.Now})
+	l.world, err = simulator.New(simulator.Config{Seed: 1, VMs: vms, Now: l.clock.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

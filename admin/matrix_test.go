@@ -1,16 +1,19 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
-	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"text/tabwriter"
+	"time"
 
 	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
@@ -18,61 +21,144 @@ import (
 
 var update = flag.Bool("update", false, "write the expected files anew")
 
-// roles are users by the role that they have, destructive all.
+// roles are users by the role that they have, from the least, destructive all.
 var roles = []string{"vic", "olga", "fred", "omar"}
 
-// matrix is a lab and how far its audit log was read.
-type matrix struct {
-	*lab
-	offset int64
+// side is a relationship of a VM on a host, which is put into one state after the
+// other. A column of the file is a side.
+type side struct {
+	name, what string
+	host       string
+	vm         int
+	link       msvm.Link
+	states     []msvm.ReplicationState // nil for all in which something replicates
+	// like is the side that it is like but for what is so beside it. The file has
+	// what that changes, and no column.
+	like   string
+	beside func(*lab) error
 }
 
-// Every verb and every method for every role in every state: the answers are those of the file, which
-// a person has read; whoever is let through makes one call with its intent before
-// and its outcome after, and nobody else makes any.
-func TestMatrix(t *testing.T) {
-	l := &matrix{lab: newLab(t)}
-	var table strings.Builder
-	fmt.Fprintln(&table, "# host mode state power relationship tests verb or method: viewer operator failover owner; of what destroys, the answer of the second step")
-	for _, host := range []string{"HV01", "HV02"} {
-		spy := l.hosts[host].pool
-		spy.answers = func(context.Context, wmiquery.Call) (wmiquery.Reply, error) { return wmiquery.Reply{}, nil } // the world stays as it is
-		seenBefore := map[string]bool{}
-		l.offset = 0
-		for _, x := range l.get(host, "vic", apiReplicas).json["replicas"].([]any) {
-			r := x.(m)
-			vm := slices.Index(l.vms, r["vm_id"].(string))
-			if vm < 0 {
-				continue
-			}
-			link := r["relationship"].(string)
-			stands := func(power any) string {
-				return fmt.Sprint(host, " ", r["mode"], " ", r["state"], " ", power, " ", link, " tests:", len(anys(r["test_vms"])))
-			}
-			if id := stands(r["power"]); !seenBefore[id] { // else like one before
-				seenBefore[id] = true
-				l.verbRows(&table, id, host, vm, link)
-				for _, method := range msvm.Methods() {
-					name := pathName(method)
-					fmt.Fprintf(&table, "%s %s:", id, name)
-					l.row(&table, host, vm, "/api/v1/methods/"+name, l.payload(method, l.vms[vm], msvm.Link(link)))
-				}
-			}
-			// And with the other power, where replication lets it be turned on.
-			other := map[any]string{"on": "off", "off": "on"}[r["power"]]
-			if id := stands(other); !seenBefore[id] && l.world.SetPower(l.vms[vm], host, other == "on") == nil {
-				seenBefore[id] = true
-				l.verbRows(&table, id, host, vm, link)
-				if err := l.world.SetPower(l.vms[vm], host, other != "on"); err != nil {
-					t.Fatal(err)
-				}
-			}
+const testedVM = 19 // of the simulated world, by position: it has a test VM
+
+var sides = []side{
+	{name: "primary", what: "a VM of mode primary", host: "HV01", vm: healthy, link: msvm.Primary},
+	{name: "replica", what: "a VM of mode replica that is not replicated on", host: "HV01", vm: inboundVM, link: msvm.Primary},
+	{name: "middle", what: "a VM of mode replica that is replicated on; its extended relationship is in 3", host: "HV01", vm: withExtension, link: msvm.Primary},
+	{name: "onward", what: "the extended relationship of such a VM; its primary one is in 3", host: "HV01", vm: withExtension, link: msvm.Extended},
+	{name: "third", what: "a VM of mode extended_replica", host: "HV03", vm: withExtension, link: msvm.Primary},
+	{
+		name: "none", what: "a VM of mode none", host: "HV01", vm: alone, link: msvm.Primary,
+		states: []msvm.ReplicationState{msvm.Disabled},
+	},
+	{
+		name: "end", what: "the extended relationship of a VM that is not replicated on", host: "HV01", vm: inboundVM, link: msvm.Extended,
+		states: []msvm.ReplicationState{msvm.Disabled},
+	},
+	{
+		name: "another VM resynchronizes", like: "primary", host: "HV01", vm: healthy, link: msvm.Primary,
+		states: []msvm.ReplicationState{msvm.Suspended, msvm.Critical, msvm.WaitingToStartResynchronization, msvm.Resynchronizing, msvm.ResynchronizationSuspended},
+		beside: put("HV01", suspendedVM, msvm.Primary, msvm.Resynchronizing),
+	},
+	{
+		name: "nothing was ever replicated", like: "replica", host: "HV02", vm: freshVM, link: msvm.Primary,
+		states: []msvm.ReplicationState{msvm.WaitingToCompleteInitialReplication, msvm.Replicating, msvm.DiskUpdateInProgress},
+	},
+	{
+		name: "it has a test VM, which is off", like: "replica", host: "HV01", vm: testedVM, link: msvm.Primary,
+		states: []msvm.ReplicationState{msvm.Replicating, msvm.Recovered},
+	},
+	{
+		name: "it has a test VM, which is on", like: "replica", host: "HV01", vm: testedVM, link: msvm.Primary,
+		states: []msvm.ReplicationState{msvm.Replicating, msvm.Recovered},
+		beside: func(l *lab) error { return l.world.SetPower(l.testVM("HV01", testedVM), "HV01", true) },
+	},
+	{
+		name: "its extended relationship is in 4", like: "middle", host: "HV01", vm: withExtension, link: msvm.Primary,
+		states: []msvm.ReplicationState{msvm.Replicating, msvm.Recovered, msvm.Committed, msvm.FailoverInProgress},
+		beside: put("HV01", withExtension, msvm.Extended, msvm.SyncedReplicationComplete),
+	},
+	{
+		name: "its primary relationship is in 5", like: "onward", host: "HV01", vm: withExtension, link: msvm.Extended,
+		states: []msvm.ReplicationState{msvm.Replicating, msvm.SyncedReplicationComplete, msvm.WaitingToStartResynchronization},
+		beside: put("HV01", withExtension, msvm.Primary, msvm.Recovered),
+	},
+}
+
+func put(host string, vm int, link msvm.Link, state msvm.ReplicationState) func(*lab) error {
+	return func(l *lab) error { return l.world.SetState(host, msvm.Key{VM: l.vms[vm], Link: link}, state) }
+}
+
+// all are the states of the side.
+func (s side) all() []msvm.ReplicationState {
+	all := s.states
+	if all == nil {
+		for n := range msvm.ReplicationStates()[1:] {
+			all = append(all, msvm.ReplicationState(n+1))
 		}
-		spy.answers = nil
 	}
+	return all
+}
+
+// running are the states in which the VM is tried on, too, if it can be turned on:
+// those of what needs it off, and those in which a replica runs.
+var running = []msvm.ReplicationState{
+	msvm.Disabled, msvm.Replicating, msvm.Recovered, msvm.Committed, msvm.FailoverInProgress, msvm.DiskUpdateInProgress,
+}
+
+// situation is how a side stands.
+type situation struct {
+	state msvm.ReplicationState
+	on    bool
+}
+
+// Answers are slugs of problems, or these.
+const (
+	done      = ""
+	doneTwice = "!" // in two steps
+	notNow    = "invalid-state"
+	mayNot    = "forbidden"
+)
+
+// matrix is what was answered about a side.
+type matrix struct {
+	*lab
+	host, vm string // where, and the VM's name
+	offset   int64  // how far the audit log was read
+	rows     []string
+	answers  map[string]map[situation]string // to the owner, by row
+	refused  map[string]map[string]bool      // who may not, by row and user
+}
+
+// Every verb and every method for every role in every state: the answers are those
+// of the file, which a person has read. Whoever is let through makes one call with
+// its intent before and its outcome after, and nobody else makes any. None of them
+// is refused everywhere.
+func TestMatrix(t *testing.T) {
+	all := make([]*matrix, len(sides)+1)
+	t.Run("of", func(t *testing.T) {
+		for i, s := range sides {
+			t.Run(s.name, func(t *testing.T) {
+				t.Parallel()
+				all[i] = askSide(t, s)
+			})
+		}
+		t.Run("the host", func(t *testing.T) {
+			t.Parallel()
+			all[len(sides)] = askHost(t)
+		})
+	})
+	if t.Failed() || slices.Contains(all, nil) { // some were not to be run
+		return
+	}
+	for _, name := range verbsAndMethods() {
+		if !slices.ContainsFunc(all, func(l *matrix) bool { return l.everDone(name) }) {
+			t.Errorf("%s is let through in no situation", name)
+		}
+	}
+	got := written(t, all)
 	file := filepath.Join("testdata", "matrix.txt")
 	if *update {
-		if err := os.WriteFile(file, []byte(table.String()), 0o644); err != nil {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -80,24 +166,11 @@ func TestMatrix(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, after := strings.Split(string(want), "\n"), strings.Split(table.String(), "\n")
+	before, after := strings.Split(string(want), "\n"), strings.Split(got, "\n")
 	for i := range max(len(before), len(after)) {
-		if i >= len(before) || i >= len(after) || before[i] != after[i] {
+		if at(before, i) != at(after, i) {
 			t.Fatalf("line %d differs; go test ./admin -run TestMatrix -update writes the file:\n%s\nwant\n%s", i+1, at(after, i), at(before, i))
 		}
-	}
-}
-
-// verbRows are the rows of the verbs.
-func (l *matrix) verbRows(table io.Writer, id, host string, vm int, link string) {
-	l.Helper()
-	for _, v := range verbs() {
-		fmt.Fprintf(table, "%s %s:", id, v.name)
-		payload := m{}
-		if v.name == "import-initial-replica" {
-			payload["parameters"] = m{"InitialReplicationImportLocation": `D:\import`}
-		}
-		l.row(table, host, vm, l.replica(vm, link)+"/actions/"+v.name, payload)
 	}
 }
 
@@ -108,48 +181,414 @@ func at(lines []string, i int) string {
 	return "(nothing)"
 }
 
-func anys(x any) []any {
-	all, _ := x.([]any)
+func newMatrix(t *testing.T, host string) *matrix {
+	t.Helper()
+	l := newLabOf(t, 21, []string{host}, nil)
+	l.hosts[host].pool.answers = func(context.Context, wmiquery.Call) (wmiquery.Reply, error) { return wmiquery.Reply{}, nil } // the world stays as it is
+	return &matrix{lab: l, host: host, answers: map[string]map[situation]string{}, refused: map[string]map[string]bool{}}
+}
+
+func askSide(t *testing.T, s side) *matrix {
+	t.Helper()
+	l := newMatrix(t, s.host)
+	l.vm = l.name(s.host, s.vm)
+	l.clock.Advance(2 * time.Hour) // the resynchronization of the world has ended
+	if s.beside != nil {
+		if err := s.beside(l.lab); err != nil {
+			t.Fatal(err)
+		}
+	}
+	asked := l.asks(s)
+	for turn, state := range s.all() {
+		if state != msvm.Disabled {
+			if err := put(s.host, s.vm, s.link, state)(l.lab); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, on := range []bool{false, true} {
+			if on && !slices.Contains(running, state) || l.world.SetPower(l.vms[s.vm], s.host, on) != nil {
+				continue
+			}
+			for _, a := range asked {
+				l.ask(a, situation{state, on}, turn)
+			}
+		}
+	}
+	return l
+}
+
+func askHost(t *testing.T) *matrix {
+	t.Helper()
+	l := newMatrix(t, "HV01")
+	for _, a := range l.asksOfHost() {
+		for turn := range roles[1:] { // there is one situation for all turns
+			l.ask(a, situation{}, turn)
+		}
+	}
+	return l
+}
+
+// ask is what is asked for, a row of the file.
+type ask struct {
+	row, path string
+	payload   m
+	vm        string // name of the VM, to confirm it
+}
+
+// asks are every verb, and every method that is about the side.
+func (l *matrix) asks(s side) []ask {
+	l.Helper()
+	var all []ask
+	for _, v := range verbs() {
+		payload := m{}
+		if v.name == "import-initial-replica" {
+			payload["parameters"] = m{"InitialReplicationImportLocation": `D:\import`}
+		}
+		all = append(all, ask{v.name, l.replica(s.vm, string(s.link)) + "/actions/" + v.name, payload, l.vm})
+	}
+	mode := l.get(s.host, "vic", l.replica(s.vm, "primary")).json["mode"]
+	for _, method := range msvm.Methods() {
+		if !aboutVM(method) || mode == "replica" && !chosen(method, s.link) {
+			continue
+		}
+		vm, name, link := l.vms[s.vm], pathName(method), s.link
+		if method.Name == becomePrimary {
+			link = msvm.Extended
+		}
+		a := ask{name, apiMethods + name, l.payload(method, vm, link), l.vm}
+		parameters := a.payload["parameters"].(m)
+		switch method.Name {
+		case "SetAuthorizationEntry":
+			parameters["AuthorizationEntry"] = l.entry()
+		case destroySystem:
+			if test := l.testVM(s.host, s.vm); test != "" {
+				parameters["AffectedSystem"], a.vm = test, l.vm+" - Test"
+			}
+		case requestState:
+			parameters["ReplicationRelationship"] = m{"InstanceID": msvm.Key{VM: vm, Link: link}.InstanceID()}
+			for _, q := range msvm.StateRequests() {
+				if _, ok := verbOf(method, q.State); !ok { // the others are as the verbs
+					other := maps.Clone(parameters)
+					other["RequestedState"] = q.State
+					all = append(all, ask{fmt.Sprintf("%s of %d", name, q.State), a.path, m{"target": vm, "parameters": other}, l.vm})
+				}
+			}
+			a.row += " of 3"
+		}
+		all = append(all, a)
+	}
 	return all
 }
 
-// row writes the answers to each role.
-func (l *matrix) row(table io.Writer, host string, vm int, path string, payload m) {
-	l.Helper()
-	for _, user := range roles {
-		fmt.Fprintf(table, " %d", l.cell(host, user, vm, path, payload))
+// chosen tells whether a method is about this relationship of a replica, and not
+// about its other one: most are told the VM alone.
+func chosen(method msvm.Method, link msvm.Link) bool {
+	for _, p := range method.In {
+		if p.Class == "Msvm_ReplicationRelationship" && method.Name != becomePrimary {
+			return true
+		}
 	}
-	fmt.Fprintln(table)
+	return method.Name == "RevertFailover" || outbound(method.Name) == (link == msvm.Extended)
+}
+
+const apiMethods = "/api/v1/methods/"
+
+// aboutVM tells methods about a VM from those about the host or a job.
+func aboutVM(m msvm.Method) bool {
+	return m.Class == "Msvm_ComputerSystem" || slices.ContainsFunc(m.In, func(p msvm.Parameter) bool { return p.Class == "Msvm_ComputerSystem" })
+}
+
+// asksOfHost are every method that is about the host or a job.
+func (l *matrix) asksOfHost() []ask {
+	l.Helper()
+	jobs, err := wmiquery.All[msvm.ConcreteJob](l.Context(), l.hosts[l.host].pool)
+	if err != nil || len(jobs) == 0 {
+		l.Fatalf("the world has %d jobs, %v", len(jobs), err)
+	}
+	var all []ask
+	for _, method := range msvm.Methods() {
+		if aboutVM(method) {
+			continue
+		}
+		name, payload := pathName(method), l.payload(method, "", msvm.Primary)
+		there := maps.Clone(payload)
+		switch {
+		case method.Class == "Msvm_ConcreteJob":
+			there["target"] = jobs[0].InstanceID
+		case len(method.In) > 0 && method.In[0].Name == "AuthorizationEntry":
+			there["parameters"] = m{"AuthorizationEntry": l.entry()}
+		case method.Name == "RemoveAuthorizationEntry":
+			there["parameters"] = l.entry()
+		default:
+			all = append(all, ask{name, apiMethods + name, payload, ""})
+			continue
+		}
+		all = append(all, ask{name + " of what is there", apiMethods + name, there, ""}, ask{name + " of what is not", apiMethods + name, payload, ""})
+	}
+	return all
+}
+
+// entry names an authorization entry that the host has.
+func (l *matrix) entry() m {
+	l.Helper()
+	return m{"AllowedPrimaryHostSystem": *l.entries(l.host)[0].AllowedPrimaryHostSystem}
+}
+
+// testVM is the test VM of a replica, "" if it has none.
+func (l *lab) testVM(host string, vm int) string {
+	l.Helper()
+	tests, _ := l.get(host, "vic", l.replica(vm, "primary")).json["test_vms"].([]any)
+	if len(tests) == 0 {
+		return ""
+	}
+	return tests[0].(string)
+}
+
+// ask asks as the owner and as others, who may not or are answered the same. All of
+// them do so when it is done for the first time; then they take turns.
+func (l *matrix) ask(a ask, s situation, turn int) {
+	l.Helper()
+	answer := l.cell("omar", a)
+	first := isDone(answer) && !l.everDone(a.row)
+	if l.answers[a.row] == nil {
+		l.rows = append(l.rows, a.row)
+		l.answers[a.row], l.refused[a.row] = map[situation]string{}, map[string]bool{}
+	}
+	l.answers[a.row][s] = answer
+	others := roles[:len(roles)-1]
+	if !first {
+		others = others[turn%len(others):][:1]
+	}
+	for _, user := range others {
+		got := l.cell(user, a)
+		was, known := l.refused[a.row][user]
+		if known && was != (got == mayNot) || got != mayNot && got != answer {
+			l.Errorf("%s in %v: %s is answered %q, the owner %q", a.row, s, user, got, answer)
+		}
+		l.refused[a.row][user] = got == mayNot
+	}
+}
+
+func isDone(answer string) bool { return answer == done || answer == doneTwice }
+
+// everDone tells whether a verb or a method was let through.
+func (l *matrix) everDone(name string) bool {
+	for row, answers := range l.answers {
+		if of, _, _ := strings.Cut(row, " "); of == name && slices.ContainsFunc(slices.Collect(maps.Values(answers)), isDone) {
+			return true
+		}
+	}
+	return false
+}
+
+func verbsAndMethods() []string {
+	var all []string
+	for _, v := range verbs() {
+		all = append(all, v.name)
+	}
+	for _, method := range msvm.Methods() {
+		all = append(all, pathName(method))
+	}
+	return all
 }
 
 // cell asks for something, in two steps if it is to be confirmed, and checks that
 // calls and audit lines go with the answer.
-func (l *matrix) cell(host, user string, vm int, path string, payload m) int {
+func (l *matrix) cell(user string, a ask) string {
 	l.Helper()
-	calls := l.hosts[host].pool.called()
-	r := l.do(host, user, http.MethodPost, path, payload)
+	calls := l.hosts[l.host].pool.called()
+	answer := done
+	r := l.do(l.host, user, http.MethodPost, a.path, a.payload)
 	if r.slug() == "confirmation-required" {
-		second := l.second(host, vm, r, payload)
-		_, l.offset = l.auditedFrom(host, l.offset)
-		r = l.do(host, user, http.MethodPost, path, second)
+		answer = doneTwice
+		_, l.offset = l.auditedFrom(l.host, l.offset)
+		second := m{"confirmation_token": r.json["confirmation_token"], "reason": "a test", "vm_name": a.vm, "max_data_loss_seconds": 1e9}
+		maps.Copy(second, a.payload)
+		r = l.do(l.host, user, http.MethodPost, a.path, second)
 	}
-	made := l.hosts[host].pool.called() - calls
+	made := l.hosts[l.host].pool.called() - calls
 	var events []string
-	lines, end := l.auditedFrom(host, l.offset)
+	lines, end := l.auditedFrom(l.host, l.offset)
 	l.offset = end
 	for _, line := range lines {
 		events = append(events, string(line.Event))
 	}
-	wantCalls, wantEvents := 0, "refused"
-	if r.code < 300 {
-		wantCalls, wantEvents = 1, "intent job outcome"
+	wantCalls, wantEvents := 1, "intent job outcome"
+	if r.code >= http.StatusMultipleChoices {
+		answer = cmp.Or(r.slug(), r.String())
+		wantCalls, wantEvents = 0, "refused"
 	}
-	if strings.Contains(path, "/methods/Get") { // it changes nothing: refusals alone may be there
-		wantCalls, events = 0, slices.DeleteFunc(events, func(e string) bool { return e == "refused" })
-		wantEvents = ""
+	if strings.Contains(a.path, "/methods/Get") { // it changes nothing: refusals alone may be there
+		events = slices.DeleteFunc(events, func(e string) bool { return e == "refused" })
+		wantCalls, wantEvents = 0, ""
 	}
 	if got := strings.Join(events, " "); made != wantCalls || got != wantEvents {
-		l.Errorf("%s %s by %s: %s, %d calls, audit lines %q; want %d and %q", host, path, user, r, made, got, wantCalls, wantEvents)
+		l.Errorf("%s %s by %s: %s, %d calls, audit lines %q; want %d and %q", l.host, a.path, user, r, made, got, wantCalls, wantEvents)
 	}
-	return r.code
+	return answer
+}
+
+// written is the file: a line for each verb and method, with the states in which it
+// is done.
+func written(t *testing.T, all []*matrix) string {
+	t.Helper()
+	var file strings.Builder
+	file.WriteString(`What the endpoint answers to every verb and method, in every state.
+go test ./admin -run TestMatrix -update writes it; whoever lets that change it has read it.
+
+  2 3     done in these states, on this side
+  2-4     done in these and all between
+  2!      done in two steps: it destroys something
+  2on     done while the VM is on; while it is off, not
+  2off    the other way round
+  x:2     refused in this state as the problem x
+  else    refused as invalid-state; - is in all states
+          nothing: the method is not about this relationship of the VM
+
+The states:
+`)
+	w := tabwriter.NewWriter(&file, 0, 0, 2, ' ', 0)
+	for n := range 8 {
+		var line []string
+		for s := n; s < len(msvm.ReplicationStates()); s += 8 {
+			line = append(line, fmt.Sprintf("  %2d %s", s, msvm.ReplicationState(s)))
+		}
+		fmt.Fprintln(w, strings.Join(line, "\t"))
+	}
+	flush(t, w)
+	file.WriteString("\nThe sides:\n")
+	heads := ""
+	for _, s := range sides {
+		if s.like == "" {
+			fmt.Fprintf(w, "  %s\t%s\n", s.name, s.what)
+			heads += "\t" + s.name
+		}
+	}
+	flush(t, w)
+	fmt.Fprintf(&file, "\nA VM is off, and in the states %s also on, where replication lets it.\nThe role is the least that may. Those below it are refused as forbidden in every state.\n\n", ranges(running))
+	fmt.Fprintln(w, "verb or method\trole"+heads)
+	needs := neededRoles(t, all)
+	for _, row := range all[0].rows { // a primary is asked for all
+		fmt.Fprintf(w, "%s\t%s", row, needs[row])
+		for i, s := range sides {
+			if s.like == "" {
+				fmt.Fprint(w, "\t", all[i].shown(row, s.all()))
+			}
+		}
+		fmt.Fprintln(w)
+	}
+	flush(t, w)
+	for i, s := range sides {
+		if s.like != "" {
+			fmt.Fprintf(&file, "\nOn the side %s, when %s: what differs in %s\n", s.like, s.name, ranges(s.states))
+			like := all[slices.IndexFunc(sides, func(o side) bool { return o.name == s.like })]
+			for _, row := range all[i].rows {
+				if got, was := all[i].shown(row, s.states), like.shown(row, s.states); got != was {
+					fmt.Fprintf(w, "  %s\t%s\telse %s\n", row, got, was)
+				}
+			}
+			flush(t, w)
+		}
+	}
+	file.WriteString("\nOf the host:\n")
+	host := all[len(all)-1]
+	for _, row := range host.rows {
+		answer := host.answers[row][situation{}]
+		if isDone(answer) {
+			answer = "done" + answer
+		}
+		fmt.Fprintf(w, "  %s\t%s\t%s\n", row, needs[row], answer)
+	}
+	flush(t, w)
+	return file.String()
+}
+
+func flush(t *testing.T, w *tabwriter.Writer) {
+	t.Helper()
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// neededRoles are the least roles that may, by row.
+func neededRoles(t *testing.T, all []*matrix) map[string]string {
+	t.Helper()
+	needed := map[string]string{}
+	for _, l := range all {
+		for row, refused := range l.refused {
+			if len(refused) < len(roles)-1 { // on this side it is never done, and few were asked
+				continue
+			}
+			least := slices.IndexFunc(roles, func(user string) bool { return !refused[user] })
+			if was := needed[row]; was != "" && was != roleNames[1+least] {
+				t.Errorf("%s needs the role %s, and elsewhere %s", row, roleNames[1+least], was)
+			}
+			needed[row] = roleNames[1+least]
+		}
+	}
+	return needed
+}
+
+// shown is a cell of the file: the answers of a row in some states, "" if it was
+// not asked for.
+func (l *matrix) shown(row string, states []msvm.ReplicationState) string {
+	if l.answers[row] == nil {
+		return ""
+	}
+	var spans []span
+	for _, state := range states {
+		off := l.answers[row][situation{state, false}]
+		on, both := l.answers[row][situation{state, true}]
+		if !both || on == off {
+			spans = add(spans, state, off, "")
+			continue
+		}
+		spans = add(add(spans, state, off, "off"), state, on, "on")
+	}
+	return cmp.Or(text(spans), "-")
+}
+
+// span is states in a row of which the same is said.
+type span struct {
+	before, after string
+	from, to      msvm.ReplicationState
+}
+
+func add(spans []span, state msvm.ReplicationState, answer, power string) []span {
+	s := span{after: power, from: state, to: state}
+	switch answer {
+	case notNow:
+		return spans
+	case done:
+	case doneTwice:
+		s.after += "!"
+	default:
+		s.before = answer + ":"
+	}
+	if n := len(spans); n > 0 && spans[n-1] == (span{s.before, s.after, spans[n-1].from, state - 1}) {
+		spans[n-1].to = state
+		return spans
+	}
+	return append(spans, s)
+}
+
+func text(spans []span) string {
+	var all []string
+	for _, s := range spans {
+		states := fmt.Sprint(uint16(s.from))
+		if s.to > s.from {
+			states += fmt.Sprintf("-%d", s.to)
+		}
+		all = append(all, s.before+states+s.after)
+	}
+	return strings.Join(all, " ")
+}
+
+// ranges are states as the file has them.
+func ranges(states []msvm.ReplicationState) string {
+	var spans []span
+	for _, s := range states {
+		spans = add(spans, s, done, "")
+	}
+	return text(spans)
 }
