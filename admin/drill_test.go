@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
@@ -29,23 +30,60 @@ func TestPlannedFailover(t *testing.T) {
 	}
 }
 
-// An unplanned failover to a recovery point, back, and for good.
+// An unplanned failover, back, to an older recovery point, and for good.
 func TestUnplannedFailover(t *testing.T) {
+	const vm = 3 // it has recovery points beside the latest
 	l := newLab(t)
-	l.clock.Advance(3 * time.Hour)
-	shown := l.get("HV02", "vic", l.replica(healthy, "primary")).json
-	points, _ := shown["recovery_points"].([]any)
-	payload := m{}
-	if len(points) > 0 {
-		payload["parameters"] = m{"SnapshotSettingData": points[0].(m)["InstanceID"]}
+	points := func() []any {
+		all, _ := l.get("HV02", "vic", l.replica(vm, "primary")).json["recovery_points"].([]any)
+		return all
 	}
-	l.want("a point that is not there", l.act("HV02", "fred", healthy, "primary", "failover", m{"parameters": m{"SnapshotSettingData": "Microsoft:x"}}), http.StatusNotFound, "not-found")
-	l.finish("failover", "HV02", l.confirmed("HV02", "fred", healthy, "failover", payload), "succeeded")
-	l.finish("cancel", "HV02", l.confirmed("HV02", "fred", healthy, "cancel-failover", nil), "succeeded")
-	l.finish("failover", "HV02", l.confirmed("HV02", "fred", healthy, "failover", nil), "succeeded")
-	l.finish("commit", "HV02", l.confirmed("HV02", "fred", healthy, "commit-failover", nil), "succeeded")
-	l.want("commit again", l.act("HV02", "fred", healthy, "primary", "commit-failover", nil), http.StatusConflict, "invalid-state")
-	l.finish("remove", "HV02", l.confirmed("HV02", "omar", healthy, "remove", nil), "succeeded")
+	l.want("a point that is not there", l.act("HV02", "fred", vm, "primary", "failover", m{"parameters": m{"SnapshotSettingData": "Microsoft:x"}}), http.StatusNotFound, "not-found")
+	l.finish("failover", "HV02", l.confirmed("HV02", "fred", vm, "failover", nil), "succeeded")
+	l.finish("cancel", "HV02", l.confirmed("HV02", "fred", vm, "cancel-failover", nil), "succeeded")
+	before := points()
+	if len(before) < 2 {
+		t.Fatalf("there are %d recovery points, of which none is older than the latest", len(before))
+	}
+	oldest, _ := before[0].(m)["InstanceID"].(string)
+	calls := l.hosts["HV02"].pool.called()
+	l.finish("failover", "HV02", l.confirmed("HV02", "fred", vm, "failover", m{"parameters": m{"SnapshotSettingData": oldest}}), "succeeded")
+	want := wmiquery.Param{Name: "SnapshotSettingData", Value: msvm.VirtualSystemSettingData{InstanceID: oldest}.Ref()}
+	if made := l.hosts["HV02"].pool.calls[calls:]; len(made) != 1 || !slices.Contains(made[0].In, want) {
+		t.Errorf("calls are %+v, want one with %v", made, want)
+	}
+	l.finish("commit", "HV02", l.confirmed("HV02", "fred", vm, "commit-failover", nil), "succeeded")
+	if after := points(); len(after) > 0 {
+		t.Errorf("after the commit there are %d recovery points", len(after))
+	}
+	l.want("commit again", l.act("HV02", "fred", vm, "primary", "commit-failover", nil), http.StatusConflict, "invalid-state")
+	l.finish("remove", "HV02", l.confirmed("HV02", "omar", vm, "remove", nil), "succeeded")
+}
+
+// What is not replicating when its primary is lost fails over after a resume.
+func TestFailoverAfterResume(t *testing.T) {
+	for _, tt := range []struct {
+		state, host string
+		vm          int
+	}{
+		{"suspended", "HV01", 11},
+		{"critical", "HV02", 9},
+		{"resynchronizing", "HV02", 12},
+	} {
+		t.Run(tt.state, func(t *testing.T) {
+			l := newLab(t)
+			state := func() any { return l.get(tt.host, "vic", l.replica(tt.vm, "primary")).json["state"] }
+			if got := state(); got != tt.state {
+				t.Fatalf("the replica is %v", got)
+			}
+			l.want("failover", l.act(tt.host, "fred", tt.vm, "primary", "failover", nil), http.StatusConflict, "invalid-state")
+			l.finish("resume", tt.host, l.act(tt.host, "fred", tt.vm, "primary", "resume", nil), "succeeded")
+			l.finish("failover", tt.host, l.confirmed(tt.host, "fred", tt.vm, "failover", nil), "succeeded")
+			if got := state(); got != "recovered" {
+				t.Errorf("after the failover it is %v", got)
+			}
+		})
+	}
 }
 
 // A test failover, and that nothing but its VM is deleted.
