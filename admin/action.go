@@ -249,16 +249,7 @@ func (d *deal) commit(ctx context.Context, planned planner, claimed call, releas
 	if err := d.s.audit.write(d.line(auditIntent), true); err != nil {
 		return answer{}, d.s.noAudit(err)
 	}
-	err := d.s.jobs.begin(d.record())
-	if err == nil {
-		if err = d.attempt.calls(d.id); err != nil {
-			d.s.jobs.change(d.id, func(r *jobRecord) {
-				r.Error = "the Idempotency-Key cannot be kept, so nothing was done"
-				r.at(jobFailed, d.s.o.Now())
-			})
-		}
-	}
-	if err != nil {
+	if err := d.s.jobs.begin(d.record(), d.attempt.calls(d.id)...); err != nil {
 		level.Error(d.s.o.Logger).Log("msg", "nothing is done, since its record cannot be kept", "err", err)
 		return answer{}, refuse(kindInternal, "the record of the action cannot be kept, so nothing is done")
 	}

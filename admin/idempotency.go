@@ -86,12 +86,12 @@ func otherBody() *problem {
 	return refuse(kindIdempotencyReuse, "it came with another body, path or query before")
 }
 
-// calls records that the host is about to be called. With an error it must not be.
-func (a *attempt) calls(job string) error {
+// calls is what must be kept before the host is called, nothing without a key.
+func (a *attempt) calls(job string) []entry {
 	if a.key == "" {
 		return nil
 	}
-	return a.owner.store.put(bucketAnswers, a.key, keptAnswer{a.request, job, a.owner.now(), nil})
+	return []entry{{bucketAnswers, a.key, keptAnswer{a.request, job, a.owner.now(), nil}}}
 }
 
 // keep keeps the answer of a request for which the host was called.

@@ -134,7 +134,7 @@ func (d *deal) cancel(r *http.Request) (answer, *problem) {
 	if err := d.s.audit.write(d.line(auditIntent), true); err != nil {
 		return answer{}, d.s.noAudit(err)
 	}
-	if err := d.attempt.calls(d.id); err != nil {
+	if err := d.s.store.putAll(d.attempt.calls(d.id)...); err != nil {
 		level.Error(d.s.o.Logger).Log("msg", "nothing is done, since its Idempotency-Key cannot be kept", "err", err)
 		return answer{}, refuse(kindInternal, "the Idempotency-Key cannot be kept, so nothing is done")
 	}

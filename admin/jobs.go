@@ -56,9 +56,10 @@ func newJobs(j *jobs) (*jobs, error) {
 	return j, nil
 }
 
-// begin records that the host is about to be called. With an error it must not be.
-func (j *jobs) begin(r jobRecord) error {
-	if err := j.store.put(bucketJobs, r.ID, r); err != nil {
+// begin records that the host is about to be called, together with what else must then
+// be known. With an error it must not be.
+func (j *jobs) begin(r jobRecord, with ...entry) error {
+	if err := j.store.putAll(append(with, entry{bucketJobs, r.ID, r})...); err != nil {
 		return err
 	}
 	j.mu.Lock()

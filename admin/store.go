@@ -120,13 +120,32 @@ func (s *store) unreadable() int {
 
 func (s *store) Close() error { return s.db.Close() }
 
+// entry is a value of the store.
+type entry struct {
+	bucket []byte
+	key    string
+	value  any
+}
+
 // put writes a value, and returns when it is on the disk.
 func (s *store) put(bucket []byte, key string, value any) error {
-	text, err := json.Marshal(value)
-	if err != nil {
-		return err
-	}
-	return s.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucket).Put([]byte(key), text) })
+	return s.putAll(entry{bucket, key, value})
+}
+
+// putAll writes all values or none.
+func (s *store) putAll(all ...entry) error {
+	return s.db.Update(func(tx *bbolt.Tx) error {
+		for _, e := range all {
+			text, err := json.Marshal(e.value)
+			if err != nil {
+				return err
+			}
+			if err := tx.Bucket(e.bucket).Put([]byte(e.key), text); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // get reads a value, false if there is none.
