@@ -274,7 +274,7 @@ func (d *describer) instance(class string) jsonObject {
 // problemSchema describes errors.
 func problemSchema() jsonObject {
 	var types []any
-	for _, k := range kinds() {
+	for _, k := range kinds {
 		types = append(types, typePrefix+k.slug)
 	}
 	return jsonObject{

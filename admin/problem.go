@@ -19,47 +19,44 @@ const typePrefix = "urn:hyperv-replica-exporter:problem:"
 
 // The kinds of errors.
 var (
-	kindBadRequest       = kind{"bad-request", http.StatusBadRequest, "The request is not well-formed"}
-	kindParameter        = kind{"invalid-parameter", http.StatusBadRequest, "A parameter is not valid"}
-	kindUnauthenticated  = kind{"unauthenticated", http.StatusUnauthorized, "Who asks is not proven"}
-	kindForbidden        = kind{"forbidden", http.StatusForbidden, "The policy does not allow this"}
-	kindHost             = kind{"host-not-allowed", http.StatusForbidden, "The Host header names no host of this endpoint"}
-	kindCrossOrigin      = kind{"cross-origin", http.StatusForbidden, "Requests of other web pages are refused"}
-	kindHostDenied       = kind{"access-denied", http.StatusForbidden, "Hyper-V denied access"}
-	kindNotFound         = kind{"not-found", http.StatusNotFound, "There is no such thing"}
-	kindMethod           = kind{"method-not-allowed", http.StatusMethodNotAllowed, "The HTTP method is not allowed here"}
-	kindState            = kind{"invalid-state", http.StatusConflict, "This cannot be done in the present state"}
-	kindBusy             = kind{"busy", http.StatusConflict, "Another action about this VM is under way"}
-	kindResync           = kind{"resynchronization-running", http.StatusConflict, "Another resynchronization is under way"}
-	kindConfirm          = kind{"confirmation-required", http.StatusConflict, "This destroys something and must be confirmed"}
-	kindBadConfirmation  = kind{"confirmation-invalid", http.StatusConflict, "The confirmation does not hold"}
-	kindReplayRunning    = kind{"idempotency-conflict", http.StatusConflict, "The request with this Idempotency-Key has no outcome"}
-	kindPrecondition     = kind{"precondition-failed", http.StatusPreconditionFailed, "The target is not as expected"}
-	kindDataLoss         = kind{"data-loss-exceeded", http.StatusPreconditionFailed, "More could be lost than is accepted"}
-	kindTooLarge         = kind{"too-large", http.StatusRequestEntityTooLarge, "The body is too large"}
-	kindMediaType        = kind{"unsupported-media-type", http.StatusUnsupportedMediaType, "The body must be application/json"}
-	kindIdempotencyReuse = kind{"idempotency-reuse", http.StatusUnprocessableEntity, "The Idempotency-Key was used for another request"}
-	kindRate             = kind{"rate-limited", http.StatusTooManyRequests, "Too many requests"}
-	kindInternal         = kind{"internal", http.StatusInternalServerError, "The endpoint failed"}
-	kindUnsupported      = kind{"not-supported", http.StatusNotImplemented, "This host does not support it"}
-	kindHostFailed       = kind{"host-failed", http.StatusBadGateway, "Hyper-V failed"}
-	kindAudit            = kind{"audit-unavailable", http.StatusServiceUnavailable, "The audit log cannot be written, so nothing is done"}
-	kindUnavailable      = kind{"host-unavailable", http.StatusServiceUnavailable, "Hyper-V cannot be reached"}
-	kindLimit            = kind{"too-many-actions", http.StatusServiceUnavailable, "Too many actions are under way"}
-	kindUnknown          = kind{"outcome-unknown", http.StatusServiceUnavailable, "Whether it was done is not known"}
-	kindTimeout          = kind{"host-timeout", http.StatusGatewayTimeout, "Hyper-V did not answer in time"}
+	kindBadRequest       = newKind("bad-request", http.StatusBadRequest, "The request is not well-formed")
+	kindParameter        = newKind("invalid-parameter", http.StatusBadRequest, "A parameter is not valid")
+	kindUnauthenticated  = newKind("unauthenticated", http.StatusUnauthorized, "Who asks is not proven")
+	kindForbidden        = newKind("forbidden", http.StatusForbidden, "The policy does not allow this")
+	kindHost             = newKind("host-not-allowed", http.StatusForbidden, "The Host header names no host of this endpoint")
+	kindCrossOrigin      = newKind("cross-origin", http.StatusForbidden, "Requests of other web pages are refused")
+	kindHostDenied       = newKind("access-denied", http.StatusForbidden, "Hyper-V denied access")
+	kindNotFound         = newKind("not-found", http.StatusNotFound, "There is no such thing")
+	kindMethod           = newKind("method-not-allowed", http.StatusMethodNotAllowed, "The HTTP method is not allowed here")
+	kindState            = newKind("invalid-state", http.StatusConflict, "This cannot be done in the present state")
+	kindBusy             = newKind("busy", http.StatusConflict, "Another action about this VM is under way")
+	kindResync           = newKind("resynchronization-running", http.StatusConflict, "Another resynchronization is under way")
+	kindConfirm          = newKind("confirmation-required", http.StatusConflict, "This destroys something and must be confirmed")
+	kindBadConfirmation  = newKind("confirmation-invalid", http.StatusConflict, "The confirmation does not hold")
+	kindReplayRunning    = newKind("idempotency-conflict", http.StatusConflict, "The request with this Idempotency-Key has no outcome")
+	kindPrecondition     = newKind("precondition-failed", http.StatusPreconditionFailed, "The target is not as expected")
+	kindDataLoss         = newKind("data-loss-exceeded", http.StatusPreconditionFailed, "More could be lost than is accepted")
+	kindTooLarge         = newKind("too-large", http.StatusRequestEntityTooLarge, "The body is too large")
+	kindMediaType        = newKind("unsupported-media-type", http.StatusUnsupportedMediaType, "The body must be application/json")
+	kindIdempotencyReuse = newKind("idempotency-reuse", http.StatusUnprocessableEntity, "The Idempotency-Key was used for another request")
+	kindRate             = newKind("rate-limited", http.StatusTooManyRequests, "Too many requests")
+	kindInternal         = newKind("internal", http.StatusInternalServerError, "The endpoint failed")
+	kindUnsupported      = newKind("not-supported", http.StatusNotImplemented, "This host does not support it")
+	kindHostFailed       = newKind("host-failed", http.StatusBadGateway, "Hyper-V failed")
+	kindAudit            = newKind("audit-unavailable", http.StatusServiceUnavailable, "The audit log cannot be written, so nothing is done")
+	kindUnavailable      = newKind("host-unavailable", http.StatusServiceUnavailable, "Hyper-V cannot be reached")
+	kindLimit            = newKind("too-many-actions", http.StatusServiceUnavailable, "Too many actions are under way")
+	kindUnknown          = newKind("outcome-unknown", http.StatusServiceUnavailable, "Whether it was done is not known")
+	kindTimeout          = newKind("host-timeout", http.StatusGatewayTimeout, "Hyper-V did not answer in time")
 )
 
 // kinds are all kinds of errors.
-func kinds() []kind {
-	return []kind{
-		kindBadRequest, kindParameter, kindUnauthenticated, kindForbidden, kindHost,
-		kindCrossOrigin, kindHostDenied, kindNotFound, kindMethod, kindState,
-		kindBusy, kindResync, kindConfirm, kindBadConfirmation, kindReplayRunning,
-		kindPrecondition, kindDataLoss, kindTooLarge, kindMediaType, kindIdempotencyReuse,
-		kindRate, kindInternal, kindUnsupported, kindHostFailed, kindAudit,
-		kindUnavailable, kindLimit, kindUnknown, kindTimeout,
-	}
+var kinds []kind
+
+func newKind(slug string, status int, title string) kind {
+	k := kind{slug, status, title}
+	kinds = append(kinds, k)
+	return k
 }
 
 // problem is an error as RFC 9457 writes it.

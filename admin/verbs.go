@@ -1,8 +1,6 @@
 package admin
 
 import (
-	"slices"
-
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
@@ -69,11 +67,12 @@ const requestState = msvm.MethodRequestReplicationStateChange
 
 // findVerb finds a verb by its name.
 func findVerb(name string) (verb, bool) {
-	i := slices.IndexFunc(verbs(), func(v verb) bool { return v.name == name })
-	if i < 0 {
-		return verb{}, false
+	for _, v := range verbs() {
+		if v.name == name {
+			return v, true
+		}
 	}
-	return verbs()[i], true
+	return verb{}, false
 }
 
 // verbOf is the verb that a call of a method amounts to, so that what is checked
