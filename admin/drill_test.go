@@ -32,7 +32,7 @@ func TestPlannedFailover(t *testing.T) {
 
 // An unplanned failover, back, to an older recovery point, and for good.
 func TestUnplannedFailover(t *testing.T) {
-	const vm = 3 // it has recovery points beside the latest
+	const vm = withPoints
 	l := newLab(t)
 	points := func() []any {
 		all, _ := l.get("HV02", "vic", l.replica(vm, "primary")).json["recovery_points"].([]any)

@@ -18,18 +18,16 @@ import (
 	"hyperv_replica_exporter/wmiquery/simulator"
 )
 
-// clock is a clock that tests move, or that flies.
+// clock is a clock that tests move.
 type clock struct {
-	mu    sync.Mutex
-	at    time.Time
-	since time.Time // when it began to fly, and how fast; 0 is not at all
-	times int
+	mu sync.Mutex
+	at time.Time
 }
 
 func (c *clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.at.Add(time.Since(c.since) * time.Duration(c.times))
+	return c.at
 }
 
 func (c *clock) Advance(d time.Duration) {
@@ -129,9 +127,9 @@ var passwordHash = sync.OnceValue(func() string {
 
 // VMs of the simulated world by position.
 const (
-	healthy, inboundVM, alone, suspendedVM = 0, 1, 4, 6
-	resyncRequired, freshVM, withExtension = 8, 10, 18
-	withPoints, resyncRuns, resyncPaused   = 3, 12, 13
+	healthy, inboundVM, withPoints, alone, suspendedVM = 0, 1, 3, 4, 6
+	resyncRequired, freshVM, resyncRuns, resyncPaused  = 8, 10, 12, 13
+	withExtension, testedVM                            = 18, 19
 )
 
 func newLab(t *testing.T, change ...func(*Options)) *lab {

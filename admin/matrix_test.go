@@ -38,8 +38,6 @@ type side struct {
 	beside func(*lab) error
 }
 
-const testedVM = 19 // of the simulated world, by position: it has a test VM
-
 var sides = []side{
 	{name: "primary", what: "a VM of mode primary", host: "HV01", vm: healthy, link: msvm.Primary},
 	{name: "replica", what: "a VM of mode replica that is not replicated on", host: "HV01", vm: inboundVM, link: msvm.Primary},

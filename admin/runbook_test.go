@@ -4,16 +4,23 @@ package admin
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"hyperv_replica_exporter/wmiquery"
+	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
 const controlPage = "../docs/control.md"
@@ -27,71 +34,172 @@ func readPage(t *testing.T) string {
 	return string(text)
 }
 
-// block is a block of code of the page: its language and its text.
-var block = regexp.MustCompile("(?ms)^```(sh|powershell)\n(.*?)^```$")
+// block is a block of code of the page: whether it is for a replica that does not
+// replicate, its language and its text.
+var block = regexp.MustCompile("(?ms)^(<!-- unless replicating -->\n\n)?```(sh|powershell)\n(.*?)^```$")
+
+// common are the lines that the runbooks stand on, and section what follows them.
+func common(t *testing.T) (lines, sections string) {
+	t.Helper()
+	_, page, _ := strings.Cut(readPage(t), "## Runbooks")
+	return block.FindStringSubmatch(page)[3], page
+}
 
 // The runbooks are executed word for word, by bash, against two simulated hosts whose
-// time flies. What they ask to be done on a host itself is done to the simulated one.
+// time goes on when they sleep. What they ask to be done on a host itself is done to
+// the simulated one.
 func TestRunbooks(t *testing.T) {
-	for _, tool := range []string{"bash", "curl", "jq"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Fatalf("the runbooks need %s: scripts/setup.sh runbooks installs it", tool)
-		}
+	functions, page := common(t)
+	texts := map[string]string{}
+	for _, section := range strings.Split(page, "<!-- runbook: ")[1:] {
+		name, text, _ := strings.Cut(section, " -->")
+		texts[name] = text
 	}
-	_, page, _ := strings.Cut(readPage(t), "## Runbooks")
-	common := block.FindStringSubmatch(page)[2]
-	sections := strings.Split(page, "<!-- runbook: ")[1:]
-	ends := map[string]struct {
+	tests := []struct {
+		name        string
 		from, to    string // the hosts that HV01 and HV02 are
 		vm          int
-		mode, state string // on the second host, in the end
+		begins      msvm.ReplicationState // on the second host
+		mode, state string                // there, in the end
 		on          bool
 	}{
-		"planned":   {"HV01", "HV02", healthy, "primary", "replicating", true},
-		"unplanned": {"HV01", "HV02", healthy, "replica", "committed", true},
-		"test":      {"HV01", "HV02", healthy, "replica", "replicating", false},
-		"reverse":   {"HV01", "HV02", healthy, "primary", "waiting_to_complete_initial_replication", false},
-		"extended":  {"HV02", "HV01", withExtension, "primary", "replicating", false},
+		{"planned", "HV01", "HV02", healthy, msvm.Replicating, "primary", "replicating", true},
+		{"unplanned", "HV01", "HV02", healthy, msvm.Replicating, "replica", "committed", true},
+		{"unplanned", "HV01", "HV02", healthy, msvm.Suspended, "replica", "committed", true},
+		{"unplanned", "HV01", "HV02", healthy, msvm.Critical, "replica", "committed", true},
+		{"unplanned", "HV01", "HV02", healthy, msvm.Resynchronizing, "replica", "committed", true},
+		{"older", "HV01", "HV02", withPoints, msvm.Recovered, "replica", "recovered", false},
+		{"test", "HV01", "HV02", healthy, msvm.Replicating, "replica", "replicating", false},
+		{"reverse", "HV01", "HV02", healthy, msvm.Replicating, "primary", "waiting_to_complete_initial_replication", false},
+		{"extended", "HV02", "HV01", withExtension, msvm.Replicating, "primary", "replicating", false},
 	}
-	if len(sections) != len(ends) {
-		t.Errorf("the page has %d runbooks, the test %d", len(sections), len(ends))
-	}
-	for _, section := range sections {
-		name, text, _ := strings.Cut(section, " -->")
-		t.Run(name, func(t *testing.T) {
+	unknown := maps.Clone(texts)
+	for _, tt := range tests {
+		delete(unknown, tt.name)
+		t.Run(tt.name+" "+tt.begins.String(), func(t *testing.T) {
 			t.Parallel()
-			want, ok := ends[name]
-			if !ok {
-				t.Fatal("the test does not know how it ends")
-			}
 			l := newLab(t)
-			l.clock.fly(100) // jobs are remembered for five minutes, and the runbooks ask every two seconds
-			vm := l.vms[want.vm]
-			names := map[string]string{"HV01": want.from, "HV02": want.to}
-			script := "set -euo pipefail\n" + common
-			for _, b := range block.FindAllStringSubmatch(text, -1) {
-				if b[1] == "powershell" {
-					b[2] = l.power(b[2])
+			vm := l.vms[tt.vm]
+			if tt.begins != msvm.Replicating {
+				if err := l.world.SetState(tt.to, msvm.Key{VM: vm, Link: msvm.Primary}, tt.begins); err != nil {
+					t.Fatal(err)
 				}
-				script += b[2]
 			}
-			hands := l.hands(vm, names)
-			cmd := exec.CommandContext(t.Context(), "bash")
-			cmd.Stdin = strings.NewReader(script)
-			netrc := filepath.Join(filepath.Dir(l.policy), "netrc")
-			l.write(netrc, fmt.Sprintf("default login omar password %q\n", password))
-			cmd.Env = append(os.Environ(), "HV01="+l.hosts[want.from].http.URL, "HV02="+l.hosts[want.to].http.URL, "VM="+vm, "NETRC="+netrc, "HANDS="+hands)
-			if out, err := cmd.CombinedOutput(); err != nil {
+			script := ""
+			for _, b := range block.FindAllStringSubmatch(texts[tt.name], -1) {
+				switch {
+				case b[1] != "" && tt.begins == msvm.Replicating:
+				case b[2] == "powershell":
+					script += l.power(b[3])
+				default:
+					script += b[3]
+				}
+			}
+			if out, err := l.bash(functions+script, "yes", l.environment(tt.vm, tt.from, tt.to)); err != nil || script == "" {
 				t.Fatalf("%v\n%s", err, out)
 			}
-			shown := l.get(want.to, "vic", l.replica(want.vm, "primary")).json
-			if shown["mode"] != want.mode || shown["state"] != want.state || shown["test_vms"] != nil {
-				t.Errorf("in the end it is %v %v with the test VMs %v, want %s %s", shown["mode"], shown["state"], shown["test_vms"], want.mode, want.state)
+			older := slices.ContainsFunc(l.hosts[tt.to].pool.calls, func(c wmiquery.Call) bool {
+				return slices.ContainsFunc(c.In, func(p wmiquery.Param) bool { return p.Name == "SnapshotSettingData" && p.Value != nil })
+			})
+			if older != (tt.name == "older") {
+				t.Errorf("an older recovery point was taken: %v", older)
 			}
-			if on, err := l.world.IsOn(vm, want.to); err != nil || on != want.on {
-				t.Errorf("the VM on %s runs: %v, %v; want %v", want.to, on, err, want.on)
+			shown := l.get(tt.to, "vic", l.replica(tt.vm, "primary")).json
+			if shown["mode"] != tt.mode || shown["state"] != tt.state || shown["test_vms"] != nil {
+				t.Errorf("in the end it is %v %v with the test VMs %v, want %s %s", shown["mode"], shown["state"], shown["test_vms"], tt.mode, tt.state)
+			}
+			if on, err := l.world.IsOn(vm, tt.to); err != nil || on != tt.on {
+				t.Errorf("the VM on %s runs: %v, %v; want %v", tt.to, on, err, tt.on)
 			}
 		})
+	}
+	if len(unknown) > 0 {
+		t.Errorf("the test does not know how these end: %v", unknown)
+	}
+}
+
+// environment is that of a runbook about a VM which one host sends to another.
+func (l *lab) environment(vm int, from, to string) []string {
+	l.Helper()
+	netrc := filepath.Join(filepath.Dir(l.policy), "netrc")
+	l.write(netrc, fmt.Sprintf("default login omar password %q\n", password))
+	return append(os.Environ(), "HV01="+l.hosts[from].http.URL, "HV02="+l.hosts[to].http.URL, "VM="+l.vms[vm], "VM_NAME="+l.name(to, vm),
+		"NETRC="+netrc, "HANDS="+l.hands(l.vms[vm], map[string]string{"HV01": from, "HV02": to}))
+}
+
+// bash runs a script for somebody who gives every question the same answer.
+func (l *lab) bash(script, answer string, environment []string) ([]byte, error) {
+	l.Helper()
+	for _, tool := range []string{"bash", "curl", "jq"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			l.Fatalf("the runbooks need %s: scripts/setup.sh runbooks installs it", tool)
+		}
+	}
+	script = "set -euo pipefail\nsleep() { curl --silent --show-error --fail --data '' \"$HANDS/sleep\"; }\n" + script
+	cmd := exec.CommandContext(l.Context(), "bash", "-c", script)
+	cmd.Stdin, cmd.Env = strings.NewReader(strings.Repeat(answer+"\n", 10)), environment
+	return cmd.CombinedOutput()
+}
+
+// Nothing is destroyed without a yes, by the name of another VM, or when more would
+// be lost than is accepted; what would be is shown before.
+func TestRunbookConfirms(t *testing.T) {
+	functions, _ := common(t)
+	const failover = `confirm "$HV02" failover "a test" `
+	for _, tt := range []struct{ what, script, answer, says string }{
+		{"no", failover + "3600", "no", ""},
+		{"no answer", failover + "3600 </dev/null", "yes", ""},
+		{"another VM", "VM_NAME=other\n" + failover + "3600", "yes", "vm_name is not the name"},
+		{"more than is accepted", failover + "0", "yes", "0 s are accepted"},
+		{"a point that is not there", failover + `3600 '{"SnapshotSettingData": "none"}'`, "yes", "no recovery point"},
+		{"no point", failover + `3600 ""`, "yes", "invalid character"},
+		{"refused at once", `confirm "$HV02" commit-failover "a test" 3600`, "yes", "it needs recovered"},
+	} {
+		t.Run(tt.what, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t)
+			out, err := l.bash(functions+tt.script, tt.answer, l.environment(healthy, "HV01", "HV02"))
+			if err == nil || !strings.Contains(string(out), `"lag_seconds": `) && tt.says == "" || !strings.Contains(string(out), tt.says) {
+				t.Errorf("want a failure that says %q, after the loss: %v\n%s", tt.says, err, out)
+			}
+			if n := l.hosts["HV02"].pool.called(); n > 0 {
+				t.Errorf("%d calls", n)
+			}
+		})
+	}
+}
+
+// What fails on its way, or whose answer is lost, is sent again and makes one call; a
+// poll that fails does not end the wait for the job.
+func TestRunbookLosesAnswers(t *testing.T) {
+	l := newLab(t)
+	to, err := url.Parse(l.hosts["HV02"].http.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	endpoint := httputil.NewSingleHostReverseProxy(to)
+	var sent, polls atomic.Int32
+	line := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Header.Get(headerIdempotencyKey) != "" && sent.Add(1) == 1:
+			http.Error(w, `{"status": 503}`, http.StatusServiceUnavailable)
+		case r.Header.Get(headerIdempotencyKey) != "" && sent.Load() == 2:
+			endpoint.ServeHTTP(httptest.NewRecorder(), r)
+			panic(http.ErrAbortHandler)
+		case strings.HasPrefix(r.URL.Path, apiJobs) && polls.Add(1) == 1:
+			http.Error(w, `{"status": 429}`, http.StatusTooManyRequests)
+		default:
+			endpoint.ServeHTTP(w, r)
+		}
+	}))
+	t.Cleanup(line.Close)
+	functions, _ := common(t)
+	out, err := l.bash(functions+`confirm "$HV02" failover "a test" 3600`, "yes", append(l.environment(healthy, "HV01", "HV02"), "HV02="+line.URL))
+	if err != nil || sent.Load() != 3 || polls.Load() < 2 {
+		t.Errorf("%v, sent %d times and polled %d times\n%s", err, sent.Load(), polls.Load(), out)
+	}
+	if n := l.hosts["HV02"].pool.called(); n != 1 {
+		t.Errorf("%d calls, want 1", n)
 	}
 }
 
@@ -105,10 +213,14 @@ func (l *lab) power(text string) string {
 	return fmt.Sprintf("curl --silent --show-error --fail --data '' \"$HANDS/%s/%s\"\n", m[1], m[2])
 }
 
-// hands are those of somebody who turns VMs on and off.
+// hands are those of somebody who turns VMs on and off, and waits.
 func (l *lab) hands(vm string, names map[string]string) string {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host, what, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+		if host == "sleep" {
+			l.clock.Advance(10 * time.Second)
+			return
+		}
 		if err := l.world.SetPower(vm, names[host], what == "Start"); err != nil {
 			http.Error(w, err.Error(), http.StatusConflict)
 		}
@@ -160,11 +272,4 @@ func code(names []string) string {
 		all[i] = "`" + n + "`"
 	}
 	return strings.Join(all, ", ")
-}
-
-// fly lets the clock run, many times as fast as time.
-func (c *clock) fly(times int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.since, c.times = time.Now(), times
 }
