@@ -86,10 +86,10 @@ func list[T fmt.Stringer](of []T) string { return strings.Join(names(of), " or "
 // refuses tells why the verb cannot be done to the relationship now, nil if it
 // can.
 func (v verb) refuses(view *hostView, r *replica) *problem {
-	m := findMethod(v.method)
-	if v.link != nil && !v.link(r) {
-		return refuse(kindState, "it is not for the %s relationship of a VM in this mode", r.key.Link)
+	if p := v.isFor(r); p != nil {
+		return p
 	}
+	m := findMethod(v.method)
 	c, _ := conditionsOf(m, v.request)
 	if v.method == destroySystem { // its modes are those of the test VM
 		_, p := view.testVM(r)
@@ -102,6 +102,14 @@ func (v verb) refuses(view *hostView, r *replica) *problem {
 		return v.check(view, r)
 	}
 	return nil
+}
+
+// isFor tells why the verb is not for such a relationship, nil if it is.
+func (v verb) isFor(r *replica) *problem {
+	if v.link == nil || v.link(r) {
+		return nil
+	}
+	return refuse(kindState, "it is not for the %s relationship of a VM in this mode", r.key.Link)
 }
 
 // findMethod finds a method of the service, of VMs, or of the service that manages

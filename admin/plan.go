@@ -151,6 +151,9 @@ func (v *hostView) planVerb(verb verb, r *replica, b *body, with material) (*pla
 		action: verb.name, verb: &verb, method: m, request: verb.request, needs: verb.needs,
 		destroys: destroys(m, r), target: r, vm: r.key.VM, name: r.name(), confirmed: r.name(), shown: map[string]any{}, material: with,
 	}
+	if p := verb.isFor(r); p != nil { // before what it needs of parameters is looked for
+		return nil, p
+	}
 	for name := range b.Parameters {
 		if !slices.Contains(verb.takes, name) {
 			return nil, refuse(kindParameter, "%s takes no parameter %q; it takes %s", verb.name, name, orNone(verb.takes))

@@ -28,7 +28,7 @@ type verb struct {
 func verbs() []verb {
 	return []verb{
 		{name: "suspend", method: requestState, request: msvm.Suspended, needs: operator, beside: true},
-		{name: "resume", method: requestState, request: msvm.Replicating, needs: operator, beside: true, check: noOtherResumes},
+		{name: "resume", method: requestState, request: msvm.Replicating, needs: operator, beside: true, check: resumes},
 		{
 			name: "resynchronize", method: "Resynchronize", needs: operator, link: (*replica).sends,
 			takes: []string{"StartTime"}, check: noOtherResync,
@@ -38,7 +38,7 @@ func verbs() []verb {
 			name: "start-initial-replication", method: "StartReplication", needs: operator, link: (*replica).sends,
 			takes: []string{"InitialReplicationType", "StartTime"},
 		},
-		{name: "cancel-initial-replication", method: requestState, request: msvm.ReadyForReplication, needs: operator, beside: true},
+		{name: "cancel-initial-replication", method: requestState, request: msvm.ReadyForReplication, needs: operator, beside: true, check: noDiskUpdateBeyond},
 		{
 			name: "import-initial-replica", method: "ImportInitialReplica", needs: owner, link: onPrimary,
 			takes: []string{"InitialReplicationImportLocation"},
@@ -104,12 +104,26 @@ func noOtherResync(v *hostView, r *replica) *problem {
 	return nil
 }
 
-// noOtherResumes: to go on may be to resynchronize.
-func noOtherResumes(v *hostView, r *replica) *problem {
-	if !r.resumesResync() {
-		return nil
+// resumes: only the receiving side ends a resynchronization so; and to go on may be to
+// resynchronize.
+func resumes(v *hostView, r *replica) *problem {
+	switch {
+	case r.sends() && r.state() == msvm.Resynchronizing:
+		return refuse(kindState, "it resynchronizes: wait, suspend, or cancel-resynchronize")
+	case r.resumesResync():
+		return noOtherResync(v, r)
 	}
-	return noOtherResync(v, r)
+	return noDiskUpdateBeyond(v, r)
+}
+
+// noDiskUpdateBeyond: a change of the disks is not undone on extended relationships, of
+// which the receiving side is the third host's only one.
+func noDiskUpdateBeyond(_ *hostView, r *replica) *problem {
+	updates := r.state() == msvm.DiskUpdateInProgress || r.state() == msvm.DiskUpdateCritical
+	if mode, _ := r.mode(); updates && (r.key.Link == msvm.Extended || mode == msvm.ModeExtendedReplica) {
+		return refuse(kindState, "in the state %s it is not for extended relationships", r.state())
+	}
+	return nil
 }
 
 // everReplicated: there is nothing to fail over to before.
@@ -130,6 +144,9 @@ func noTestYet(v *hostView, r *replica) *problem {
 // clearWhatToRevert: the method takes no relationship and chooses one by itself.
 // That must be the one that is meant.
 func clearWhatToRevert(v *hostView, r *replica) *problem {
+	if r.sends() != (r.state() == msvm.SyncedReplicationComplete) {
+		return refuse(kindState, "the side that sends takes back what is prepared, the side that receives a failover")
+	}
 	if mode, _ := r.mode(); mode != msvm.ModeReplica {
 		return nil
 	}
