@@ -72,7 +72,7 @@ images:
 	mkdir -p docs/images
 	PICTURES=$(CURDIR)/docs/images $(MAKE) pictures PICTURE_TESTS='TestPictures$$$$'
 	rm docs/images/dashboard-*-light.png
-	pngquant --speed 1 --strip --force --ext .png 48 docs/images/dashboard-*.png
+	pngquant --speed 1 --strip --force --ext .png 32 docs/images/dashboard-*.png
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./...

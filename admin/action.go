@@ -16,6 +16,7 @@ type planner func(context.Context, *hostView, *body) (*plan, *problem)
 // deal is a request that acts, on its way.
 type deal struct {
 	s       *Server
+	planned planner
 	id      string // of the action, and of its job
 	caller  caller
 	body    *body
@@ -79,7 +80,7 @@ func (s *Server) actMethod(r *http.Request) (answer, *problem) {
 
 // act is what all requests that act have in common.
 func (s *Server) act(r *http.Request, planned planner) (answer, *problem) {
-	d := &deal{s: s, id: strings.ToLower(rand.Text()), caller: callerOf(r), began: s.o.Now(), attempt: &attempt{}}
+	d := &deal{s: s, planned: planned, id: strings.ToLower(rand.Text()), caller: callerOf(r), began: s.o.Now(), attempt: &attempt{}}
 	b, text, p := readBody(r)
 	if p != nil {
 		return answer{}, p
@@ -89,24 +90,35 @@ func (s *Server) act(r *http.Request, planned planner) (answer, *problem) {
 		return or(a), p
 	}
 	defer d.attempt.close()
-	if a, p := d.first(r, planned); a != nil || p != nil {
+	if a, p := d.first(r); a != nil || p != nil {
 		return or(a), p
 	}
-	c := d.claims()
-	release, p := s.locks.claim(d.id, c, d.plan.beside())
+	a, p := d.now(r.Context())
+	if d.waits(p) {
+		a, p = d.wait(r.Context())
+	}
 	if p != nil {
-		return answer{}, d.refused(p)
+		p = d.refused(p)
+	}
+	return a, p
+}
+
+// now does it now, unless something speaks against it.
+func (d *deal) now(ctx context.Context) (answer, *problem) {
+	if d.plan.method.Name == "Resynchronize" && !d.plan.scheduled() && d.s.queue.next() != nil {
+		return answer{}, refuse(kindResync, "others wait for their turn")
+	}
+	c := d.claims()
+	release, p := d.s.locks.claim(d.id, c, d.plan.beside())
+	if p != nil {
+		return answer{}, p
 	}
 	defer func() {
 		if !d.handed {
 			release()
 		}
 	}()
-	done, p := d.commit(r.Context(), planned, c, release)
-	if p != nil {
-		p = d.refused(p)
-	}
-	return done, p
+	return d.commit(ctx, c, release)
 }
 
 func or(a *answer) answer {
@@ -134,10 +146,10 @@ func (d *deal) again(r *http.Request, text []byte) (*answer, *problem) {
 
 // first looks at the host for the first time: whether they may who ask, and what it is
 // about. What changes nothing is answered.
-func (d *deal) first(r *http.Request, planned planner) (*answer, *problem) {
+func (d *deal) first(r *http.Request) (*answer, *problem) {
 	ctx, cancel := d.s.reading(r.Context())
 	defer cancel()
-	view, p := d.look(ctx, planned)
+	view, p := d.look(ctx, d.planned)
 	if p != nil {
 		return nil, d.refused(p)
 	}
@@ -211,17 +223,18 @@ func (d *deal) estimate(ctx context.Context, v *hostView) {
 
 // dryRun tells what would be done.
 func (d *deal) dryRun(ctx context.Context, v *hostView) (*answer, *problem) {
-	if p := d.checks(v); p != nil {
-		return nil, d.refused(p)
+	p := d.checks(v)
+	if p == nil && !d.plan.beside() {
+		p = d.s.locks.refuses(d.claims())
 	}
-	if p := d.s.locks.refuses(d.claims()); p != nil && !d.plan.beside() {
+	if p != nil && !d.waits(p) {
 		return nil, d.refused(p)
 	}
 	d.estimate(ctx, v)
 	if err := d.s.audit.write(d.line(auditDryRun), false); err != nil {
 		return nil, d.s.noAudit(err)
 	}
-	told := dryRun{DryRun: true, Plan: d.plan.show(), Confirm: d.plan.destroys != ""}
+	told := dryRun{DryRun: true, Plan: d.plan.show(), Confirm: d.plan.destroys != "", Waits: d.waits(p)}
 	if d.seen != nil {
 		told.Current, told.Loss = d.seen, &d.seen.loss
 	}
@@ -242,16 +255,15 @@ func (d *deal) get(ctx context.Context) (*answer, *problem) {
 
 // commit looks again, now that nobody else acts on the VM, and if all is well,
 // calls the host. When the host is called the claim is handed on.
-func (d *deal) commit(ctx context.Context, planned planner, claimed call, release func()) (answer, *problem) {
-	if p := d.second(ctx, planned, claimed); p != nil {
+func (d *deal) commit(ctx context.Context, claimed call, release func()) (answer, *problem) {
+	if p := d.second(ctx, claimed); p != nil {
 		return answer{}, p
 	}
 	if err := d.s.audit.write(d.line(auditIntent), true); err != nil {
 		return answer{}, d.s.noAudit(err)
 	}
 	if err := d.s.jobs.begin(d.record(), d.attempt.calls(d.id)...); err != nil {
-		level.Error(d.s.o.Logger).Log("msg", "nothing is done, since its record cannot be kept", "err", err)
-		return answer{}, refuse(kindInternal, "the record of the action cannot be kept, so nothing is done")
+		return answer{}, d.s.noRecord(err)
 	}
 	d.handed = true
 	a := d.invoke(ctx, release)
@@ -268,10 +280,10 @@ func (d *deal) keep(a answer) {
 
 // second looks again, with time of its own: a host that is slow to look at can be acted
 // on, too.
-func (d *deal) second(ctx context.Context, planned planner, claimed call) *problem {
+func (d *deal) second(ctx context.Context, claimed call) *problem {
 	ctx, cancel := d.s.reading(ctx)
 	defer cancel()
-	v, p := d.look(ctx, planned)
+	v, p := d.look(ctx, d.planned)
 	if p == nil {
 		p = d.checks(v)
 	}
@@ -281,6 +293,11 @@ func (d *deal) second(ctx context.Context, planned planner, claimed call) *probl
 	if d.plan.vm != claimed.vm || d.plan.resynchronizes() && !claimed.resync {
 		return refuse(kindState, "it has changed while it was looked at; ask again").with("current", d.seen)
 	}
+	return d.confirmOnce(ctx, v)
+}
+
+// confirmOnce asks for the second step of what destroys.
+func (d *deal) confirmOnce(ctx context.Context, v *hostView) *problem {
 	if d.plan.destroys == "" {
 		return nil
 	}
@@ -340,6 +357,11 @@ func (d *deal) refused(p *problem) *problem {
 		level.Error(d.s.o.Logger).Log("msg", "a refusal is missing in the audit log", "err", err)
 	}
 	return p
+}
+
+func (s *Server) noRecord(err error) *problem {
+	level.Error(s.o.Logger).Log("msg", "nothing is done, since its record cannot be kept", "err", err)
+	return refuse(kindInternal, "the record of the action cannot be kept, so nothing is done")
 }
 
 func (s *Server) noAudit(err error) *problem {

@@ -115,6 +115,7 @@ type Server struct {
 	store         *store
 	jobs          *jobs
 	locks         *locks
+	queue         *queue
 	confirmations *confirmations
 	idempotency   *idempotency
 	calendar      *calendar
@@ -170,7 +171,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{o: o, files: files, confirmations: newConfirmations(o.TokenLife), complaints: rate.NewLimiter(1, 20)}
+	s := &Server{o: o, files: files, queue: &queue{}, confirmations: newConfirmations(o.TokenLife), complaints: rate.NewLimiter(1, 20)}
 	s.policy.Store(p)
 	s.authenticator.Store(newAuthenticator(w))
 	if err := s.open(); err != nil {
@@ -292,17 +293,19 @@ func (s *Server) forget() {
 	}
 }
 
-// keepHouse heeds changed files, and forgets once an hour, until ctx ends.
+// keepHouse heeds changed files, begins with what waits, and forgets once an hour, until
+// ctx ends.
 func (s *Server) keepHouse(ctx context.Context) {
-	files, records := time.NewTicker(s.o.WatchInterval), time.NewTicker(time.Hour)
-	defer files.Stop()
+	often, records := time.NewTicker(s.o.WatchInterval), time.NewTicker(time.Hour)
+	defer often.Stop()
 	defer records.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-files.C:
+		case <-often.C:
 			s.heed()
+			s.startWaiting(ctx)
 		case <-records.C:
 			s.forget()
 		}

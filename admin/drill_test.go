@@ -134,7 +134,7 @@ func TestResynchronize(t *testing.T) {
 	if started.code != http.StatusAccepted {
 		t.Fatal(started)
 	}
-	l.want("beside it", l.act("HV01", "olga", resyncRequired, "primary", "resynchronize", nil), http.StatusConflict, "resynchronization-running")
+	l.want("beside it", l.act("HV01", "tim", resyncPaused, "primary", "resume", nil), http.StatusConflict, "resynchronization-running")
 	l.want("another action", l.act("HV01", "olga", healthy, "primary", "reset-statistics", nil), http.StatusConflict, "busy")
 	l.clock.Advance(10 * time.Second)
 	stopped := l.act("HV01", "olga", healthy, "primary", "cancel-resynchronize", nil)

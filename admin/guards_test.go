@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -165,6 +166,80 @@ func TestOneResynchronization(t *testing.T) {
 	l.want("the first at a time", l.confirmed("HV01", "olga", healthy, "resynchronize", at), 202, "")
 	l.want("a second", l.act("HV01", "olga", resyncRequired, "primary", "resynchronize", at), 409, "resynchronization-running")
 	l.want("now", l.act("HV01", "olga", resyncRequired, "primary", "resynchronize", nil), 409, "confirmation-required")
+}
+
+// Resynchronizations wait for each other, in order: they are confirmed when they are asked
+// for, and looked at anew when their turn comes.
+func TestQueue(t *testing.T) {
+	l := newLab(t)
+	l.clock.Advance(2 * time.Hour) // those of the world have ended
+	s, spy := l.hosts["HV01"].server, l.hosts["HV01"].pool
+	l.finish("suspend", "HV01", l.act("HV01", "olga", healthy, "primary", "suspend", nil), "succeeded")
+	running := l.confirmed("HV01", "olga", healthy, "resynchronize", nil)
+	calls := spy.called()
+	dry := l.act("HV01", "olga", resyncRequired, "primary", "resynchronize", m{"dry_run": true})
+	if dry.json["waits"] != true {
+		t.Errorf("a dry run does not tell that it would wait: %s", dry)
+	}
+	first := l.confirmed("HV01", "olga", resyncRequired, "resynchronize", nil)
+	l.want("it waits", first, 202, "")
+	if first.json["waiting"] != true || first.json["state"] != "queued" || first.json["cancellable"] != true {
+		t.Errorf("the record is %s", first)
+	}
+	l.want("the same VM", l.confirmed("HV01", "olga", resyncRequired, "resynchronize", nil), 409, "busy")
+	second := l.confirmed("HV01", "olga", suspendedVM, "resynchronize", nil)
+	third := l.confirmed("HV01", "olga", resyncPaused, "resynchronize", nil)
+	l.want("cancel", l.do("HV01", "tim", http.MethodPost, second.header.Get("Location")+"/cancel", nil), 202, "")
+	if j := l.get("HV01", "vic", second.header.Get("Location")); j.json["state"] != "cancelled" {
+		t.Errorf("the record of what was cancelled is %s", j)
+	}
+	s.startWaiting(t.Context())
+	if n := spy.called() - calls; n > 0 {
+		t.Errorf("%d calls while another resynchronizes", n)
+	}
+	l.finish("the one before", "HV01", running, "succeeded")
+	s.startWaiting(t.Context())
+	if made := spy.calls[calls:]; len(made) != 1 || made[0].In[0].Value != msvm.VMRef(l.vms[resyncRequired]) {
+		t.Fatalf("the calls are %+v", made)
+	}
+	l.finish("the first", "HV01", first, "succeeded")
+	if err := l.world.SetState("HV01", msvm.Key{VM: l.vms[resyncPaused], Link: msvm.Primary}, msvm.Critical); err != nil {
+		t.Fatal(err)
+	}
+	s.startWaiting(t.Context())
+	if j := l.get("HV01", "vic", third.header.Get("Location")); j.json["state"] != "failed" || !strings.Contains(j.text, "it was confirmed in the state resynchronization_suspended") {
+		t.Errorf("it has changed since it was confirmed, and is %s", j)
+	}
+	if n := spy.called() - calls; n != 1 {
+		t.Errorf("%d calls, want 1", n)
+	}
+	var events []string
+	for _, line := range l.audited("HV01") {
+		if line.VMID == l.vms[resyncRequired] && line.Event != auditRefused && line.Event != auditDryRun {
+			events = append(events, string(line.Event))
+		}
+	}
+	if want := []string{"queued", "intent", "outcome", "job"}; !slices.Equal(events, want) {
+		t.Errorf("the audit log has %q, want %q", events, want)
+	}
+}
+
+// After a restart nothing begins that has waited.
+func TestQueueAfterRestart(t *testing.T) {
+	l := newLab(t)
+	waiting := l.confirmed("HV01", "olga", resyncRequired, "resynchronize", nil) // one of the world runs
+	if waiting.json["waiting"] != true {
+		t.Fatalf("it does not wait: %s", waiting)
+	}
+	l.restart("HV01")
+	if j := l.get("HV01", "vic", waiting.header.Get("Location")); j.json["state"] != "cancelled" {
+		t.Errorf("the record is %s", j)
+	}
+	l.clock.Advance(2 * time.Hour)
+	l.hosts["HV01"].server.startWaiting(t.Context())
+	if n := l.hosts["HV01"].pool.called(); n > 0 {
+		t.Errorf("%d calls", n)
+	}
 }
 
 // What turns into a resynchronization while it is looked at was not claimed as one.

@@ -36,7 +36,7 @@ func (l *locks) claim(id string, c call, beside bool) (release func(), p *proble
 	if p := l.callsRefuse(c, beside); p != nil {
 		return nil, p
 	}
-	if p := l.jobsRefuse(c, beside); p != nil {
+	if p := l.jobsRefuse(id, c, beside); p != nil {
 		return nil, p
 	}
 	l.calls[id] = c
@@ -66,15 +66,15 @@ func (l *locks) callsRefuse(c call, beside bool) *problem {
 
 // jobsRefuse tells why jobs that run, or the limit, speak against an action; l.mu
 // is held.
-func (l *locks) jobsRefuse(c call, beside bool) *problem {
+func (l *locks) jobsRefuse(id string, c call, beside bool) *problem {
 	running := len(l.calls)
 	for _, j := range l.jobs.running("") {
 		switch {
-		case j.Scheduled:
+		case j.Scheduled, j.ID == id:
 			continue
 		case j.VMID == c.vm && !beside:
 			return busy(c.vm, "the job "+j.ID+" ("+j.Action+")").with("job", j.url())
-		case c.resync && j.Action == "resynchronize":
+		case c.resync && j.Action == "resynchronize" && !j.Waiting:
 			return refuse(kindResync, "the VM %s resynchronizes; one does at a time", j.VMID).heading("Retry-After", "60").with("job", j.url())
 		case j.Path != "": // others are counted as calls
 			running++
@@ -104,7 +104,7 @@ func (l *locks) refuses(c call) *problem {
 	if p := l.callsRefuse(c, false); p != nil {
 		return p
 	}
-	return l.jobsRefuse(c, false)
+	return l.jobsRefuse("", c, false)
 }
 
 func busy(vm, what string) *problem {

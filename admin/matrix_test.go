@@ -405,6 +405,10 @@ func (l *matrix) cell(user string, a ask) string {
 		r = l.do(l.host, user, http.MethodPost, a.path, second)
 	}
 	made := l.hosts[l.host].pool.called() - calls
+	waits := r.json["waiting"] == true
+	if waits { // for ever, if it were not taken out again
+		l.do(l.host, user, http.MethodPost, r.header.Get("Location")+"/cancel", nil)
+	}
 	var events []string
 	lines, end := l.auditedFrom(l.host, l.offset)
 	l.offset = end
@@ -415,6 +419,10 @@ func (l *matrix) cell(user string, a ask) string {
 	if r.code >= http.StatusMultipleChoices {
 		answer = cmp.Or(r.slug(), r.String())
 		wantCalls, wantEvents = 0, "refused"
+	}
+	if waits {
+		answer = "waits"
+		wantCalls, wantEvents = 0, "queued intent job outcome" // and cancelled
 	}
 	if strings.Contains(a.path, "/methods/Get") { // it changes nothing: refusals alone may be there
 		events = slices.DeleteFunc(events, func(e string) bool { return e == "refused" })
@@ -439,7 +447,7 @@ go test ./admin -run TestMatrix -update writes it; whoever lets that change it h
   2!      done in two steps: it destroys something
   2on     done while the VM is on; while it is off, not
   2off    the other way round
-  x:2     refused in this state as the problem x
+  x:2     refused in this state as the problem x; waits:2 is done when its turn has come
   else    refused as invalid-state; - is in all states
           nothing: the method is not about this relationship of the VM
 
