@@ -176,14 +176,15 @@ func TestRotateAudit(t *testing.T) {
 func TestTurnedAway(t *testing.T) {
 	var said bytes.Buffer
 	l := newLab(t, func(o *Options) { o.Logger = log.NewLogfmtLogger(log.NewSyncWriter(&said)) })
+	l.want("who is not known", l.do("HV01", "mallory", http.MethodGet, apiReplicas, nil), 401, "unauthenticated")
 	for range 100 {
-		l.want("who is not known", l.do("HV01", "mallory", http.MethodGet, apiReplicas, nil), 401, "unauthenticated")
+		l.want("another name", l.do("HV01", "tim", http.MethodGet, apiReplicas, nil, "Host", "evil.example"), 403, "host-not-allowed")
 	}
 	l.want("another page", l.do("HV01", "tim", http.MethodPost, "/-/reload", nil, "Origin", "http://evil.example"), 403, "cross-origin")
 	l.clock.Advance(time.Minute)
 	l.want("another page", l.do("HV01", "tim", http.MethodPost, "/-/reload", nil, "Origin", "http://evil.example"), 403, "cross-origin")
 	text := said.String()
-	if n := strings.Count(text, "type=unauthenticated"); n < 10 || n > 30 {
+	if n := strings.Count(text, "type=host-not-allowed"); n < 10 || n > 30 {
 		t.Errorf("%d lines about 100 requests", n)
 	}
 	if !strings.Contains(text, "user=mallory method=GET path="+apiReplicas) || strings.Count(text, "type=cross-origin") != 1 {
