@@ -2,10 +2,12 @@ package admin
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -64,6 +66,48 @@ func TestDamagedStore(t *testing.T) {
 			}
 			l.finish("resume", "HV01", l.act("HV01", "tim", healthy, "primary", "resume", nil), "succeeded")
 		})
+	}
+}
+
+// Wherever a store is cut off, that is damage, and never the end of the program: memory
+// that there is no file for any more is read, too.
+func TestCutStore(t *testing.T) {
+	dir := tempDir(t)
+	whole := filepath.Join(dir, "whole")
+	s, _, err := openStore(whole, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 200 {
+		if err := s.put(bucketJobs, fmt.Sprint("old", i), jobRecord{ID: fmt.Sprint("old", i), State: jobSucceeded, Reason: strings.Repeat("x", 200)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	faults := 0
+	for kib := 8; kib <= 60; kib += 4 {
+		file := filepath.Join(dir, fmt.Sprint(kib))
+		if err := os.WriteFile(file, text[:kib<<10], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, err := tryStore(file)
+		if !errors.Is(err, errDamaged) {
+			t.Errorf("cut off at %d KiB: %v", kib, err)
+		}
+		if err == nil {
+			s.Close()
+		} else if strings.Contains(err.Error(), "memory") {
+			faults++
+		}
+	}
+	if faults == 0 && runtime.GOOS != "windows" { // where a file grows to what is mapped
+		t.Error("no memory was read that there is no file for: cut it off elsewhere")
 	}
 }
 
