@@ -147,9 +147,13 @@ func (m *monkey) argument(s wmiquery.Session, vm string, p msvm.Parameter) any {
 	case "ReplicationRelationship":
 		return m.instance(msvm.ReplicationRelationship{InstanceID: msvm.Key{VM: vm, Link: oneOf(m, msvm.Primary, msvm.Primary, msvm.Extended)}.InstanceID()})
 	case "ReplicationSettingData":
-		r := oneOf(m, slices.DeleteFunc(read[msvm.ReplicationSettingData](m.T, s), func(r msvm.ReplicationSettingData) bool {
+		of := slices.DeleteFunc(read[msvm.ReplicationSettingData](m.T, s), func(r msvm.ReplicationSettingData) bool {
 			return !strings.Contains(r.InstanceID, vm)
-		})...)
+		})
+		if len(of) == 0 { // somebody else removed the VM
+			return nil
+		}
+		r := oneOf(m, of...)
 		to(oneOf(m, hosts...))(&r)
 		r.RecoveryHistory = new(uint16(m.IntN(6)))
 		if m.IntN(3) == 0 {
