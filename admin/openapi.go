@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"strings"
@@ -55,7 +56,7 @@ func (s *Server) description() jsonObject {
 		"openapi": "3.1.0",
 		"info": jsonObject{
 			"title":       "Admin endpoint of hyperv_replica_exporter",
-			"version":     version.Version,
+			"version":     cmp.Or(version.Version, "unknown"), // must not be empty, and go build alone sets none
 			"description": "Controls Hyper-V Replica on one host. Off by default; what destroys is asked for twice; every call is in the audit log before it is made.",
 			"license":     jsonObject{"name": "Apache 2.0", "identifier": "Apache-2.0"},
 		},
