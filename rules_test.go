@@ -172,8 +172,8 @@ func TestAlertsAreComplete(t *testing.T) {
 			t.Errorf("%s has no for", r.Alert)
 		}
 		for _, a := range []string{"summary", "description"} {
-			// The VM, or the host where it is about one.
-			if text := r.Annotations[a]; !strings.Contains(text, "$labels.vm ") && !strings.Contains(text, "$labels.instance ") {
+			// The VM, or the host where it is about one, or the job where that has none.
+			if text := r.Annotations[a]; !strings.Contains(text, "$labels.vm ") && !strings.Contains(text, "$labels.instance ") && !strings.Contains(text, "$labels.job ") {
 				t.Errorf("%s: the %s does not say what it is about: %q", r.Alert, a, text)
 			}
 		}
@@ -188,6 +188,31 @@ func TestAlertsAreComplete(t *testing.T) {
 	}
 	if unique := slices.Compact(slices.Sorted(slices.Values(names))); len(unique) != len(names) {
 		t.Errorf("alerts share a name: %d names of %d", len(unique), len(names))
+	}
+}
+
+// rawMetric is a metric in an expression, with its matchers and what comes after.
+var rawMetric = regexp.MustCompile(`\bhyperv_replica_[a-z_]+(\{[^}]*\})?\[?`)
+
+// Rules judge what was said last, also if a scrape has failed since: they ask for a
+// range of time of each metric. Where one tells a scrape that failed from one that did
+// not, or only adds to what is shown, it is here.
+func TestRulesOutlastAScrape(t *testing.T) {
+	rules, _ := readRules(t)
+	for _, r := range rules {
+		switch r.Record {
+		case "end:hyperv_replica_mode:current", // a VM that moves is not on both hosts
+			"announcement:hyperv_replica_maintenance_active:held", "machine:hyperv_replica_maintenance_active:max", // held by rules of their own
+			"vm_operation:hyperv_replica_operation_eta_seconds:max", "vm_operation:hyperv_replica_copy_progress_ratio:delta2h": // over with the operation
+			continue
+		}
+		for _, at := range rawMetric.FindAllStringIndex(r.Expr, -1) {
+			name := r.Expr[at[0]:at[1]]
+			if at[0] > 0 && r.Expr[at[0]-1] == ':' || at[1] < len(r.Expr) && r.Expr[at[1]] == ':' || strings.HasSuffix(name, "[") {
+				continue
+			}
+			t.Errorf("%s%s asks for %s of the last scrape alone", r.Record, r.Alert, name)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"net/http"
@@ -66,6 +67,9 @@ func (s *Server) actMethod(r *http.Request) (answer, *problem) {
 		return answer{}, p
 	}
 	return s.act(r, func(ctx context.Context, v *hostView, b *body) (*plan, *problem) {
+		if b.TestResult != "" && m.Name != destroySystem {
+			return nil, refuse(kindBadRequest, "test_result is for %s only", destroySystem)
+		}
 		vm, p := vmOfBody(m, b)
 		if p != nil {
 			return nil, p
@@ -170,7 +174,7 @@ func (d *deal) first(r *http.Request) (*answer, *problem) {
 
 // claims is what is claimed for the call.
 func (d *deal) claims() call {
-	return call{vm: d.plan.vm, action: d.plan.action, since: d.s.o.Now(), resync: d.plan.resynchronizes()}
+	return call{vm: cmp.Or(d.plan.claimed, d.plan.vm), urgent: d.plan.needs == failover, action: d.plan.action, since: d.s.o.Now(), resync: d.plan.resynchronizes()}
 }
 
 // look looks at the host, makes the plan, and asks the policy.
@@ -290,7 +294,7 @@ func (d *deal) second(ctx context.Context, claimed call) *problem {
 	if p != nil {
 		return p
 	}
-	if d.plan.vm != claimed.vm || d.plan.resynchronizes() && !claimed.resync {
+	if d.claims().vm != claimed.vm || d.plan.resynchronizes() && !claimed.resync {
 		return refuse(kindState, "it has changed while it was looked at; ask again").with("current", d.seen)
 	}
 	return d.confirmOnce(ctx, v)
@@ -317,7 +321,7 @@ func (d *deal) record() jobRecord {
 	r := jobRecord{
 		ID: d.id, State: jobQueued, Action: d.plan.action, Method: d.plan.method.Name, VMID: d.plan.vm, VM: d.plan.name,
 		User: d.caller.String(), Reason: d.body.Reason, Role: d.plan.needs.String(), Created: d.began, Updated: d.began,
-		TestResult: d.body.TestResult,
+		TestResult: d.body.TestResult, Claimed: d.plan.claimed,
 	}
 	if d.plan.target != nil {
 		r.Relationship = string(d.plan.target.key.Link)

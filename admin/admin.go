@@ -191,6 +191,7 @@ func New(o Options) (*Server, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	s.watching.Go(func() { s.jobs.watch(ctx, o.WatchInterval, o.ReadTimeout) })
+	s.watching.Go(func() { s.watchFiles(ctx) })
 	s.watching.Go(func() { s.keepHouse(ctx) })
 	return s, nil
 }
@@ -232,8 +233,9 @@ func (s *Server) Handler() http.Handler { return s.handler }
 // Metrics are the endpoint's figures about itself.
 func (s *Server) Metrics() prometheus.Collector { return s.metrics }
 
-// Reload reads policy, users and host names anew, and opens the audit log anew.
-// With an error all stays as it was.
+// Reload reads policy, users and host names anew, and opens the audit log anew. If they
+// are not valid all stays as it was. If the audit log cannot be written they are in
+// force, and nothing is done until it can: one that takes rights away must not be lost.
 func (s *Server) Reload() error { return s.reloadFor(caller{User: "(signal)"}) }
 
 // reloadFor reloads for somebody, which stands in the audit log.
@@ -243,24 +245,28 @@ func (s *Server) reloadFor(c caller) error {
 	s.files = s.o.stamps() // what is wrong now is told once, not again and again
 	p, w, err := s.o.configuration()
 	if err == nil {
-		err = s.audit.reopen()
+		s.policy.Store(p)
+		s.authenticator.Store(newAuthenticator(w))
 	}
 	line := auditLine{Time: s.o.Now().UTC(), Event: auditReload, User: c.String(), Remote: c.Remote, Action: "reload"}
 	if err != nil {
 		line.Error = err.Error()
 	}
-	if failed := s.audit.write(line, true); err == nil {
-		err = failed
-	}
+	unwritten := errors.Join(s.audit.reopen(), s.audit.note(line))
 	if err != nil {
-		level.Error(s.o.Logger).Log("msg", "the admin endpoint goes on with its old configuration", "err", err)
+		level.Error(s.o.Logger).Log("msg", "the admin endpoint goes on with its old configuration", "err", errors.Join(err, unwritten))
 		return err
 	}
-	s.policy.Store(p)
-	s.authenticator.Store(newAuthenticator(w))
+	if unwritten != nil {
+		level.Error(s.o.Logger).Log("msg", "the admin endpoint has read its configuration and does nothing, since its audit log cannot be written", "err", unwritten)
+		return &unauditedError{unwritten}
+	}
 	level.Info(s.o.Logger).Log("msg", "the admin endpoint has read its configuration", "by", c, "policy", p.file, "rules", len(p.rules))
 	return nil
 }
+
+// unauditedError is that of an audit log that cannot be written.
+type unauditedError struct{ error }
 
 // stamps tells versions of the files of the configuration apart.
 func (o Options) stamps() (of [2]stamp) {
@@ -293,8 +299,21 @@ func (s *Server) forget() {
 	}
 }
 
-// keepHouse heeds changed files, begins with what waits, and forgets once an hour, until
-// ctx ends.
+// watchFiles heeds changed files until ctx ends: nothing else may hold that up.
+func (s *Server) watchFiles(ctx context.Context) {
+	often := time.NewTicker(s.o.WatchInterval)
+	defer often.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-often.C:
+			s.heed()
+		}
+	}
+}
+
+// keepHouse begins with what waits, and forgets once an hour, until ctx ends.
 func (s *Server) keepHouse(ctx context.Context) {
 	often, records := time.NewTicker(s.o.WatchInterval), time.NewTicker(time.Hour)
 	defer often.Stop()
@@ -304,7 +323,6 @@ func (s *Server) keepHouse(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-often.C:
-			s.heed()
 			s.startWaiting(ctx)
 		case <-records.C:
 			s.forget()

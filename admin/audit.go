@@ -17,7 +17,8 @@ type auditLog struct {
 
 	mu   sync.Mutex
 	file *os.File
-	torn bool // the last line may lack its end
+	torn bool     // the last line may lack its end
+	owed [][]byte // lines about what has been done that could not be written
 }
 
 // auditEvent is what a line is about.
@@ -83,6 +84,13 @@ func openAudit(path string, written func(line []byte)) (*auditLog, error) {
 
 // reopen opens the log anew: somebody may have moved the old one away.
 func (a *auditLog) reopen() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.open()
+}
+
+// open opens the log; a.mu is held.
+func (a *auditLog) open() error {
 	f, err := openAppending(a.path)
 	if err != nil {
 		return fmt.Errorf("audit log: %w", err)
@@ -92,8 +100,6 @@ func (a *auditLog) reopen() error {
 		f.Close() //nolint:errcheck // the other error counts
 		return fmt.Errorf("audit log: %w", err)
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	if a.file != nil {
 		a.file.Close() //nolint:errcheck // every line was checked
 	}
@@ -115,6 +121,17 @@ func endsTorn(f *os.File) (bool, error) {
 	return last[0] != '\n', nil
 }
 
+// gone tells whether the file is not where it was: moved away, or deleted. What is
+// written to it then nobody finds. a.mu is held.
+func (a *auditLog) gone() bool {
+	mine, err := a.file.Stat()
+	if err != nil { // writing will say the same
+		return false
+	}
+	there, err := os.Stat(a.path)
+	return err != nil || !os.SameFile(mine, there)
+}
+
 // write appends a line. With an error nothing must be done that the line is
 // about. Sync makes sure that it outlives the machine.
 func (a *auditLog) write(l auditLine, sync bool) error {
@@ -124,6 +141,57 @@ func (a *auditLog) write(l auditLine, sync bool) error {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if err := a.settle(); err != nil {
+		return err
+	}
+	return a.append(line, sync)
+}
+
+// note appends a line about what has been done already. With an error it is kept, and
+// written as soon as that is possible, before any other.
+func (a *auditLog) note(l auditLine) error {
+	line, err := json.Marshal(l)
+	if err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	err = a.settle()
+	if err == nil {
+		err = a.append(line, true)
+	}
+	if err != nil {
+		a.owed = append(a.owed, line)
+	}
+	return err
+}
+
+// settleOwed writes the lines that could not be written.
+func (a *auditLog) settleOwed() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.settle()
+}
+
+// settle does it; a.mu is held. They are few: what they are about was in the log before
+// it was done, and nothing is begun while the log cannot be written.
+func (a *auditLog) settle() error {
+	for len(a.owed) > 0 {
+		if err := a.append(a.owed[0], true); err != nil {
+			return err
+		}
+		a.owed = a.owed[1:]
+	}
+	return nil
+}
+
+// append does it; a.mu is held.
+func (a *auditLog) append(line []byte, sync bool) error {
+	if a.gone() {
+		if err := a.open(); err != nil {
+			return err
+		}
+	}
 	whole := append(bytes.Clone(line), '\n')
 	if a.torn {
 		whole = append([]byte{'\n'}, whole...)

@@ -93,8 +93,8 @@ func (d *deal) ended(reply wmiquery.Reply, err error, p *problem) auditLine {
 
 // audited writes a line about what has been done, with which it is too late to refuse.
 func (s *Server) audited(l auditLine) {
-	if err := s.audit.write(l, true); err != nil {
-		level.Error(s.o.Logger).Log("msg", "an outcome is missing in the audit log", "action", l.ID, "status", l.Status, "err", err)
+	if err := s.audit.note(l); err != nil {
+		level.Error(s.o.Logger).Log("msg", "an outcome cannot be written to the audit log, and is as soon as it can", "action", l.ID, "status", l.Status, "err", err)
 	}
 }
 

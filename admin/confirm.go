@@ -121,8 +121,11 @@ func (b *body) covers(now *seen) *problem {
 
 // about is what the plan is about, for people.
 func (p *plan) about() string {
-	if p.vm == "" {
+	switch {
+	case p.vm == "":
 		return "this host"
+	case p.verb != nil && p.method.Name == destroySystem && p.target != nil:
+		return "the replica " + p.vm + ", which stays"
 	}
 	return "the VM " + p.vm
 }

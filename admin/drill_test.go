@@ -121,7 +121,7 @@ func TestVerbs(t *testing.T) {
 	l.finish("connection", "HV01", l.act("HV01", "tim", healthy, "primary", "test-connection", nil), "succeeded")
 	l.finish("start", "HV01", l.act("HV01", "tim", freshVM, "primary", "start-initial-replication", nil), "succeeded")
 	l.finish("cancel", "HV01", l.act("HV01", "tim", freshVM, "primary", "cancel-initial-replication", nil), "succeeded")
-	l.want("an export takes an owner", l.act("HV01", "tim", freshVM, "primary", "start-initial-replication", m{"parameters": m{"InitialReplicationType": 2}}), http.StatusForbidden, "forbidden")
+	l.want("an export takes a folder, which the action does not", l.act("HV01", "omar", freshVM, "primary", "start-initial-replication", m{"parameters": m{"InitialReplicationType": 2}}), http.StatusBadRequest, "invalid-parameter")
 }
 
 // A resynchronization can be paused, goes on, and can be cancelled while it runs;

@@ -189,7 +189,9 @@ func TestQueue(t *testing.T) {
 	l.want("the same VM", l.confirmed("HV01", "olga", resyncRequired, "resynchronize", nil), 409, "busy")
 	second := l.confirmed("HV01", "olga", suspendedVM, "resynchronize", nil)
 	third := l.confirmed("HV01", "olga", resyncPaused, "resynchronize", nil)
-	l.want("cancel", l.do("HV01", "tim", http.MethodPost, second.header.Get("Location")+"/cancel", nil), 202, "")
+	for range 2 { // the same key, the same answer
+		l.want("cancel", l.do("HV01", "tim", http.MethodPost, second.header.Get("Location")+"/cancel", nil, headerIdempotencyKey, "once"), 202, "")
+	}
 	if j := l.get("HV01", "vic", second.header.Get("Location")); j.json["state"] != "cancelled" {
 		t.Errorf("the record of what was cancelled is %s", j)
 	}

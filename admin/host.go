@@ -299,6 +299,8 @@ func codeProblem(method string, code uint32) *problem {
 	switch code {
 	case 1: // of what is not implemented: RequestStateChange, StartService, KillJob
 		p = refuse(kindUnsupported, "%s: %v", method, err)
+	case wmiquery.CodeStatusUnknown, wmiquery.CodeTimeout: // it may have been done
+		p = refuse(kindUnknown, "%s: %v; it is not called again: look at the VM", method, err)
 	case wmiquery.CodeInUse:
 		p = refuse(kindBusy, "%s: %v", method, err)
 	case wmiquery.CodeInvalidParam, wmiquery.CodeInvalidDataType, 5:

@@ -39,6 +39,7 @@ type jobRecord struct {
 	Type         string   `json:"job_type,omitempty"`
 	VMID         string   `json:"vm_id,omitempty"`
 	VM           string   `json:"vm,omitempty"`
+	Claimed      string   `json:"claimed_vm_id,omitempty"` // if not vm_id, the VM about which nothing else is done meanwhile
 	Relationship string   `json:"relationship,omitempty"`
 	User         string   `json:"user"`
 	Reason       string   `json:"reason,omitempty"`

@@ -28,6 +28,7 @@ func (s *Server) listJobs(r *http.Request) (answer, *problem) {
 	}
 	shown := []jobRecord{}
 	for _, j := range all {
+		j = s.jobs.latest(j)
 		if s.policy.Load().refuses(callerOf(r), j.deed(viewer)) == nil && len(shown) < maxListed {
 			shown = append(shown, j)
 		}
@@ -38,7 +39,7 @@ func (s *Server) listJobs(r *http.Request) (answer, *problem) {
 // freshen brings the records up to now. If the host does not answer they are as
 // they were, and say since when.
 func (s *Server) freshen(r *http.Request) {
-	ctx, cancel := s.reading(r.Context())
+	ctx, cancel := s.reading(context.WithoutCancel(r.Context())) // who hangs up leaves no half of it
 	defer cancel()
 	_ = s.jobs.look(ctx) // the watch logs it
 }
@@ -71,13 +72,21 @@ func (s *Server) job(r *http.Request) (jobRecord, *problem) {
 	return j, nil
 }
 
+// cancellation is the body of a cancel.
+type cancellation struct {
+	DryRun bool   `json:"dry_run,omitempty"`
+	Reason string `json:"reason,omitempty"`
+}
+
+func (c cancellation) body() body { return body{DryRun: c.DryRun, Reason: c.Reason} }
+
 // cancelJob is POST /api/v1/jobs/{id}/cancel: who may begin it may cancel it.
 func (s *Server) cancelJob(r *http.Request) (answer, *problem) {
 	b, text, p := readBody(r)
 	if p != nil {
 		return answer{}, p
 	}
-	if rest := (body{DryRun: b.DryRun, Reason: b.Reason}); !reflect.DeepEqual(*b, rest) {
+	if rest := (cancellation{b.DryRun, b.Reason}).body(); !reflect.DeepEqual(*b, rest) {
 		return answer{}, refuse(kindBadRequest, "a cancel takes dry_run and reason only")
 	}
 	j, p := s.job(r)
@@ -136,6 +145,9 @@ func (d *deal) cancelWaiting() (answer, *problem) {
 	if err := d.s.audit.write(d.line(auditIntent), true); err != nil {
 		return answer{}, d.s.noAudit(err)
 	}
+	if err := d.s.store.putAll(d.attempt.calls(d.id)...); err != nil {
+		return answer{}, d.noKey(err)
+	}
 	if !d.s.queue.leave(d.id) {
 		return answer{}, d.refused(refuse(kindBusy, "it is being begun; ask again").heading("Retry-After", "5"))
 	}
@@ -143,7 +155,15 @@ func (d *deal) cancelWaiting() (answer, *problem) {
 	l := d.line(auditOutcome)
 	l.Status, l.State = http.StatusAccepted, string(r.State)
 	d.s.audited(l)
-	return accepted(r), nil
+	a := accepted(r)
+	d.keep(a)
+	return a, nil
+}
+
+// noKey refuses what could be done twice.
+func (d *deal) noKey(err error) *problem {
+	level.Error(d.s.o.Logger).Log("msg", "nothing is done, since its Idempotency-Key cannot be kept", "err", err)
+	return refuse(kindInternal, "the Idempotency-Key cannot be kept, so nothing is done")
 }
 
 // cancel asks the host, once, to cancel the job.
@@ -152,8 +172,7 @@ func (d *deal) cancel(r *http.Request) (answer, *problem) {
 		return answer{}, d.s.noAudit(err)
 	}
 	if err := d.s.store.putAll(d.attempt.calls(d.id)...); err != nil {
-		level.Error(d.s.o.Logger).Log("msg", "nothing is done, since its Idempotency-Key cannot be kept", "err", err)
-		return answer{}, refuse(kindInternal, "the Idempotency-Key cannot be kept, so nothing is done")
+		return answer{}, d.noKey(err)
 	}
 	ctx, stop := context.WithTimeout(context.WithoutCancel(r.Context()), d.s.o.CallTimeout)
 	defer stop()

@@ -1,7 +1,9 @@
 package admin
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -28,16 +30,22 @@ type jobs struct {
 	looking  sync.Mutex // one look at the host at a time
 	changing sync.Mutex // one change at a time: what is kept is what came last
 
-	mu     sync.Mutex
-	active map[string]*jobRecord // those that have not ended
-	counts map[jobState]int      // of those that have, since the start
+	mu      sync.Mutex
+	active  map[string]*jobRecord // those that have not ended, or of which the store does not know how
+	unsaved map[string]bool       // those of which the store has not what is here
+	counts  map[jobState]int      // of those that have ended, since the start
+
+	unasked map[string]int // how often the host did not say why a job failed; of looking
 }
+
+// maxUnasked is how often the host is asked why a job failed.
+const maxUnasked = 5
 
 // newJobs goes on with the jobs that had not ended when the program stopped: those
 // whose path is known are looked for; how the others ended cannot be known. None
 // is called again.
 func newJobs(j *jobs) (*jobs, error) {
-	j.active, j.counts = map[string]*jobRecord{}, map[jobState]int{}
+	j.active, j.unsaved, j.counts, j.unasked = map[string]*jobRecord{}, map[string]bool{}, map[jobState]int{}, map[string]int{}
 	all, err := j.store.allJobs()
 	if err != nil {
 		return nil, err
@@ -84,16 +92,16 @@ func (j *jobs) change(id string, f func(*jobRecord)) jobRecord {
 		return jobRecord{}
 	}
 	f(r)
+	if r.State.ended() {
+		r.at(r.State, j.now())
+	}
 	next := *r
 	j.mu.Unlock()
-	if !next.State.ended() {
+	if next.State.ended() {
+		j.end(&next, next.State)
+	} else {
 		j.save(next)
-		return next
 	}
-	j.end(&next, next.State)
-	j.mu.Lock()
-	delete(j.active, id) // only now, that the store has it
-	j.mu.Unlock()
 	return next
 }
 
@@ -112,15 +120,44 @@ func (j *jobs) end(r *jobRecord, s jobState) {
 		VMID: r.VMID, VM: r.VM, Relationship: r.Relationship, Job: r.Path, State: string(s), Error: r.Error, Code: r.Code,
 		Duration: new(r.Updated.Sub(r.Created).Seconds()),
 	}
-	if err := j.audit.write(line, true); err != nil {
-		level.Error(j.logger).Log("msg", "the end of a job is missing in the audit log", "job", r.ID, "state", s, "err", err)
+	if err := j.audit.note(line); err != nil {
+		level.Error(j.logger).Log("msg", "the end of a job cannot be written to the audit log, and is as soon as it can", "job", r.ID, "state", s, "err", err)
 	}
 }
 
+// save keeps a record. One that cannot be kept is served from memory, and tried again.
 func (j *jobs) save(r jobRecord) {
-	if err := j.store.put(bucketJobs, r.ID, r); err != nil {
-		level.Error(j.logger).Log("msg", "the record of a job cannot be kept", "job", r.ID, "state", r.State, "err", err)
+	err := j.store.put(bucketJobs, r.ID, r)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	switch {
+	case err != nil:
+		if !j.unsaved[r.ID] {
+			level.Error(j.logger).Log("msg", "the record of a job cannot be kept, and is as soon as it can", "job", r.ID, "state", r.State, "err", err)
+		}
+		j.active[r.ID], j.unsaved[r.ID] = &r, true
+	case r.State.ended():
+		delete(j.active, r.ID) // only now, that the store has it
+		fallthrough
+	default:
+		delete(j.unsaved, r.ID)
 	}
+}
+
+// settle keeps what could not be kept.
+func (j *jobs) settle() {
+	j.changing.Lock()
+	defer j.changing.Unlock()
+	var all []jobRecord
+	j.mu.Lock()
+	for id := range j.unsaved {
+		all = append(all, *j.active[id])
+	}
+	j.mu.Unlock()
+	for _, r := range all {
+		j.save(r)
+	}
+	_ = j.audit.settleOwed() // it was told when the line could not be written
 }
 
 // get is the record of a job, false if there is none.
@@ -134,6 +171,16 @@ func (j *jobs) get(id string) (jobRecord, bool) {
 	var r jobRecord
 	ok, err := j.store.get(bucketJobs, id, &r)
 	return r, ok && err == nil
+}
+
+// latest is a record as the store has it, or as it is since: the store may be full.
+func (j *jobs) latest(r jobRecord) jobRecord {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if now := j.active[r.ID]; now != nil {
+		return *now
+	}
+	return r
 }
 
 // running are the jobs of a VM that have not ended, of all VMs for "".
@@ -187,9 +234,15 @@ func (j *jobs) look(ctx context.Context) error {
 // before the record ends.
 func (j *jobs) follow(ctx context.Context, r jobRecord, row msvm.ConcreteJob) {
 	r.follow(row, j.now())
-	var errors []issueModel
+	var why []issueModel
 	if r.State == jobFailed || r.Warnings {
-		errors = j.errors(ctx, r.Path)
+		var err error
+		why, err = j.errors(ctx, r.Path)
+		if err != nil && !errors.Is(err, wmiquery.ErrNotFound) && !errors.Is(err, wmiquery.ErrUnsupported) && j.unasked[r.ID] < maxUnasked {
+			j.unasked[r.ID]++ // the host still has the job: it is asked again
+			return
+		}
+		delete(j.unasked, r.ID)
 	}
 	made := ""
 	if r.State == jobSucceeded && r.Method == "TestReplicaSystem" {
@@ -197,15 +250,15 @@ func (j *jobs) follow(ctx context.Context, r jobRecord, row msvm.ConcreteJob) {
 	}
 	j.change(r.ID, func(r *jobRecord) {
 		r.follow(row, j.now())
-		r.Errors, r.TestVM = errors, made
+		r.Errors, r.TestVM = why, made
 	})
 }
 
 // errors are the host's reasons why a job failed.
-func (j *jobs) errors(ctx context.Context, path string) []issueModel {
+func (j *jobs) errors(ctx context.Context, path string) ([]issueModel, error) {
 	reply, err := j.reader.Get(ctx, wmiquery.Call{Namespace: wmiquery.Virtualization, Object: wmiquery.Ref(path), Method: "GetErrorEx"})
-	if err != nil || reply.Err() != nil {
-		return nil
+	if err := cmp.Or(err, reply.Err()); err != nil {
+		return nil, err
 	}
 	texts, _ := reply.Out["Errors"].([]string)
 	var all []issueModel
@@ -215,7 +268,7 @@ func (j *jobs) errors(ctx context.Context, path string) []issueModel {
 			all = append(all, issueOf(e))
 		}
 	}
-	return all
+	return all, nil
 }
 
 // made is the test VM that a job made: what it affects beside the replica, or else
@@ -256,5 +309,6 @@ func (j *jobs) watch(ctx context.Context, every, timeout time.Duration) {
 			level.Warn(j.logger).Log("msg", "jobs cannot be followed", "err", err)
 		}
 		failing = err != nil
+		j.settle()
 	}
 }

@@ -217,6 +217,7 @@ func TestLimit(t *testing.T) {
 	spy.wait = make(chan struct{})
 	l.want("the first", l.act("HV01", "tim", healthy, "primary", "test-connection", nil), 202, "")
 	l.want("the second", l.act("HV01", "tim", 2, "primary", "test-connection", nil), 503, "too-many-actions")
+	l.want("a failover", l.act("HV01", "fred", inboundVM, "primary", "failover", nil), 409, "confirmation-required")
 	close(spy.wait)
 }
 

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"fmt"
 	"sync"
 	"time"
@@ -26,6 +27,7 @@ type call struct {
 	action string
 	since  time.Time
 	resync bool
+	urgent bool // a failover does not wait for copies that run for hours
 }
 
 // claim takes the VM of a call for an action. Release must be called when the host has
@@ -72,7 +74,7 @@ func (l *locks) jobsRefuse(id string, c call, beside bool) *problem {
 		switch {
 		case j.Scheduled, j.ID == id:
 			continue
-		case j.VMID == c.vm && !beside:
+		case cmp.Or(j.Claimed, j.VMID) == c.vm && !beside:
 			return busy(c.vm, "the job "+j.ID+" ("+j.Action+")").with("job", j.url())
 		case c.resync && j.Action == "resynchronize" && !j.Waiting:
 			return refuse(kindResync, "the VM %s resynchronizes; one does at a time", j.VMID).heading("Retry-After", "60").with("job", j.url())
@@ -80,7 +82,7 @@ func (l *locks) jobsRefuse(id string, c call, beside bool) *problem {
 			running++
 		}
 	}
-	if running >= l.limit && !beside {
+	if running >= l.limit && !beside && !c.urgent {
 		return refuse(kindLimit, "%d actions are under way, which is the limit", running).heading("Retry-After", "10")
 	}
 	return nil

@@ -51,7 +51,7 @@ func (s *Server) description() jsonObject {
 			add(method, path, d.operation(r, operationID(method, path), r.summary, nil))
 		}
 	}
-	d.schemas["Problem"] = problemSchema()
+	d.schemas["Problem"] = d.problemSchema()
 	return jsonObject{
 		"openapi": "3.1.0",
 		"info": jsonObject{
@@ -106,6 +106,9 @@ func (d *describer) verb(r route, v verb) jsonObject {
 			}
 		}
 		delete(body["properties"].(jsonObject), "target")
+		if m.Name != destroySystem {
+			delete(body["properties"].(jsonObject), "test_result")
+		}
 		body["properties"].(jsonObject)["parameters"] = closed(parameters, nil)
 	})
 	o["tags"] = []any{"actions"}
@@ -126,6 +129,9 @@ func (d *describer) method(r route, m msvm.Method) jsonObject {
 			}
 		}
 		body["properties"].(jsonObject)["parameters"] = closed(parameters, required)
+		if m.Name != destroySystem {
+			delete(body["properties"].(jsonObject), "test_result")
+		}
 		if len(required) > 0 {
 			body["required"] = []any{"parameters"}
 		}
@@ -165,7 +171,8 @@ func (d *describer) operation(r route, id, summary string, change func(jsonObjec
 		}
 	}
 	_, acts := r.takes.(body)
-	if acts {
+	_, cancels := r.takes.(cancellation)
+	if acts = acts || cancels; acts {
 		parameters = append(parameters, jsonObject{"name": "dry_run", "in": "query", "schema": jsonObject{"type": "boolean"}, "description": "tells what would be done, and does nothing"})
 	}
 	if _, announces := r.takes.(announcement); acts || announces {
@@ -273,7 +280,7 @@ func (d *describer) instance(class string) jsonObject {
 }
 
 // problemSchema describes errors.
-func problemSchema() jsonObject {
+func (d *describer) problemSchema() jsonObject {
 	var types []any
 	for _, k := range kinds {
 		types = append(types, typePrefix+k.slug)
@@ -285,6 +292,17 @@ func problemSchema() jsonObject {
 			"title":  jsonObject{"type": "string"},
 			"status": jsonObject{"type": "integer", "minimum": 400, "maximum": 599},
 			"detail": jsonObject{"type": "string"},
+			// What is there with some types only.
+			"confirmation_token": jsonObject{"type": "string", "description": "of confirmation-required: for the second step"},
+			"expires":            jsonObject{"type": "string", "format": "date-time", "description": "when the token is void"},
+			"plan":               d.ref(plannedCall{}),
+			"current":            d.ref(seen{}),
+			"estimated_loss":     d.ref(loss{}),
+			"job":                jsonObject{"type": "string", "description": "the job that speaks against it, or that was begun"},
+			"works_in_states":    jsonObject{"type": "array", "items": jsonObject{"type": "string"}},
+			"works_in_modes":     jsonObject{"type": "array", "items": jsonObject{"type": "string"}},
+			"needs_vm_off":       jsonObject{"type": "boolean"},
+			"return_code":        jsonObject{"type": "integer", "minimum": 0, "description": "of the method"},
 		},
 		"required": []any{"type", "title", "status"},
 	}

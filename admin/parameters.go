@@ -60,6 +60,9 @@ func (p *plan) limits() *problem {
 				return refuse(kindParameter, "InitialReplicationType is 1 (over the network), 2 (by export) or 3 (onto a VM that is there)")
 			}
 			if n == 2 {
+				if !p.raw {
+					return refuse(kindParameter, "InitialReplicationType 2 (by export) needs a folder, which this action does not take: POST /api/v1/methods/%s does", p.method.Name)
+				}
 				p.needs = max(p.needs, owner)
 			}
 		case "TimeoutPeriod":

@@ -23,6 +23,8 @@ type plan struct {
 	// vm is the VM that it is about, "" for none: of a test VM that is deleted, the
 	// replica.
 	vm, name string
+	// claimed is the VM about which nothing else is done meanwhile, if it is not vm.
+	claimed string
 	// confirmed is the name that must be told to confirm: the VM's, or the host's.
 	confirmed string
 	point     *msvm.VirtualSystemSettingData // the recovery point that is asked for
@@ -104,6 +106,9 @@ func (r *replica) resumesResync() bool {
 // destroys is what a method destroys as things are now, "" for nothing: what was only
 // prepared is taken back without a loss.
 func destroys(m msvm.Method, r *replica) string {
+	if m.Name == destroySystem { // no other is deleted
+		return "the test VM"
+	}
 	if m.Name == "RevertFailover" && r != nil && r.sends() && r.state() == msvm.SyncedReplicationComplete {
 		return ""
 	}

@@ -117,6 +117,13 @@ func (v *hostView) planMethod(m msvm.Method, b *body, with material, may func(de
 	if problem := v.fill(p, b); problem != nil {
 		return nil, problem
 	}
+	if m.Name == destroySystem { // as the verb: nothing else about the replica meanwhile
+		for of, tests := range v.tests {
+			if slices.Contains(tests, vm) {
+				p.claimed = of
+			}
+		}
+	}
 	if m.Class == "Msvm_ConcreteJob" {
 		p.object = msvm.JobRef(strings.ToUpper(b.Target))
 	}

@@ -87,10 +87,11 @@ func (q *queue) leave(id string) bool {
 // startWaiting begins with the next resynchronization, if its turn has come. What has
 // changed since it was confirmed is not what was meant: that one is not begun.
 func (s *Server) startWaiting(ctx context.Context) {
-	d := s.queue.next()
-	if d == nil {
+	first := s.queue.next()
+	if first == nil {
 		return
 	}
+	d := new(*first) // what was confirmed stays as it was, however often it is looked at
 	c, cancel := s.reading(ctx)
 	defer cancel()
 	if s.jobs.look(c) != nil { // the watch logs it
@@ -100,7 +101,7 @@ func (s *Server) startWaiting(ctx context.Context) {
 	if p != nil {
 		return
 	}
-	confirmed := *d.seen
+	confirmed := *first.seen
 	v, p := d.look(c, d.planned)
 	if p == nil {
 		p = d.checks(v)

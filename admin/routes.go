@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"runtime/debug"
 	"time"
@@ -34,7 +35,7 @@ func (s *Server) table() []route {
 		{"POST /api/v1/methods/{method}", s.actMethod, "", body{}, acted()},
 		{"GET " + apiJobs, s.listJobs, "The actions that were begun, the newest first.", nil, map[int]any{200: jobList{}}},
 		{"GET " + apiJobs + "/{id}", s.showJob, "One action and what became of it.", nil, map[int]any{200: jobRecord{}}},
-		{"POST " + apiJobs + "/{id}/cancel", s.cancelJob, "Cancels an action whose job is cancellable.", body{}, map[int]any{200: dryRun{}, 202: jobRecord{}}},
+		{"POST " + apiJobs + "/{id}/cancel", s.cancelJob, "Cancels an action whose job is cancellable.", cancellation{}, map[int]any{200: dryRun{}, 202: jobRecord{}}},
 		{"GET " + apiMaintenance, s.listMaintenance, "Maintenance that is announced, or was in the last days.", nil, map[int]any{200: maintenanceList{}}},
 		{"POST " + apiMaintenance, s.announceMaintenance, "Announces maintenance of a VM or of the host.", announcement{}, map[int]any{201: maintenance{}}},
 		{"POST " + apiMaintenance + "/{id}/end", s.endMaintenance, "Ends maintenance before its time.", none{}, map[int]any{200: maintenance{}}},
@@ -215,7 +216,10 @@ func (s *Server) reload(r *http.Request) (answer, *problem) {
 	if p := s.policy.Load().refuses(c, deed{needs: owner, names: []string{"reload"}, reload: true}); p != nil {
 		return answer{}, s.refused(c, "reload", p)
 	}
-	if err := s.reloadFor(c); err != nil {
+	switch err := s.reloadFor(c); {
+	case errors.As(err, new(*unauditedError)):
+		return answer{}, s.noAudit(err)
+	case err != nil:
 		return answer{}, refuse(kindParameter, "the old configuration stays: %v", err)
 	}
 	return jsonAnswer(http.StatusOK, reloaded{true, len(s.policy.Load().rules)}), nil

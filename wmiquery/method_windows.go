@@ -52,7 +52,11 @@ func (s *comSession) call(c Call) (Reply, error) {
 		return Reply{}, err
 	}
 	defer out.Release()
-	return def.reply(out)
+	reply, err := def.reply(out)
+	if err != nil { // of no kind of error: those say that the call was not made
+		return Reply{}, fmt.Errorf("%s was called, and its answer cannot be read: %v", c.Method, err) //nolint:errorlint // on purpose
+	}
+	return reply, nil
 }
 
 // connect gives the connection to a namespace, which is kept.
