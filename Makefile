@@ -21,7 +21,7 @@ WINE_EXEC := $(CURDIR)/scripts/winexec.sh
 # The packages whose Windows code, or whose code on Windows, is run under Wine.
 WINE_PACKAGES := . ./admin ./collector/... ./wmiquery/... ./internal/...
 
-.PHONY: all build run test vet lint race wine prometheus pictures images bench fuzz release clean setup
+.PHONY: all build run test lint race wine prometheus pictures images bench fuzz release clean setup
 
 all: build
 
@@ -31,13 +31,10 @@ build:
 run: build
 	./$(NAME)$(shell go env GOEXE)
 
-test: vet lint race wine prometheus pictures
+test: lint race wine prometheus pictures
 	@echo "all tests passed"
 
-vet:
-	GOOS=linux go vet ./...
-	GOOS=windows go vet ./...
-
+# go vet is one of the linters.
 lint: $(LINT)
 	$(LINT) run --build-tags prometheus,wine,pictures ./...
 	GOOS=windows $(LINT) run ./...

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // asProgram makes a process of the tests the program: its arguments, a line each.
@@ -115,6 +116,12 @@ func TestKilledInACall(t *testing.T) {
 		_, jobs := p.ask(t, http.MethodGet, "/api/v1/jobs", "")
 		if running, _ := jobs["jobs"].([]any); len(running) == 1 {
 			job = running[0].(map[string]any)["id"].(string)
+			break
+		}
+		select {
+		case code := <-answered:
+			t.Fatalf("the call was answered with %d", code)
+		case <-time.After(150 * time.Millisecond): // the endpoint limits how often it is asked
 		}
 	}
 	p.kill()

@@ -101,9 +101,9 @@ func (c *config) addFlags(app *kingpin.Application, objectives, faults *[]string
 		Default("5m").DurationVar(&c.maxAge)
 	app.Flag("wmi.call-timeout", "Time for one answer of the host. A call that takes longer keeps no scrape waiting and its worker is replaced.").
 		Default("5s").DurationVar(&c.callTimeout)
-	app.Flag("wmi.workers", "Reads of classes, and besides calls of methods, that the host gets at once.").
+	app.Flag("wmi.workers", "How many classes are read at once; as many calls of methods may run beside them.").
 		Default("4").IntVar(&c.workers)
-	app.Flag("wmi.max-stuck-workers", "Workers for reads, and besides for calls, that are replaced while the host does not answer them.").
+	app.Flag("wmi.max-stuck-workers", "How many workers for reads are replaced while the host does not answer them; as many are for calls of methods.").
 		Default("8").IntVar(&c.maxStuck)
 	c.addSimulatorFlags(app, faults)
 	c.admin.addFlags(app)

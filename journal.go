@@ -78,7 +78,7 @@ func (e events) logger(format string) log.Logger {
 	})
 }
 
-// complain has no log to go to when the event log fails, so that is let be.
+// complain writes to the event log. If that fails there is no other place to tell it.
 func (e events) complain(err error) { _ = e.log.Error(eventUsage, eventText(oneLine(err))) }
 
 func (e events) auditor() func([]byte) error {

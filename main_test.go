@@ -224,6 +224,7 @@ func TestMaxRequests(t *testing.T) {
 				codes <- 0
 				return
 			}
+			io.Copy(io.Discard, resp.Body) // to its end: then the place is free
 			resp.Body.Close()
 			codes <- resp.StatusCode
 		}()
@@ -268,16 +269,30 @@ func TestStopOnSickHost(t *testing.T) {
 
 // A client that leaves in the middle is no error of anybody's.
 func TestClientLeaves(t *testing.T) {
-	p := start(t, "--simulator.vms=200", "--simulator.fault=slow=1s")
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.url, nil)
-	if err != nil {
-		t.Fatal(err)
+	p := start(t, "--simulator.vms=1", "--simulator.fault=hung", "--wmi.call-timeout=10m", "--scrape.timeout=1m", "--web.max-requests=1")
+	ctx, leave := context.WithCancel(t.Context())
+	left := make(chan struct{})
+	go func() {
+		defer close(left)
+		for { // until it has the place, which the probe below may have
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.url, nil)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				return
+			}
+			resp.Body.Close()
+		}
+	}()
+	for code := 0; code != http.StatusServiceUnavailable; { // then the place is taken
+		resp, _ := get(t, http.DefaultClient, p.url, timeoutHeader, "0.05")
+		code = resp.StatusCode
 	}
-	if resp, err := http.DefaultClient.Do(req); err == nil {
-		resp.Body.Close()
-	}
+	leave()
+	<-left
 	p.stop() // waits for the handler
 	if strings.Contains(p.logs.String(), "level=error") {
 		t.Errorf("the log has errors:\n%s", p.logs)

@@ -26,12 +26,12 @@ const grace = 5 * time.Second
 // serve listens and serves until ctx ends, and announces when it does. It returns an error when it cannot
 // start or a listener fails.
 func serve(ctx context.Context, c *config, host *source, s *collector.Scraper, endpoint *admin.Server, logger log.Logger, announce func()) error {
-	listeners, err := listen(ctx, c.listenAddresses)
+	var ready atomic.Bool
+	handler, err := newMux(c, host, s, endpoint, logger, &ready)
 	if err != nil {
 		return err
 	}
-	var ready atomic.Bool
-	handler, err := newMux(c, host, s, endpoint, logger, &ready)
+	listeners, err := listen(ctx, c.listenAddresses)
 	if err != nil {
 		return err
 	}

@@ -44,7 +44,7 @@ func (a *access) admit(w http.ResponseWriter, r *http.Request) (*http.Request, *
 		return r, refuse(kindRate, "too many requests come from this address").heading("Retry-After", "1")
 	}
 	if !a.allowsHost(r) {
-		return r, refuse(kindHost, "it must be addressed by a name of its own; more can be allowed by a flag")
+		return r, refuse(kindHost, "%.80q is no name of this endpoint; --admin.host allows more", r.Host)
 	}
 	if err := a.origin.Check(r); err != nil {
 		return r, refuse(kindCrossOrigin, "the browser says that another web page asks")
@@ -90,8 +90,8 @@ func (a *access) allowsHost(r *http.Request) bool {
 			return true
 		}
 	}
-	// An address cannot be had to mean another one. It must be the one that the
-	// connection came in on.
+	// An IP address, unlike a name, cannot be rebound to another machine. It must be the
+	// one that the connection came in on.
 	local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	ip := net.ParseIP(host)
 	if ip == nil || local == nil {

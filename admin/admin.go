@@ -7,6 +7,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -74,34 +75,14 @@ func (o Options) withDefaults() Options {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	for _, d := range []struct {
-		at       *time.Duration
-		fallback time.Duration
-	}{
-		{&o.BodyTimeout, 10 * time.Second},
-		{&o.CallTimeout, 30 * time.Second},
-		{&o.ReadTimeout, 20 * time.Second},
-		{&o.WatchInterval, 5 * time.Second},
-		{&o.TokenLife, 3 * time.Minute},
-	} {
-		if *d.at <= 0 {
-			*d.at = d.fallback
-		}
-	}
-	for _, n := range []struct {
-		at       *int
-		fallback int
-	}{{&o.Actions, 8}, {&o.RequestBurst, 40}, {&o.ActionBurst, 10}} {
-		if *n.at <= 0 {
-			*n.at = n.fallback
-		}
-	}
-	if o.RequestRate <= 0 {
-		o.RequestRate = 10
-	}
-	if o.ActionRate <= 0 {
-		o.ActionRate = 1
-	}
+	o.BodyTimeout = cmp.Or(o.BodyTimeout, 10*time.Second)
+	o.CallTimeout = cmp.Or(o.CallTimeout, 30*time.Second)
+	o.ReadTimeout = cmp.Or(o.ReadTimeout, 20*time.Second)
+	o.WatchInterval = cmp.Or(o.WatchInterval, 5*time.Second)
+	o.TokenLife = cmp.Or(o.TokenLife, 3*time.Minute)
+	o.Actions = cmp.Or(o.Actions, 8)
+	o.RequestRate, o.RequestBurst = cmp.Or(o.RequestRate, 10), cmp.Or(o.RequestBurst, 40)
+	o.ActionRate, o.ActionBurst = cmp.Or(o.ActionRate, 1), cmp.Or(o.ActionBurst, 10)
 	return o
 }
 
@@ -131,9 +112,6 @@ type Server struct {
 	watching  sync.WaitGroup
 }
 
-// ErrConfig is an error of the configuration, not of the machine.
-var ErrConfig = errors.New("admin endpoint")
-
 // Check finds what is wrong with the configuration, without opening anything.
 func Check(o Options) error {
 	_, _, err := o.configuration()
@@ -145,19 +123,19 @@ func Check(o Options) error {
 func (o Options) configuration() (*policy, WebConfig, error) {
 	w, err := ReadWebConfig(o.WebConfigFile)
 	if err != nil {
-		return nil, w, fmt.Errorf("%w: web config: %w", ErrConfig, err)
+		return nil, w, fmt.Errorf("admin endpoint: web config: %w", err)
 	}
 	for _, a := range o.Addresses {
 		if err := w.CheckAddress(a); err != nil {
-			return nil, w, fmt.Errorf("%w: %w", ErrConfig, err)
+			return nil, w, fmt.Errorf("admin endpoint: %w", err)
 		}
 	}
 	p, err := readPolicy(o.PolicyFile)
 	if err != nil {
-		return nil, w, fmt.Errorf("%w: policy: %w", ErrConfig, err)
+		return nil, w, fmt.Errorf("admin endpoint: policy: %w", err)
 	}
 	if p.file != "" && !w.Authenticates() {
-		return nil, w, fmt.Errorf("%w: a policy is about users, so the web config must have users, or client certificates that are required and verified", ErrConfig)
+		return nil, w, errors.New("admin endpoint: a policy is about users, so the web config must have users, or client certificates that are required and verified")
 	}
 	return p, w, nil
 }

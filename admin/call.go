@@ -2,7 +2,6 @@ package admin
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"runtime/debug"
 	"time"
@@ -129,10 +128,8 @@ func (d *deal) settle(r *jobRecord, reply wmiquery.Reply, err error, p *problem,
 // was not made, or was refused, is a failure: after anything else it may have
 // taken effect.
 func callProblem(method string, err error) *problem {
-	for _, is := range []error{wmiquery.ErrDenied, wmiquery.ErrUnsupported, wmiquery.ErrNotFound, wmiquery.ErrBusy, wmiquery.ErrInvalidState} {
-		if errors.Is(err, is) {
-			return hostProblem(method, err)
-		}
+	if wmiquery.IsRefusal(err) {
+		return hostProblem(method, err)
 	}
 	return refuse(kindUnknown, "%s: %v; it is not called again: look at the VM", method, err)
 }

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -320,11 +321,11 @@ func TestCancelWithoutOutcome(t *testing.T) {
 	started := l.confirmed("HV01", "olga", healthy, "resynchronize", nil)
 	e := l.hosts["HV01"]
 	e.pool.wait = make(chan struct{})
-	done := make(chan response)
+	done, before := make(chan response), e.pool.called()
 	go func() {
 		done <- l.do("HV01", "tim", http.MethodPost, started.header.Get("Location")+"/cancel", nil)
 	}()
-	for before := e.pool.called(); e.pool.called() == before; {
+	for e.pool.called() == before {
 		l.get("HV01", "vic", "/api/v1/methods")
 	}
 	if err := e.server.audit.file.Close(); err != nil {
@@ -341,8 +342,8 @@ func TestCancelWithoutOutcome(t *testing.T) {
 func TestJobSavedInOrder(t *testing.T) {
 	l := newLab(t)
 	s := l.hosts["HV01"].server
-	for range 50 {
-		id := hash("job", time.Now().String())
+	for i := range 50 {
+		id := hash("job", fmt.Sprint(i))
 		if err := s.jobs.begin(jobRecord{ID: id, State: jobQueued, Created: l.clock.Now()}); err != nil {
 			t.Fatal(err)
 		}

@@ -68,7 +68,7 @@ func (i *idempotency) begin(r *http.Request, c caller, body []byte) (*attempt, *
 	switch {
 	case err != nil:
 		return nil, nil, refuse(kindInternal, "the store cannot be read")
-	case found && i.now().Sub(kept.Created) > keepAnswers:
+	case found && i.now().Sub(kept.Created) > keepAnswers: // as if it had never come
 	case found && kept.Request != a.request:
 		return nil, nil, otherBody()
 	case found && kept.Answer == nil:

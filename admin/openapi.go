@@ -112,7 +112,7 @@ func (d *describer) verb(r route, v verb) jsonObject {
 		body["properties"].(jsonObject)["parameters"] = closed(parameters, nil)
 	})
 	o["tags"] = []any{"actions"}
-	o["description"] = told(m, v.needs)
+	o["description"] = told(m, v.needs.String())
 	return o
 }
 
@@ -136,9 +136,9 @@ func (d *describer) method(r route, m msvm.Method) jsonObject {
 			body["required"] = []any{"parameters"}
 		}
 	})
-	needs := owner
+	needs := owner.String() + ", or that of the action that the call amounts to"
 	if strings.HasPrefix(m.Name, "Get") {
-		needs = viewer
+		needs = viewer.String()
 	}
 	o["tags"] = []any{m.Class}
 	o["description"] = told(m, needs)
@@ -147,11 +147,8 @@ func (d *describer) method(r route, m msvm.Method) jsonObject {
 }
 
 // told is what one should know before a call.
-func told(m msvm.Method, needs role) string {
-	text := "Calls " + m.Class + "." + m.Name + ". Needs the role " + needs.String() + "."
-	if needs == owner && m.Class != "" {
-		text = "Calls " + m.Class + "." + m.Name + ". Needs the role owner, or that of the action that the call amounts to."
-	}
+func told(m msvm.Method, needs string) string {
+	text := "Calls " + m.Class + "." + m.Name + ". Needs the role " + needs + "."
 	if m.Destroys != "" {
 		text += " Destroys " + m.Destroys + ", so it takes two steps."
 	}

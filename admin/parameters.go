@@ -212,7 +212,7 @@ func wire(instance wmiquery.Instance) (value, shown any, err error) {
 	return text, properties, err
 }
 
-// guards are settings without which something is gone.
+// guards are settings whose loss destroys something.
 type guards struct {
 	accepts bool // the host is a replica server
 	history uint16

@@ -149,7 +149,7 @@ func (p *policy) refuses(c caller, d deed) *problem {
 		if d.needs <= viewer && !d.destroys {
 			return nil
 		}
-		return refuse(kindForbidden, "without a policy file everybody may only look")
+		return refuse(kindForbidden, "without a policy everybody may only look; --admin.policy.file names one")
 	}
 	if p.readOnly && d.needs > viewer && !d.reload {
 		return refuse(kindForbidden, "the policy is read_only: nobody may do anything but look")
@@ -173,8 +173,8 @@ func (p *policy) refuses(c caller, d deed) *problem {
 	return refuse(kindForbidden, "%s", reason)
 }
 
-// names tells whether the rule is for somebody. Who is not proven to be anybody
-// is nobody's name.
+// names tells whether the rule is for a caller. One who has not proven who they are
+// matches no rule.
 func (r rule) names(c caller) bool {
 	return c.User != "" && slices.Contains(r.users, c.User) ||
 		c.Subject != "" && slices.Contains(r.subjects, c.Subject)

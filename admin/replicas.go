@@ -212,7 +212,7 @@ func issueOf(e msvm.Error) issueModel {
 	return m
 }
 
-// offer tells of a verb whether it can be done now, and by whom asks.
+// offer tells whether a verb can be done now, and by this caller.
 func (s *Server) offer(d *replicaDetail, c caller, v *hostView, r *replica, verb verb) {
 	method := findMethod(verb.method)
 	d.Operations[verb.name] = operations{

@@ -180,7 +180,7 @@ func unrouted(mux *http.ServeMux, r *http.Request) *problem {
 	return refuse(kindNotFound, "there is nothing at this path")
 }
 
-// discard is a response that only its status and headers count of.
+// discard is a response of which only the status and the headers are kept.
 type discard struct {
 	header http.Header
 	status int

@@ -248,7 +248,7 @@ func TestControlPage(t *testing.T) {
 		fmt.Fprintf(&actions, "| `%s` | %s | %s | %s | `%s` | %s |\n", v.name, doesOf(m, v.request), m.Destroys, v.needs, m.Name, code(v.takes))
 	}
 	errors.WriteString("| Type | Status | |\n|---|---|---|\n")
-	sorted := kinds
+	sorted := slices.Clone(kinds)
 	slices.SortStableFunc(sorted, func(a, b kind) int { return a.status - b.status })
 	for _, k := range sorted {
 		fmt.Fprintf(&errors, "| `%s%s` | %d | %s |\n", typePrefix, k.slug, k.status, k.title)

@@ -23,6 +23,13 @@ var (
 	bucketMaintenance = []byte("maintenance")
 )
 
+// buckets are all of them, with what the values of each are.
+var buckets = map[string]func() any{
+	string(bucketJobs):        func() any { return &jobRecord{} },
+	string(bucketAnswers):     func() any { return &keptAnswer{} },
+	string(bucketMaintenance): func() any { return &maintenance{} },
+}
+
 // How long records are kept.
 const (
 	keepJobs    = 30 * 24 * time.Hour
@@ -81,8 +88,8 @@ func tryStore(path string) (s *store, err error) {
 		return nil, err
 	}
 	err = db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range [][]byte{bucketJobs, bucketAnswers, bucketMaintenance} {
-			b, err := tx.CreateBucketIfNotExists(name)
+		for name := range buckets {
+			b, err := tx.CreateBucketIfNotExists([]byte(name))
 			if err != nil {
 				return err
 			}
@@ -103,9 +110,7 @@ func tryStore(path string) (s *store, err error) {
 func (s *store) unreadable() int {
 	n := 0
 	_ = s.db.View(func(tx *bbolt.Tx) error { // all was read before
-		for name, into := range map[string]func() any{
-			string(bucketJobs): func() any { return &jobRecord{} }, string(bucketAnswers): func() any { return &keptAnswer{} }, string(bucketMaintenance): func() any { return &maintenance{} },
-		} {
+		for name, into := range buckets {
 			_ = tx.Bucket([]byte(name)).ForEach(func(_, text []byte) error {
 				if json.Unmarshal(text, into()) != nil {
 					n++

@@ -120,8 +120,8 @@ func caught[T any](f func() (T, error)) (v T, err error) {
 	return f()
 }
 
-// land keeps an answer. If the question has been asked again meanwhile, the
-// answer is of nobody knows when, and does not count.
+// land keeps an answer. If the question has been asked again meanwhile, nobody can
+// tell which moment the answer describes, so it is dropped.
 func (r *reads) land(q question, f *flight, a answer) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

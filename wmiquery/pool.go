@@ -16,8 +16,8 @@ type PoolOptions struct {
 	Open func() (Session, error)
 	// Now is the host's clock.
 	Now func() time.Time
-	// Workers is how many reads of classes, and besides how many calls of methods,
-	// the host gets at once.
+	// Workers is how many classes are read at once. As many calls of methods may run
+	// beside them.
 	Workers int
 	// StuckAfter is how long a read or a call may take before its worker counts as
 	// stuck and is replaced.

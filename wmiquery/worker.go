@@ -103,17 +103,20 @@ func (w *worker) drop() {
 	}
 }
 
-// keepsSession tells whether err is a plain refusal. After any other failure a
-// new session may do better: which codes a lost connection shows itself by is not
-// fully known.
-func keepsSession(err error) bool {
+// IsRefusal tells whether err is an answer of the host that says no: what was asked for
+// was not done, and the connection is well.
+func IsRefusal(err error) bool {
 	for _, refusal := range []error{ErrNotFound, ErrUnsupported, ErrDenied, ErrBusy, ErrInvalidState} {
 		if errors.Is(err, refusal) {
 			return true
 		}
 	}
-	return err == nil
+	return false
 }
+
+// keepsSession: after a failure that is no refusal a new session may do better; which
+// codes a lost connection shows itself by is not fully known.
+func keepsSession(err error) bool { return err == nil || IsRefusal(err) }
 
 // PanicError is a panic that was caught.
 type PanicError struct {

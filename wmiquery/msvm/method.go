@@ -28,8 +28,6 @@ type Method struct {
 	Off bool
 	// Job is the type of the job that it starts, 0 if it starts none.
 	Job JobType
-	// Since2012R2: Windows Server 2012 lacks it.
-	Since2012R2 bool
 	// Instead is the method that the reference recommends in its place, "" if it
 	// is not deprecated.
 	Instead string

@@ -89,7 +89,7 @@ var lifeCycleMethods = []Method{
 		Class: classService, Name: "RemoveReplicationRelationshipEx",
 		In: []Parameter{system, relationship}, Out: []Parameter{job},
 		Does: "removes a relationship on this host only; the other host keeps its side", Destroys: "the relationship and, on a replica, its recovery points",
-		Modes: replicated, States: anyReplicating, Job: JobRemoveRelationship, Since2012R2: true,
+		Modes: replicated, States: anyReplicating, Job: JobRemoveRelationship,
 	},
 	{
 		Class: classService, Name: "StartReplication",
@@ -163,14 +163,14 @@ var failoverMethods = []Method{
 		Class: classService, Name: "ChangeReplicationModeToPrimary",
 		In: []Parameter{system, relationship}, Out: []Parameter{job},
 		Does: "makes a replica with an extended relationship the primary of that", Destroys: "the way back to the old primary",
-		Modes: []ReplicationMode{ModeReplica}, States: []ReplicationState{Committed}, Job: JobChangeModeToPrimary, Since2012R2: true,
+		Modes: []ReplicationMode{ModeReplica}, States: []ReplicationState{Committed}, Job: JobChangeModeToPrimary,
 	},
 	{
 		Class: classService, Name: "InitiateFailback",
 		In:   []Parameter{system, settings, {"RecoveryPointIdentifier", TypeString, "", true}},
 		Out:  []Parameter{job},
 		Does: "hands the VM back, with external providers only", Modes: replicas,
-		States: []ReplicationState{Recovered, Committed}, Job: JobInitiateFailback, Since2012R2: true,
+		States: []ReplicationState{Recovered, Committed}, Job: JobInitiateFailback,
 	},
 }
 
@@ -186,7 +186,7 @@ var statisticsMethods = []Method{
 		Class: classService, Name: MethodGetReplicationStatistics,
 		In: []Parameter{system, relationship}, Out: []Parameter{statistics, issues, job},
 		Does:  "gives statistics and health issues of a relationship",
-		Reads: true, Job: JobGetStatistics, Since2012R2: true,
+		Reads: true, Job: JobGetStatistics,
 	},
 	{
 		Class: classService, Name: "ResetReplicationStatistics",
@@ -198,7 +198,7 @@ var statisticsMethods = []Method{
 		Class: classService, Name: "ResetReplicationStatisticsEx",
 		In: []Parameter{system, relationship}, Out: []Parameter{job},
 		Does: "starts the window of a relationship anew", Destroys: "the window's figures",
-		Modes: replicated, States: anyReplicating, Job: JobResetStatistics, Since2012R2: true,
+		Modes: replicated, States: anyReplicating, Job: JobResetStatistics,
 	},
 }
 
@@ -218,7 +218,7 @@ var stateMethods = []Method{
 			requested, timeout,
 		},
 		Out:  []Parameter{job},
-		Does: "asks for a state of a relationship", Job: JobStateChange, Since2012R2: true,
+		Does: "asks for a state of a relationship", Job: JobStateChange,
 	},
 	{
 		Class: classManager, Name: "DestroySystem",

@@ -4,9 +4,7 @@ package msvm
 // documented ones, and 15, which Microsoft's client sends.
 type StateRequest struct {
 	State ReplicationState
-	// Name is what administrators call it.
-	Name string
-	Does string
+	Does  string
 	// Modes and States are those in which the host accepts it, as in Method.
 	Modes  []ReplicationMode
 	States []ReplicationState
@@ -23,21 +21,21 @@ type StateRequest struct {
 func StateRequests() []StateRequest {
 	return []StateRequest{
 		{
-			State: ReadyForReplication, Name: "cancel-initial-replication",
+			State: ReadyForReplication,
 			Does:  "cancels an initial replication that runs or is scheduled",
 			Modes: sender, SendingSide: true,
 			States: []ReplicationState{ReadyForReplication, WaitingToCompleteInitialReplication, DiskUpdateInProgress, DiskUpdateCritical},
 			Job:    JobStopInitialReplication,
 		},
 		{
-			State: WaitingToCompleteInitialReplication, Name: "make-replica",
+			State:  WaitingToCompleteInitialReplication,
 			Does:   "makes a plain VM a replica that waits for its initial replication",
 			Modes:  []ReplicationMode{ModeNone, ModeReplica},
 			States: []ReplicationState{Disabled, DiskUpdateInProgress, DiskUpdateCritical},
 			Job:    JobStateChange,
 		},
 		{
-			State: Replicating, Name: "resume",
+			State: Replicating,
 			Does:  "goes on after a pause or an error; on a replica it ends a resynchronization",
 			Modes: replicated,
 			States: []ReplicationState{
@@ -47,26 +45,26 @@ func StateRequests() []StateRequest {
 			Job: JobStateChange,
 		},
 		{
-			State: SyncedReplicationComplete, Name: "prepare",
+			State: SyncedReplicationComplete,
 			Does:  "sends the last changes for a planned failover and locks the VM",
 			Modes: sender, SendingSide: true, States: []ReplicationState{Replicating}, Off: true,
 			Job: JobInitiateSyncedReplication,
 		},
 		{
-			State: Suspended, Name: "pause",
+			State:  Suspended,
 			Does:   "pauses replication or a resynchronization",
 			Modes:  replicated,
 			States: []ReplicationState{WaitingToCompleteInitialReplication, Replicating, Resynchronizing},
 			Job:    JobStateChange,
 		},
 		{
-			State: WaitingToStartResynchronization, Name: "cancel-resynchronization",
+			State: WaitingToStartResynchronization,
 			Does:  "cancels a resynchronization that runs",
 			Modes: sender, SendingSide: true, States: []ReplicationState{Resynchronizing},
 			Job: JobStopResynchronizing,
 		},
 		{
-			State: DiskUpdateInProgress, Name: "retry-disk-update",
+			State:  DiskUpdateInProgress,
 			Does:   "tries a change of the replicated disks again",
 			Modes:  replicated,
 			States: []ReplicationState{DiskUpdateCritical},

@@ -10,7 +10,7 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// A planned failover from end to end (states.md 6). Q33: 4 is shown before the VM
+// A planned failover from end to end. Q33: 4 is shown before the VM
 // is prepared. Q40: nothing is prepared while the VM runs.
 func TestPlannedFailover(t *testing.T) {
 	d := newDrill(t, healthy)
