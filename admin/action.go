@@ -193,7 +193,7 @@ func (d *deal) look(ctx context.Context, planned planner) (*hostView, *problem) 
 	}
 	if next.target != nil {
 		d.seen = new(v.see(next.target))
-		if next.point != nil && losesUnsent(next.method) {
+		if next.point != nil && next.method.LosesUnsent {
 			v.goneBack(d.seen, next.point)
 		}
 	}

@@ -95,7 +95,7 @@ func (s *Server) confirm(c caller, p *plan, b *body, now *seen) *problem {
 	if b.VMName != p.confirmed {
 		return refuse(kindBadConfirmation, "vm_name is not the name of %s", p.about())
 	}
-	if now != nil && losesUnsent(p.method) {
+	if now != nil && p.method.LosesUnsent {
 		if p := b.covers(now); p != nil {
 			return p
 		}
@@ -136,7 +136,7 @@ func (s *Server) firstStep(c caller, p *plan, now *seen) *problem {
 		return refuse(kindRate, "too many confirmations are asked for")
 	}
 	loss := ""
-	if now != nil && losesUnsent(p.method) {
+	if now != nil && p.method.LosesUnsent {
 		loss = ", and max_data_loss_seconds that is not below the lag_seconds of estimated_loss"
 		if now.LagSeconds == nil {
 			loss = ", max_data_loss_seconds, and accept_unknown_loss, since the lag is not known"

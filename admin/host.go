@@ -163,7 +163,7 @@ func modeOf(s msvm.ComputerSystem) (msvm.ReplicationMode, bool) {
 // sends tells whether this host is the sending side.
 func (r *replica) sends() bool {
 	mode, ok := r.mode()
-	return ok && (r.key.Link == msvm.Primary && mode == msvm.ModePrimary || r.key.Link == msvm.Extended && mode == msvm.ModeReplica)
+	return ok && r.key.Sends(mode)
 }
 
 // seen is the target as it was before a call.

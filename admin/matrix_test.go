@@ -286,7 +286,7 @@ func chosen(method msvm.Method, link msvm.Link) bool {
 			return true
 		}
 	}
-	return method.Name == "RevertFailover" || outbound(method.Name) == (link == msvm.Extended)
+	return method.Name == "RevertFailover" || method.SendingSide == (link == msvm.Extended)
 }
 
 const apiMethods = "/api/v1/methods/"

@@ -85,6 +85,10 @@ func describe(p msvm.Parameter) string {
 // value reads a parameter from JSON, and gives it as the host takes it and as it is
 // shown.
 func (v *hostView) value(p *plan, parameter msvm.Parameter, text json.RawMessage) (value, shown any, err error) {
+	var given any
+	if err := json.Unmarshal(text, &given); err != nil || !carried(given) {
+		return nil, nil, errors.New("it has a character that cannot be sent to the host, such as a control character")
+	}
 	switch parameter.Type {
 	case msvm.TypeReference:
 		return v.reference(p, parameter, text)
@@ -104,6 +108,23 @@ func (v *hostView) value(p *plan, parameter msvm.Parameter, text json.RawMessage
 		return v.startTime(text)
 	}
 	return nil, nil, fmt.Errorf("a %s cannot be given", parameter.Type)
+}
+
+// carried tells whether the host gets all text of a JSON value as it is.
+func carried(given any) bool {
+	switch x := given.(type) {
+	case string:
+		return cimxml.Carries(x)
+	case []any:
+		return !slices.ContainsFunc(x, func(one any) bool { return !carried(one) })
+	case map[string]any:
+		for name, one := range x {
+			if !cimxml.Carries(name) || !carried(one) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func plain[T any](text json.RawMessage) (value, shown any, err error) {

@@ -118,6 +118,8 @@ func TestParameters(t *testing.T) {
 		want    string
 	}{
 		{"Explode", nil, 404, "Explode"},
+		{"RemoveAuthorizationEntry", m{"parameters": m{"AllowedPrimaryHostSystem": "h\x00"}}, 400, "cannot be sent"},
+		{"AddAuthorizationEntry", entry(m{"AllowedPrimaryHostSystem": "h\x01", "ReplicaStorageLocation": `D:\`}), 400, "cannot be sent"},
 		{"RequestStateChange", nil, 400, "Class.RequestStateChange"},
 		{"CommitFailover", nil, 400, "ComputerSystem is missing"},
 		{"CommitFailover", m{"parameters": m{"ComputerSystem": 7}}, 400, "no string"},

@@ -52,15 +52,6 @@ type plannedCall struct {
 	Job string `json:"job_type,omitempty"`
 }
 
-// becomes is the state after a method, where that is always the same.
-var becomes = map[string]msvm.ReplicationState{
-	"StartReplication": msvm.WaitingToCompleteInitialReplication,
-	"Resynchronize":    msvm.Resynchronizing,
-	"InitiateFailover": msvm.Recovered,
-	"RevertFailover":   msvm.Replicating,
-	"CommitFailover":   msvm.Committed,
-}
-
 func (p *plan) show() plannedCall {
 	c := plannedCall{
 		Action: p.action, Does: doesOf(p.method, p.request), Destroys: p.destroys, Role: p.needs.String(),
@@ -68,8 +59,8 @@ func (p *plan) show() plannedCall {
 	}
 	if takesState(p.method) {
 		c.Becomes = p.request.String()
-	} else if s, ok := becomes[p.method.Name]; ok {
-		c.Becomes = s.String()
+	} else if p.method.Becomes != 0 {
+		c.Becomes = p.method.Becomes.String()
 	}
 	if p.method.Job != 0 {
 		c.Job = p.method.Job.String()
@@ -117,15 +108,6 @@ func destroys(m msvm.Method, r *replica) string {
 
 // scheduled: it is to begin at a time.
 func (p *plan) scheduled() bool { return p.shown["StartTime"] != nil }
-
-// losesUnsent tells the methods after which what was not sent is gone, or can no
-// longer be waited for.
-func losesUnsent(m msvm.Method) bool {
-	return slices.Contains([]string{
-		"InitiateFailover", "CommitFailover", "ReverseReplicationRelationship", "ChangeReplicationModeToPrimary",
-		"RemoveReplicationRelationship", "RemoveReplicationRelationshipEx",
-	}, m.Name)
-}
 
 // refuses tells why the call would be refused now.
 func (p *plan) refuses(v *hostView) *problem {
@@ -186,12 +168,6 @@ func (v *hostView) object(m msvm.Method, vm string) wmiquery.Ref {
 	return v.service.Ref()
 }
 
-// outbound tells the methods that act on the relationship that a VM sends on: of a
-// replica, the extended one.
-func outbound(method string) bool {
-	return slices.Contains([]string{"CreateReplicationRelationship", "ModifyReplicationSettings", "StartReplication", "Resynchronize"}, method)
-}
-
 // linkOf is the relationship that the host takes a method to be about when it is
 // told the VM alone.
 func (v *hostView) linkOf(m msvm.Method, vm string) msvm.Link {
@@ -199,7 +175,7 @@ func (v *hostView) linkOf(m msvm.Method, vm string) msvm.Link {
 	if mode != msvm.ModeReplica {
 		return msvm.Primary
 	}
-	if outbound(m.Name) {
+	if m.SendingSide {
 		return msvm.Extended
 	}
 	if m.Name == "RevertFailover" {

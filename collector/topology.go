@@ -115,5 +115,5 @@ func (m machines) mode(id string) (msvm.ReplicationMode, bool) {
 // too, if the VM's mode is not known.
 func (m machines) sends(k msvm.Key) bool {
 	mode, known := m.mode(k.VM)
-	return known && (k.Link == msvm.Primary && mode == msvm.ModePrimary || k.Link == msvm.Extended && mode == msvm.ModeReplica)
+	return known && k.Sends(mode)
 }

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // Instance is an instance whose class needs no Go type.
@@ -80,6 +81,17 @@ func write(b *strings.Builder, parts ...string) {
 	for _, s := range parts {
 		b.WriteString(s)
 	}
+}
+
+// Carries tells whether XML can carry a text as it is: it has no other characters than
+// those of XML 1.0, which lack most control characters, and is UTF-8.
+func Carries(s string) bool {
+	for _, r := range s {
+		if r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == utf8.RuneError || r == 0xFFFE || r == 0xFFFF {
+			return false
+		}
+	}
+	return true
 }
 
 func escape(b *strings.Builder, s string) {

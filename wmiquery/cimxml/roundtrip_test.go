@@ -280,3 +280,24 @@ func FuzzUnmarshal(f *testing.F) {
 		}
 	})
 }
+
+// Carries is true of what comes back as it was, and of nothing else.
+func TestCarries(t *testing.T) {
+	texts := []string{"", "a\xffb", "\ufffd", "\ufffe", "\uffff", "\U00010000", "日本"}
+	for r := range rune(0x300) {
+		texts = append(texts, string(r))
+	}
+	for _, text := range texts {
+		written, err := cimxml.Marshal("Msvm_Error", msvm.Error{Message: &text})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var back msvm.Error
+		if _, err := cimxml.Unmarshal(written, &back); err != nil {
+			t.Fatal(err)
+		}
+		if same := back.Message != nil && *back.Message == text; same != cimxml.Carries(text) && text != "\ufffd" { // which is what becomes of the others
+			t.Errorf("%q: it comes back as it was: %v", text, same)
+		}
+	}
+}

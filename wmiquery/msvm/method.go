@@ -24,8 +24,16 @@ type Method struct {
 	// in which the host accepts the call; empty for any.
 	Modes  []ReplicationMode
 	States []ReplicationState
+	// SendingSide: told the VM alone, it is about the relationship that the VM sends on:
+	// of a replica the extended one.
+	SendingSide bool
 	// Off: the VM must be turned off.
 	Off bool
+	// Becomes is the state of the relationship afterwards, 0 where that is not always
+	// the same.
+	Becomes ReplicationState
+	// LosesUnsent: what was not sent before is gone, or can no longer be waited for.
+	LosesUnsent bool
 	// Job is the type of the job that it starts, 0 if it starts none.
 	Job JobType
 	// Instead is the method that the reference recommends in its place, "" if it

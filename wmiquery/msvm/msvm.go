@@ -78,6 +78,12 @@ type Key struct {
 	Link Link
 }
 
+// Sends tells whether a host whose VM is in a mode is the sending side of the
+// relationship: the primary, or a replica on its extended link.
+func (k Key) Sends(mode ReplicationMode) bool {
+	return k.Link == Primary && mode == ModePrimary || k.Link == Extended && mode == ModeReplica
+}
+
 // InstanceID is the key property of the relationship and of its settings.
 func (k Key) InstanceID() string {
 	tail := `\0`
