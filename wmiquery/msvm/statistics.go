@@ -38,18 +38,6 @@ type ReplicationStatistics struct {
 // WMIClass is Msvm_ReplicationStatistics.
 func (ReplicationStatistics) WMIClass() wmiquery.Class { return class("Msvm_ReplicationStatistics") }
 
-// Error is Msvm_Error: why a relationship is not healthy, or why a job failed.
-type Error struct {
-	MessageID         *string // the values for health issues are not documented
-	Message           *string // localized
-	MessageArguments  []string
-	PerceivedSeverity *Severity
-	ErrorSource       *string
-}
-
-// WMIClass is Msvm_Error.
-func (Error) WMIClass() wmiquery.Class { return class("Msvm_Error") }
-
 // What a host may answer instead of what it was asked for.
 var (
 	// ErrNoStatistics: the method completed and its array was null or empty.
