@@ -34,6 +34,8 @@ var (
 		"Time by which what was applied to the replica's disks is behind what was received; absent on the primary.", relationshipLabels...)
 	vmProtected = gauge("vm_protected",
 		"1 if any of the VM's relationships is not disabled, 0 if the VM does not replicate.", vmLabels...)
+	vmRunning = gauge("vm_running",
+		"1 if the VM runs (Msvm_ComputerSystem.EnabledState is 2), 0 if it is off or saved; absent in between, and if the host does not tell.", vmLabels...)
 )
 
 // The label values of the enumerations.
@@ -54,7 +56,7 @@ func relationshipCollector() Collector {
 		Reads:   rowsOf(msvm.ReplicationRelationship{}, msvm.ComputerSystem{}),
 		Metrics: []*Metric{
 			relState, relHealth, vmMode, lastReplicationType, failoverType, lastReplication,
-			lastApply, lastConsistent, lag, applyLag, vmProtected,
+			lastApply, lastConsistent, lag, applyLag, vmProtected, vmRunning,
 		},
 		collect: func(ctx context.Context, v *view, out *output) error {
 			relationships, relErr := readRelationships(ctx, v)
@@ -68,6 +70,9 @@ func relationshipCollector() Collector {
 				if mode, ok := systems.mode(id); ok {
 					noteUnknown(out, "mode", mode.String(), uint16(mode), id)
 					out.states(vmMode, modeValues, mode.String(), systems.labels(id))
+				}
+				if runs, ok := systems.running(id); ok {
+					out.add(vmRunning, boolean(runs), systems.labels(id))
 				}
 			}
 			if relErr == nil {

@@ -111,6 +111,19 @@ func (m machines) mode(id string) (msvm.ReplicationMode, bool) {
 	return *mode, true
 }
 
+// running tells whether the VM runs, false if it neither does nor is off, or the host
+// does not tell.
+func (m machines) running(id string) (runs, known bool) {
+	switch s := m[id].EnabledState; {
+	case s == nil:
+		return false, false
+	case *s == msvm.EnabledOn:
+		return true, true
+	default:
+		return false, *s == msvm.EnabledOff || *s == msvm.EnabledSaved
+	}
+}
+
 // sends tells whether this host is the sending side of a relationship; false,
 // too, if the VM's mode is not known.
 func (m machines) sends(k msvm.Key) bool {
