@@ -41,7 +41,7 @@ lint: $(LINT)
 
 race:
 	scripts/setup.sh runbooks
-	go test -race ./...
+	go test -race -timeout 20m ./...
 
 # The Windows code runs, under Wine, against a COM provider of this project.
 wine:
@@ -53,7 +53,7 @@ wine:
 # promtool and amtool look at what they are given.
 prometheus:
 	scripts/setup.sh prometheus alertmanager
-	TOOLS=$(TOOLS) go test -count=1 -tags prometheus .
+	TOOLS=$(TOOLS) go test -count=1 -timeout 20m -tags prometheus .
 
 # Grafana's own panels draw the dashboards in a browser, from what a real Prometheus
 # knows of simulated hosts.

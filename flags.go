@@ -135,6 +135,7 @@ func (v *sourceValue) Set(text string) error {
 func (v *sourceValue) String() string { return v.c.source }
 
 func (c *config) addSimulatorFlags(app *kingpin.Application, faults *[]string) {
+	c.simulated.MonitoringStart = new(time.Duration)
 	app.Flag("simulator.vms", "VMs of the simulated host, 0 for as many as show what the scenario is about.").
 		Default("0").IntVar(&c.simulated.VMs)
 	app.Flag("simulator.seed", "Seed of the simulated host: the same seed gives the same host.").
@@ -143,9 +144,26 @@ func (c *config) addSimulatorFlags(app *kingpin.Application, faults *[]string) {
 		Default("HV01").StringVar(&c.simulated.Host)
 	app.Flag("simulator.scenario", "What the simulated host shows: "+strings.Join(simulator.Scenarios(), ", ")+".").
 		Default("mixed").StringVar(&c.simulated.Scenario)
+	app.Flag("simulator.monitoring-start", "Time of day, UTC, from which the simulated host counts its monitoring windows of twelve hours.").
+		Default("09:00").SetValue((*timeOfDay)(c.simulated.MonitoringStart))
 	app.Flag("simulator.fault", "What is wrong with the simulated host; repeat for more. "+describeFaults()).
 		PlaceHolder("FAULT[=VALUE]").StringsVar(faults)
 }
+
+// timeOfDay is a flag's time since midnight.
+type timeOfDay time.Duration
+
+// Set is kingpin.Value.
+func (d *timeOfDay) Set(text string) error {
+	t, err := time.Parse("15:04", text)
+	if err != nil {
+		return fmt.Errorf("%q is no time of day such as 09:00", text)
+	}
+	*d = timeOfDay(time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute)
+	return nil
+}
+
+func (d *timeOfDay) String() string { return time.Time{}.Add(time.Duration(*d)).Format("15:04") }
 
 func describeFaults() string {
 	var b strings.Builder

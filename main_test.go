@@ -73,7 +73,9 @@ func start(t *testing.T, args ...string) *program {
 	code := make(chan int, 1)
 	args = append([]string{"--web.listen-address=127.0.0.1:0", "--log.level=debug"}, args...)
 	if !strings.Contains(strings.Join(args, " "), "--source") {
-		args = append(args, "--source=simulator")
+		// Monitoring windows that are six hours old: tests are to see the same at any
+		// time of day.
+		args = append(args, "--source=simulator", "--simulator.monitoring-start="+time.Now().UTC().Add(-6*time.Hour).Format("15:04"))
 	}
 	go func() { code <- run(ctx, args, io.Discard, p.logs) }()
 	p.stop = sync.OnceValue(func() int { cancel(); return <-code })

@@ -105,7 +105,10 @@ func TestRules(t *testing.T) {
 	promtool(t, append([]string{"check", "rules"}, glob(t, ruleFiles)...)...)
 	promtool(t, "check", "config", filepath.Join("dashboards", "prometheus.yml"))
 	for _, file := range glob(t, ruleTestFiles) {
-		t.Run(filepath.Base(file), func(t *testing.T) { promtool(t, "test", "rules", file) })
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			t.Parallel()
+			promtool(t, "test", "rules", file)
+		})
 	}
 }
 

@@ -25,7 +25,7 @@ func (h *host) furnish(w *World) {
 		HttpPort:                  new(uint16(kerberosPort)),
 		HttpsPort:                 new(uint16(certificatePort)),
 		MonitoringInterval:        new(uint32(w.cfg.MonitoringInterval / time.Second)),
-		MonitoringStartTime:       new(monitoringStart),
+		MonitoringStartTime:       new(*w.cfg.MonitoringStart),
 	}
 	allow := func(server, folder, group string) {
 		h.authorizations = append(h.authorizations, msvm.ReplicationAuthorizationSettingData{

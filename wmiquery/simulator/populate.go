@@ -21,7 +21,7 @@ const (
 // statistics look as if reset then.
 func (w *World) historyStart() time.Time {
 	length := w.cfg.MonitoringInterval
-	start := windowAfter(w.born, length, monitoringStart).Add(-length)
+	start := windowAfter(w.born, length, *w.cfg.MonitoringStart).Add(-length)
 	if earliest := w.born.Add(-maxHistory); start.Before(earliest) {
 		start = earliest
 	}

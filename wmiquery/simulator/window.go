@@ -2,10 +2,6 @@ package simulator
 
 import "time"
 
-// monitoringStart is Msvm_ReplicationServiceSettingData.MonitoringStartTime: the
-// time of day, UTC, that monitoring windows are counted from.
-const monitoringStart = 9 * time.Hour
-
 // Totals are counts and sums of what happened to one side of a link: without
 // end what Msvm_ReplicationStatistics has for one monitoring window, under the
 // name of the property that each stands for.

@@ -47,6 +47,10 @@ type Config struct {
 	// from an hour to seven days: Msvm_ReplicationServiceSettingData's
 	// MonitoringInterval. 0 is its default of 12 hours.
 	MonitoringInterval time.Duration
+	// MonitoringStart is the time of day, UTC, from which monitoring windows are
+	// counted: Msvm_ReplicationServiceSettingData's MonitoringStartTime. Nil is its
+	// default of 9:00.
+	MonitoringStart *time.Duration
 	// Faults are those that are on from the start.
 	Faults Faults
 }
@@ -112,6 +116,9 @@ func (c Config) withDefaults() Config {
 	if c.Scenario == "" {
 		c.Scenario = scenarios[0].name
 	}
+	if c.MonitoringStart == nil {
+		c.MonitoringStart = new(9 * time.Hour)
+	}
 	if c.MonitoringInterval == 0 {
 		c.MonitoringInterval = 12 * time.Hour
 	}
@@ -126,6 +133,9 @@ func (c Config) check() (scenario, error) {
 	}
 	if !slices.Contains(hostNames, c.Host) {
 		errs = append(errs, fmt.Errorf("Host is %q, allowed is %s", c.Host, strings.Join(hostNames, ", ")))
+	}
+	if s := *c.MonitoringStart; s < 0 || s >= 24*time.Hour || s%time.Second != 0 {
+		errs = append(errs, fmt.Errorf("MonitoringStart is %v, allowed is a time of day in whole seconds", s))
 	}
 	if m := c.MonitoringInterval; m < time.Hour || m > 7*24*time.Hour || m%time.Second != 0 {
 		errs = append(errs, fmt.Errorf("MonitoringInterval is %v, allowed is 1h to 168h in whole seconds", m))
