@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -138,17 +137,7 @@ func TestAuditGone(t *testing.T) {
 // The host is asked again why a job failed, if it did not tell; and a client that hangs
 // up does not cut that short.
 func TestReasonsOfFailure(t *testing.T) {
-	folder := tempDir(t)
-	store, _, err := openStore(filepath.Join(folder, storeFile), time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer store.Close()
-	audit, err := openAudit(filepath.Join(folder, auditFile), func([]byte) {})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer audit.Close()
+	store, audit := jobFiles(t)
 	for name, tt := range map[string]struct{ silent, reasons int }{"at the third time": {2, 1}, "never": {100, 0}} {
 		synctest.Test(t, func(t *testing.T) {
 			fake := &failedJob{silent: tt.silent}

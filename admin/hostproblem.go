@@ -42,15 +42,15 @@ func codeProblem(method string, code uint32) *problem {
 	err := &wmiquery.CodeError{Code: code}
 	p := hostProblem(method, err)
 	switch code {
-	case 1: // of what is not implemented: RequestStateChange, StartService, KillJob
+	case wmiquery.CodeCIMNotSupported:
 		p = refuse(kindUnsupported, "%s: %v", method, err)
 	case wmiquery.CodeStatusUnknown, wmiquery.CodeTimeout: // it may have been done
 		p = refuse(kindUnknown, "%s: %v; it is not called again: look at the VM", method, err)
 	case wmiquery.CodeInUse:
 		p = refuse(kindBusy, "%s: %v", method, err)
-	case wmiquery.CodeInvalidParam, wmiquery.CodeInvalidDataType, 5:
+	case wmiquery.CodeInvalidParam, wmiquery.CodeInvalidDataType, wmiquery.CodeCIMInvalidParam:
 		p = refuse(kindParameter, "%s: %v", method, err)
-	case 4097: // of a job: it cannot go to that state
+	case wmiquery.CodeCIMTransition:
 		p = refuse(kindState, "%s: %v", method, err)
 	case wmiquery.CodeNotAvailable, wmiquery.CodeOutOfMemory:
 		p = refuse(kindUnavailable, "%s: %v", method, err)

@@ -221,20 +221,27 @@ func TestLimit(t *testing.T) {
 	close(spy.wait)
 }
 
-// The host is looked at again and again while a job runs: it keeps ended ones for
-// five minutes only.
-func TestWatch(t *testing.T) {
+// jobFiles are what jobs are kept in, for tests in which the time is moved.
+func jobFiles(t *testing.T) (*store, *auditLog) {
+	t.Helper()
 	folder := tempDir(t)
 	store, _, err := openStore(filepath.Join(folder, storeFile), time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer store.Close()
+	t.Cleanup(func() { store.Close() })
 	audit, err := openAudit(filepath.Join(folder, auditFile), func([]byte) {})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer audit.Close()
+	t.Cleanup(func() { audit.Close() })
+	return store, audit
+}
+
+// The host is looked at again and again while a job runs: it keeps ended ones for
+// five minutes only.
+func TestWatch(t *testing.T) {
+	store, audit := jobFiles(t)
 	synctest.Test(t, func(t *testing.T) {
 		fake := &jobReader{ends: time.Now().Add(3 * time.Minute)}
 		j, err := newJobs(&jobs{reader: fake, store: store, audit: audit, logger: log.NewNopLogger(), now: time.Now})

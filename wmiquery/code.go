@@ -21,6 +21,15 @@ const (
 	CodeFileNotFound    = 32779
 )
 
+// Return codes of the methods that come from CIM: those of Msvm_ConcreteJob, and
+// RequestStateChange, StartService and StopService of the service, which answer
+// CodeCIMNotSupported.
+const (
+	CodeCIMNotSupported = 1
+	CodeCIMInvalidParam = 5
+	CodeCIMTransition   = 4097 // it cannot go to that state
+)
+
 var codes = map[uint32]struct {
 	text string
 	is   error // the sentinel it matches, if any

@@ -54,7 +54,7 @@ func (s *comSession) call(c Call) (Reply, error) {
 	defer out.Release()
 	reply, err := def.reply(out)
 	if err != nil { // of no kind of error: those say that the call was not made
-		return Reply{}, fmt.Errorf("%s was called, and its answer cannot be read: %v", c.Method, err) //nolint:errorlint // on purpose
+		return Reply{}, fmt.Errorf("%s was called, and its answer cannot be read: %s", c.Method, err.Error())
 	}
 	return reply, nil
 }

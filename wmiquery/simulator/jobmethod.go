@@ -7,13 +7,6 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// Return codes of Msvm_ConcreteJob's own methods, by the schema.
-const (
-	codeJobNotSupported = 1
-	codeJobInvalidParam = 5
-	codeJobTransition   = 4097 // invalid state transition
-)
-
 // onJob is how a method of the table runs for a job, which must still be there.
 func onJob(run func(*request, *job) (wmiquery.Reply, error)) func(*session, wmiquery.Call, Faults) (wmiquery.Reply, error) {
 	return func(s *session, c wmiquery.Call, faults Faults) (reply wmiquery.Reply, err error) {
@@ -27,7 +20,7 @@ func onJob(run func(*request, *job) (wmiquery.Reply, error)) func(*session, wmiq
 			}
 			var code uint32
 			if r.args, code = parseArguments(r.method, c.In); code != wmiquery.CodeCompleted {
-				reply = refuse(codeJobInvalidParam)
+				reply = refuse(wmiquery.CodeCIMInvalidParam)
 				return false
 			}
 			reply, err = run(r, j)
@@ -85,9 +78,9 @@ const (
 func changeJob(r *request, j *job) (wmiquery.Reply, error) {
 	switch n := r.args.number("RequestedState"); {
 	case n < requestStart || n > requestService:
-		return refuse(codeJobInvalidParam), nil
+		return refuse(wmiquery.CodeCIMInvalidParam), nil
 	case n != requestTerminate || !j.cancellable(r.at):
-		return refuse(codeJobTransition), nil
+		return refuse(wmiquery.CodeCIMTransition), nil
 	}
 	j.cancel(r.at)
 	return done(), nil
@@ -95,5 +88,5 @@ func changeJob(r *request, j *job) (wmiquery.Reply, error) {
 
 // killJob is KillJob, which Hyper-V does not support.
 func killJob(*request, *job) (wmiquery.Reply, error) {
-	return refuse(codeJobNotSupported), nil
+	return refuse(wmiquery.CodeCIMNotSupported), nil
 }
