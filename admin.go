@@ -60,7 +60,7 @@ func dataFolder() string {
 func (c *adminConfig) options() admin.Options {
 	o := admin.Options{
 		PolicyFile: c.policyFile, WebConfigFile: c.webConfigFile, Addresses: c.addresses,
-		Folder: c.folder, Namespace: collector.Namespace, Now: time.Now, Hosts: c.hosts,
+		DataDir: c.folder, Namespace: collector.Namespace, Now: time.Now, Hosts: c.hosts,
 	}
 	for _, a := range c.addresses {
 		if host, _, err := net.SplitHostPort(a); err == nil && host != "" {

@@ -53,8 +53,8 @@ type Options struct {
 	// Hosts are the names by which the endpoint may be addressed, beside those of
 	// the loopback interface.
 	Hosts []string
-	// Folder is where the audit log and the store are.
-	Folder string
+	// DataDir is where the audit log and the store are.
+	DataDir string
 	// Events gets each line of the audit log, without its end, once it is in the
 	// file, in the order of the file. The file is the record: an error here is
 	// logged and stops nothing.
@@ -72,7 +72,7 @@ type Options struct {
 	ActionBurst   int
 }
 
-// Names of the files in Options.Folder.
+// Names of the files in Options.DataDir.
 const (
 	auditFile = "audit.jsonl"
 	storeFile = "admin.db"
@@ -183,15 +183,15 @@ func New(o Options) (*Server, error) {
 
 // open opens the audit log and the store.
 func (s *Server) open() error {
-	err := os.MkdirAll(s.o.Folder, 0o700)
+	err := os.MkdirAll(s.o.DataDir, 0o700)
 	if err != nil {
 		return err
 	}
-	if s.audit, err = openAudit(filepath.Join(s.o.Folder, auditFile), s.event); err != nil {
+	if s.audit, err = openAudit(filepath.Join(s.o.DataDir, auditFile), s.event); err != nil {
 		return err
 	}
 	var damage error
-	if s.store, damage, err = openStore(filepath.Join(s.o.Folder, storeFile), s.o.Now()); err != nil {
+	if s.store, damage, err = openStore(filepath.Join(s.o.DataDir, storeFile), s.o.Now()); err != nil {
 		return errors.Join(err, s.audit.Close())
 	}
 	if damage == nil {

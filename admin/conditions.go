@@ -20,11 +20,11 @@ type conditions struct {
 // conditionsOf gives what package msvm says.
 func conditionsOf(m msvm.Method, request msvm.ReplicationState) (conditions, bool) {
 	if !takesState(m) {
-		return conditions{m.Modes, m.States, m.Off, false}, true
+		return conditions{m.Modes, m.States, m.RequiresOff, false}, true
 	}
 	for _, q := range msvm.StateRequests() {
 		if q.State == request {
-			return conditions{q.Modes, q.States, q.Off, q.SendingSide}, true
+			return conditions{q.Modes, q.States, q.RequiresOff, q.SendingSide}, true
 		}
 	}
 	return conditions{}, false
@@ -32,7 +32,7 @@ func conditionsOf(m msvm.Method, request msvm.ReplicationState) (conditions, boo
 
 // takesState tells the methods that ask a VM for a state.
 func takesState(m msvm.Method) bool {
-	return m.Name == requestState || m.Instead == requestState
+	return m.Name == requestState || m.ReplacedBy == requestState
 }
 
 // refuses tells why the host would refuse for the relationship now, with the modes

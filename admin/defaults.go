@@ -24,7 +24,7 @@ func gather(ctx context.Context, r wmiquery.Reader, m msvm.Method, vm string) (g
 			var rows []msvm.VirtualSystemSettingData
 			rows, err = wmiquery.All[msvm.VirtualSystemSettingData](ctx, r)
 			for _, s := range rows {
-				if _, ok := s.RecoveryPoint(); ok && strings.EqualFold(msvm.Text(s.VirtualSystemIdentifier), vm) {
+				if _, ok := s.RecoveryPoint(); ok && strings.EqualFold(msvm.StringOrEmpty(s.VirtualSystemIdentifier), vm) {
 					got.points = append(got.points, s)
 				}
 			}

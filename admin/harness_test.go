@@ -202,7 +202,7 @@ func (l *lab) start(host, folder string, change ...func(*Options)) {
 	o := Options{
 		Reader: pool, Invoker: pool, Now: l.clock.Now, Logger: log.NewNopLogger(), Namespace: "test",
 		PolicyFile: l.policy, WebConfigFile: filepath.Join(filepath.Dir(l.policy), "web.yml"),
-		Addresses: []string{"127.0.0.1:0"}, Folder: folder, WatchInterval: time.Hour,
+		Addresses: []string{"127.0.0.1:0"}, DataDir: folder, WatchInterval: time.Hour,
 		RequestRate: 1e6, RequestBurst: 1e6, ActionRate: 1e6, ActionBurst: 1e6,
 	}
 	for _, f := range change {

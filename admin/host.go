@@ -139,7 +139,7 @@ func (v *hostView) find(vm, link string) (*replica, *problem) {
 }
 
 // name is the VM's name, "" if it is not known.
-func (r *replica) name() string { return msvm.Text(r.system.ElementName) }
+func (r *replica) name() string { return msvm.StringOrEmpty(r.system.ElementName) }
 
 // state is the relationship's state; unknown for null.
 func (r *replica) state() msvm.ReplicationState {

@@ -120,8 +120,8 @@ func TestHostileParameters(t *testing.T) {
 	}}})
 	l.want("markup", r, 200, "")
 	for _, entry := range l.entries("HV01") {
-		if msvm.Text(entry.AllowedPrimaryHostSystem) == "hv09.contoso.com" && msvm.Text(entry.TrustGroup) != evil {
-			t.Errorf("the trust group became %q", msvm.Text(entry.TrustGroup))
+		if msvm.StringOrEmpty(entry.AllowedPrimaryHostSystem) == "hv09.contoso.com" && msvm.StringOrEmpty(entry.TrustGroup) != evil {
+			t.Errorf("the trust group became %q", msvm.StringOrEmpty(entry.TrustGroup))
 		}
 	}
 	for _, target := range []string{

@@ -50,12 +50,12 @@ func (p *plan) entry(text json.RawMessage) (*msvm.ReplicationAuthorizationSettin
 	if err := merge(&given, text); err != nil {
 		return nil, err
 	}
-	name := msvm.Text(given.AllowedPrimaryHostSystem)
+	name := msvm.StringOrEmpty(given.AllowedPrimaryHostSystem)
 	if name == "" {
 		return nil, fmt.Errorf("AllowedPrimaryHostSystem is missing")
 	}
 	i := slices.IndexFunc(p.entries, func(e msvm.ReplicationAuthorizationSettingData) bool {
-		return strings.EqualFold(msvm.Text(e.AllowedPrimaryHostSystem), name)
+		return strings.EqualFold(msvm.StringOrEmpty(e.AllowedPrimaryHostSystem), name)
 	})
 	switch adds := p.method.Name == "AddAuthorizationEntry"; {
 	case adds && i >= 0:

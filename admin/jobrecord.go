@@ -105,8 +105,8 @@ func (j *jobRecord) follow(row msvm.ConcreteJob, now time.Time) {
 	if row.ErrorCode != nil && *row.ErrorCode != 0 {
 		j.ErrorCode = row.ErrorCode
 	}
-	j.Error = msvm.Text(row.ErrorDescription)
+	j.Error = msvm.StringOrEmpty(row.ErrorDescription)
 	if j.Error == "" {
-		j.Error = msvm.Text(row.ErrorSummaryDescription)
+		j.Error = msvm.StringOrEmpty(row.ErrorSummaryDescription)
 	}
 }

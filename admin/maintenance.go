@@ -184,7 +184,7 @@ func (s *Server) announce(r *http.Request, c caller, a announcement) (maintenanc
 		if p != nil {
 			return maintenance{}, p
 		}
-		m.VM = msvm.Text(v.systems[m.VMID].ElementName)
+		m.VM = msvm.StringOrEmpty(v.systems[m.VMID].ElementName)
 		if p := s.policy.Load().refuses(c, m.deed(operator)); p != nil { // before it is told whether there is one
 			return maintenance{}, p
 		}

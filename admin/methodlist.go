@@ -33,8 +33,8 @@ func (s *Server) listMethods(*http.Request) (answer, *problem) {
 	var all []methodModel
 	for _, m := range msvm.Methods() {
 		model := methodModel{
-			Name: m.Name, Class: m.Class, Does: m.Does, Destroys: m.Destroys, Reads: m.Reads,
-			Modes: names(m.Modes), States: names(m.States), Off: m.Off, Instead: m.Instead, Parameters: []parameterModel{},
+			Name: m.Name, Class: m.Class, Does: m.Summary, Destroys: m.Destroys, Reads: m.Reads,
+			Modes: names(m.Modes), States: names(m.States), Off: m.RequiresOff, Instead: m.ReplacedBy, Parameters: []parameterModel{},
 		}
 		for _, p := range m.In {
 			model.Parameters = append(model.Parameters, parameterModel{p.Name, string(p.Type), strings.TrimSpace(p.Class), p.Optional})

@@ -118,7 +118,7 @@ func (d *describer) verb(r route, v verb) jsonObject {
 
 // method describes a call of a method with parameters of one's own choice.
 func (d *describer) method(r route, m msvm.Method) jsonObject {
-	o := d.operation(r, m.Class+"_"+m.Name, sentence(m.Does), func(body jsonObject) {
+	o := d.operation(r, m.Class+"_"+m.Name, sentence(m.Summary), func(body jsonObject) {
 		parameters, required := jsonObject{}, []any{}
 		for _, p := range m.In {
 			parameters[p.Name] = d.parameter(p)
@@ -142,7 +142,7 @@ func (d *describer) method(r route, m msvm.Method) jsonObject {
 	}
 	o["tags"] = []any{m.Class}
 	o["description"] = told(m, needs)
-	o["deprecated"] = m.Instead != ""
+	o["deprecated"] = m.ReplacedBy != ""
 	return o
 }
 

@@ -94,7 +94,7 @@ func (v *hostView) planMethod(m msvm.Method, b *body, with material, may func(de
 	}
 	s, there := v.systems[vm]
 	p := &plan{
-		action: m.Name, method: m, needs: owner, destroys: destroys(m, v.replicas[msvm.Key{VM: vm, Link: v.linkOf(m, vm)}]), vm: vm, name: msvm.Text(s.ElementName),
+		action: m.Name, method: m, needs: owner, destroys: destroys(m, v.replicas[msvm.Key{VM: vm, Link: v.linkOf(m, vm)}]), vm: vm, name: msvm.StringOrEmpty(s.ElementName),
 		shown: map[string]any{}, raw: true, material: with,
 	}
 	if p.confirmed = p.name; vm == "" {

@@ -105,7 +105,7 @@ func (v *hostView) model(r *replica) replicaModel {
 		m.FailedOver = t.String()
 	}
 	if r.settings != nil {
-		m.PrimaryServer, m.ReplicaServer = r.settings.PrimaryServer(), msvm.Text(r.settings.RecoveryConnectionPoint)
+		m.PrimaryServer, m.ReplicaServer = r.settings.PrimaryServer(), msvm.StringOrEmpty(r.settings.RecoveryConnectionPoint)
 	}
 	return m
 }
@@ -205,7 +205,7 @@ func (d *replicaDetail) statistics(f figures) {
 }
 
 func issueOf(e msvm.Error) issueModel {
-	m := issueModel{msvm.Text(e.MessageID), msvm.Text(e.Message), "unknown"}
+	m := issueModel{msvm.StringOrEmpty(e.MessageID), msvm.StringOrEmpty(e.Message), "unknown"}
 	if e.PerceivedSeverity != nil {
 		m.Severity = e.PerceivedSeverity.String()
 	}
@@ -246,11 +246,11 @@ func doesOf(m msvm.Method, request msvm.ReplicationState) string {
 	if takesState(m) {
 		for _, q := range msvm.StateRequests() {
 			if q.State == request {
-				return q.Does
+				return q.Summary
 			}
 		}
 	}
-	return m.Does
+	return m.Summary
 }
 
 // recoveryPoints are those of a VM; none if they cannot be read.
@@ -261,7 +261,7 @@ func recoveryPoints(ctx context.Context, r wmiquery.Reader, vm string) []pointMo
 	}
 	var points []pointModel
 	for _, s := range rows {
-		if kind, ok := s.RecoveryPoint(); ok && strings.EqualFold(msvm.Text(s.VirtualSystemIdentifier), vm) {
+		if kind, ok := s.RecoveryPoint(); ok && strings.EqualFold(msvm.StringOrEmpty(s.VirtualSystemIdentifier), vm) {
 			points = append(points, pointModel{s.InstanceID, string(kind), known(s.CreationTime)})
 		}
 	}

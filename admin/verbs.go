@@ -79,7 +79,7 @@ func findVerb(name string) (verb, bool) {
 // for the one is for the other. A deprecated method counts as what replaced it.
 func verbOf(m msvm.Method, request msvm.ReplicationState) (verb, bool) {
 	for _, v := range verbs() {
-		if v.method == m.Name || v.method == m.Instead && m.Instead != "" {
+		if v.method == m.Name || v.method == m.ReplacedBy && m.ReplacedBy != "" {
 			if v.method != requestState || v.request == request {
 				return v, true
 			}

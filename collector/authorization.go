@@ -31,7 +31,7 @@ func authorizationCollector() Collector {
 			type entry struct{ server, group string }
 			seen := map[entry]bool{} // the reference gives no key that keeps two from being equal
 			for _, row := range entries.rows {
-				e := entry{msvm.Text(row.AllowedPrimaryHostSystem), msvm.Text(row.TrustGroup)}
+				e := entry{msvm.StringOrEmpty(row.AllowedPrimaryHostSystem), msvm.StringOrEmpty(row.TrustGroup)}
 				if e.server == "" || seen[e] {
 					continue
 				}

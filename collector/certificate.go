@@ -62,7 +62,7 @@ func (u certificateUse) compare(other certificateUse) int {
 func usedCertificates(servers []msvm.ReplicationServiceSettingData, relationships []msvm.ReplicationSettingData) map[certificateUse]bool {
 	used := map[certificateUse]bool{}
 	add := func(usage string, t *string, a *msvm.Authentication) {
-		thumbprint := normalThumbprint(msvm.Text(t))
+		thumbprint := normalThumbprint(msvm.StringOrEmpty(t))
 		if thumbprint != "" && (a == nil || *a == msvm.AuthenticationCertificate || *a == msvm.AuthenticationBoth) {
 			used[certificateUse{usage, thumbprint}] = true
 		}

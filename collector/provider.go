@@ -29,7 +29,7 @@ func providerCollector() Collector {
 					continue
 				}
 				seen[id] = true
-				out.add(providerInfo, 1, newLabels("provider_id", id, "name", msvm.Text(p.ElementName),
+				out.add(providerInfo, 1, newLabels("provider_id", id, "name", msvm.StringOrEmpty(p.ElementName),
 					"builtin", strconv.FormatBool(id == msvm.BuiltinProvider)))
 			}
 			return err

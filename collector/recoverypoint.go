@@ -77,7 +77,7 @@ func pointsOf(settings []msvm.VirtualSystemSettingData, snapshots []msvm.Snapsho
 		seen[s.InstanceID] = true
 		vm := owners[sameCase(s.Ref())]
 		if vm == "" {
-			vm = strings.ToUpper(msvm.Text(s.VirtualSystemIdentifier))
+			vm = strings.ToUpper(msvm.StringOrEmpty(s.VirtualSystemIdentifier))
 		}
 		if !msvm.IsGUID(vm) {
 			errs = append(errs, fmt.Errorf("the recovery point %s is of no VM", s.InstanceID))

@@ -132,7 +132,7 @@ func collectProtected(relationships relationshipTable, systems machines, out *ou
 	}
 	for _, r := range relationships.rows {
 		if _, ok := names[r.key.VM]; !ok {
-			names[r.key.VM] = msvm.Text(r.ElementName)
+			names[r.key.VM] = msvm.StringOrEmpty(r.ElementName)
 		}
 		protected[r.key.VM] = protected[r.key.VM] || r.Replicates()
 	}

@@ -103,16 +103,16 @@ func collectSettings(s msvm.ReplicationSettingData, r relationship, mode string,
 	out.add(relationshipInfo, 1, l.
 		with(label("mode", mode)).
 		with(label("primary_server", s.PrimaryServer())).
-		with(label("replica_server", msvm.Text(s.RecoveryHostSystem))).
-		with(label("primary_connection_point", msvm.Text(s.PrimaryConnectionPoint))).
-		with(label("replica_connection_point", msvm.Text(s.RecoveryConnectionPoint))).
+		with(label("replica_server", msvm.StringOrEmpty(s.RecoveryHostSystem))).
+		with(label("primary_connection_point", msvm.StringOrEmpty(s.PrimaryConnectionPoint))).
+		with(label("replica_connection_point", msvm.StringOrEmpty(s.RecoveryConnectionPoint))).
 		with(label("authentication", authentication)).
 		with(label("provider", s.ProviderID())))
 	every, known := s.Interval()
 	if known {
 		out.add(interval, every.Seconds(), l)
 	}
-	if o, ok := objectiveFor(objectives, msvm.Text(r.ElementName), r.key.VM, every); ok {
+	if o, ok := objectiveFor(objectives, msvm.StringOrEmpty(r.ElementName), r.key.VM, every); ok {
 		out.add(rpoObjective, o.Seconds(), l)
 	}
 	if h := s.ApplicationConsistentSnapshotInterval; h != nil && *h > 0 {

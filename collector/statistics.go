@@ -198,7 +198,7 @@ func (a *asker) statistics(ctx context.Context, r relationship) (*statisticsOf, 
 func (a *asker) fail(r relationship, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.failed[displayName(msvm.Text(r.ElementName), r.key.VM)+" ("+r.key.InstanceID()+")"] = err
+	a.failed[displayName(msvm.StringOrEmpty(r.ElementName), r.key.VM)+" ("+r.key.InstanceID()+")"] = err
 }
 
 // err is one error for all that failed. It names the first few: a log line is not
@@ -272,15 +272,15 @@ func collectIssues(r relationship, issues []msvm.Error, out *output) {
 	var order []series
 	for _, e := range issues {
 		s := series{"unknown", "unknown"}
-		if id := msvm.Text(e.MessageID); id != "" {
+		if id := msvm.StringOrEmpty(e.MessageID); id != "" {
 			s.id = id
 		}
 		if e.PerceivedSeverity != nil {
 			s.severity = e.PerceivedSeverity.String()
 		}
 		out.note(fmt.Sprint("issue ", r.InstanceID, " ", s.id), "the host reports a health issue",
-			"vm", msvm.Text(r.ElementName), "vm_id", r.key.VM, "relationship", r.key.Link,
-			"message_id", s.id, "severity", s.severity, "message", msvm.Text(e.Message))
+			"vm", msvm.StringOrEmpty(r.ElementName), "vm_id", r.key.VM, "relationship", r.key.Link,
+			"message_id", s.id, "severity", s.severity, "message", msvm.StringOrEmpty(e.Message))
 		if _, ok := count[s]; !ok && len(order) >= maxIssues {
 			s = series{"other", "unknown"}
 		}

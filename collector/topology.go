@@ -49,7 +49,7 @@ func readRelationships(ctx context.Context, v *view) (relationshipTable, error) 
 			errs = append(errs, errors.New("two rows have the InstanceID "+row.InstanceID))
 		default:
 			seen[key] = true
-			out.rows = append(out.rows, relationship{row, key, labelsOf(msvm.Text(row.ElementName), key)})
+			out.rows = append(out.rows, relationship{row, key, labelsOf(msvm.StringOrEmpty(row.ElementName), key)})
 		}
 	}
 	slices.SortFunc(out.rows, byLabels)
@@ -62,7 +62,7 @@ func readRelationships(ctx context.Context, v *view) (relationshipTable, error) 
 func byLabels(a, b relationship) int {
 	return cmp.Or(
 		cmp.Compare(a.key.Link, b.key.Link),
-		cmp.Compare(msvm.Text(a.ElementName), msvm.Text(b.ElementName)),
+		cmp.Compare(msvm.StringOrEmpty(a.ElementName), msvm.StringOrEmpty(b.ElementName)),
 		cmp.Compare(a.key.VM, b.key.VM),
 	)
 }
@@ -100,7 +100,7 @@ func readMachines(ctx context.Context, v *view) (machines, error) {
 // read has its GUID for a name.
 func (m machines) labels(id string) labels { return labelsOfVM(m.name(id), id) }
 
-func (m machines) name(id string) string { return msvm.Text(m[id].ElementName) }
+func (m machines) name(id string) string { return msvm.StringOrEmpty(m[id].ElementName) }
 
 // mode is the part that the VM plays, false if the host does not tell.
 func (m machines) mode(id string) (msvm.ReplicationMode, bool) {

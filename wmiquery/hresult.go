@@ -43,9 +43,9 @@ var sentinels = map[uint32]error{
 	0x80010007: ErrUnavailable, // RPC_E_SERVER_DIED
 }
 
-// Failure is the error for a code that COM or WMI failed with. It matches the
+// NewHRESULTError is the error for a code that COM or WMI failed with. It matches the
 // sentinel that stands for the code, if there is one.
-func Failure(code uint32, text string) error {
+func NewHRESULTError(code uint32, text string) error {
 	if is := sentinels[code]; is != nil {
 		return fmt.Errorf("%s (0x%08X): %w", text, code, is)
 	}

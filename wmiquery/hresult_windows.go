@@ -42,5 +42,5 @@ func wmiError(err error) error {
 	}
 	// What was wrapped around the failure says where it happened.
 	where := strings.TrimSuffix(err.Error(), failure.Error())
-	return Failure(code, where+text)
+	return NewHRESULTError(code, where+text)
 }

@@ -23,7 +23,7 @@ func (FailoverNetworkAdapterSettingData) WMIClass() wmiquery.Class {
 
 // Ref is the object path, "" if the host gave no InstanceID.
 func (s FailoverNetworkAdapterSettingData) Ref() wmiquery.Ref {
-	if Text(s.InstanceID) == "" {
+	if StringOrEmpty(s.InstanceID) == "" {
 		return ""
 	}
 	return ref("Msvm_FailoverNetworkAdapterSettingData", "InstanceID", *s.InstanceID)

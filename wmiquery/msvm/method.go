@@ -14,8 +14,8 @@ type Method struct {
 	// In and Out are the parameters in the order of the documented signature.
 	// ReturnValue, an uint32, is not among them.
 	In, Out []Parameter
-	// Does is what it does, in one sentence.
-	Does string
+	// Summary is what it does, in one sentence.
+	Summary string
 	// Reads: it changes nothing on the host.
 	Reads bool
 	// Destroys is what cannot be brought back afterwards, "" if nothing.
@@ -27,8 +27,8 @@ type Method struct {
 	// SendingSide: told the VM alone, it is about the relationship that the VM sends on:
 	// of a replica the extended one.
 	SendingSide bool
-	// Off: the VM must be turned off.
-	Off bool
+	// RequiresOff: the VM must be turned off.
+	RequiresOff bool
 	// Becomes is the state of the relationship afterwards, 0 where that is not always
 	// the same.
 	Becomes ReplicationState
@@ -36,9 +36,9 @@ type Method struct {
 	LosesUnsent bool
 	// Job is the type of the job that it starts, 0 if it starts none.
 	Job JobType
-	// Instead is the method that the reference recommends in its place, "" if it
+	// ReplacedBy is the method that the reference recommends in its place, "" if it
 	// is not deprecated.
-	Instead string
+	ReplacedBy string
 }
 
 // Parameter is one parameter of a method.

@@ -62,7 +62,7 @@ func (t RecoveryPointType) VirtualSystemType() string { return virtualSystemType
 // RecoveryPoint is the kind of recovery point that the settings are; false if
 // they are of a VM or a checkpoint.
 func (s VirtualSystemSettingData) RecoveryPoint() (RecoveryPointType, bool) {
-	system := Text(s.VirtualSystemType)
+	system := StringOrEmpty(s.VirtualSystemType)
 	for kind, text := range virtualSystemTypes {
 		if strings.EqualFold(system, text) {
 			return kind, true

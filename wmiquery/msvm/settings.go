@@ -79,14 +79,14 @@ func (s ReplicationSettingData) Interval() (time.Duration, bool) {
 // PrimaryServer is PrimaryHostSystem, or the connection point when that is
 // empty, as PowerShell shows it.
 func (s ReplicationSettingData) PrimaryServer() string {
-	if v := Text(s.PrimaryHostSystem); v != "" {
+	if v := StringOrEmpty(s.PrimaryHostSystem); v != "" {
 		return v
 	}
-	return Text(s.PrimaryConnectionPoint)
+	return StringOrEmpty(s.PrimaryConnectionPoint)
 }
 
-// Text is *s, and "" for null.
-func Text(s *string) string {
+// StringOrEmpty is *s, and "" for null.
+func StringOrEmpty(s *string) string {
 	if s == nil {
 		return ""
 	}

@@ -3,16 +3,16 @@ package msvm
 // StateRequest is one value that RequestReplicationStateChangeEx takes: the
 // documented ones, and 15, which Microsoft's client sends.
 type StateRequest struct {
-	State ReplicationState
-	Does  string
+	State   ReplicationState
+	Summary string
 	// Modes and States are those in which the host accepts it, as in Method.
 	Modes  []ReplicationMode
 	States []ReplicationState
 	// SendingSide: only for the side that sends, the primary or a replica on its
 	// extended link.
 	SendingSide bool
-	// Off: the VM must be turned off.
-	Off bool
+	// RequiresOff: the VM must be turned off.
+	RequiresOff bool
 	// Job is the type of the job that it starts.
 	Job JobType
 }
@@ -21,23 +21,23 @@ type StateRequest struct {
 func StateRequests() []StateRequest {
 	return []StateRequest{
 		{
-			State: ReadyForReplication,
-			Does:  "cancels an initial replication that runs or is scheduled",
-			Modes: sender, SendingSide: true,
+			State:   ReadyForReplication,
+			Summary: "cancels an initial replication that runs or is scheduled",
+			Modes:   sender, SendingSide: true,
 			States: []ReplicationState{ReadyForReplication, WaitingToCompleteInitialReplication, DiskUpdateInProgress, DiskUpdateCritical},
 			Job:    JobStopInitialReplication,
 		},
 		{
-			State:  WaitingToCompleteInitialReplication,
-			Does:   "makes a plain VM a replica that waits for its initial replication",
-			Modes:  []ReplicationMode{ModeNone, ModeReplica},
-			States: []ReplicationState{Disabled, DiskUpdateInProgress, DiskUpdateCritical},
-			Job:    JobStateChange,
+			State:   WaitingToCompleteInitialReplication,
+			Summary: "makes a plain VM a replica that waits for its initial replication",
+			Modes:   []ReplicationMode{ModeNone, ModeReplica},
+			States:  []ReplicationState{Disabled, DiskUpdateInProgress, DiskUpdateCritical},
+			Job:     JobStateChange,
 		},
 		{
-			State: Replicating,
-			Does:  "goes on after a pause or an error; on a replica it ends a resynchronization",
-			Modes: replicated,
+			State:   Replicating,
+			Summary: "goes on after a pause or an error; on a replica it ends a resynchronization",
+			Modes:   replicated,
 			States: []ReplicationState{
 				Suspended, Critical, WaitingToStartResynchronization, Resynchronizing, ResynchronizationSuspended,
 				DiskUpdateInProgress, DiskUpdateCritical,
@@ -45,30 +45,30 @@ func StateRequests() []StateRequest {
 			Job: JobStateChange,
 		},
 		{
-			State: SyncedReplicationComplete,
-			Does:  "sends the last changes for a planned failover and locks the VM",
-			Modes: sender, SendingSide: true, States: []ReplicationState{Replicating}, Off: true,
+			State:   SyncedReplicationComplete,
+			Summary: "sends the last changes for a planned failover and locks the VM",
+			Modes:   sender, SendingSide: true, States: []ReplicationState{Replicating}, RequiresOff: true,
 			Job: JobInitiateSyncedReplication,
 		},
 		{
-			State:  Suspended,
-			Does:   "pauses replication or a resynchronization",
-			Modes:  replicated,
-			States: []ReplicationState{WaitingToCompleteInitialReplication, Replicating, Resynchronizing},
-			Job:    JobStateChange,
+			State:   Suspended,
+			Summary: "pauses replication or a resynchronization",
+			Modes:   replicated,
+			States:  []ReplicationState{WaitingToCompleteInitialReplication, Replicating, Resynchronizing},
+			Job:     JobStateChange,
 		},
 		{
-			State: WaitingToStartResynchronization,
-			Does:  "cancels a resynchronization that runs",
-			Modes: sender, SendingSide: true, States: []ReplicationState{Resynchronizing},
+			State:   WaitingToStartResynchronization,
+			Summary: "cancels a resynchronization that runs",
+			Modes:   sender, SendingSide: true, States: []ReplicationState{Resynchronizing},
 			Job: JobStopResynchronizing,
 		},
 		{
-			State:  DiskUpdateInProgress,
-			Does:   "tries a change of the replicated disks again",
-			Modes:  replicated,
-			States: []ReplicationState{DiskUpdateCritical},
-			Job:    JobUpdateDiskSet,
+			State:   DiskUpdateInProgress,
+			Summary: "tries a change of the replicated disks again",
+			Modes:   replicated,
+			States:  []ReplicationState{DiskUpdateCritical},
+			Job:     JobUpdateDiskSet,
 		},
 	}
 }

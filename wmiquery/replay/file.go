@@ -41,7 +41,7 @@ type failure struct {
 }
 
 func (f *failure) err() error {
-	return wmiquery.Failure(uint32(f.Code), strings.Join(strings.Fields(f.Text), " "))
+	return wmiquery.NewHRESULTError(uint32(f.Code), strings.Join(strings.Fields(f.Text), " "))
 }
 
 // code is a code as it is written, 0x80041010.

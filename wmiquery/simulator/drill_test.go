@@ -162,7 +162,7 @@ func (d *drill) finish(where, host string, reply wmiquery.Reply, kind msvm.JobTy
 		percent = *j.PercentComplete
 		if j.JobState.Done() {
 			if *j.JobState != want {
-				d.Errorf("%s: the job ends in %d: %s", where, *j.JobState, msvm.Text(j.ErrorDescription))
+				d.Errorf("%s: the job ends in %d: %s", where, *j.JobState, msvm.StringOrEmpty(j.ErrorDescription))
 			}
 			return j
 		}

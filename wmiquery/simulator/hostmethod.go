@@ -31,7 +31,7 @@ func modifyService(r *request) wmiquery.Reply {
 	case length < 3600, length > 7*86400, *s.MonitoringStartTime < 0, *s.MonitoringStartTime >= 24*time.Hour,
 		*s.HttpPort == 0, *s.HttpsPort == 0, *s.AllowedAuthenticationType > msvm.AuthenticationBoth,
 		*s.RecoveryServerEnabled && *s.AllowedAuthenticationType == msvm.AuthenticationNotDefined,
-		*s.AllowedAuthenticationType&msvm.AuthenticationCertificate != 0 && msvm.Text(s.CertificateThumbPrint) == "":
+		*s.AllowedAuthenticationType&msvm.AuthenticationCertificate != 0 && msvm.StringOrEmpty(s.CertificateThumbPrint) == "":
 		return refuse(wmiquery.CodeInvalidParam)
 	}
 	if f := r.faults.jobFailure(); f != nil {
@@ -63,15 +63,15 @@ func (r *request) startOnHost(kind msvm.JobType, f *failure) wmiquery.Reply {
 // entry is the authorization entry that is given, and where the host has one of
 // that name: -1 if it has not. It is false if what is given is none.
 func (r *request) entry() (e msvm.ReplicationAuthorizationSettingData, at int, ok bool) {
-	ok = r.args.instance("AuthorizationEntry", &e) && msvm.Text(e.AllowedPrimaryHostSystem) != ""
-	return e, r.host.entryAt(msvm.Text(e.AllowedPrimaryHostSystem)), ok
+	ok = r.args.instance("AuthorizationEntry", &e) && msvm.StringOrEmpty(e.AllowedPrimaryHostSystem) != ""
+	return e, r.host.entryAt(msvm.StringOrEmpty(e.AllowedPrimaryHostSystem)), ok
 }
 
 // entryAt is where the host has the entry of that name, -1 if it has none. Case
 // does not matter.
 func (h *host) entryAt(name string) int {
 	return slices.IndexFunc(h.authorizations, func(e msvm.ReplicationAuthorizationSettingData) bool {
-		return strings.EqualFold(msvm.Text(e.AllowedPrimaryHostSystem), name)
+		return strings.EqualFold(msvm.StringOrEmpty(e.AllowedPrimaryHostSystem), name)
 	})
 }
 
@@ -79,7 +79,7 @@ func (h *host) entryAt(name string) int {
 // and needs a folder: both inferred.
 func addEntry(r *request) wmiquery.Reply {
 	e, i, ok := r.entry()
-	if !ok || i >= 0 || msvm.Text(e.ReplicaStorageLocation) == "" {
+	if !ok || i >= 0 || msvm.StringOrEmpty(e.ReplicaStorageLocation) == "" {
 		return refuse(wmiquery.CodeInvalidParam)
 	}
 	r.setOnHost(func() { r.host.authorizations = append(slices.Clone(r.host.authorizations), e) })

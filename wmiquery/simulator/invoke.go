@@ -128,7 +128,7 @@ func (r *request) check(a action) uint32 {
 		return wmiquery.CodeInUse
 	case len(m.States) > 0 && !slices.Contains(m.States, r.state()):
 		return wmiquery.CodeInvalidState
-	case m.Off && r.machine.on:
+	case m.RequiresOff && r.machine.on:
 		return wmiquery.CodeInvalidState
 	}
 	return wmiquery.CodeCompleted

@@ -68,9 +68,9 @@ func (r *request) settings(onto msvm.ReplicationSettingData) (msvm.ReplicationSe
 		})
 	}
 	switch {
-	case msvm.Text(s.RecoveryConnectionPoint) == "", *s.RecoveryServerPortNumber == 0,
+	case msvm.StringOrEmpty(s.RecoveryConnectionPoint) == "", *s.RecoveryServerPortNumber == 0,
 		*s.AuthenticationType != msvm.AuthenticationKerberos && *s.AuthenticationType != msvm.AuthenticationCertificate,
-		*s.AuthenticationType == msvm.AuthenticationCertificate && msvm.Text(s.CertificateThumbPrint) == "",
+		*s.AuthenticationType == msvm.AuthenticationCertificate && msvm.StringOrEmpty(s.CertificateThumbPrint) == "",
 		!slices.Contains(intervals, *s.ReplicationInterval),
 		history > 24, hours > 12, hours > 0 && (history == 0 || r.as == msvm.Extended):
 		return s, false

@@ -36,7 +36,7 @@ func (h *host) admits(from *machine, s msvm.ReplicationSettingData) *failure {
 // other host.
 func (h *host) authorizes(other *host, bound string) bool {
 	for _, e := range h.authorizations {
-		allowed := msvm.Text(e.AllowedPrimaryHostSystem)
+		allowed := msvm.StringOrEmpty(e.AllowedPrimaryHostSystem)
 		if bound != "" && !strings.EqualFold(bound, allowed) {
 			continue
 		}

@@ -36,7 +36,7 @@ func TestAuthorization(t *testing.T) {
 	d.wantStates("at first", "2[3 0] 1[3] -")
 	names := func() (names []string) {
 		for _, e := range read[msvm.ReplicationAuthorizationSettingData](t, d.hosts["HV01"]) {
-			names = append(names, *e.AllowedPrimaryHostSystem+" "+msvm.Text(e.ReplicaStorageLocation))
+			names = append(names, *e.AllowedPrimaryHostSystem+" "+msvm.StringOrEmpty(e.ReplicaStorageLocation))
 		}
 		return names
 	}

@@ -27,7 +27,7 @@ func requestState(r *request) wmiquery.Reply {
 		return refuse(wmiquery.CodeInvalidState)
 	case r.blocksRequest(q.State):
 		return refuse(wmiquery.CodeInUse)
-	case !slices.Contains(q.States, was), q.SendingSide && !sends, q.Off && r.machine.on:
+	case !slices.Contains(q.States, was), q.SendingSide && !sends, q.RequiresOff && r.machine.on:
 		return refuse(wmiquery.CodeInvalidState)
 	}
 	if was == msvm.DiskUpdateInProgress || was == msvm.DiskUpdateCritical {
