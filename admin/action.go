@@ -98,9 +98,6 @@ func (s *Server) act(r *http.Request, planned planner) (answer, *problem) {
 		return or(a), p
 	}
 	a, p := d.now(r.Context())
-	if d.waits(p) {
-		a, p = d.wait(r.Context())
-	}
 	if p != nil {
 		p = d.refused(p)
 	}
@@ -109,9 +106,6 @@ func (s *Server) act(r *http.Request, planned planner) (answer, *problem) {
 
 // now does it now, unless something speaks against it.
 func (d *deal) now(ctx context.Context) (answer, *problem) {
-	if d.plan.method.Name == "Resynchronize" && !d.plan.scheduled() && d.s.queue.next() != nil {
-		return answer{}, refuse(kindResync, "others wait for their turn")
-	}
 	c := d.claims()
 	release, p := d.s.locks.claim(d.id, c, d.plan.beside())
 	if p != nil {
@@ -231,14 +225,14 @@ func (d *deal) dryRun(ctx context.Context, v *hostView) (*answer, *problem) {
 	if p == nil && !d.plan.beside() {
 		p = d.s.locks.refuses(d.claims())
 	}
-	if p != nil && !d.waits(p) {
+	if p != nil {
 		return nil, d.refused(p)
 	}
 	d.estimate(ctx, v)
 	if err := d.s.audit.write(d.line(auditDryRun), false); err != nil {
 		return nil, d.s.noAudit(err)
 	}
-	told := dryRun{DryRun: true, Plan: d.plan.show(), Confirm: d.plan.destroys != "", Waits: d.waits(p)}
+	told := dryRun{DryRun: true, Plan: d.plan.show(), Confirm: d.plan.destroys != ""}
 	if d.seen != nil {
 		told.Current, told.Loss = d.seen, &d.seen.loss
 	}

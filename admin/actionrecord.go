@@ -9,7 +9,7 @@ func (d *deal) record() jobRecord {
 	r := jobRecord{
 		ID: d.id, State: jobQueued, Action: d.plan.action, Method: d.plan.method.Name, VMID: d.plan.vm, VM: d.plan.name,
 		User: d.caller.String(), Reason: d.body.Reason, Role: d.plan.needs.String(), Created: d.began, Updated: d.began,
-		TestResult: d.body.TestResult, Claimed: d.plan.claimed,
+		TestResult: d.body.TestResult, Claimed: d.plan.claimed, Resync: d.plan.resynchronizes(),
 	}
 	if d.plan.target != nil {
 		r.Relationship = string(d.plan.target.key.Link)

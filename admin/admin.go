@@ -103,7 +103,6 @@ type Server struct {
 	store         *store
 	jobs          *jobs
 	locks         *locks
-	queue         *queue
 	confirmations *confirmations
 	idempotency   *idempotency
 	calendar      *calendar
@@ -156,7 +155,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{o: o, files: files, queue: &queue{}, confirmations: newConfirmations(o.TokenLife), complaints: rate.NewLimiter(1, 20)}
+	s := &Server{o: o, files: files, confirmations: newConfirmations(o.TokenLife), complaints: rate.NewLimiter(1, 20)}
 	s.policy.Store(p)
 	s.authenticator.Store(newAuthenticator(w))
 	if err := s.open(); err != nil {
@@ -225,18 +224,15 @@ func (s *Server) forget() {
 	}
 }
 
-// keepHouse begins with what waits, and forgets once an hour, until ctx ends.
+// keepHouse forgets once an hour, until ctx ends.
 func (s *Server) keepHouse(ctx context.Context) {
-	often, records := time.NewTicker(s.o.WatchInterval), time.NewTicker(time.Hour)
-	defer often.Stop()
-	defer records.Stop()
+	hourly := time.NewTicker(time.Hour)
+	defer hourly.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-often.C:
-			s.startWaiting(ctx)
-		case <-records.C:
+		case <-hourly.C:
 			s.forget()
 		}
 	}

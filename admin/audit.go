@@ -26,7 +26,6 @@ type auditEvent string
 
 // The events.
 const (
-	auditQueued  auditEvent = "queued"  // it waits for its turn
 	auditIntent  auditEvent = "intent"  // written and synced before the call
 	auditOutcome auditEvent = "outcome" // of the call
 	auditJob     auditEvent = "job"     // a job has ended

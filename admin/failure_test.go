@@ -106,10 +106,6 @@ func TestStopAtOnce(t *testing.T) {
 	hang := make(chan struct{})
 	defer close(hang)
 	s := l.hosts["HV01"].server
-	waiting := l.confirmed("HV01", "olga", resyncRequired, "resynchronize", nil)
-	if waiting.json["waiting"] != true {
-		t.Fatalf("it does not wait: %s", waiting)
-	}
 	s.jobs.looking.Lock() // whoever looks at jobs waits: here for ever
 	defer s.jobs.looking.Unlock()
 	l.write(l.policy, "read_only: true\n"+everything)
@@ -206,31 +202,4 @@ func TestOneCleanup(t *testing.T) {
 	close(spy.wait)
 	l.hosts["HV01"].server.calls.Wait()
 	l.want("a result of what is no test", l.method("HV01", "omar", requestState, m{"target": l.vms[healthy], "test_result": "passed"}), 400, "bad-request")
-}
-
-// What waited in the queue is not begun in another state than the one that was
-// confirmed, also if it was looked at in between.
-func TestQueuedStateStays(t *testing.T) {
-	l := newLab(t)
-	s, spy := l.hosts["HV01"].server, l.hosts["HV01"].pool
-	turn := func(vm int, state msvm.ReplicationState) {
-		t.Helper()
-		if err := l.world.SetState("HV01", msvm.Key{VM: l.vms[vm], Link: msvm.Primary}, state); err != nil {
-			t.Fatal(err)
-		}
-		s.startWaiting(t.Context())
-	}
-	waiting := l.confirmed("HV01", "olga", suspendedVM, "resynchronize", nil)
-	l.want("it waits", waiting, 202, "")
-	turn(suspendedVM, msvm.Critical)
-	if j := l.get("HV01", "vic", waiting.header.Get("Location")); j.json["waiting"] != true {
-		t.Fatalf("another one runs, and it is %s", j)
-	}
-	turn(resyncRuns, msvm.Replicating)
-	if j := l.get("HV01", "vic", waiting.header.Get("Location")); j.json["state"] != "failed" {
-		t.Errorf("its state is another one, and it is %s", j)
-	}
-	if n := spy.called(); n > 0 {
-		t.Errorf("%d calls", n)
-	}
 }

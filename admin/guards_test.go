@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -169,79 +168,79 @@ func TestOneResynchronization(t *testing.T) {
 	l.want("now", l.act("HV01", "olga", resyncRequired, "primary", "resynchronize", nil), 409, "confirmation-required")
 }
 
-// Resynchronizations wait for each other, in order: they are confirmed when they are asked
-// for, and looked at anew when their turn comes.
-func TestQueue(t *testing.T) {
+// One resynchronization runs at a time. Another one is refused with Retry-After, and is
+// accepted when the first has ended.
+func TestSecondResynchronizationIsRefused(t *testing.T) {
 	l := newLab(t)
-	l.clock.Advance(2 * time.Hour) // those of the world have ended
-	s, spy := l.hosts["HV01"].server, l.hosts["HV01"].pool
+	l.clock.Advance(2 * time.Hour) // the resynchronizations of the simulated world have ended
+	spy := l.hosts["HV01"].pool
+	refused := func(what string, r response) {
+		t.Helper()
+		l.want(what, r, http.StatusConflict, "resynchronization-running")
+		if r.header.Get("Retry-After") == "" {
+			t.Errorf("%s: no Retry-After: %v", what, r.header)
+		}
+	}
+	second := func(payload any) response {
+		return l.act("HV01", "olga", resyncRequired, "primary", "resynchronize", payload)
+	}
 	l.finish("suspend", "HV01", l.act("HV01", "olga", healthy, "primary", "suspend", nil), "succeeded")
 	running := l.confirmed("HV01", "olga", healthy, "resynchronize", nil)
 	calls := spy.called()
-	dry := l.act("HV01", "olga", resyncRequired, "primary", "resynchronize", m{"dry_run": true})
-	if dry.json["waits"] != true {
-		t.Errorf("a dry run does not tell that it would wait: %s", dry)
-	}
-	first := l.confirmed("HV01", "olga", resyncRequired, "resynchronize", nil)
-	l.want("it waits", first, 202, "")
-	if first.json["waiting"] != true || first.json["state"] != "queued" || first.json["cancellable"] != true {
-		t.Errorf("the record is %s", first)
-	}
-	l.want("the same VM", l.confirmed("HV01", "olga", resyncRequired, "resynchronize", nil), 409, "busy")
-	second := l.confirmed("HV01", "olga", suspendedVM, "resynchronize", nil)
-	third := l.confirmed("HV01", "olga", resyncPaused, "resynchronize", nil)
-	for range 2 { // the same key, the same answer
-		l.want("cancel", l.do("HV01", "tim", http.MethodPost, second.header.Get("Location")+"/cancel", nil, headerIdempotencyKey, "once"), 202, "")
-	}
-	if j := l.get("HV01", "vic", second.header.Get("Location")); j.json["state"] != "cancelled" {
-		t.Errorf("the record of what was cancelled is %s", j)
-	}
-	s.startWaiting(t.Context())
+	refused("second resynchronization", second(nil))
+	refused("dry run of a second resynchronization", second(m{"dry_run": true}))
+	refused("resume that resynchronizes", l.act("HV01", "tim", resyncPaused, "primary", "resume", nil))
 	if n := spy.called() - calls; n > 0 {
-		t.Errorf("%d calls while another resynchronizes", n)
+		t.Errorf("%d calls while a resynchronization runs, want 0", n)
 	}
-	l.finish("the one before", "HV01", running, "succeeded")
-	s.startWaiting(t.Context())
-	if made := spy.calls[calls:]; len(made) != 1 || made[0].In[0].Value != msvm.VMRef(l.vms[resyncRequired]) {
-		t.Fatalf("the calls are %+v", made)
+	l.finish("first resynchronization", "HV01", running, "succeeded")
+
+	resumed := l.act("HV01", "tim", resyncPaused, "primary", "resume", nil)
+	l.finish("resume that resynchronizes", "HV01", resumed, "succeeded")
+	refused("resynchronization after the resume", second(nil))
+	l.clock.Advance(2 * time.Hour)
+	l.finish("second resynchronization", "HV01", l.confirmed("HV01", "olga", resyncRequired, "resynchronize", nil), "succeeded")
+}
+
+// A resume that continues a resynchronization counts as one while its job runs, although
+// the host does not show the new state yet.
+func TestResumeThatResynchronizesCounts(t *testing.T) {
+	l := newLab(t)
+	l.clock.Advance(2 * time.Hour)
+	l.hosts["HV01"].pool.answers = func(context.Context, wmiquery.Call) (wmiquery.Reply, error) {
+		return wmiquery.Reply{Code: wmiquery.CodeJobStarted, Job: msvm.JobRef("00000000-0000-0000-0000-000000000001")}, nil
 	}
-	l.finish("the first", "HV01", first, "succeeded")
-	if err := l.world.SetState("HV01", msvm.Key{VM: l.vms[resyncPaused], Link: msvm.Primary}, msvm.Critical); err != nil {
-		t.Fatal(err)
-	}
-	s.startWaiting(t.Context())
-	if j := l.get("HV01", "vic", third.header.Get("Location")); j.json["state"] != "failed" || !strings.Contains(j.text, "it was confirmed in the state resynchronization_suspended") {
-		t.Errorf("it has changed since it was confirmed, and is %s", j)
-	}
-	if n := spy.called() - calls; n != 1 {
-		t.Errorf("%d calls, want 1", n)
-	}
-	var events []string
-	for _, line := range l.audited("HV01") {
-		if line.VMID == l.vms[resyncRequired] && line.Event != auditRefused && line.Event != auditDryRun {
-			events = append(events, string(line.Event))
+	l.hosts["HV01"].pool.shows = func(dst any) {
+		if rows, ok := dst.(*[]msvm.ConcreteJob); ok {
+			*rows = append(*rows, msvm.ConcreteJob{InstanceID: "00000000-0000-0000-0000-000000000001", JobState: new(msvm.JobRunning)})
 		}
 	}
-	if want := []string{"queued", "intent", "outcome", "job"}; !slices.Equal(events, want) {
-		t.Errorf("the audit log has %q, want %q", events, want)
+	l.want("resume", l.act("HV01", "tim", resyncPaused, "primary", "resume", nil), http.StatusAccepted, "")
+	r := l.act("HV01", "olga", resyncRequired, "primary", "resynchronize", m{"dry_run": true})
+	l.want("resynchronization while the resume runs", r, http.StatusConflict, "resynchronization-running")
+	if r.header.Get("Retry-After") == "" {
+		t.Errorf("no Retry-After: %v", r.header)
 	}
 }
 
-// After a restart nothing begins that has waited.
-func TestQueueAfterRestart(t *testing.T) {
+// A record that an older version stored as waiting has an unknown outcome after a
+// restart. The host is not called.
+func TestWaitingRecordOfOlderVersion(t *testing.T) {
 	l := newLab(t)
-	waiting := l.confirmed("HV01", "olga", resyncRequired, "resynchronize", nil) // one of the world runs
-	if waiting.json["waiting"] != true {
-		t.Fatalf("it does not wait: %s", waiting)
+	record := m{
+		"id": "waited", "state": "queued", "waiting": true, "cancellable": true, "action": "resynchronize",
+		"method": "Resynchronize", "vm_id": l.vms[resyncRequired], "role": "operator", "user": "olga", "created": l.clock.Now(),
+	}
+	if err := l.hosts["HV01"].server.store.put(bucketJobs, "waited", record); err != nil {
+		t.Fatal(err)
 	}
 	l.restart("HV01")
-	if j := l.get("HV01", "vic", waiting.header.Get("Location")); j.json["state"] != "cancelled" {
-		t.Errorf("the record is %s", j)
+	if j := l.get("HV01", "vic", apiJobs+"/waited"); j.json["state"] != "unknown" || j.json["ended"] == nil || j.json["cancellable"] != false {
+		t.Errorf("the job is %s, want the state unknown", j)
 	}
 	l.clock.Advance(2 * time.Hour)
-	l.hosts["HV01"].server.startWaiting(t.Context())
 	if n := l.hosts["HV01"].pool.called(); n > 0 {
-		t.Errorf("%d calls", n)
+		t.Errorf("%d calls, want 0", n)
 	}
 }
 

@@ -11,7 +11,7 @@ type jobState string
 
 // The states.
 const (
-	jobQueued    jobState = "queued" // the host was called and has not answered, or it waits
+	jobQueued    jobState = "queued" // the host was called and has not answered
 	jobRunning   jobState = "running"
 	jobSucceeded jobState = "succeeded"
 	jobFailed    jobState = "failed"
@@ -32,7 +32,6 @@ type jobRecord struct {
 	State        jobState `json:"state"`
 	Warnings     bool     `json:"warnings,omitempty"`  // it succeeded with warnings
 	Scheduled    bool     `json:"scheduled,omitempty"` // it has not begun, but will at a time
-	Waiting      bool     `json:"waiting,omitempty"`   // the host was not called yet: another one must end first
 	Percent      *uint16  `json:"percent_complete,omitempty"`
 	Action       string   `json:"action"`
 	Method       string   `json:"method"`
@@ -48,6 +47,10 @@ type jobRecord struct {
 	Created time.Time  `json:"created"`
 	Updated time.Time  `json:"updated"`
 	Ended   *time.Time `json:"ended,omitempty"`
+
+	// Resync reports whether the action is a resynchronization, or a resume that continues
+	// one. It is not stored: after a restart the state of the relationship says the same.
+	Resync bool `json:"-"`
 
 	Path        string         `json:"native_job,omitempty"` // of the host's own job
 	NativeState uint16         `json:"native_state,omitempty"`
@@ -71,7 +74,7 @@ func (j jobRecord) url() string { return apiJobs + "/" + j.ID }
 func (j *jobRecord) at(s jobState, now time.Time) {
 	j.State, j.Updated = s, now
 	if s.ended() && j.Ended == nil {
-		j.Ended, j.Cancellable, j.Scheduled, j.Waiting = &now, false, false, false
+		j.Ended, j.Cancellable, j.Scheduled = &now, false, false
 	}
 }
 

@@ -113,12 +113,10 @@ func (s *Server) cancelJob(r *http.Request) (answer, *problem) {
 		return answer{}, refuse(kindInternal, "the store cannot be read")
 	case j.State.ended():
 		return answer{}, d.refused(refuse(kindState, "the job has ended: %s", j.State))
-	case !j.Cancellable || j.Path == "" && !j.Waiting:
+	case !j.Cancellable || j.Path == "":
 		return answer{}, d.refused(refuse(kindState, "the host says that the job cannot be cancelled now"))
 	case b.DryRun:
 		return jsonAnswer(http.StatusOK, dryRun{DryRun: true, Plan: d.plan.show()}), nil
-	case j.Waiting:
-		return d.cancelWaiting()
 	}
 	return d.cancel(r)
 }
@@ -138,26 +136,6 @@ func (j jobRecord) cancelling() *plan {
 		in:    []wmiquery.Param{{Name: "RequestedState", Value: terminate}, {Name: "TimeoutPeriod"}},
 		shown: map[string]any{"RequestedState": terminate, "job": j.Path},
 	}
-}
-
-// cancelWaiting takes the action out of the queue, without a call of the host.
-func (d *deal) cancelWaiting() (answer, *problem) {
-	if err := d.s.audit.write(d.line(auditIntent), true); err != nil {
-		return answer{}, d.s.noAudit(err)
-	}
-	if err := d.s.store.putAll(d.attempt.calls(d.id)...); err != nil {
-		return answer{}, d.noKey(err)
-	}
-	if !d.s.queue.leave(d.id) {
-		return answer{}, d.refused(refuse(kindBusy, "it is being begun; ask again").heading("Retry-After", "5"))
-	}
-	r := d.s.jobs.change(d.id, func(r *jobRecord) { r.at(jobCancelled, d.s.o.Now()) })
-	l := d.line(auditOutcome)
-	l.Status, l.State = http.StatusAccepted, string(r.State)
-	d.s.audited(l)
-	a := accepted(r)
-	d.keep(a)
-	return a, nil
 }
 
 // noKey refuses what could be done twice.

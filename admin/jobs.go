@@ -54,11 +54,6 @@ func newJobs(j *jobs) (*jobs, error) {
 		if r.State.ended() {
 			continue
 		}
-		if r.Waiting {
-			r.Error = "the program stopped while it waited; the host was not called"
-			j.end(&r, jobCancelled)
-			continue
-		}
 		if r.Path == "" {
 			r.Error = "the program stopped before the host had answered"
 			j.end(&r, jobUnknown)

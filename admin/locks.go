@@ -76,7 +76,7 @@ func (l *locks) jobsRefuse(id string, c call, beside bool) *problem {
 			continue
 		case cmp.Or(j.Claimed, j.VMID) == c.vm && !beside:
 			return busy(c.vm, "the job "+j.ID+" ("+j.Action+")").with("job", j.url())
-		case c.resync && j.Action == "resynchronize" && !j.Waiting:
+		case c.resync && (j.Resync || j.Action == "resynchronize"):
 			return refuse(kindResync, "the VM %s resynchronizes; one does at a time", j.VMID).heading("Retry-After", "60").with("job", j.url())
 		case j.Path != "": // others are counted as calls
 			running++
@@ -93,7 +93,7 @@ func (l *locks) jobsRefuse(id string, c call, beside bool) *problem {
 func (l *locks) schedule() *problem {
 	for _, j := range l.jobs.running("") {
 		if j.Scheduled && j.Action == "resynchronize" {
-			return refuse(kindResync, "that of the VM %s is scheduled already; one can be at a time", j.VMID).with("job", j.url())
+			return refuse(kindResync, "that of the VM %s is scheduled already; one can be at a time", j.VMID).heading("Retry-After", "60").with("job", j.url())
 		}
 	}
 	return nil

@@ -397,10 +397,6 @@ func (l *matrix) cell(user string, a ask) string {
 		r = l.do(l.host, user, http.MethodPost, a.path, second)
 	}
 	made := l.hosts[l.host].pool.called() - calls
-	waits := r.json["waiting"] == true
-	if waits { // for ever, if it were not taken out again
-		l.do(l.host, user, http.MethodPost, r.header.Get("Location")+"/cancel", nil)
-	}
 	var events []string
 	lines, end := l.auditedFrom(l.host, l.offset)
 	l.offset = end
@@ -411,10 +407,6 @@ func (l *matrix) cell(user string, a ask) string {
 	if r.code >= http.StatusMultipleChoices {
 		answer = cmp.Or(r.slug(), r.String())
 		wantCalls, wantEvents = 0, "refused"
-	}
-	if waits {
-		answer = "waits"
-		wantCalls, wantEvents = 0, "queued intent job outcome" // and cancelled
 	}
 	if strings.Contains(a.path, "/methods/Get") { // it changes nothing: refusals alone may be there
 		events = slices.DeleteFunc(events, func(e string) bool { return e == "refused" })

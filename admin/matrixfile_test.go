@@ -31,7 +31,7 @@ go test ./admin -run TestMatrix -update writes it; whoever lets that change it h
   2!      done in two steps: it destroys something
   2on     done while the VM is on; while it is off, not
   2off    the other way round
-  x:2     refused in this state as the problem x; waits:2 is done when its turn has come
+  x:2     refused in this state as the problem x
   else    refused as invalid-state; - is in all states
           nothing: the method is not about this relationship of the VM
 

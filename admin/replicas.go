@@ -223,7 +223,7 @@ func (s *Server) offer(d *replicaDetail, c caller, v *hostView, r *replica, verb
 	if p == nil && !verb.beside {
 		p = s.locks.refuses(call{vm: r.key.VM, since: s.o.Now(), resync: verb.name == "resynchronize"})
 	}
-	if p == nil || p.kind == kindResync && verb.method == "Resynchronize" { // it waits for its turn
+	if p == nil {
 		p = s.policy.Load().refuses(c, verb.deed(method, r))
 	}
 	if p == nil {

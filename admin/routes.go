@@ -73,7 +73,6 @@ type (
 		DryRun  bool        `json:"dry_run"`
 		Plan    plannedCall `json:"plan"`
 		Confirm bool        `json:"requires_confirmation"`
-		Waits   bool        `json:"waits,omitempty"` // another resynchronization must end first
 		Current *seen       `json:"current,omitempty"`
 		Loss    *loss       `json:"estimated_loss,omitempty"`
 	}

@@ -79,6 +79,9 @@ func (d *describer) properties(t reflect.Type) jsonObject {
 	properties, required := jsonObject{}, []any{}
 	for f := range t.Fields() {
 		tag := f.Tag.Get("json")
+		if tag == "-" {
+			continue
+		}
 		name, options, _ := strings.Cut(tag, ",")
 		if f.Anonymous && tag == "" {
 			part, optional := f.Type, false
