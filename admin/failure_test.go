@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -12,24 +13,28 @@ import (
 
 	"github.com/go-kit/log"
 
+	"hyperv_replica_exporter/admin/internal/audit"
+	"hyperv_replica_exporter/admin/internal/authz"
+	"hyperv_replica_exporter/admin/internal/job"
+	"hyperv_replica_exporter/admin/internal/store"
 	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
 // unwritable makes the audit log one that cannot be written, until it is called back: a
 // folder stands where it was.
-func (e *endpoint) unwritable(l *lab) (back func()) {
-	l.Helper()
-	path := e.server.audit.path
+func (e *endpoint) unwritable(env *testEnv) (back func()) {
+	env.Helper()
+	path := filepath.Join(e.folder, auditFile)
 	if err := os.Rename(path, path+".1"); err != nil {
-		l.Fatal(err)
+		env.Fatal(err)
 	}
 	if err := os.Mkdir(path, 0o700); err != nil {
-		l.Fatal(err)
+		env.Fatal(err)
 	}
 	return func() {
 		if err := os.Remove(path); err != nil {
-			l.Error(err)
+			env.Error(err)
 		}
 	}
 }
@@ -37,61 +42,63 @@ func (e *endpoint) unwritable(l *lab) (back func()) {
 // A disk that is full when a job ends loses nothing: the end is told from memory, and
 // written when that is possible, before anything else begins.
 func TestFullAtTheEnd(t *testing.T) {
-	l := newLab(t)
-	e := l.hosts["HV01"]
-	started := l.act("HV01", "tim", healthy, "primary", "suspend", nil)
-	l.want("suspend", started, 202, "")
-	back := e.unwritable(l)
-	path := e.server.store.db.Path()
-	if err := e.server.store.db.Close(); err != nil {
+	env := newTestEnv(t)
+	e := env.hosts["HV01"]
+	started := env.act("HV01", "tim", vmReplicating, "primary", "suspend", nil)
+	env.want("suspend", started, 202, "")
+	back := e.unwritable(env)
+	if err := e.server.store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	ended := l.finish("while nothing can be written", "HV01", started, "succeeded")
+	ended := env.finish("while nothing can be written", "HV01", started, "succeeded")
 	if ended.json["ended"] == nil {
 		t.Errorf("it has not ended: %s", ended)
 	}
 	back()
-	again, err := tryStore(path)
-	if err != nil {
-		t.Fatal(err)
+	reopened, damage, err := store.Open(filepath.Join(e.folder, storeFile), env.clock.Now(),
+		job.StoreBucket(), responseBucket(), maintenanceBucket())
+	if err != nil || damage != nil {
+		t.Fatal(err, damage)
 	}
-	e.server.store.db = again.db
-	resumed := l.act("HV01", "tim", healthy, "primary", "resume", nil)
-	l.want("resume", resumed, 202, "")
+	*e.server.store = *reopened
+	resumed := env.act("HV01", "tim", vmReplicating, "primary", "resume", nil)
+	env.want("resume", resumed, 202, "")
 	var events []string
-	for _, line := range l.audited("HV01") {
+	for _, line := range env.audited("HV01") {
 		events = append(events, string(line.Event)+" "+line.Action)
 	}
 	if want := []string{"job suspend", "intent resume", "outcome resume"}; !slices.Equal(events, want) {
 		t.Errorf("the new audit log has %q, want %q", events, want)
 	}
-	e.server.jobs.settle()
-	var kept jobRecord
-	if ok, err := e.server.store.get(bucketJobs, ended.json["id"].(string), &kept); !ok || err != nil || kept.State != jobSucceeded {
+	e.server.jobs.RetryUnsaved()
+	var kept job.Record
+	if ok, err := e.server.store.Get(job.Bucket, ended.json["id"].(string), &kept); !ok || err != nil || kept.State != job.Succeeded {
 		t.Errorf("the store has %v %v %+v", ok, err, kept)
 	}
-	if n := len(e.server.jobs.unsaved); n > 0 {
-		t.Errorf("%d records are still to be kept", n)
+	env.finish("resume", "HV01", resumed, "succeeded")
+	if err := e.server.store.Close(); err != nil {
+		t.Fatal(err)
 	}
-	l.finish("resume", "HV01", resumed, "succeeded")
-	if n := len(e.server.jobs.active); n > 0 {
-		t.Errorf("%d records that are kept are still in memory", n)
+	for _, r := range []response{ended, resumed} {
+		if j, ok := e.server.jobs.Get(r.json["id"].(string)); ok {
+			t.Errorf("the stored record is still in memory: %+v", j)
+		}
 	}
 }
 
 // The emergency stop holds although the audit log cannot be written when it comes.
 func TestStopWithoutAudit(t *testing.T) {
-	l := newLab(t)
-	e := l.hosts["HV01"]
-	back := e.unwritable(l)
-	l.write(l.policy, "read_only: true\n"+everything)
-	e.server.heed()
-	l.want("reload", l.do("HV01", "omar", http.MethodPost, "/-/reload", nil), 503, "audit-unavailable")
+	env := newTestEnv(t)
+	e := env.hosts["HV01"]
+	back := e.unwritable(env)
+	env.write(env.policy, "read_only: true\n"+fullPolicy)
+	e.server.reloadIfChanged()
+	env.want("reload", env.do("HV01", "omar", http.MethodPost, "/-/reload", nil), 503, "audit-unavailable")
 	back()
-	l.want("suspend", l.act("HV01", "tim", healthy, "primary", "suspend", nil), 403, "forbidden")
+	env.want("suspend", env.act("HV01", "tim", vmReplicating, "primary", "suspend", nil), 403, "forbidden")
 	reloads := 0
-	for _, line := range l.audited("HV01") {
-		if line.Event == auditReload {
+	for _, line := range env.audited("HV01") {
+		if line.Event == audit.Reload {
 			reloads++
 		}
 	}
@@ -102,14 +109,23 @@ func TestStopWithoutAudit(t *testing.T) {
 
 // Nothing that takes its time holds up the emergency stop.
 func TestStopAtOnce(t *testing.T) {
-	l := newLab(t, func(o *Options) { o.WatchInterval = time.Millisecond })
+	env := newTestEnv(t, func(o *Options) { o.WatchInterval = time.Millisecond })
 	hang := make(chan struct{})
 	defer close(hang)
-	s := l.hosts["HV01"].server
-	s.jobs.looking.Lock() // whoever looks at jobs waits: here for ever
-	defer s.jobs.looking.Unlock()
-	l.write(l.policy, "read_only: true\n"+everything)
-	for end := time.Now().Add(20 * time.Second); !s.policy.Load().readOnly; {
+	s := env.hosts["HV01"].server
+	reading := make(chan struct{}, 100)
+	env.hosts["HV01"].pool.shows = func(dst any) {
+		if _, ok := dst.(*[]msvm.ConcreteJob); ok {
+			reading <- struct{}{}
+			<-hang
+		}
+	}
+	if err := s.jobs.Begin(job.Record{ID: "hangs", State: job.Running, Path: string(msvm.JobRef("J")), Created: env.clock.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	<-reading
+	env.write(env.policy, "read_only: true\n"+fullPolicy)
+	for end := time.Now().Add(20 * time.Second); s.policy.Load().Authorize(authz.Principal{User: "omar"}, authz.Attributes{Role: authz.RoleOwner}) == nil; {
 		if time.Now().After(end) {
 			t.Fatal("the emergency stop is not heeded")
 		}
@@ -119,13 +135,13 @@ func TestStopAtOnce(t *testing.T) {
 // A log that was moved away or deleted is begun anew: nobody would find what is written
 // to it.
 func TestAuditGone(t *testing.T) {
-	l := newLab(t)
-	e := l.hosts["HV01"]
-	if err := os.Rename(e.server.audit.path, e.server.audit.path+".1"); err != nil {
+	env := newTestEnv(t)
+	e := env.hosts["HV01"]
+	if err := os.Rename(filepath.Join(e.folder, auditFile), filepath.Join(e.folder, auditFile+".1")); err != nil {
 		t.Fatal(err)
 	}
-	l.want("suspend", l.act("HV01", "tim", healthy, "primary", "suspend", nil), 202, "")
-	if lines := l.audited("HV01"); len(lines) != 2 || lines[0].Event != auditIntent {
+	env.want("suspend", env.act("HV01", "tim", vmReplicating, "primary", "suspend", nil), 202, "")
+	if lines := env.audited("HV01"); len(lines) != 2 || lines[0].Event != audit.Intent {
 		t.Errorf("the audit log has %+v", lines)
 	}
 }
@@ -133,24 +149,24 @@ func TestAuditGone(t *testing.T) {
 // The host is asked again why a job failed, if it did not tell; and a client that hangs
 // up does not cut that short.
 func TestReasonsOfFailure(t *testing.T) {
-	store, audit := jobFiles(t)
+	files := newTestEnv(t).hosts["HV01"].server // for its store and audit log
 	for name, tt := range map[string]struct{ silent, reasons int }{"at the third time": {2, 1}, "never": {100, 0}} {
 		synctest.Test(t, func(t *testing.T) {
 			fake := &failedJob{silent: tt.silent}
-			j, err := newJobs(&jobs{reader: fake, store: store, audit: audit, logger: log.NewNopLogger(), now: time.Now})
+			j, err := job.NewTracker(job.Options{Reader: fake, Store: files.store, Audit: files.audit, Logger: log.NewNopLogger(), Now: time.Now})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := j.begin(jobRecord{ID: name, State: jobRunning, Path: string(msvm.JobRef("J")), Created: time.Now()}); err != nil {
+			if err := j.Begin(job.Record{ID: name, State: job.Running, Path: string(msvm.JobRef("J")), Created: time.Now()}); err != nil {
 				t.Fatal(err)
 			}
 			left, leave := context.WithCancel(t.Context())
 			leave()
-			s := &Server{o: Options{ReadTimeout: time.Second}, jobs: j}
-			for range maxUnasked + 1 {
-				s.freshen(httptest.NewRequestWithContext(left, http.MethodGet, "/", nil))
+			s := &Server{jobs: j}
+			for range 6 { // one read and five retries
+				s.refreshJobs(httptest.NewRequestWithContext(left, http.MethodGet, "/", nil))
 			}
-			if r, ok := j.get(name); !ok || r.State != jobFailed || len(r.Errors) != tt.reasons {
+			if r, ok := j.Get(name); !ok || r.State != job.Failed || len(r.Errors) != tt.reasons {
 				t.Errorf("%s: the job is %+v", name, r)
 			}
 		})
@@ -181,11 +197,11 @@ func (r *failedJob) Get(ctx context.Context, _ wmiquery.Call) (wmiquery.Reply, e
 // A code that leaves open whether it was done is no failure.
 func TestCodesOfTheUnknown(t *testing.T) {
 	for _, code := range []uint32{wmiquery.CodeStatusUnknown, wmiquery.CodeTimeout} {
-		l := newLab(t)
-		l.hosts["HV01"].pool.answers = func(context.Context, wmiquery.Call) (wmiquery.Reply, error) { return wmiquery.Reply{Code: code}, nil }
-		r := l.act("HV01", "tim", healthy, "primary", "suspend", nil)
-		l.want("suspend", r, 503, "outcome-unknown")
-		if j := l.get("HV01", "vic", r.json["job"].(string)); j.json["state"] != "unknown" {
+		env := newTestEnv(t)
+		env.hosts["HV01"].pool.answers = func(context.Context, wmiquery.Call) (wmiquery.Reply, error) { return wmiquery.Reply{Code: code}, nil }
+		r := env.act("HV01", "tim", vmReplicating, "primary", "suspend", nil)
+		env.want("suspend", r, 503, "outcome-unknown")
+		if j := env.get("HV01", "vic", r.json["job"].(string)); j.json["state"] != "unknown" {
 			t.Errorf("%d: the job is %s", code, j)
 		}
 	}
@@ -193,13 +209,13 @@ func TestCodesOfTheUnknown(t *testing.T) {
 
 // By whichever way a test VM is deleted, nothing else is done about its replica.
 func TestOneCleanup(t *testing.T) {
-	l := newLab(t, func(o *Options) { o.CallTimeout = time.Nanosecond })
-	spy := l.hosts["HV01"].pool
-	raw := m{"parameters": m{"AffectedSystem": l.testVM("HV01", testedVM)}}
+	env := newTestEnv(t, func(o *Options) { o.CallTimeout = time.Nanosecond })
+	spy := env.hosts["HV01"].pool
+	raw := object{"parameters": object{"AffectedSystem": env.testVM("HV01", vmWithTestVM)}}
 	spy.wait = make(chan struct{})
-	l.want("the verb", l.confirmed("HV01", "olga", testedVM, "cleanup-test-failover", nil), 202, "")
-	l.want("the method", l.method("HV01", "omar", destroySystem, raw), 409, "busy")
+	env.want("the verb", env.confirmed("HV01", "olga", vmWithTestVM, "cleanup-test-failover", nil), 202, "")
+	env.want("the method", env.method("HV01", "omar", msvm.MethodDestroySystem, raw), 409, "busy")
 	close(spy.wait)
-	l.hosts["HV01"].server.calls.Wait()
-	l.want("a result of what is no test", l.method("HV01", "omar", requestState, m{"target": l.vms[healthy], "test_result": "passed"}), 400, "bad-request")
+	env.hosts["HV01"].server.calls.Wait()
+	env.want("a result of what is no test", env.method("HV01", "omar", msvm.MethodRequestReplicationStateChangeEx, object{"target": env.vms[vmReplicating], "test_result": "passed"}), 400, "bad-request")
 }

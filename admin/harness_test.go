@@ -37,14 +37,14 @@ func (c *clock) Advance(d time.Duration) {
 }
 
 // lab is two simulated hosts, each with its endpoint on a port of its own.
-type lab struct {
+type testEnv struct {
 	*testing.T
 	clock  *clock
 	world  *simulator.World
 	hosts  map[string]*endpoint
 	policy string // file
 	vms    []string
-	way    through
+	way    sessionWrapper
 }
 
 // endpoint is the endpoint of one host.
@@ -98,14 +98,14 @@ func (s *spy) Invoke(ctx context.Context, c wmiquery.Call) (wmiquery.Reply, erro
 	return s.Pool.Invoke(ctx, c)
 }
 
-func (s *spy) called() int {
+func (s *spy) callCount() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.calls)
 }
 
 // everything is a policy in which each user may do what their role may.
-const everything = `
+const fullPolicy = `
 rules:
   - {users: [vic], role: viewer}
   - {users: [olga], role: operator, destructive: true}
@@ -127,48 +127,48 @@ var passwordHash = sync.OnceValue(func() string {
 
 // VMs of the simulated world by position.
 const (
-	healthy, inboundVM, withPoints, alone, suspendedVM = 0, 1, 3, 4, 6
-	resyncRequired, freshVM, resyncRuns, resyncPaused  = 8, 10, 12, 13
-	withExtension, testedVM                            = 18, 19
+	vmReplicating, vmInbound, vmWithRecoveryPoints, vmStandalone, vmSuspended = 0, 1, 3, 4, 6
+	vmResyncRequired, vmNotStarted, vmResyncing, vmResyncPaused               = 8, 10, 12, 13
+	vmExtended, vmWithTestVM                                                  = 18, 19
 )
 
-func newLab(t *testing.T, change ...func(*Options)) *lab {
+func newTestEnv(t *testing.T, change ...func(*Options)) *testEnv {
 	t.Helper()
-	return newLabThrough(t, []string{"HV01", "HV02"}, nil, change...)
+	return newTestEnvVia(t, []string{"HV01", "HV02"}, nil, change...)
 }
 
 // through gives sessions that reach a host in another way.
-type through func(*testing.T, func() (wmiquery.Session, error)) func() (wmiquery.Session, error)
+type sessionWrapper func(*testing.T, func() (wmiquery.Session, error)) func() (wmiquery.Session, error)
 
 // newLabThrough is a lab with some of the hosts, which are reached in a way of
 // choice; nil is directly.
-func newLabThrough(t *testing.T, hosts []string, way through, change ...func(*Options)) *lab {
+func newTestEnvVia(t *testing.T, hosts []string, way sessionWrapper, change ...func(*Options)) *testEnv {
 	t.Helper()
-	return newLabOf(t, 40, hosts, way, change...)
+	return newTestEnvWith(t, 40, hosts, way, change...)
 }
 
 // newLabOf is a lab with so many VMs.
-func newLabOf(t *testing.T, vms int, hosts []string, way through, change ...func(*Options)) *lab {
+func newTestEnvWith(t *testing.T, vms int, hosts []string, way sessionWrapper, change ...func(*Options)) *testEnv {
 	t.Helper()
-	l := &lab{T: t, clock: &clock{at: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}, hosts: map[string]*endpoint{}}
+	env := &testEnv{T: t, clock: &clock{at: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}, hosts: map[string]*endpoint{}}
 	var err error
-	l.world, err = simulator.New(simulator.Config{Seed: 1, VMs: vms, Now: l.clock.Now})
+	env.world, err = simulator.New(simulator.Config{Seed: 1, VMs: vms, Now: env.clock.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	folder := tempDir(t)
-	l.policy = filepath.Join(folder, "policy.yml")
-	l.write(l.policy, everything)
+	env.policy = filepath.Join(folder, "policy.yml")
+	env.write(env.policy, fullPolicy)
 	users := "basic_auth_users:\n"
 	for _, u := range []string{"vic", "olga", "tim", "fred", "omar", "stranger"} {
 		users += fmt.Sprintf("  %s: %s\n", u, passwordHash())
 	}
-	l.write(filepath.Join(folder, "web.yml"), users)
-	l.way = way
+	env.write(filepath.Join(folder, "web.yml"), users)
+	env.way = way
 	for _, host := range hosts {
-		l.start(host, filepath.Join(folder, host), change...)
+		env.start(host, filepath.Join(folder, host), change...)
 	}
-	direct := wmiquery.NewPool(wmiquery.PoolOptions{Open: l.world.OpenHost("HV01"), Now: l.world.Now, Workers: 1, StuckAfter: time.Minute, MaxStuck: 1})
+	direct := wmiquery.NewPool(wmiquery.PoolOptions{Open: env.world.OpenHost("HV01"), Now: env.world.Now, Workers: 1, StuckAfter: time.Minute, MaxStuck: 1})
 	defer direct.Close()
 	rows, err := wmiquery.All[msvm.ReplicationRelationship](t.Context(), direct)
 	if err != nil {
@@ -176,32 +176,32 @@ func newLabOf(t *testing.T, vms int, hosts []string, way through, change ...func
 	}
 	for _, r := range rows {
 		if k, err := msvm.ParseKey(r.InstanceID); err == nil && k.Link == msvm.Primary {
-			l.vms = append(l.vms, k.VM)
+			env.vms = append(env.vms, k.VM)
 		}
 	}
-	return l
+	return env
 }
 
-func (l *lab) write(file, text string) {
-	l.Helper()
+func (env *testEnv) write(file, text string) {
+	env.Helper()
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		l.Fatal(err)
+		env.Fatal(err)
 	}
 }
 
 // start starts the endpoint of a host.
-func (l *lab) start(host, folder string, change ...func(*Options)) {
-	l.Helper()
-	open := l.world.OpenHost(host)
-	if l.way != nil {
-		open = l.way(l.T, open)
+func (env *testEnv) start(host, folder string, change ...func(*Options)) {
+	env.Helper()
+	open := env.world.OpenHost(host)
+	if env.way != nil {
+		open = env.way(env.T, open)
 	}
 	pool := &spy{Pool: wmiquery.NewPool(wmiquery.PoolOptions{
-		Open: open, Now: l.world.Now, Workers: 2, StuckAfter: time.Minute, MaxStuck: 4,
+		Open: open, Now: env.world.Now, Workers: 2, StuckAfter: time.Minute, MaxStuck: 4,
 	})}
 	o := Options{
-		Reader: pool, Invoker: pool, Now: l.clock.Now, Logger: log.NewNopLogger(), Namespace: "test",
-		PolicyFile: l.policy, WebConfigFile: filepath.Join(filepath.Dir(l.policy), "web.yml"),
+		Reader: pool, Invoker: pool, Now: env.clock.Now, Logger: log.NewNopLogger(), Namespace: "test",
+		PolicyFile: env.policy, WebConfigFile: filepath.Join(filepath.Dir(env.policy), "web.yml"),
 		Addresses: []string{"127.0.0.1:0"}, DataDir: folder, WatchInterval: time.Hour,
 		RequestRate: 1e6, RequestBurst: 1e6, ActionRate: 1e6, ActionBurst: 1e6,
 	}
@@ -210,7 +210,7 @@ func (l *lab) start(host, folder string, change ...func(*Options)) {
 	}
 	s, err := New(o)
 	if err != nil {
-		l.Fatal(err)
+		env.Fatal(err)
 	}
 	e := &endpoint{server: s, http: httptest.NewServer(s.Handler()), pool: pool, folder: folder}
 	e.close = sync.OnceFunc(func() {
@@ -218,27 +218,27 @@ func (l *lab) start(host, folder string, change ...func(*Options)) {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		if err := s.Close(ctx); err != nil {
-			l.Error(err)
+			env.Error(err)
 		}
 		pool.Close()
 	})
-	l.Cleanup(e.close)
-	l.hosts[host] = e
+	env.Cleanup(e.close)
+	env.hosts[host] = e
 }
 
 // restart stops the endpoint of a host and starts it anew over the same files.
-func (l *lab) restart(host string) {
-	l.Helper()
-	l.hosts[host].close()
-	l.start(host, l.hosts[host].folder)
+func (env *testEnv) restart(host string) {
+	env.Helper()
+	env.hosts[host].close()
+	env.start(host, env.hosts[host].folder)
 }
 
 // entries are the authorization entries of a host.
-func (l *lab) entries(host string) []msvm.ReplicationAuthorizationSettingData {
-	l.Helper()
-	all, err := wmiquery.All[msvm.ReplicationAuthorizationSettingData](l.Context(), l.hosts[host].pool)
+func (env *testEnv) entries(host string) []msvm.ReplicationAuthorizationSettingData {
+	env.Helper()
+	all, err := wmiquery.All[msvm.ReplicationAuthorizationSettingData](env.Context(), env.hosts[host].pool)
 	if err != nil {
-		l.Fatal(err)
+		env.Fatal(err)
 	}
 	return all
 }

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"hyperv_replica_exporter/admin/internal/operation"
 	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
@@ -34,55 +35,57 @@ type side struct {
 	// like is the side that it is like but for what is so beside it. The file has
 	// what that changes, and no column.
 	like   string
-	beside func(*lab) error
+	beside func(*testEnv) error
 }
 
 var sides = []side{
-	{name: "primary", what: "a VM of mode primary", host: "HV01", vm: healthy, link: msvm.Primary},
-	{name: "replica", what: "a VM of mode replica that is not replicated on", host: "HV01", vm: inboundVM, link: msvm.Primary},
-	{name: "middle", what: "a VM of mode replica that is replicated on; its extended relationship is in 3", host: "HV01", vm: withExtension, link: msvm.Primary},
-	{name: "onward", what: "the extended relationship of such a VM; its primary one is in 3", host: "HV01", vm: withExtension, link: msvm.Extended},
-	{name: "third", what: "a VM of mode extended_replica", host: "HV03", vm: withExtension, link: msvm.Primary},
+	{name: "primary", what: "a VM of mode primary", host: "HV01", vm: vmReplicating, link: msvm.Primary},
+	{name: "replica", what: "a VM of mode replica that is not replicated on", host: "HV01", vm: vmInbound, link: msvm.Primary},
+	{name: "middle", what: "a VM of mode replica that is replicated on; its extended relationship is in 3", host: "HV01", vm: vmExtended, link: msvm.Primary},
+	{name: "onward", what: "the extended relationship of such a VM; its primary one is in 3", host: "HV01", vm: vmExtended, link: msvm.Extended},
+	{name: "third", what: "a VM of mode extended_replica", host: "HV03", vm: vmExtended, link: msvm.Primary},
 	{
-		name: "none", what: "a VM of mode none", host: "HV01", vm: alone, link: msvm.Primary,
+		name: "none", what: "a VM of mode none", host: "HV01", vm: vmStandalone, link: msvm.Primary,
 		states: []msvm.ReplicationState{msvm.Disabled},
 	},
 	{
-		name: "end", what: "the extended relationship of a VM that is not replicated on", host: "HV01", vm: inboundVM, link: msvm.Extended,
+		name: "end", what: "the extended relationship of a VM that is not replicated on", host: "HV01", vm: vmInbound, link: msvm.Extended,
 		states: []msvm.ReplicationState{msvm.Disabled},
 	},
 	{
-		name: "another VM resynchronizes", like: "primary", host: "HV01", vm: healthy, link: msvm.Primary,
+		name: "another VM resynchronizes", like: "primary", host: "HV01", vm: vmReplicating, link: msvm.Primary,
 		states: []msvm.ReplicationState{msvm.Suspended, msvm.Critical, msvm.WaitingToStartResynchronization, msvm.Resynchronizing, msvm.ResynchronizationSuspended},
-		beside: put("HV01", suspendedVM, msvm.Primary, msvm.Resynchronizing),
+		beside: put("HV01", vmSuspended, msvm.Primary, msvm.Resynchronizing),
 	},
 	{
-		name: "nothing was ever replicated", like: "replica", host: "HV02", vm: freshVM, link: msvm.Primary,
+		name: "nothing was ever replicated", like: "replica", host: "HV02", vm: vmNotStarted, link: msvm.Primary,
 		states: []msvm.ReplicationState{msvm.WaitingToCompleteInitialReplication, msvm.Replicating, msvm.DiskUpdateInProgress},
 	},
 	{
-		name: "it has a test VM, which is off", like: "replica", host: "HV01", vm: testedVM, link: msvm.Primary,
+		name: "it has a test VM, which is off", like: "replica", host: "HV01", vm: vmWithTestVM, link: msvm.Primary,
 		states: []msvm.ReplicationState{msvm.Replicating, msvm.Recovered},
 	},
 	{
-		name: "it has a test VM, which is on", like: "replica", host: "HV01", vm: testedVM, link: msvm.Primary,
+		name: "it has a test VM, which is on", like: "replica", host: "HV01", vm: vmWithTestVM, link: msvm.Primary,
 		states: []msvm.ReplicationState{msvm.Replicating, msvm.Recovered},
-		beside: func(l *lab) error { return l.world.SetPower(l.testVM("HV01", testedVM), "HV01", true) },
+		beside: func(env *testEnv) error { return env.world.SetPower(env.testVM("HV01", vmWithTestVM), "HV01", true) },
 	},
 	{
-		name: "its extended relationship is in 4", like: "middle", host: "HV01", vm: withExtension, link: msvm.Primary,
+		name: "its extended relationship is in 4", like: "middle", host: "HV01", vm: vmExtended, link: msvm.Primary,
 		states: []msvm.ReplicationState{msvm.Replicating, msvm.Recovered, msvm.Committed, msvm.FailoverInProgress},
-		beside: put("HV01", withExtension, msvm.Extended, msvm.SyncedReplicationComplete),
+		beside: put("HV01", vmExtended, msvm.Extended, msvm.SyncedReplicationComplete),
 	},
 	{
-		name: "its primary relationship is in 5", like: "onward", host: "HV01", vm: withExtension, link: msvm.Extended,
+		name: "its primary relationship is in 5", like: "onward", host: "HV01", vm: vmExtended, link: msvm.Extended,
 		states: []msvm.ReplicationState{msvm.Replicating, msvm.SyncedReplicationComplete, msvm.WaitingToStartResynchronization},
-		beside: put("HV01", withExtension, msvm.Primary, msvm.Recovered),
+		beside: put("HV01", vmExtended, msvm.Primary, msvm.Recovered),
 	},
 }
 
-func put(host string, vm int, link msvm.Link, state msvm.ReplicationState) func(*lab) error {
-	return func(l *lab) error { return l.world.SetState(host, msvm.Key{VM: l.vms[vm], Link: link}, state) }
+func put(host string, vm int, link msvm.Link, state msvm.ReplicationState) func(*testEnv) error {
+	return func(env *testEnv) error {
+		return env.world.SetState(host, msvm.Key{VM: env.vms[vm], Link: link}, state)
+	}
 }
 
 // all are the states of the side.
@@ -118,7 +121,7 @@ const (
 
 // matrix is what was answered about a side.
 type matrix struct {
-	*lab
+	*testEnv
 	host, vm string // where, and the VM's name
 	offset   int64  // how far the audit log was read
 	rows     []string
@@ -148,7 +151,7 @@ func TestMatrix(t *testing.T) {
 		return
 	}
 	for _, name := range verbsAndMethods() {
-		if !slices.ContainsFunc(all, func(l *matrix) bool { return l.everDone(name) }) {
+		if !slices.ContainsFunc(all, func(env *matrix) bool { return env.everDone(name) }) {
 			t.Errorf("%s is let through in no situation", name)
 		}
 	}
@@ -173,94 +176,97 @@ func TestMatrix(t *testing.T) {
 
 func newMatrix(t *testing.T, host string) *matrix {
 	t.Helper()
-	l := newLabOf(t, 21, []string{host}, nil)
-	l.hosts[host].pool.answers = func(context.Context, wmiquery.Call) (wmiquery.Reply, error) { return wmiquery.Reply{}, nil } // the world stays as it is
-	return &matrix{lab: l, host: host, answers: map[string]map[situation]string{}, refused: map[string]map[string]bool{}}
+	env := newTestEnvWith(t, 21, []string{host}, nil)
+	env.hosts[host].pool.answers = func(context.Context, wmiquery.Call) (wmiquery.Reply, error) { return wmiquery.Reply{}, nil } // the world stays as it is
+	return &matrix{testEnv: env, host: host, answers: map[string]map[situation]string{}, refused: map[string]map[string]bool{}}
 }
 
 func askSide(t *testing.T, s side) *matrix {
 	t.Helper()
-	l := newMatrix(t, s.host)
-	l.vm = l.name(s.host, s.vm)
-	l.clock.Advance(2 * time.Hour) // the resynchronization of the world has ended
+	env := newMatrix(t, s.host)
+	env.vm = env.name(s.host, s.vm)
+	env.clock.Advance(2 * time.Hour) // the resynchronization of the world has ended
 	if s.beside != nil {
-		if err := s.beside(l.lab); err != nil {
+		if err := s.beside(env.testEnv); err != nil {
 			t.Fatal(err)
 		}
 	}
-	asked := l.asks(s)
+	asked := env.asks(s)
 	for turn, state := range s.all() {
 		if state != msvm.Disabled {
-			if err := put(s.host, s.vm, s.link, state)(l.lab); err != nil {
+			if err := put(s.host, s.vm, s.link, state)(env.testEnv); err != nil {
 				t.Fatal(err)
 			}
 		}
 		for _, on := range []bool{false, true} {
-			if on && !slices.Contains(running, state) || l.world.SetPower(l.vms[s.vm], s.host, on) != nil {
+			if on && !slices.Contains(running, state) || env.world.SetPower(env.vms[s.vm], s.host, on) != nil {
 				continue
 			}
 			for _, a := range asked {
-				l.ask(a, situation{state, on}, turn)
+				env.ask(a, situation{state, on}, turn)
 			}
 		}
 	}
-	return l
+	return env
 }
 
 func askHost(t *testing.T) *matrix {
 	t.Helper()
-	l := newMatrix(t, "HV01")
-	for _, a := range l.asksOfHost() {
+	env := newMatrix(t, "HV01")
+	for _, a := range env.asksOfHost() {
 		for turn := range roles[1:] { // there is one situation for all turns
-			l.ask(a, situation{}, turn)
+			env.ask(a, situation{}, turn)
 		}
 	}
-	return l
+	return env
 }
 
 // ask is what is asked for, a row of the file.
 type ask struct {
 	row, path string
-	payload   m
+	payload   object
 	vm        string // name of the VM, to confirm it
 }
 
 // asks are every verb, and every method that is about the side.
-func (l *matrix) asks(s side) []ask {
-	l.Helper()
+func (env *matrix) asks(s side) []ask {
+	env.Helper()
 	var all []ask
-	for _, v := range verbs() {
-		payload := m{}
-		if v.name == "import-initial-replica" {
-			payload["parameters"] = m{"InitialReplicationImportLocation": `D:\import`}
+	for _, v := range operation.Actions() {
+		payload := object{}
+		if v.Name == "import-initial-replica" {
+			payload["parameters"] = object{"InitialReplicationImportLocation": `D:\import`}
 		}
-		all = append(all, ask{v.name, l.replica(s.vm, string(s.link)) + "/actions/" + v.name, payload, l.vm})
+		all = append(all, ask{v.Name, env.replica(s.vm, string(s.link)) + "/actions/" + v.Name, payload, env.vm})
 	}
-	mode := l.get(s.host, "vic", l.replica(s.vm, "primary")).json["mode"]
+	mode := env.get(s.host, "vic", env.replica(s.vm, "primary")).json["mode"]
 	for _, method := range msvm.Methods() {
 		if !aboutVM(method) || mode == "replica" && !chosen(method, s.link) {
 			continue
 		}
-		vm, name, link := l.vms[s.vm], pathName(method), s.link
-		if method.Name == becomePrimary {
+		vm, name, link := env.vms[s.vm], operation.MethodPath(method), s.link
+		if method.Name == msvm.MethodChangeReplicationModeToPrimary {
 			link = msvm.Extended
 		}
-		a := ask{name, apiMethods + name, l.payload(method, vm, link), l.vm}
-		parameters := a.payload["parameters"].(m)
+		a := ask{name, apiMethods + "/" + name, env.payload(method, vm, link), env.vm}
+		parameters := a.payload["parameters"].(object)
 		switch method.Name {
 		case "SetAuthorizationEntry":
-			parameters["AuthorizationEntry"] = l.entry()
-		case destroySystem:
-			if test := l.testVM(s.host, s.vm); test != "" {
-				parameters["AffectedSystem"], a.vm = test, l.vm+" - Test"
+			parameters["AuthorizationEntry"] = env.entry()
+		case msvm.MethodDestroySystem:
+			if test := env.testVM(s.host, s.vm); test != "" {
+				parameters["AffectedSystem"], a.vm = test, env.vm+" - Test"
 			}
-		case requestState:
-			parameters["ReplicationRelationship"] = m{"InstanceID": msvm.Key{VM: vm, Link: link}.InstanceID()}
+		case msvm.MethodRequestReplicationStateChangeEx:
+			parameters["ReplicationRelationship"] = object{"InstanceID": msvm.Key{VM: vm, Link: link}.InstanceID()}
 			for _, q := range msvm.StateRequests() {
-				if _, ok := verbOf(method, q.State); !ok { // the others are as the verbs
+				matches := func(a operation.Action) bool {
+					return a.Method == msvm.MethodRequestReplicationStateChangeEx && a.State == q.State
+				}
+				if !slices.ContainsFunc(operation.Actions(), matches) { // the actions have rows of their own
 					other := maps.Clone(parameters)
 					other["RequestedState"] = q.State
-					all = append(all, ask{fmt.Sprintf("%s of %d", name, q.State), a.path, m{"target": vm, "parameters": other}, l.vm})
+					all = append(all, ask{fmt.Sprintf("%s of %d", name, q.State), a.path, object{"target": vm, "parameters": other}, env.vm})
 				}
 			}
 			a.row += " of 3"
@@ -274,14 +280,12 @@ func (l *matrix) asks(s side) []ask {
 // about its other one: most are told the VM alone.
 func chosen(method msvm.Method, link msvm.Link) bool {
 	for _, p := range method.In {
-		if p.Class == "Msvm_ReplicationRelationship" && method.Name != becomePrimary {
+		if p.Class == "Msvm_ReplicationRelationship" && method.Name != msvm.MethodChangeReplicationModeToPrimary {
 			return true
 		}
 	}
 	return method.Name == "RevertFailover" || method.SendingSide == (link == msvm.Extended)
 }
-
-const apiMethods = "/api/v1/methods/"
 
 // aboutVM tells methods about a VM from those about the host or a job.
 func aboutVM(m msvm.Method) bool {
@@ -289,45 +293,45 @@ func aboutVM(m msvm.Method) bool {
 }
 
 // asksOfHost are every method that is about the host or a job.
-func (l *matrix) asksOfHost() []ask {
-	l.Helper()
-	jobs, err := wmiquery.All[msvm.ConcreteJob](l.Context(), l.hosts[l.host].pool)
+func (env *matrix) asksOfHost() []ask {
+	env.Helper()
+	jobs, err := wmiquery.All[msvm.ConcreteJob](env.Context(), env.hosts[env.host].pool)
 	if err != nil || len(jobs) == 0 {
-		l.Fatalf("the world has %d jobs, %v", len(jobs), err)
+		env.Fatalf("the world has %d jobs, %v", len(jobs), err)
 	}
 	var all []ask
 	for _, method := range msvm.Methods() {
 		if aboutVM(method) {
 			continue
 		}
-		name, payload := pathName(method), l.payload(method, "", msvm.Primary)
+		name, payload := operation.MethodPath(method), env.payload(method, "", msvm.Primary)
 		there := maps.Clone(payload)
 		switch {
 		case method.Class == "Msvm_ConcreteJob":
 			there["target"] = jobs[0].InstanceID
 		case len(method.In) > 0 && method.In[0].Name == "AuthorizationEntry":
-			there["parameters"] = m{"AuthorizationEntry": l.entry()}
+			there["parameters"] = object{"AuthorizationEntry": env.entry()}
 		case method.Name == "RemoveAuthorizationEntry":
-			there["parameters"] = l.entry()
+			there["parameters"] = env.entry()
 		default:
-			all = append(all, ask{name, apiMethods + name, payload, ""})
+			all = append(all, ask{name, apiMethods + "/" + name, payload, ""})
 			continue
 		}
-		all = append(all, ask{name + " of what is there", apiMethods + name, there, ""}, ask{name + " of what is not", apiMethods + name, payload, ""})
+		all = append(all, ask{name + " of what is there", apiMethods + "/" + name, there, ""}, ask{name + " of what is not", apiMethods + "/" + name, payload, ""})
 	}
 	return all
 }
 
 // entry names an authorization entry that the host has.
-func (l *matrix) entry() m {
-	l.Helper()
-	return m{"AllowedPrimaryHostSystem": *l.entries(l.host)[0].AllowedPrimaryHostSystem}
+func (env *matrix) entry() object {
+	env.Helper()
+	return object{"AllowedPrimaryHostSystem": *env.entries(env.host)[0].AllowedPrimaryHostSystem}
 }
 
 // testVM is the test VM of a replica, "" if it has none.
-func (l *lab) testVM(host string, vm int) string {
-	l.Helper()
-	tests, _ := l.get(host, "vic", l.replica(vm, "primary")).json["test_vms"].([]any)
+func (env *testEnv) testVM(host string, vm int) string {
+	env.Helper()
+	tests, _ := env.get(host, "vic", env.replica(vm, "primary")).json["test_vms"].([]any)
 	if len(tests) == 0 {
 		return ""
 	}
@@ -336,34 +340,34 @@ func (l *lab) testVM(host string, vm int) string {
 
 // ask asks as the owner and as others, who may not or are answered the same. All of
 // them do so when it is done for the first time; then they take turns.
-func (l *matrix) ask(a ask, s situation, turn int) {
-	l.Helper()
-	answer := l.cell("omar", a)
-	first := isDone(answer) && !l.everDone(a.row)
-	if l.answers[a.row] == nil {
-		l.rows = append(l.rows, a.row)
-		l.answers[a.row], l.refused[a.row] = map[situation]string{}, map[string]bool{}
+func (env *matrix) ask(a ask, s situation, turn int) {
+	env.Helper()
+	answer := env.cell("omar", a)
+	first := isDone(answer) && !env.everDone(a.row)
+	if env.answers[a.row] == nil {
+		env.rows = append(env.rows, a.row)
+		env.answers[a.row], env.refused[a.row] = map[situation]string{}, map[string]bool{}
 	}
-	l.answers[a.row][s] = answer
+	env.answers[a.row][s] = answer
 	others := roles[:len(roles)-1]
 	if !first {
 		others = others[turn%len(others):][:1]
 	}
 	for _, user := range others {
-		got := l.cell(user, a)
-		was, known := l.refused[a.row][user]
+		got := env.cell(user, a)
+		was, known := env.refused[a.row][user]
 		if known && was != (got == mayNot) || got != mayNot && got != answer {
-			l.Errorf("%s in %v: %s is answered %q, the owner %q", a.row, s, user, got, answer)
+			env.Errorf("%s in %v: %s is answered %q, the owner %q", a.row, s, user, got, answer)
 		}
-		l.refused[a.row][user] = got == mayNot
+		env.refused[a.row][user] = got == mayNot
 	}
 }
 
 func isDone(answer string) bool { return answer == done || answer == doneTwice }
 
 // everDone tells whether a verb or a method was let through.
-func (l *matrix) everDone(name string) bool {
-	for row, answers := range l.answers {
+func (env *matrix) everDone(name string) bool {
+	for row, answers := range env.answers {
 		if of, _, _ := strings.Cut(row, " "); of == name && slices.ContainsFunc(slices.Collect(maps.Values(answers)), isDone) {
 			return true
 		}
@@ -373,33 +377,33 @@ func (l *matrix) everDone(name string) bool {
 
 func verbsAndMethods() []string {
 	var all []string
-	for _, v := range verbs() {
-		all = append(all, v.name)
+	for _, v := range operation.Actions() {
+		all = append(all, v.Name)
 	}
 	for _, method := range msvm.Methods() {
-		all = append(all, pathName(method))
+		all = append(all, operation.MethodPath(method))
 	}
 	return all
 }
 
 // cell asks for something, in two steps if it is to be confirmed, and checks that
 // calls and audit lines go with the answer.
-func (l *matrix) cell(user string, a ask) string {
-	l.Helper()
-	calls := l.hosts[l.host].pool.called()
+func (env *matrix) cell(user string, a ask) string {
+	env.Helper()
+	calls := env.hosts[env.host].pool.callCount()
 	answer := done
-	r := l.do(l.host, user, http.MethodPost, a.path, a.payload)
+	r := env.do(env.host, user, http.MethodPost, a.path, a.payload)
 	if r.slug() == "confirmation-required" {
 		answer = doneTwice
-		_, l.offset = l.auditedFrom(l.host, l.offset)
-		second := m{"confirmation_token": r.json["confirmation_token"], "reason": "a test", "vm_name": cmp.Or(a.vm, l.host), "max_data_loss_seconds": 1e9, "accept_unknown_loss": true}
+		_, env.offset = env.auditedFrom(env.host, env.offset)
+		second := object{"confirmation_token": r.json["confirmation_token"], "reason": "a test", "vm_name": cmp.Or(a.vm, env.host), "max_data_loss_seconds": 1e9, "accept_unknown_loss": true}
 		maps.Copy(second, a.payload)
-		r = l.do(l.host, user, http.MethodPost, a.path, second)
+		r = env.do(env.host, user, http.MethodPost, a.path, second)
 	}
-	made := l.hosts[l.host].pool.called() - calls
+	made := env.hosts[env.host].pool.callCount() - calls
 	var events []string
-	lines, end := l.auditedFrom(l.host, l.offset)
-	l.offset = end
+	lines, end := env.auditedFrom(env.host, env.offset)
+	env.offset = end
 	for _, line := range lines {
 		events = append(events, string(line.Event))
 	}
@@ -408,12 +412,12 @@ func (l *matrix) cell(user string, a ask) string {
 		answer = cmp.Or(r.slug(), r.String())
 		wantCalls, wantEvents = 0, "refused"
 	}
-	if strings.Contains(a.path, "/methods/Get") { // it changes nothing: refusals alone may be there
+	if strings.Contains(a.path, "/methods/Get") { // it changes nothing: refusals vmStandalone may be there
 		events = slices.DeleteFunc(events, func(e string) bool { return e == "refused" })
 		wantCalls, wantEvents = 0, ""
 	}
 	if got := strings.Join(events, " "); made != wantCalls || got != wantEvents {
-		l.Errorf("%s %s by %s: %s, %d calls, audit lines %q; want %d and %q", l.host, a.path, user, r, made, got, wantCalls, wantEvents)
+		env.Errorf("%s %s by %s: %s, %d calls, audit lines %q; want %d and %q", env.host, a.path, user, r, made, got, wantCalls, wantEvents)
 	}
 	return answer
 }

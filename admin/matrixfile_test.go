@@ -8,6 +8,7 @@ import (
 	"testing"
 	"text/tabwriter"
 
+	"hyperv_replica_exporter/admin/internal/authz"
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
@@ -104,16 +105,16 @@ func flush(t *testing.T, w *tabwriter.Writer) {
 func neededRoles(t *testing.T, all []*matrix) map[string]string {
 	t.Helper()
 	needed := map[string]string{}
-	for _, l := range all {
-		for row, refused := range l.refused {
+	for _, env := range all {
+		for row, refused := range env.refused {
 			if len(refused) < len(roles)-1 { // on this side it is never done, and few were asked
 				continue
 			}
 			least := slices.IndexFunc(roles, func(user string) bool { return !refused[user] })
-			if was := needed[row]; was != "" && was != roleNames[1+least] {
-				t.Errorf("%s needs the role %s, and elsewhere %s", row, roleNames[1+least], was)
+			if was := needed[row]; was != "" && was != authz.Role(1+least).String() {
+				t.Errorf("%s needs the role %s, and elsewhere %s", row, authz.Role(1+least).String(), was)
 			}
-			needed[row] = roleNames[1+least]
+			needed[row] = authz.Role(1 + least).String()
 		}
 	}
 	return needed
@@ -121,14 +122,14 @@ func neededRoles(t *testing.T, all []*matrix) map[string]string {
 
 // shown is a cell of the file: the answers of a row in some states, "" if it was
 // not asked for.
-func (l *matrix) shown(row string, states []msvm.ReplicationState) string {
-	if l.answers[row] == nil {
+func (env *matrix) shown(row string, states []msvm.ReplicationState) string {
+	if env.answers[row] == nil {
 		return ""
 	}
 	var spans []span
 	for _, state := range states {
-		off := l.answers[row][situation{state, false}]
-		on, both := l.answers[row][situation{state, true}]
+		off := env.answers[row][situation{state, false}]
+		on, both := env.answers[row][situation{state, true}]
 		if !both || on == off {
 			spans = add(spans, state, off, "")
 			continue

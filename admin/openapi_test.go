@@ -18,6 +18,7 @@ import (
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/gorillamux"
 
+	"hyperv_replica_exporter/admin/internal/operation"
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
@@ -60,36 +61,36 @@ func enough(req *http.Request, resp *http.Response) bool {
 // conforms holds a request that was answered against the description: every answer
 // is as described, and a request that was let through is, too. Every request of the
 // tests comes through here.
-func (l *lab) conforms(req *http.Request, payload []byte, resp *http.Response, text []byte) {
-	l.Helper()
+func (env *testEnv) conforms(req *http.Request, payload []byte, resp *http.Response, text []byte) {
+	env.Helper()
 	if enough(req, resp) {
 		return
 	}
 	router, err := described()
 	if err != nil {
-		l.Fatal(err)
+		env.Fatal(err)
 	}
 	found, parameters, err := router.FindRoute(req)
 	if errors.Is(err, routers.ErrPathNotFound) || errors.Is(err, routers.ErrMethodNotAllowed) {
 		return // asked for on purpose
 	}
 	if err != nil {
-		l.Fatal(err)
+		env.Fatal(err)
 	}
-	again := req.Clone(l.Context())
+	again := req.Clone(env.Context())
 	again.Body = io.NopCloser(bytes.NewReader(payload))
 	input := &openapi3filter.RequestValidationInput{
 		Request: again, Route: found, PathParams: parameters,
 		Options: &openapi3filter.Options{MultiError: true, IncludeResponseStatus: true, RejectWhenRequestBodyNotSpecified: true, AuthenticationFunc: openapi3filter.NoopAuthenticationFunc},
 	}
 	if resp.StatusCode < http.StatusBadRequest {
-		if err := openapi3filter.ValidateRequest(l.Context(), input); err != nil {
-			l.Errorf("%s %s was let through and is not as described: %v\n%s", req.Method, req.URL, err, payload)
+		if err := openapi3filter.ValidateRequest(env.Context(), input); err != nil {
+			env.Errorf("%s %s was let through and is not as described: %v\n%s", req.Method, req.URL, err, payload)
 		}
 	}
 	output := &openapi3filter.ResponseValidationInput{RequestValidationInput: input, Status: resp.StatusCode, Header: resp.Header, Options: input.Options}
-	if err := openapi3filter.ValidateResponse(l.Context(), output.SetBodyBytes(text)); err != nil {
-		l.Errorf("%s %s: %d is not as described: %v\n%s", req.Method, req.URL, resp.StatusCode, err, text)
+	if err := openapi3filter.ValidateResponse(env.Context(), output.SetBodyBytes(text)); err != nil {
+		env.Errorf("%s %s: %d is not as described: %v\n%s", req.Method, req.URL, resp.StatusCode, err, text)
 	}
 }
 
@@ -99,20 +100,20 @@ func TestDescription(t *testing.T) {
 	if _, err := described(); err != nil {
 		t.Fatal(err)
 	}
-	l := newLab(t)
-	l.want("without a rule", l.get("HV01", "stranger", apiDescription), 403, "forbidden")
-	served := l.get("HV01", "vic", apiDescription)
+	env := newTestEnv(t)
+	env.want("without a rule", env.get("HV01", "stranger", apiDescription), 403, "forbidden")
+	served := env.get("HV01", "vic", apiDescription)
 	if served.json["openapi"] != "3.1.0" {
 		t.Fatalf("it is %.80s", served.text)
 	}
-	paths := served.json["paths"].(m)
-	for _, verb := range verbs() {
-		if paths[apiReplicas+"/{vm_id}/{relationship}/actions/"+verb.name] == nil {
-			t.Errorf("%s is missing", verb.name)
+	paths := served.json["paths"].(object)
+	for _, verb := range operation.Actions() {
+		if paths[apiReplicas+"/{vm_id}/{relationship}/actions/"+verb.Name] == nil {
+			t.Errorf("%s is missing", verb.Name)
 		}
 	}
 	for _, method := range msvm.Methods() {
-		item, _ := paths["/api/v1/methods/"+pathName(method)].(m)
+		item, _ := paths["/api/v1/methods/"+operation.MethodPath(method)].(object)
 		if item == nil {
 			t.Errorf("%s is missing", method.Name)
 			continue
@@ -125,8 +126,8 @@ func TestDescription(t *testing.T) {
 	}
 	ids := map[string]bool{}
 	for path, item := range paths {
-		for method, operation := range item.(m) {
-			id := operation.(m)["operationId"].(string)
+		for method, operation := range item.(object) {
+			id := operation.(object)["operationId"].(string)
 			if ids[id] {
 				t.Errorf("%s %s: the operationId %s is there twice", method, path, id)
 			}

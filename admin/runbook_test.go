@@ -19,6 +19,8 @@ import (
 	"testing"
 	"time"
 
+	"hyperv_replica_exporter/admin/internal/operation"
+	"hyperv_replica_exporter/admin/internal/problem"
 	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
@@ -63,25 +65,25 @@ func TestRunbooks(t *testing.T) {
 		mode, state string                // there, in the end
 		on          bool
 	}{
-		{"planned", "HV01", "HV02", healthy, msvm.Replicating, "primary", "replicating", true},
-		{"unplanned", "HV01", "HV02", healthy, msvm.Replicating, "replica", "committed", true},
-		{"unplanned", "HV01", "HV02", healthy, msvm.Suspended, "replica", "committed", true},
-		{"unplanned", "HV01", "HV02", healthy, msvm.Critical, "replica", "committed", true},
-		{"unplanned", "HV01", "HV02", healthy, msvm.Resynchronizing, "replica", "committed", true},
-		{"older", "HV01", "HV02", withPoints, msvm.Recovered, "replica", "recovered", false},
-		{"test", "HV01", "HV02", healthy, msvm.Replicating, "replica", "replicating", false},
-		{"reverse", "HV01", "HV02", healthy, msvm.Replicating, "primary", "waiting_to_complete_initial_replication", false},
-		{"extended", "HV02", "HV01", withExtension, msvm.Replicating, "primary", "replicating", false},
+		{"planned", "HV01", "HV02", vmReplicating, msvm.Replicating, "primary", "replicating", true},
+		{"unplanned", "HV01", "HV02", vmReplicating, msvm.Replicating, "replica", "committed", true},
+		{"unplanned", "HV01", "HV02", vmReplicating, msvm.Suspended, "replica", "committed", true},
+		{"unplanned", "HV01", "HV02", vmReplicating, msvm.Critical, "replica", "committed", true},
+		{"unplanned", "HV01", "HV02", vmReplicating, msvm.Resynchronizing, "replica", "committed", true},
+		{"older", "HV01", "HV02", vmWithRecoveryPoints, msvm.Recovered, "replica", "recovered", false},
+		{"test", "HV01", "HV02", vmReplicating, msvm.Replicating, "replica", "replicating", false},
+		{"reverse", "HV01", "HV02", vmReplicating, msvm.Replicating, "primary", "waiting_to_complete_initial_replication", false},
+		{"extended", "HV02", "HV01", vmExtended, msvm.Replicating, "primary", "replicating", false},
 	}
 	unknown := maps.Clone(texts)
 	for _, tt := range tests {
 		delete(unknown, tt.name)
 		t.Run(tt.name+" "+tt.begins.String(), func(t *testing.T) {
 			t.Parallel()
-			l := newLab(t)
-			vm := l.vms[tt.vm]
+			env := newTestEnv(t)
+			vm := env.vms[tt.vm]
 			if tt.begins != msvm.Replicating {
-				if err := l.world.SetState(tt.to, msvm.Key{VM: vm, Link: msvm.Primary}, tt.begins); err != nil {
+				if err := env.world.SetState(tt.to, msvm.Key{VM: vm, Link: msvm.Primary}, tt.begins); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -90,25 +92,25 @@ func TestRunbooks(t *testing.T) {
 				switch {
 				case b[1] != "" && tt.begins == msvm.Replicating:
 				case b[2] == "powershell":
-					script += l.power(b[3])
+					script += env.power(b[3])
 				default:
 					script += b[3]
 				}
 			}
-			if out, err := l.bash(functions+script, "yes", l.environment(tt.vm, tt.from, tt.to)); err != nil || script == "" {
+			if out, err := env.bash(functions+script, "yes", env.environment(tt.vm, tt.from, tt.to)); err != nil || script == "" {
 				t.Fatalf("%v\n%s", err, out)
 			}
-			older := slices.ContainsFunc(l.hosts[tt.to].pool.calls, func(c wmiquery.Call) bool {
+			older := slices.ContainsFunc(env.hosts[tt.to].pool.calls, func(c wmiquery.Call) bool {
 				return slices.ContainsFunc(c.In, func(p wmiquery.Param) bool { return p.Name == "SnapshotSettingData" && p.Value != nil })
 			})
 			if older != (tt.name == "older") {
 				t.Errorf("an older recovery point was taken: %v", older)
 			}
-			shown := l.get(tt.to, "vic", l.replica(tt.vm, "primary")).json
+			shown := env.get(tt.to, "vic", env.replica(tt.vm, "primary")).json
 			if shown["mode"] != tt.mode || shown["state"] != tt.state || shown["test_vms"] != nil {
 				t.Errorf("in the end it is %v %v with the test VMs %v, want %s %s", shown["mode"], shown["state"], shown["test_vms"], tt.mode, tt.state)
 			}
-			if on, err := l.world.IsOn(vm, tt.to); err != nil || on != tt.on {
+			if on, err := env.world.IsOn(vm, tt.to); err != nil || on != tt.on {
 				t.Errorf("the VM on %s runs: %v, %v; want %v", tt.to, on, err, tt.on)
 			}
 		})
@@ -119,24 +121,24 @@ func TestRunbooks(t *testing.T) {
 }
 
 // environment is that of a runbook about a VM which one host sends to another.
-func (l *lab) environment(vm int, from, to string) []string {
-	l.Helper()
-	netrc := filepath.Join(filepath.Dir(l.policy), "netrc")
-	l.write(netrc, fmt.Sprintf("default login omar password %q\n", password))
-	return append(os.Environ(), "HV01="+l.hosts[from].http.URL, "HV02="+l.hosts[to].http.URL, "VM="+l.vms[vm], "VM_NAME="+l.name(to, vm),
-		"NETRC="+netrc, "HANDS="+l.hands(l.vms[vm], map[string]string{"HV01": from, "HV02": to}))
+func (env *testEnv) environment(vm int, from, to string) []string {
+	env.Helper()
+	netrc := filepath.Join(filepath.Dir(env.policy), "netrc")
+	env.write(netrc, fmt.Sprintf("default login omar password %q\n", password))
+	return append(os.Environ(), "HV01="+env.hosts[from].http.URL, "HV02="+env.hosts[to].http.URL, "VM="+env.vms[vm], "VM_NAME="+env.name(to, vm),
+		"NETRC="+netrc, "HANDS="+env.hands(env.vms[vm], map[string]string{"HV01": from, "HV02": to}))
 }
 
 // bash runs a script for somebody who gives every question the same answer.
-func (l *lab) bash(script, answer string, environment []string) ([]byte, error) {
-	l.Helper()
+func (env *testEnv) bash(script, answer string, environment []string) ([]byte, error) {
+	env.Helper()
 	for _, tool := range []string{"bash", "curl", "jq"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			l.Fatalf("the runbooks need %s: scripts/setup.sh runbooks installs it", tool)
+			env.Fatalf("the runbooks need %s: scripts/setup.sh runbooks installs it", tool)
 		}
 	}
 	script = "set -euo pipefail\nsleep() { curl --silent --show-error --fail --data '' \"$HANDS/sleep\"; }\n" + script
-	cmd := exec.CommandContext(l.Context(), "bash", "-c", script)
+	cmd := exec.CommandContext(env.Context(), "bash", "-c", script)
 	cmd.Stdin, cmd.Env = strings.NewReader(strings.Repeat(answer+"\n", 10)), environment
 	return cmd.CombinedOutput()
 }
@@ -153,16 +155,16 @@ func TestRunbookConfirms(t *testing.T) {
 		{"more than is accepted", failover + "0", "yes", "0 s are accepted"},
 		{"a point that is not there", failover + `3600 '{"SnapshotSettingData": "none"}'`, "yes", "no recovery point"},
 		{"no point", failover + `3600 ""`, "yes", "invalid character"},
-		{"refused at once", `confirm "$HV02" commit-failover "a test" 3600`, "yes", "it needs recovered"},
+		{"refused at once", `confirm "$HV02" commit-failover "a test" 3600`, "yes", "requires recovered"},
 	} {
 		t.Run(tt.what, func(t *testing.T) {
 			t.Parallel()
-			l := newLab(t)
-			out, err := l.bash(functions+tt.script, tt.answer, l.environment(healthy, "HV01", "HV02"))
+			env := newTestEnv(t)
+			out, err := env.bash(functions+tt.script, tt.answer, env.environment(vmReplicating, "HV01", "HV02"))
 			if err == nil || !strings.Contains(string(out), `"lag_seconds": `) && tt.says == "" || !strings.Contains(string(out), tt.says) {
 				t.Errorf("want a failure that says %q, after the loss: %v\n%s", tt.says, err, out)
 			}
-			if n := l.hosts["HV02"].pool.called(); n > 0 {
+			if n := env.hosts["HV02"].pool.callCount(); n > 0 {
 				t.Errorf("%d calls", n)
 			}
 		})
@@ -172,8 +174,8 @@ func TestRunbookConfirms(t *testing.T) {
 // What fails on its way, or whose answer is lost, is sent again and makes one call; a
 // poll that fails does not end the wait for the job.
 func TestRunbookLosesAnswers(t *testing.T) {
-	l := newLab(t)
-	to, err := url.Parse(l.hosts["HV02"].http.URL)
+	env := newTestEnv(t)
+	to, err := url.Parse(env.hosts["HV02"].http.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,38 +196,38 @@ func TestRunbookLosesAnswers(t *testing.T) {
 	}))
 	t.Cleanup(line.Close)
 	functions, _ := common(t)
-	out, err := l.bash(functions+`confirm "$HV02" failover "a test" 3600`, "yes", append(l.environment(healthy, "HV01", "HV02"), "HV02="+line.URL))
+	out, err := env.bash(functions+`confirm "$HV02" failover "a test" 3600`, "yes", append(env.environment(vmReplicating, "HV01", "HV02"), "HV02="+line.URL))
 	if err != nil || sent.Load() != 3 || polls.Load() < 2 {
 		t.Errorf("%v, sent %d times and polled %d times\n%s", err, sent.Load(), polls.Load(), out)
 	}
-	if n := l.hosts["HV02"].pool.called(); n != 1 {
+	if n := env.hosts["HV02"].pool.callCount(); n != 1 {
 		t.Errorf("%d calls, want 1", n)
 	}
 }
 
 // power makes a call of the test's hands of what is done in PowerShell on a host.
-func (l *lab) power(text string) string {
-	l.Helper()
+func (env *testEnv) power(text string) string {
+	env.Helper()
 	m := regexp.MustCompile(`\A# (HV0[12])\n(Start|Stop)-VM\n\z`).FindStringSubmatch(text)
 	if m == nil {
-		l.Fatalf("the test does not know how to do this: %s", text)
+		env.Fatalf("the test does not know how to do this: %s", text)
 	}
 	return fmt.Sprintf("curl --silent --show-error --fail --data '' \"$HANDS/%s/%s\"\n", m[1], m[2])
 }
 
 // hands are those of somebody who turns VMs on and off, and waits.
-func (l *lab) hands(vm string, names map[string]string) string {
+func (env *testEnv) hands(vm string, names map[string]string) string {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host, what, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 		if host == "sleep" {
-			l.clock.Advance(10 * time.Second)
+			env.clock.Advance(10 * time.Second)
 			return
 		}
-		if err := l.world.SetPower(vm, names[host], what == "Start"); err != nil {
+		if err := env.world.SetPower(vm, names[host], what == "Start"); err != nil {
 			http.Error(w, err.Error(), http.StatusConflict)
 		}
 	}))
-	l.Cleanup(s.Close)
+	env.Cleanup(s.Close)
 	return s.URL
 }
 
@@ -243,15 +245,13 @@ func between(page, name, text string) string {
 func TestControlPage(t *testing.T) {
 	var actions, errors strings.Builder
 	actions.WriteString("| Action | Does | Destroys | Role | Calls | Parameters |\n|---|---|---|---|---|---|\n")
-	for _, v := range verbs() {
-		m := findMethod(v.method)
-		fmt.Fprintf(&actions, "| `%s` | %s | %s | %s | `%s` | %s |\n", v.name, doesOf(m, v.request), m.Destroys, v.needs, m.Name, code(v.takes))
+	for _, v := range operation.Actions() {
+		m := v.Definition()
+		fmt.Fprintf(&actions, "| `%s` | %s | %s | %s | `%s` | %s |\n", v.Name, v.Summary(), m.Destroys, v.Role, m.Name, code(v.Parameters))
 	}
 	errors.WriteString("| Type | Status | |\n|---|---|---|\n")
-	sorted := slices.Clone(kinds)
-	slices.SortStableFunc(sorted, func(a, b kind) int { return a.status - b.status })
-	for _, k := range sorted {
-		fmt.Fprintf(&errors, "| `%s%s` | %d | %s |\n", typePrefix, k.slug, k.status, k.title)
+	for _, k := range problem.Types() {
+		fmt.Fprintf(&errors, "| `%s` | %d | %s |\n", k.URI(), k.Status, k.Title)
 	}
 	page := readPage(t)
 	want := between(between(page, "actions", actions.String()), "errors", errors.String())
