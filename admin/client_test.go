@@ -17,7 +17,7 @@ import (
 	"hyperv_replica_exporter/admin/internal/problem"
 )
 
-// response is an answer of an endpoint.
+// response is a response of an endpoint.
 type response struct {
 	code   int
 	header http.Header
@@ -27,14 +27,14 @@ type response struct {
 
 func (r response) String() string { return fmt.Sprintf("%d %s", r.code, r.text) }
 
-// slug is the type of the problem.
+// slug returns the type of a problem without its prefix, "" for any other response.
 func (r response) slug() string {
 	t, _ := r.json["type"].(string)
 	return strings.TrimPrefix(t, problem.TypePrefix)
 }
 
-// do sends a request; headers are in pairs of name and value.
-func (env *testEnv) do(host, user, method, path string, payload any, headers ...string) response {
+// request sends a request. The headers are pairs of name and value.
+func (env *testEnv) request(host, user, method, path string, payload any, headers ...string) response {
 	env.Helper()
 	var sent []byte
 	switch p := payload.(type) {
@@ -74,75 +74,75 @@ func (env *testEnv) do(host, user, method, path string, payload any, headers ...
 	}
 	r := response{code: resp.StatusCode, header: resp.Header, text: string(text)}
 	if err := json.Unmarshal(text, &r.json); err != nil {
-		env.Errorf("%s %s: the body is no JSON: %s", method, path, text)
+		env.Errorf("%s %s: the body is not JSON: %s", method, path, text)
 	}
-	env.conforms(req, sent, resp, text)
+	env.checkOpenAPI(req, sent, resp, text)
 	return r
 }
 
 func (env *testEnv) get(host, user, path string) response {
 	env.Helper()
-	return env.do(host, user, http.MethodGet, path, nil)
+	return env.request(host, user, http.MethodGet, path, nil)
 }
 
-// m is a JSON object.
+// object is a JSON object.
 type object = map[string]any
 
-// act does a verb.
-func (env *testEnv) act(host, user string, vm int, link, verb string, payload any, headers ...string) response {
+// postAction requests an action on a relationship.
+func (env *testEnv) postAction(host, user string, vm int, link, action string, payload any, headers ...string) response {
 	env.Helper()
-	return env.do(host, user, http.MethodPost, env.replica(vm, link)+"/actions/"+verb, payload, headers...)
+	return env.request(host, user, http.MethodPost, env.replicaPath(vm, link)+"/actions/"+action, payload, headers...)
 }
 
-func (env *testEnv) replica(vm int, link string) string {
+func (env *testEnv) replicaPath(vm int, link string) string {
 	return apiReplicas + "/" + env.vms[vm] + "/" + link
 }
 
-// want checks code and type of an answer.
+// want checks the status and the problem type of a response.
 func (env *testEnv) want(what string, r response, code int, slug string) {
 	env.Helper()
 	if r.code != code || r.slug() != slug {
-		env.Errorf("%s: want %d %s, got %s", what, code, slug, r)
+		env.Errorf("%s: got %s, want %d %s", what, r, code, slug)
 	}
 	if slug != "" && (r.header.Get("Content-Type") != "application/problem+json" || r.json["title"] == "" || r.json["status"] != float64(code)) {
-		env.Errorf("%s: this is no problem+json: %v %s", what, r.header, r)
+		env.Errorf("%s: not a problem+json: %v %s", what, r.header, r)
 	}
 }
 
-// confirmed does a verb in two steps.
-func (env *testEnv) confirmed(host, user string, vm int, verb string, payload object) response {
+// postConfirmed requests an action and confirms it.
+func (env *testEnv) postConfirmed(host, user string, vm int, action string, payload object) response {
 	env.Helper()
 	if payload == nil {
 		payload = object{}
 	}
-	first := env.act(host, user, vm, "primary", verb, payload)
-	env.want("first step of "+verb, first, http.StatusConflict, "confirmation-required")
-	return env.act(host, user, vm, "primary", verb, env.second(host, vm, first, payload))
+	first := env.postAction(host, user, vm, "primary", action, payload)
+	env.want("first request of "+action, first, http.StatusConflict, "confirmation-required")
+	return env.postAction(host, user, vm, "primary", action, env.confirmation(host, vm, first, payload))
 }
 
-// second is the body of the second step.
-func (env *testEnv) second(host string, vm int, first response, payload object) object {
+// confirmation returns the body that confirms an action, from the response to its first request.
+func (env *testEnv) confirmation(host string, vm int, first response, payload object) object {
 	env.Helper()
 	name := host
 	if detail, _ := first.json["detail"].(string); !strings.Contains(detail, "the name of this host") {
-		name = env.name(host, vm)
+		name = env.vmName(host, vm)
 	}
 	next := object{"confirmation_token": first.json["confirmation_token"], "reason": "a test", "vm_name": name, "max_data_loss_seconds": 1e9, "accept_unknown_loss": true}
 	maps.Copy(next, payload)
 	return next
 }
 
-func (env *testEnv) name(host string, vm int) string {
+func (env *testEnv) vmName(host string, vm int) string {
 	env.Helper()
-	return env.get(host, "vic", env.replica(vm, "primary")).json["vm"].(string)
+	return env.get(host, "vic", env.replicaPath(vm, "primary")).json["vm"].(string)
 }
 
-// finish waits for a job, by the simulated clock.
-func (env *testEnv) finish(what, host string, r response, want string) response {
+// waitForJob advances the clock until a job ends, and checks its state.
+func (env *testEnv) waitForJob(what, host string, r response, want string) response {
 	env.Helper()
 	if r.code == http.StatusOK {
 		if r.json["state"] != want {
-			env.Errorf("%s: %s, want %s", what, r, want)
+			env.Errorf("%s: got %s, want the state %s", what, r, want)
 		}
 		return r
 	}
@@ -153,7 +153,7 @@ func (env *testEnv) finish(what, host string, r response, want string) response 
 		j := env.get(host, "vic", r.header.Get("Location"))
 		if s := j.json["state"]; s != "running" && s != "queued" {
 			if s != want {
-				env.Errorf("%s: the job is %s, want %s", what, j, want)
+				env.Errorf("%s: the job is %s, want the state %s", what, j, want)
 			}
 			return j
 		}
@@ -163,15 +163,15 @@ func (env *testEnv) finish(what, host string, r response, want string) response 
 	return r
 }
 
-// audited are the lines of a host's audit log.
-func (env *testEnv) audited(host string) []audit.Record {
+// auditRecords returns the records of a host's audit log.
+func (env *testEnv) auditRecords(host string) []audit.Record {
 	env.Helper()
-	lines, _ := env.auditedFrom(host, 0)
+	lines, _ := env.auditRecordsFrom(host, 0)
 	return lines
 }
 
-// auditedFrom are the lines of a host's audit log from an offset, and where it ends.
-func (env *testEnv) auditedFrom(host string, offset int64) (lines []audit.Record, end int64) {
+// auditRecordsFrom returns the records of a host's audit log after an offset, and the offset of its end.
+func (env *testEnv) auditRecordsFrom(host string, offset int64) (lines []audit.Record, end int64) {
 	env.Helper()
 	f, err := os.Open(filepath.Join(env.hosts[host].folder, auditFile))
 	if err != nil {

@@ -5,73 +5,72 @@ import (
 	"time"
 )
 
-// The same key and body give the same answer and no second call; another body is
-// refused, as is another path.
-func TestIdempotency(t *testing.T) {
+// Requests with the same key and body get the same response and call the host once, also after a restart. Another body
+// or path with the same key is refused.
+func TestSameKeyReplaysTheResponse(t *testing.T) {
 	env := newTestEnv(t)
 	spy := env.hosts["HV01"].pool
 	send := func(user, verb string, payload any) response {
-		return env.act("HV01", user, vmReplicating, "primary", verb, payload, headerIdempotencyKey, "night shift")
+		return env.postAction("HV01", user, vmReplicating, "primary", verb, payload, headerIdempotencyKey, "key")
 	}
 	first := send("tim", "suspend", object{"reason": "a"})
-	env.finish("suspend", "HV01", first, "succeeded")
+	env.waitForJob("suspend", "HV01", first, "succeeded")
 	again := send("tim", "suspend", object{"reason": "a"})
 	if again.text != first.text || again.code != first.code || again.header.Get("Location") != first.header.Get("Location") || again.header.Get(headerReplayed) != "true" {
-		t.Errorf("the answer is\n%s, it was\n%s", again, first)
+		t.Errorf("the response is\n%s, want\n%s", again, first)
 	}
 	env.want("another body", send("tim", "suspend", object{"reason": "b"}), 422, "idempotency-reuse")
 	env.want("another action", send("tim", "resume", object{"reason": "a"}), 422, "idempotency-reuse")
-	env.want("somebody else", send("olga", "suspend", object{"reason": "a"}), 409, "invalid-state")
+	env.want("same key of another user", send("olga", "suspend", object{"reason": "a"}), 409, "invalid-state")
 	if n := spy.callCount(); n != 1 {
-		t.Errorf("%d calls were made, want 1", n)
+		t.Errorf("%d calls, want 1", n)
 	}
-	env.restart("HV01")
+	env.restartEndpoint("HV01")
 	spy = env.hosts["HV01"].pool
 	if again := send("tim", "suspend", object{"reason": "a"}); again.text != first.text || spy.callCount() > 0 {
 		t.Errorf("after a restart: %s, %d calls", again, spy.callCount())
 	}
-	env.fault("disconnected")
+	env.setFaults("disconnected")
 	if again := send("tim", "suspend", object{"reason": "a"}); again.text != first.text {
-		t.Errorf("while the host is away: %s", again)
+		t.Errorf("while the host is disconnected: %s", again)
 	}
-	env.fault()
+	env.setFaults()
 	env.clock.Advance(25 * time.Hour)
-	env.want("a day later", send("tim", "suspend", object{"reason": "a"}), 409, "invalid-state")
-	env.want("no key", env.act("HV01", "tim", vmReplicating, "primary", "suspend", nil, headerIdempotencyKey, ""), 400, "bad-request")
+	env.want("expired key", send("tim", "suspend", object{"reason": "a"}), 409, "invalid-state")
+	env.want("empty key", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil, headerIdempotencyKey, ""), 400, "bad-request")
 }
 
-// A refusal is not kept: when its reason is gone the same request works.
-func TestIdempotencyOfRefusals(t *testing.T) {
+// A refusal is not stored: the same request succeeds when the cause is gone.
+func TestRefusalIsNotReplayed(t *testing.T) {
 	env := newTestEnv(t)
 	send := func() response {
-		return env.act("HV01", "tim", vmReplicating, "primary", "resume", nil, headerIdempotencyKey, "k")
+		return env.postAction("HV01", "tim", vmReplicating, "primary", "resume", nil, headerIdempotencyKey, "k")
 	}
-	env.want("resume what runs", send(), 409, "invalid-state")
-	env.finish("suspend", "HV01", env.act("HV01", "tim", vmReplicating, "primary", "suspend", nil), "succeeded")
-	env.finish("resume", "HV01", send(), "succeeded")
+	env.want("resume while replicating", send(), 409, "invalid-state")
+	env.waitForJob("suspend", "HV01", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil), "succeeded")
+	env.waitForJob("resume", "HV01", send(), "succeeded")
 }
 
-// While a request is under way, and after the program stopped in the middle of it,
-// the same key gives a conflict.
-func TestIdempotencyUnderWay(t *testing.T) {
+// A key is answered with a conflict while its request is in progress, and if the exporter stopped during the call.
+func TestKeyWithoutOutcomeConflicts(t *testing.T) {
 	env := newTestEnv(t)
 	spy := env.hosts["HV01"].pool
-	spy.wait = make(chan struct{})
+	spy.block = make(chan struct{})
 	done := make(chan response)
 	go func() {
-		done <- env.act("HV01", "tim", vmReplicating, "primary", "suspend", nil, headerIdempotencyKey, "k")
+		done <- env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil, headerIdempotencyKey, "k")
 	}()
 	for spy.callCount() == 0 {
 		env.get("HV01", "vic", "/api/v1/methods")
 	}
-	env.want("beside it", env.act("HV01", "tim", vmReplicating, "primary", "suspend", nil, headerIdempotencyKey, "k"), 409, "idempotency-conflict")
-	env.want("beside it, another body", env.act("HV01", "tim", vmReplicating, "primary", "suspend", object{"reason": "x"}, headerIdempotencyKey, "k"), 422, "idempotency-reuse")
-	close(spy.wait)
+	env.want("same key during the call", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil, headerIdempotencyKey, "k"), 409, "idempotency-conflict")
+	env.want("same key with another body during the call", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", object{"reason": "x"}, headerIdempotencyKey, "k"), 422, "idempotency-reuse")
+	close(spy.block)
 	<-done
 	s := env.hosts["HV01"].server
-	key, request := hash("tim", "", "lost"), hash("POST", env.replica(vmReplicating, "primary")+"/actions/suspend", "", "")
+	key, request := hash("tim", "", "lost"), hash("POST", env.replicaPath(vmReplicating, "primary")+"/actions/suspend", "", "")
 	if err := s.store.Put(bucketResponses, key, storedResponse{Request: request, Job: "x", Created: env.clock.Now()}); err != nil {
 		t.Fatal(err)
 	}
-	env.want("lost", env.act("HV01", "tim", vmReplicating, "primary", "suspend", nil, headerIdempotencyKey, "lost"), 409, "idempotency-conflict")
+	env.want("key of a lost call", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil, headerIdempotencyKey, "lost"), 409, "idempotency-conflict")
 }

@@ -47,7 +47,7 @@ func newMetrics(namespace string, jobs *job.Tracker, maintenance *maintenanceSto
 			[]string{"state"}, nil),
 		jobs: jobs,
 		maintenanceDesc: prometheus.NewDesc(prometheus.BuildFQName(namespace, "", "maintenance_active"),
-			"Whether maintenance of the host or of a VM is active (1). The series of the host is 0 without maintenance, the series of a VM is absent.",
+			"Whether maintenance is active (1), by scope. Without maintenance the host has the value 0, and a VM has no series.",
 			[]string{"scope", "vm", "vm_id"}, nil),
 		maintenance: maintenance,
 	}

@@ -92,12 +92,12 @@ func TestRunbooks(t *testing.T) {
 				switch {
 				case b[1] != "" && tt.begins == msvm.Replicating:
 				case b[2] == "powershell":
-					script += env.power(b[3])
+					script += env.hostCommand(b[3])
 				default:
 					script += b[3]
 				}
 			}
-			if out, err := env.bash(functions+script, "yes", env.environment(tt.vm, tt.from, tt.to)); err != nil || script == "" {
+			if out, err := env.runScript(functions+script, "yes", env.scriptEnvironment(tt.vm, tt.from, tt.to)); err != nil || script == "" {
 				t.Fatalf("%v\n%s", err, out)
 			}
 			older := slices.ContainsFunc(env.hosts[tt.to].pool.calls, func(c wmiquery.Call) bool {
@@ -106,7 +106,7 @@ func TestRunbooks(t *testing.T) {
 			if older != (tt.name == "older") {
 				t.Errorf("an older recovery point was taken: %v", older)
 			}
-			shown := env.get(tt.to, "vic", env.replica(tt.vm, "primary")).json
+			shown := env.get(tt.to, "vic", env.replicaPath(tt.vm, "primary")).json
 			if shown["mode"] != tt.mode || shown["state"] != tt.state || shown["test_vms"] != nil {
 				t.Errorf("in the end it is %v %v with the test VMs %v, want %s %s", shown["mode"], shown["state"], shown["test_vms"], tt.mode, tt.state)
 			}
@@ -121,16 +121,16 @@ func TestRunbooks(t *testing.T) {
 }
 
 // environment is that of a runbook about a VM which one host sends to another.
-func (env *testEnv) environment(vm int, from, to string) []string {
+func (env *testEnv) scriptEnvironment(vm int, from, to string) []string {
 	env.Helper()
 	netrc := filepath.Join(filepath.Dir(env.policy), "netrc")
-	env.write(netrc, fmt.Sprintf("default login omar password %q\n", password))
-	return append(os.Environ(), "HV01="+env.hosts[from].http.URL, "HV02="+env.hosts[to].http.URL, "VM="+env.vms[vm], "VM_NAME="+env.name(to, vm),
-		"NETRC="+netrc, "HANDS="+env.hands(env.vms[vm], map[string]string{"HV01": from, "HV02": to}))
+	env.writeFile(netrc, fmt.Sprintf("default login omar password %q\n", password))
+	return append(os.Environ(), "HV01="+env.hosts[from].http.URL, "HV02="+env.hosts[to].http.URL, "VM="+env.vms[vm], "VM_NAME="+env.vmName(to, vm),
+		"NETRC="+netrc, "HANDS="+env.serveHost(env.vms[vm], map[string]string{"HV01": from, "HV02": to}))
 }
 
 // bash runs a script for somebody who gives every question the same answer.
-func (env *testEnv) bash(script, answer string, environment []string) ([]byte, error) {
+func (env *testEnv) runScript(script, answer string, environment []string) ([]byte, error) {
 	env.Helper()
 	for _, tool := range []string{"bash", "curl", "jq"} {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -160,7 +160,7 @@ func TestRunbookConfirms(t *testing.T) {
 		t.Run(tt.what, func(t *testing.T) {
 			t.Parallel()
 			env := newTestEnv(t)
-			out, err := env.bash(functions+tt.script, tt.answer, env.environment(vmReplicating, "HV01", "HV02"))
+			out, err := env.runScript(functions+tt.script, tt.answer, env.scriptEnvironment(vmReplicating, "HV01", "HV02"))
 			if err == nil || !strings.Contains(string(out), `"lag_seconds": `) && tt.says == "" || !strings.Contains(string(out), tt.says) {
 				t.Errorf("want a failure that says %q, after the loss: %v\n%s", tt.says, err, out)
 			}
@@ -196,7 +196,7 @@ func TestRunbookLosesAnswers(t *testing.T) {
 	}))
 	t.Cleanup(line.Close)
 	functions, _ := common(t)
-	out, err := env.bash(functions+`confirm "$HV02" failover "a test" 3600`, "yes", append(env.environment(vmReplicating, "HV01", "HV02"), "HV02="+line.URL))
+	out, err := env.runScript(functions+`confirm "$HV02" failover "a test" 3600`, "yes", append(env.scriptEnvironment(vmReplicating, "HV01", "HV02"), "HV02="+line.URL))
 	if err != nil || sent.Load() != 3 || polls.Load() < 2 {
 		t.Errorf("%v, sent %d times and polled %d times\n%s", err, sent.Load(), polls.Load(), out)
 	}
@@ -206,7 +206,7 @@ func TestRunbookLosesAnswers(t *testing.T) {
 }
 
 // power makes a call of the test's hands of what is done in PowerShell on a host.
-func (env *testEnv) power(text string) string {
+func (env *testEnv) hostCommand(text string) string {
 	env.Helper()
 	m := regexp.MustCompile(`\A# (HV0[12])\n(Start|Stop)-VM\n\z`).FindStringSubmatch(text)
 	if m == nil {
@@ -216,7 +216,7 @@ func (env *testEnv) power(text string) string {
 }
 
 // hands are those of somebody who turns VMs on and off, and waits.
-func (env *testEnv) hands(vm string, names map[string]string) string {
+func (env *testEnv) serveHost(vm string, names map[string]string) string {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host, what, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 		if host == "sleep" {

@@ -18,7 +18,7 @@ import (
 	"hyperv_replica_exporter/wmiquery/simulator"
 )
 
-// clock is a clock that tests move.
+// clock is a clock that a test advances.
 type clock struct {
 	mu sync.Mutex
 	at time.Time
@@ -36,18 +36,18 @@ func (c *clock) Advance(d time.Duration) {
 	c.at = c.at.Add(d)
 }
 
-// lab is two simulated hosts, each with its endpoint on a port of its own.
+// testEnv is a set of simulated hosts, each with an admin endpoint.
 type testEnv struct {
 	*testing.T
 	clock  *clock
 	world  *simulator.World
 	hosts  map[string]*endpoint
-	policy string // file
-	vms    []string
-	way    sessionWrapper
+	policy string   // name of the policy file
+	vms    []string // GUIDs of the VMs by their position in the simulated world
+	wrap   sessionWrapper
 }
 
-// endpoint is the endpoint of one host.
+// endpoint is the admin endpoint of one host.
 type endpoint struct {
 	server *Server
 	http   *httptest.Server
@@ -56,24 +56,24 @@ type endpoint struct {
 	close  func()
 }
 
-// spy notes which methods are called, and can make them fail or wait.
+// spy is a pool that records calls of methods. It can also make them fail or block.
 type spy struct {
 	*wmiquery.Pool
 	mu     sync.Mutex
 	calls  []wmiquery.Call
-	fails  error
-	panics bool
-	wait   chan struct{}
-	// answers, if not nil, answers in place of the host.
-	answers func(context.Context, wmiquery.Call) (wmiquery.Reply, error)
-	// shows, if not nil, changes what was read.
-	shows func(dst any)
+	err    error         // returned by every call, if not nil
+	panics bool          // every call panics
+	block  chan struct{} // calls wait until it is closed, if it is not nil
+	// reply, if not nil, answers calls instead of the host.
+	reply func(context.Context, wmiquery.Call) (wmiquery.Reply, error)
+	// onRead, if not nil, can change the rows that were read.
+	onRead func(dst any)
 }
 
 func (s *spy) Read(ctx context.Context, dst any) error {
 	err := s.Pool.Read(ctx, dst)
-	if s.shows != nil {
-		s.shows(dst)
+	if s.onRead != nil {
+		s.onRead(dst)
 	}
 	return err
 }
@@ -81,30 +81,31 @@ func (s *spy) Read(ctx context.Context, dst any) error {
 func (s *spy) Invoke(ctx context.Context, c wmiquery.Call) (wmiquery.Reply, error) {
 	s.mu.Lock()
 	s.calls = append(s.calls, c)
-	fails, wait := s.fails, s.wait
+	failure, block := s.err, s.block
 	s.mu.Unlock()
-	if wait != nil {
-		<-wait
+	if block != nil {
+		<-block
 	}
 	if s.panics {
 		panic("on purpose")
 	}
-	if fails != nil {
-		return wmiquery.Reply{}, fails
+	if failure != nil {
+		return wmiquery.Reply{}, failure
 	}
-	if s.answers != nil {
-		return s.answers(ctx, c)
+	if s.reply != nil {
+		return s.reply(ctx, c)
 	}
 	return s.Pool.Invoke(ctx, c)
 }
 
+// callCount returns the number of calls.
 func (s *spy) callCount() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.calls)
 }
 
-// everything is a policy in which each user may do what their role may.
+// fullPolicy is a policy in which each user may do what their role may.
 const fullPolicy = `
 rules:
   - {users: [vic], role: viewer}
@@ -114,7 +115,7 @@ rules:
   - {users: [omar], role: owner, destructive: true}
 `
 
-// password is everybody's.
+// password is the password of all users.
 const password = "correct horse"
 
 var passwordHash = sync.OnceValue(func() string {
@@ -125,7 +126,7 @@ var passwordHash = sync.OnceValue(func() string {
 	return string(h)
 })
 
-// VMs of the simulated world by position.
+// Positions of VMs in the simulated world.
 const (
 	vmReplicating, vmInbound, vmWithRecoveryPoints, vmStandalone, vmSuspended = 0, 1, 3, 4, 6
 	vmResyncRequired, vmNotStarted, vmResyncing, vmResyncPaused               = 8, 10, 12, 13
@@ -137,18 +138,17 @@ func newTestEnv(t *testing.T, change ...func(*Options)) *testEnv {
 	return newTestEnvVia(t, []string{"HV01", "HV02"}, nil, change...)
 }
 
-// through gives sessions that reach a host in another way.
+// sessionWrapper returns a function that opens sessions in another way.
 type sessionWrapper func(*testing.T, func() (wmiquery.Session, error)) func() (wmiquery.Session, error)
 
-// newLabThrough is a lab with some of the hosts, which are reached in a way of
-// choice; nil is directly.
-func newTestEnvVia(t *testing.T, hosts []string, way sessionWrapper, change ...func(*Options)) *testEnv {
+// newTestEnvVia returns an environment with some hosts. A wrapper changes how their sessions are opened; it can be nil.
+func newTestEnvVia(t *testing.T, hosts []string, wrap sessionWrapper, change ...func(*Options)) *testEnv {
 	t.Helper()
-	return newTestEnvWith(t, 40, hosts, way, change...)
+	return newTestEnvWith(t, 40, hosts, wrap, change...)
 }
 
-// newLabOf is a lab with so many VMs.
-func newTestEnvWith(t *testing.T, vms int, hosts []string, way sessionWrapper, change ...func(*Options)) *testEnv {
+// newTestEnvWith returns an environment with a number of VMs.
+func newTestEnvWith(t *testing.T, vms int, hosts []string, wrap sessionWrapper, change ...func(*Options)) *testEnv {
 	t.Helper()
 	env := &testEnv{T: t, clock: &clock{at: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}, hosts: map[string]*endpoint{}}
 	var err error
@@ -158,15 +158,15 @@ func newTestEnvWith(t *testing.T, vms int, hosts []string, way sessionWrapper, c
 	}
 	folder := tempDir(t)
 	env.policy = filepath.Join(folder, "policy.yml")
-	env.write(env.policy, fullPolicy)
+	env.writeFile(env.policy, fullPolicy)
 	users := "basic_auth_users:\n"
 	for _, u := range []string{"vic", "olga", "tim", "fred", "omar", "stranger"} {
 		users += fmt.Sprintf("  %s: %s\n", u, passwordHash())
 	}
-	env.write(filepath.Join(folder, "web.yml"), users)
-	env.way = way
+	env.writeFile(filepath.Join(folder, "web.yml"), users)
+	env.wrap = wrap
 	for _, host := range hosts {
-		env.start(host, filepath.Join(folder, host), change...)
+		env.startEndpoint(host, filepath.Join(folder, host), change...)
 	}
 	direct := wmiquery.NewPool(wmiquery.PoolOptions{Open: env.world.OpenHost("HV01"), Now: env.world.Now, Workers: 1, StuckAfter: time.Minute, MaxStuck: 1})
 	defer direct.Close()
@@ -182,19 +182,19 @@ func newTestEnvWith(t *testing.T, vms int, hosts []string, way sessionWrapper, c
 	return env
 }
 
-func (env *testEnv) write(file, text string) {
+func (env *testEnv) writeFile(file, text string) {
 	env.Helper()
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		env.Fatal(err)
 	}
 }
 
-// start starts the endpoint of a host.
-func (env *testEnv) start(host, folder string, change ...func(*Options)) {
+// startEndpoint starts the endpoint of a host.
+func (env *testEnv) startEndpoint(host, folder string, change ...func(*Options)) {
 	env.Helper()
 	open := env.world.OpenHost(host)
-	if env.way != nil {
-		open = env.way(env.T, open)
+	if env.wrap != nil {
+		open = env.wrap(env.T, open)
 	}
 	pool := &spy{Pool: wmiquery.NewPool(wmiquery.PoolOptions{
 		Open: open, Now: env.world.Now, Workers: 2, StuckAfter: time.Minute, MaxStuck: 4,
@@ -226,15 +226,15 @@ func (env *testEnv) start(host, folder string, change ...func(*Options)) {
 	env.hosts[host] = e
 }
 
-// restart stops the endpoint of a host and starts it anew over the same files.
-func (env *testEnv) restart(host string) {
+// restartEndpoint stops the endpoint of a host and starts it again with the same files.
+func (env *testEnv) restartEndpoint(host string) {
 	env.Helper()
 	env.hosts[host].close()
-	env.start(host, env.hosts[host].folder)
+	env.startEndpoint(host, env.hosts[host].folder)
 }
 
-// entries are the authorization entries of a host.
-func (env *testEnv) entries(host string) []msvm.ReplicationAuthorizationSettingData {
+// authorizationEntries returns the authorization entries of a host.
+func (env *testEnv) authorizationEntries(host string) []msvm.ReplicationAuthorizationSettingData {
 	env.Helper()
 	all, err := wmiquery.All[msvm.ReplicationAuthorizationSettingData](env.Context(), env.hosts[host].pool)
 	if err != nil {
@@ -243,8 +243,7 @@ func (env *testEnv) entries(host string) []msvm.ReplicationAuthorizationSettingD
 	return all
 }
 
-// tempDir is a folder for a test. That of t.TempDir fails the test over files that
-// Wine cannot remove.
+// tempDir returns a new directory. Unlike t.TempDir it does not fail the test if Wine cannot delete a file.
 func tempDir(t *testing.T) string {
 	t.Helper()
 	folder, err := os.MkdirTemp("", "")
