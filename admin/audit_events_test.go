@@ -43,10 +43,14 @@ func TestEventsHaveTheOrderOfTheAuditLog(t *testing.T) {
 	env.writeFile(path, `{"partial": `)
 	env.startEndpoint("HV01", folder, func(o *Options) { o.Events = sink.add })
 
-	env.want("dry run", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", object{"dry_run": true}), 200, "")
-	env.want("suspend by a viewer", env.postAction("HV01", "vic", vmReplicating, "primary", "suspend", nil), 403, "forbidden")
-	env.waitForJob("suspend", "HV01", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", object{"reason": "line\nbreak"}), "succeeded")
-	env.want("suspend again", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil), 409, "invalid-state")
+	env.want("dry run", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", object{"dry_run": true}),
+		200, "")
+	env.want("suspend by a viewer",
+		env.postAction("HV01", "vic", vmReplicating, "primary", "suspend", nil), 403, "forbidden")
+	env.waitForJob("suspend", "HV01",
+		env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", object{"reason": "line\nbreak"}), "succeeded")
+	env.want("suspend again", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil),
+		409, "invalid-state")
 	env.want("reload", env.request("HV01", "omar", http.MethodPost, "/-/reload", nil), 200, "")
 	var actions sync.WaitGroup // concurrent writers must not interleave lines
 	for i := range 40 {
@@ -64,7 +68,10 @@ func TestEventsHaveTheOrderOfTheAuditLog(t *testing.T) {
 	if file[0] != `{"partial": ` || !slices.Equal(file[1:], sink.lines) {
 		t.Errorf("file:\n%s\nevents:\n%s", text, strings.Join(sink.lines, "\n"))
 	}
-	for _, event := range []audit.Event{audit.DryRun, audit.Intent, audit.Outcome, audit.JobEnded, audit.Refused, audit.Reload} {
+	for _, event := range []audit.Event{
+		audit.DryRun, audit.Intent, audit.Outcome, audit.JobEnded, audit.Refused,
+		audit.Reload,
+	} {
 		if !strings.Contains(strings.Join(sink.lines, "\n"), fmt.Sprintf(`"event":%q`, event)) {
 			t.Errorf("no event %s", event)
 		}
@@ -81,14 +88,16 @@ func TestEventErrorsStopNothing(t *testing.T) {
 	if err := env.hosts["HV01"].server.audit.Close(); err != nil {
 		t.Fatal(err)
 	}
-	env.want("suspend without an audit log", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil), 503, "audit-unavailable")
+	env.want("suspend without an audit log",
+		env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil), 503, "audit-unavailable")
 	if len(sink.lines) > 0 {
 		t.Errorf("unexpected events: %v", sink.lines)
 	}
 	if err := env.hosts["HV01"].server.audit.Reopen(); err != nil {
 		t.Fatal(err)
 	}
-	env.waitForJob("suspend with an audit log", "HV01", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil), "succeeded")
+	env.waitForJob("suspend with an audit log",
+		"HV01", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil), "succeeded")
 	env.hosts["HV01"].close()
 	if n := strings.Count(logs.String(), `err="the log is full"`); n != 3 || len(sink.lines) != 3 {
 		t.Errorf("%d events, want 3, each with an error in the log:\n%s", len(sink.lines), &logs)

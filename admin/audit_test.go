@@ -23,7 +23,8 @@ func TestActionsNeedTheAuditLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	env.want("suspend", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil), 503, "audit-unavailable")
-	env.want("dry run", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", object{"dry_run": true}), 503, "audit-unavailable")
+	env.want("dry run", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", object{"dry_run": true}),
+		503, "audit-unavailable")
 	env.want("read", env.get("HV01", "vic", apiReplicas), 200, "")
 	if n := e.pool.callCount(); n > 0 {
 		t.Errorf("%d calls, want 0", n)
@@ -31,14 +32,16 @@ func TestActionsNeedTheAuditLog(t *testing.T) {
 	if err := e.server.audit.Reopen(); err != nil {
 		t.Fatal(err)
 	}
-	env.waitForJob("suspend when the audit log can be written again", "HV01", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil), "succeeded")
+	env.waitForJob("suspend when the audit log can be written again",
+		"HV01", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil), "succeeded")
 }
 
 // The audit log has the intent before the outcome, the end of the job, and refusals. A partial line at its end is ended
 // by a newline.
 func TestAuditLog(t *testing.T) {
 	env := newTestEnv(t)
-	env.waitForJob("suspend", "HV01", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", object{"reason": "maintenance"}), "succeeded")
+	env.waitForJob("suspend", "HV01",
+		env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", object{"reason": "maintenance"}), "succeeded")
 	env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil)
 	lines := env.auditRecords("HV01")
 	var events []string
@@ -50,12 +53,16 @@ func TestAuditLog(t *testing.T) {
 	}
 	intent, outcome := lines[0], lines[1]
 	seen, _ := intent.Seen.(object)
-	if intent.User != "tim" || intent.Remote != "127.0.0.1" || intent.Action != "suspend" || intent.Method != "RequestReplicationStateChangeEx" ||
-		intent.VMID != env.vms[vmReplicating] || intent.VM != env.vmName("HV01", vmReplicating) || intent.Relationship != "primary" || intent.Reason != "maintenance" ||
-		seen["state"] != "replicating" || seen["lag_seconds"] == nil || intent.Parameters["RequestedState"] != 7.0 || intent.Code != nil {
+	if intent.User != "tim" || intent.Remote != "127.0.0.1" || intent.Action != "suspend" ||
+		intent.Method != "RequestReplicationStateChangeEx" ||
+		intent.VMID != env.vms[vmReplicating] || intent.VM != env.vmName("HV01", vmReplicating) ||
+		intent.Relationship != "primary" || intent.Reason != "maintenance" ||
+		seen["state"] != "replicating" || seen["lag_seconds"] == nil || intent.Parameters["RequestedState"] != 7.0 ||
+		intent.Code != nil {
 		t.Errorf("the intent is %+v", intent)
 	}
-	if outcome.ID != intent.ID || outcome.Code == nil || outcome.Duration == nil || outcome.Status != 202 || outcome.Job == "" {
+	if outcome.ID != intent.ID || outcome.Code == nil || outcome.Duration == nil || outcome.Status != 202 ||
+		outcome.Job == "" {
 		t.Errorf("the outcome is %+v", outcome)
 	}
 	if refused := lines[3]; refused.Status != 409 || refused.Type != "invalid-state" {
@@ -126,7 +133,8 @@ func TestFullDiskAtTheEndOfAJob(t *testing.T) {
 	}
 	e.server.jobs.RetryUnsaved()
 	var stored job.Record
-	if ok, err := e.server.store.Get(job.Bucket, ended.json["id"].(string), &stored); !ok || err != nil || stored.State != job.Succeeded {
+	if ok, err := e.server.store.Get(job.Bucket, ended.json["id"].(string), &stored); !ok || err != nil ||
+		stored.State != job.Succeeded {
 		t.Errorf("the stored record: %v %v %+v", ok, err, stored)
 	}
 	env.waitForJob("resume", "HV01", resumed, "succeeded")
@@ -203,7 +211,8 @@ func TestFullDiskRejectsActions(t *testing.T) {
 	if err := e.server.audit.Reopen(); err != nil {
 		t.Fatal(err)
 	}
-	env.waitForJob("suspend when the disk has space again", "HV01", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil), "succeeded")
+	env.waitForJob("suspend when the disk has space again",
+		"HV01", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil), "succeeded")
 }
 
 // postConfirmation requests and confirms an action, and returns the response to the confirmation.

@@ -25,7 +25,8 @@ func callHost(ctx context.Context, x *execution, release func()) problem.Respons
 		defer release()
 		defer func() {
 			if e := recover(); e != nil {
-				level.Error(s.options.Logger).Log("msg", "panic in a call", "action", x.id, "panic", e, "stack", string(debug.Stack()))
+				level.Error(s.options.Logger).Log(
+					"msg", "panic in a call", "action", x.id, "panic", e, "stack", string(debug.Stack()))
 				s.jobs.Update(x.id, func(r *job.Record) {
 					r.Error = "internal error during the call of the host"
 					r.SetState(job.Unknown, s.options.Now())

@@ -22,7 +22,8 @@ func TestStuckCallCanBeStopped(t *testing.T) {
 	env.clock.Advance(time.Hour)
 	r := env.postAction("HV01", "tim", vmReplicating, "primary", "test-connection", nil)
 	env.want("another action", r, 409, "busy")
-	if !strings.Contains(r.text, "test-connection since 2026-11-22T12:00:00Z, which the host has not answered") || r.json["job"] != stuck.header.Get("Location") {
+	if !strings.Contains(r.text, "test-connection since 2026-11-22T12:00:00Z, which the host has not answered") ||
+		r.json["job"] != stuck.header.Get("Location") {
 		t.Errorf("the response does not name the stuck call: %s", r)
 	}
 	spy.mu.Lock()
@@ -64,20 +65,24 @@ func TestLostAnswerIsUnknownOutcome(t *testing.T) {
 	if j := env.get("HV01", "vic", r.json["job"].(string)); j.json["state"] != "unknown" {
 		t.Errorf("the job is %s", j)
 	}
-	env.want("same key again", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil, headerIdempotencyKey, "k"), 503, "outcome-unknown")
+	env.want("same key again", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil,
+		headerIdempotencyKey, "k"), 503, "outcome-unknown")
 	if n := spy.callCount(); n != 1 {
 		t.Errorf("%d calls, want 1", n)
 	}
 	spy.err = errors.New("unexpected")
-	env.want("unexpected error", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil), 503, "outcome-unknown")
+	env.want("unexpected error", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil),
+		503, "outcome-unknown")
 	spy.panics = true
 	env.want("panic", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil), 503, "outcome-unknown")
 	spy.panics = false
 	spy.err = wmiquery.ErrDenied
-	env.want("access denied", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil), 403, "access-denied")
+	env.want("access denied", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil),
+		403, "access-denied")
 }
 
-// A request does not wait for a call that hangs. The VM stays locked, and the outcome is recorded when the call returns.
+// A request does not wait for a call that hangs. The VM stays locked, and the outcome is recorded when the call
+// returns.
 func TestHungCallIsAnsweredInTime(t *testing.T) {
 	env := newTestEnv(t, func(o *Options) { o.CallTimeout = time.Nanosecond })
 	spy := env.hosts["HV01"].pool
@@ -87,8 +92,10 @@ func TestHungCallIsAnsweredInTime(t *testing.T) {
 	if r.json["state"] != "queued" {
 		t.Errorf("the response is %s", r)
 	}
-	env.want("another action on the VM", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil), 409, "busy")
-	env.want("action on another VM", env.postAction("HV01", "tim", 2, "primary", "suspend", object{"dry_run": true}), 200, "")
+	env.want("another action on the VM",
+		env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil), 409, "busy")
+	env.want("action on another VM",
+		env.postAction("HV01", "tim", 2, "primary", "suspend", object{"dry_run": true}), 200, "")
 	close(spy.block)
 	env.hosts["HV01"].server.calls.Wait()
 	env.waitForJob("suspend", "HV01", r, "succeeded")
@@ -101,7 +108,8 @@ func TestMaxActions(t *testing.T) {
 	spy.block = make(chan struct{})
 	env.want("first action", env.postAction("HV01", "tim", vmReplicating, "primary", "test-connection", nil), 202, "")
 	env.want("second action", env.postAction("HV01", "tim", 2, "primary", "test-connection", nil), 503, "too-many-actions")
-	env.want("failover", env.postAction("HV01", "fred", vmInbound, "primary", "failover", nil), 409, "confirmation-required")
+	env.want("failover", env.postAction("HV01", "fred", vmInbound, "primary", "failover", nil),
+		409, "confirmation-required")
 	close(spy.block)
 }
 
@@ -109,7 +117,9 @@ func TestMaxActions(t *testing.T) {
 func TestReturnCodesOfUnknownOutcome(t *testing.T) {
 	for _, code := range []uint32{wmiquery.CodeStatusUnknown, wmiquery.CodeTimeout} {
 		env := newTestEnv(t)
-		env.hosts["HV01"].pool.reply = func(context.Context, wmiquery.Call) (wmiquery.Reply, error) { return wmiquery.Reply{Code: code}, nil }
+		env.hosts["HV01"].pool.reply = func(context.Context, wmiquery.Call) (wmiquery.Reply, error) {
+			return wmiquery.Reply{Code: code}, nil
+		}
 		r := env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil)
 		env.want("suspend", r, 503, "outcome-unknown")
 		if j := env.get("HV01", "vic", r.json["job"].(string)); j.json["state"] != "unknown" {

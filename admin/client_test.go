@@ -89,7 +89,9 @@ func (env *testEnv) get(host, user, path string) response {
 type object = map[string]any
 
 // postAction requests an action on a relationship.
-func (env *testEnv) postAction(host, user string, vm int, link, action string, payload any, headers ...string) response {
+func (env *testEnv) postAction(host, user string, vm int, link, action string, payload any,
+	headers ...string,
+) response {
 	env.Helper()
 	return env.request(host, user, http.MethodPost, env.replicaPath(vm, link)+"/actions/"+action, payload, headers...)
 }
@@ -104,7 +106,8 @@ func (env *testEnv) want(what string, r response, code int, slug string) {
 	if r.code != code || r.slug() != slug {
 		env.Errorf("%s: got %s, want %d %s", what, r, code, slug)
 	}
-	if slug != "" && (r.header.Get("Content-Type") != "application/problem+json" || r.json["title"] == "" || r.json["status"] != float64(code)) {
+	if slug != "" && (r.header.Get("Content-Type") != "application/problem+json" || r.json["title"] == "" ||
+		r.json["status"] != float64(code)) {
 		env.Errorf("%s: not a problem+json: %v %s", what, r.header, r)
 	}
 }
@@ -127,7 +130,10 @@ func (env *testEnv) confirmation(host string, vm int, first response, payload ob
 	if detail, _ := first.json["detail"].(string); !strings.Contains(detail, "the name of this host") {
 		name = env.vmName(host, vm)
 	}
-	next := object{"confirmation_token": first.json["confirmation_token"], "reason": "a test", "vm_name": name, "max_data_loss_seconds": 1e9, "accept_unknown_loss": true}
+	next := object{
+		"confirmation_token": first.json["confirmation_token"], "reason": "a test", "vm_name": name,
+		"max_data_loss_seconds": 1e9, "accept_unknown_loss": true,
+	}
 	maps.Copy(next, payload)
 	return next
 }

@@ -59,7 +59,9 @@ func confirmationHash(c authz.Principal, p *operation.Plan, t *operation.TargetS
 
 // confirm returns nil if a request confirms a destructive plan. Without a token it returns the problem that contains a
 // new token and what the plan destroys.
-func (c *confirmations) confirm(caller authz.Principal, plan *operation.Plan, req *operation.Request, target *operation.TargetState) *problem.Problem {
+func (c *confirmations) confirm(
+	caller authz.Principal, plan *operation.Plan, req *operation.Request, target *operation.TargetState,
+) *problem.Problem {
 	if req.ConfirmationToken == "" {
 		return c.challenge(caller, plan, target)
 	}
@@ -82,7 +84,9 @@ func (c *confirmations) confirm(caller authz.Principal, plan *operation.Plan, re
 }
 
 // challenge returns the problem that asks for a confirmation and contains a new token.
-func (c *confirmations) challenge(caller authz.Principal, plan *operation.Plan, target *operation.TargetState) *problem.Problem {
+func (c *confirmations) challenge(
+	caller authz.Principal, plan *operation.Plan, target *operation.TargetState,
+) *problem.Problem {
 	token, expires, ok := c.issue(caller.String(), confirmationHash(caller, plan, target))
 	if !ok {
 		return problem.New(problem.RateLimited, "too many confirmation tokens are outstanding")

@@ -20,7 +20,8 @@ func TestConfirmation(t *testing.T) {
 	}
 	confirm := func(what string, r response, change object, code int, slug string) {
 		t.Helper()
-		env.want(what, env.postAction("HV02", "fred", vmReplicating, "primary", "failover", env.confirmation("HV02", vmReplicating, r, change)), code, slug)
+		env.want(what, env.postAction("HV02", "fred", vmReplicating, "primary", "failover",
+			env.confirmation("HV02", vmReplicating, r, change)), code, slug)
 	}
 	r := first()
 	if lag, ok := r.json["estimated_loss"].(object)["lag_seconds"].(float64); !ok || lag <= 0 {
@@ -31,23 +32,34 @@ func TestConfirmation(t *testing.T) {
 	confirm("without a limit of the data loss", r, object{"max_data_loss_seconds": nil}, 409, "confirmation-invalid")
 	confirm("limit of the data loss too low", r, object{"max_data_loss_seconds": 1}, 412, "data-loss-exceeded")
 	confirm("negative limit", r, object{"max_data_loss_seconds": -1}, 400, "bad-request")
-	confirm("token that was never issued", r, object{"confirmation_token": strings.Repeat("A", 43)}, 409, "confirmation-invalid")
-	env.want("token of another user", env.postAction("HV02", "omar", vmReplicating, "primary", "failover", env.confirmation("HV02", vmReplicating, r, nil)), 409, "confirmation-invalid")
+	confirm("token that was never issued",
+		r, object{"confirmation_token": strings.Repeat("A", 43)}, 409, "confirmation-invalid")
+	env.want("token of another user",
+		env.postAction("HV02", "omar", vmReplicating, "primary", "failover", env.confirmation("HV02", vmReplicating, r, nil)),
+		409, "confirmation-invalid")
 	confirm("token that was already used", r, nil, 409, "confirmation-invalid")
 	r = first()
-	env.want("token for another action", env.postAction("HV02", "fred", vmReplicating, "primary", "reset-statistics", env.confirmation("HV02", vmReplicating, r, nil)), 409, "confirmation-invalid")
+	env.want("token for another action",
+		env.postAction("HV02", "fred", vmReplicating,
+			"primary", "reset-statistics", env.confirmation("HV02", vmReplicating, r, nil)), 409, "confirmation-invalid")
 	r = first()
-	env.want("token for another VM", env.postAction("HV02", "fred", 2, "primary", "failover", env.confirmation("HV02", 2, r, nil)), 409, "confirmation-invalid")
+	env.want("token for another VM",
+		env.postAction("HV02", "fred", 2, "primary", "failover", env.confirmation("HV02", 2, r, nil)), 409,
+		"confirmation-invalid")
 	r = first()
 	env.clock.Advance(4 * time.Minute)
 	confirm("expired token", r, nil, 409, "confirmation-invalid")
 	r = env.postAction("HV02", "fred", vmReplicating, "primary", "reset-statistics", nil)
-	env.waitForJob("suspend", "HV02", env.postAction("HV02", "fred", vmReplicating, "primary", "suspend", nil), "succeeded")
-	env.want("token for another state", env.postAction("HV02", "fred", vmReplicating, "primary", "reset-statistics", env.confirmation("HV02", vmReplicating, r, nil)), 409, "confirmation-invalid")
+	env.waitForJob("suspend", "HV02",
+		env.postAction("HV02", "fred", vmReplicating, "primary", "suspend", nil), "succeeded")
+	env.want("token for another state",
+		env.postAction("HV02", "fred", vmReplicating,
+			"primary", "reset-statistics", env.confirmation("HV02", vmReplicating, r, nil)), 409, "confirmation-invalid")
 	env.waitForJob("resume", "HV02", env.postAction("HV02", "fred", vmReplicating, "primary", "resume", nil), "succeeded")
 	calls := env.hosts["HV02"].pool.callCount()
 	r = first()
-	done := env.postAction("HV02", "fred", vmReplicating, "primary", "failover", env.confirmation("HV02", vmReplicating, r, nil))
+	done := env.postAction("HV02", "fred",
+		vmReplicating, "primary", "failover", env.confirmation("HV02", vmReplicating, r, nil))
 	env.waitForJob("failover", "HV02", done, "succeeded")
 	confirm("failover again", r, nil, 409, "invalid-state")
 	if n := env.hosts["HV02"].pool.callCount() - calls; n != 1 {
@@ -66,7 +78,8 @@ func TestDryRun(t *testing.T) {
 	r := env.postAction("HV01", "fred", vmReplicating, "primary", "suspend?dry_run=true", nil)
 	env.want("dry run", r, 200, "")
 	plan, _ := r.json["plan"].(object)
-	if plan["method"] != "RequestReplicationStateChangeEx" || plan["expected_state_after"] != "suspended" || plan["parameters"].(object)["RequestedState"] != 7.0 {
+	if plan["method"] != "RequestReplicationStateChangeEx" || plan["expected_state_after"] != "suspended" ||
+		plan["parameters"].(object)["RequestedState"] != 7.0 {
 		t.Errorf("the plan is %v", plan)
 	}
 	if loss, _ := r.json["estimated_loss"].(object); loss["lag_seconds"] == nil || loss["pending_bytes"] == nil {
@@ -80,8 +93,11 @@ func TestDryRun(t *testing.T) {
 	if r.json["requires_confirmation"] != true || strings.Contains(r.text, "confirmation_token") {
 		t.Errorf("the response is %s", r)
 	}
-	env.want("dry run in the wrong state", env.postAction("HV01", "fred", vmReplicating, "primary", "resume", object{"dry_run": true}), 409, "invalid-state")
-	env.want("dry run with another expected mode", env.postAction("HV01", "fred", vmReplicating, "primary", "suspend", object{"dry_run": true, "expected_mode": "replica"}), 412, "precondition-failed")
+	env.want("dry run in the wrong state",
+		env.postAction("HV01", "fred", vmReplicating, "primary", "resume", object{"dry_run": true}), 409, "invalid-state")
+	env.want("dry run with another expected mode",
+		env.postAction("HV01", "fred", vmReplicating,
+			"primary", "suspend", object{"dry_run": true, "expected_mode": "replica"}), 412, "precondition-failed")
 	for _, host := range []string{"HV01", "HV02"} {
 		if n := env.hosts[host].pool.callCount(); n > 0 {
 			t.Errorf("%d calls on %s, want 0", n, host)
@@ -94,7 +110,8 @@ func TestActionNeedsVMOff(t *testing.T) {
 	env := newTestEnv(t)
 	r := env.postAction("HV01", "fred", vmReplicating, "primary", "prepare-failover", nil)
 	env.want("VM on", r, 409, "invalid-state")
-	if r.json["needs_vm_off"] != true || env.get("HV01", "vic", env.replicaPath(vmReplicating, "primary")).json["power"] != "on" {
+	if r.json["needs_vm_off"] != true ||
+		env.get("HV01", "vic", env.replicaPath(vmReplicating, "primary")).json["power"] != "on" {
 		t.Errorf("the response does not say that the VM must be off: %s", r)
 	}
 	if err := env.world.SetPower(env.vms[vmReplicating], "HV01", false); err != nil {
@@ -118,19 +135,27 @@ func TestTokenMisuse(t *testing.T) {
 	first := token("fred", vmReplicating, "failover")
 	second := env.confirmation("HV02", vmReplicating, first, nil)
 	elsewhere := env.confirmation("HV02", other, first, nil)
-	env.want("token for another VM", env.postAction("HV02", "fred", other, "primary", "failover", elsewhere), 409, "confirmation-invalid")
-	env.want("token after it was used for another VM", env.postAction("HV02", "fred", vmReplicating, "primary", "failover", second), 409, "confirmation-invalid")
+	env.want("token for another VM",
+		env.postAction("HV02", "fred", other, "primary", "failover", elsewhere), 409, "confirmation-invalid")
+	env.want("token after it was used for another VM",
+		env.postAction("HV02", "fred", vmReplicating, "primary", "failover", second), 409, "confirmation-invalid")
 	second = env.confirmation("HV02", vmReplicating, token("fred", vmReplicating, "failover"), nil)
-	env.want("token of another user", env.postAction("HV02", "omar", vmReplicating, "primary", "failover", second), 409, "confirmation-invalid")
+	env.want("token of another user",
+		env.postAction("HV02", "omar", vmReplicating, "primary", "failover", second), 409, "confirmation-invalid")
 	second = env.confirmation("HV02", vmReplicating, token("omar", vmReplicating, "remove"), nil)
-	env.want("token for another action", env.postAction("HV02", "omar", vmReplicating, "primary", "failover", second), 409, "confirmation-invalid")
+	env.want("token for another action",
+		env.postAction("HV02", "omar", vmReplicating, "primary", "failover", second), 409, "confirmation-invalid")
 	second = env.confirmation("HV02", vmReplicating, token("fred", vmReplicating, "failover"), nil)
 	env.clock.Advance(10 * time.Minute)
-	env.want("expired token", env.postAction("HV02", "fred", vmReplicating, "primary", "failover", second), 409, "confirmation-invalid")
+	env.want("expired token", env.postAction("HV02", "fred", vmReplicating, "primary", "failover", second),
+		409, "confirmation-invalid")
 	second = env.confirmation("HV02", vmReplicating, token("fred", vmReplicating, "failover"), nil)
-	env.waitForJob("valid token", "HV02", env.postAction("HV02", "fred", vmReplicating, "primary", "failover", second), "succeeded")
-	env.waitForJob("cancel failover", "HV02", env.postConfirmed("HV02", "fred", vmReplicating, "cancel-failover", nil), "succeeded")
-	env.want("token used again", env.postAction("HV02", "fred", vmReplicating, "primary", "failover", second), 409, "confirmation-invalid")
+	env.waitForJob("valid token", "HV02",
+		env.postAction("HV02", "fred", vmReplicating, "primary", "failover", second), "succeeded")
+	env.waitForJob("cancel failover",
+		"HV02", env.postConfirmed("HV02", "fred", vmReplicating, "cancel-failover", nil), "succeeded")
+	env.want("token used again", env.postAction("HV02", "fred", vmReplicating, "primary", "failover", second),
+		409, "confirmation-invalid")
 	text, err := os.ReadFile(filepath.Join(env.hosts["HV02"].folder, auditFile))
 	if err != nil {
 		t.Fatal(err)

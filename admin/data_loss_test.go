@@ -29,7 +29,8 @@ func TestDataLossOfOlderRecoveryPoint(t *testing.T) {
 		t.Fatalf("the oldest of %d recovery points is %.0f s old, want 20 h", len(points), age)
 	}
 	payload := object{"parameters": object{"SnapshotSettingData": oldest}}
-	r := env.postAction("HV02", "fred", vmWithRecoveryPoints, "primary", "test-failover", object{"parameters": payload["parameters"], "dry_run": true})
+	r := env.postAction("HV02", "fred",
+		vmWithRecoveryPoints, "primary", "test-failover", object{"parameters": payload["parameters"], "dry_run": true})
 	if lag := r.json["estimated_loss"].(object)["lag_seconds"].(float64); lag > 3600 {
 		t.Errorf("the estimated loss of a test failover is %.0f s", lag)
 	}
@@ -45,7 +46,8 @@ func TestDataLossOfOlderRecoveryPoint(t *testing.T) {
 	}{{age - 60, 412, "data-loss-exceeded"}, {age + 60, 202, ""}} {
 		second := env.confirmation("HV02", vmWithRecoveryPoints, first, payload)
 		second["max_data_loss_seconds"] = c.accepted
-		env.want("confirmation", env.postAction("HV02", "fred", vmWithRecoveryPoints, "primary", "failover", second), c.code, c.slug)
+		env.want("confirmation", env.postAction("HV02", "fred", vmWithRecoveryPoints, "primary", "failover", second),
+			c.code, c.slug)
 	}
 }
 
@@ -68,9 +70,11 @@ func TestUnknownDataLossNeedsConsent(t *testing.T) {
 		second := env.confirmation("HV02", vmReplicating, first, object{"accept_unknown_loss": false})
 		env.want(what, env.postAction("HV02", "omar", vmReplicating, "primary", "remove", second), 412, "data-loss-exceeded")
 	}
-	env.waitForJob("removal with consent", "HV02", env.postConfirmed("HV02", "omar", vmReplicating, "remove", nil), "succeeded")
+	env.waitForJob("removal with consent",
+		"HV02", env.postConfirmed("HV02", "omar", vmReplicating, "remove", nil), "succeeded")
 	for _, line := range env.auditRecords("HV02") {
-		if a := line.Accepted; line.Event == audit.Intent && (a == nil || !a.Confirmed || !a.UnknownLoss || a.MaxLossSeconds == nil) {
+		if a := line.Accepted; line.Event == audit.Intent &&
+			(a == nil || !a.Confirmed || !a.UnknownLoss || a.MaxLossSeconds == nil) {
 			t.Errorf("the audit record of the intent has accepted %+v", a)
 		}
 	}
@@ -82,7 +86,8 @@ func TestResetStatisticsNeedsNoLossLimit(t *testing.T) {
 	first := env.postAction("HV02", "olga", vmReplicating, "primary", "reset-statistics", nil)
 	second := env.confirmation("HV02", vmReplicating, first, nil)
 	delete(second, "max_data_loss_seconds")
-	env.waitForJob("reset", "HV02", env.postAction("HV02", "olga", vmReplicating, "primary", "reset-statistics", second), "succeeded")
+	env.waitForJob("reset", "HV02",
+		env.postAction("HV02", "olga", vmReplicating, "primary", "reset-statistics", second), "succeeded")
 }
 
 // Changes of settings that destroy something must be confirmed.
@@ -118,7 +123,9 @@ func TestDestructiveSettingsNeedConfirmation(t *testing.T) {
 	first := env.request("HV01", "omar", http.MethodPost, path, payload)
 	second := env.confirmation("HV01", vmReplicating, first, payload)
 	second["vm_name"] = ""
-	env.want("confirmation without the host name", env.request("HV01", "omar", http.MethodPost, path, second), 409, "confirmation-invalid")
+	env.want("confirmation without the host name",
+		env.request("HV01", "omar", http.MethodPost, path, second), 409, "confirmation-invalid")
 	second["vm_name"] = "HV01"
-	env.waitForJob("disable the replica server", "HV01", env.request("HV01", "omar", http.MethodPost, path, second), "succeeded")
+	env.waitForJob("disable the replica server",
+		"HV01", env.request("HV01", "omar", http.MethodPost, path, second), "succeeded")
 }

@@ -168,7 +168,10 @@ func newTestEnvWith(t *testing.T, vms int, hosts []string, wrap sessionWrapper, 
 	for _, host := range hosts {
 		env.startEndpoint(host, filepath.Join(folder, host), change...)
 	}
-	direct := wmiquery.NewPool(wmiquery.PoolOptions{Open: env.world.OpenHost("HV01"), Now: env.world.Now, Workers: 1, StuckAfter: time.Minute, MaxStuck: 1})
+	direct := wmiquery.NewPool(wmiquery.PoolOptions{
+		Open: env.world.OpenHost("HV01"), Now: env.world.Now, Workers: 1,
+		StuckAfter: time.Minute, MaxStuck: 1,
+	})
 	defer direct.Close()
 	rows, err := wmiquery.All[msvm.ReplicationRelationship](t.Context(), direct)
 	if err != nil {

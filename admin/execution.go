@@ -46,7 +46,7 @@ func (s *Server) executeAction(r *http.Request) (problem.Response, *problem.Prob
 	if p != nil {
 		return problem.Response{}, p
 	}
-	return s.execute(r, req, body, func(ctx context.Context, view *operation.Snapshot) (*operation.Plan, *problem.Problem) {
+	makePlan := func(ctx context.Context, view *operation.Snapshot) (*operation.Plan, *problem.Problem) {
 		target, p := view.Find(r.PathValue("vm_id"), r.PathValue("relationship"))
 		if p != nil {
 			return nil, p
@@ -55,7 +55,8 @@ func (s *Server) executeAction(r *http.Request) (problem.Response, *problem.Prob
 			return nil, p
 		}
 		return operation.PlanAction(ctx, s.options.Reader, view, a, target, req)
-	})
+	}
+	return s.execute(r, req, body, makePlan)
 }
 
 // executeMethod handles POST /api/v1/methods/{method}.
@@ -68,14 +69,17 @@ func (s *Server) executeMethod(r *http.Request) (problem.Response, *problem.Prob
 	if p != nil {
 		return problem.Response{}, p
 	}
-	return s.execute(r, req, body, func(ctx context.Context, view *operation.Snapshot) (*operation.Plan, *problem.Problem) {
+	makePlan := func(ctx context.Context, view *operation.Snapshot) (*operation.Plan, *problem.Problem) {
 		authorize := func(a authz.Attributes) *problem.Problem { return s.authorize(r, a) }
 		return operation.PlanMethod(ctx, s.options.Reader, view, m, req, authorize)
-	})
+	}
+	return s.execute(r, req, body, makePlan)
 }
 
 // execute executes a request.
-func (s *Server) execute(r *http.Request, req *operation.Request, body []byte, makePlan planFunc) (problem.Response, *problem.Problem) {
+func (s *Server) execute(
+	r *http.Request, req *operation.Request, body []byte, makePlan planFunc,
+) (problem.Response, *problem.Problem) {
 	x := &execution{
 		server: s, id: strings.ToLower(rand.Text()), caller: principalOf(r), request: req, key: &idempotentRequest{},
 		began: s.options.Now(), makePlan: makePlan,
@@ -94,8 +98,7 @@ func (s *Server) execute(r *http.Request, req *operation.Request, body []byte, m
 	return response, p
 }
 
-// replay returns the stored response if the Idempotency-Key was used before. It does so even if the host cannot be
-// reached now.
+// replay returns the stored response if the Idempotency-Key was used before, even if the host cannot be reached now.
 func (x *execution) replay(r *http.Request, body []byte) (response problem.Response, done bool, p *problem.Problem) {
 	if x.request.DryRun {
 		return response, false, nil

@@ -75,8 +75,8 @@ func (g *gate) admit(w http.ResponseWriter, r *http.Request) (*http.Request, *pr
 	return r, nil
 }
 
-// allowsHost reports whether the Host header names this endpoint. The check stops DNS rebinding: a web page can make its
-// own name resolve to this address, but it cannot send another name.
+// allowsHost reports whether the Host header names this endpoint. The check stops DNS rebinding: a web page can make
+// its own name resolve to this address, but it cannot send another name.
 func (g *gate) allowsHost(r *http.Request) bool {
 	host := r.Host
 	if h, _, err := net.SplitHostPort(host); err == nil {

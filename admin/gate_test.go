@@ -77,14 +77,16 @@ func TestRejectedRequests(t *testing.T) {
 func TestRateLimits(t *testing.T) {
 	env := newTestEnv(t, func(o *Options) { o.RequestRate, o.RequestBurst, o.ActionRate, o.ActionBurst = 1, 30, 1, 2 })
 	for range 2 {
-		env.want("action within the limit", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", object{"dry_run": true}), 200, "")
+		env.want("action within the limit",
+			env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", object{"dry_run": true}), 200, "")
 	}
 	r := env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", object{"dry_run": true})
 	env.want("action above the limit", r, http.StatusTooManyRequests, "rate-limited")
 	if r.header.Get("Retry-After") == "" {
 		t.Error("no Retry-After")
 	}
-	env.want("action by another user", env.postAction("HV01", "olga", vmReplicating, "primary", "suspend", object{"dry_run": true}), 200, "")
+	env.want("action by another user",
+		env.postAction("HV01", "olga", vmReplicating, "primary", "suspend", object{"dry_run": true}), 200, "")
 	for range 40 {
 		r = env.get("HV01", "vic", "/api/v1/methods")
 	}
@@ -100,23 +102,28 @@ func TestRejectedRequestsAreLogged(t *testing.T) {
 	env := newTestEnv(t, func(o *Options) { o.Logger = log.NewLogfmtLogger(log.NewSyncWriter(&logs)) })
 	env.want("unknown user", env.request("HV01", "mallory", http.MethodGet, apiReplicas, nil), 401, "unauthenticated")
 	for range 100 {
-		env.want("wrong Host header", env.request("HV01", "tim", http.MethodGet, apiReplicas, nil, "Host", "evil.example"), 403, "host-not-allowed")
+		env.want("wrong Host header", env.request("HV01", "tim", http.MethodGet, apiReplicas, nil, "Host", "evil.example"),
+			403, "host-not-allowed")
 	}
-	env.want("cross-origin request", env.request("HV01", "tim", http.MethodPost, "/-/reload", nil, "Origin", "http://evil.example"), 403, "cross-origin")
+	env.want("cross-origin request",
+		env.request("HV01", "tim", http.MethodPost, "/-/reload", nil, "Origin", "http://evil.example"), 403, "cross-origin")
 	env.clock.Advance(time.Minute)
-	env.want("cross-origin request", env.request("HV01", "tim", http.MethodPost, "/-/reload", nil, "Origin", "http://evil.example"), 403, "cross-origin")
+	env.want("cross-origin request",
+		env.request("HV01", "tim", http.MethodPost, "/-/reload", nil, "Origin", "http://evil.example"), 403, "cross-origin")
 	text := logs.String()
 	if n := strings.Count(text, "type=host-not-allowed"); n < 10 || n > 30 {
 		t.Errorf("%d messages about 100 requests, want 10 to 30", n)
 	}
-	if !strings.Contains(text, "user=mallory method=GET path="+apiReplicas) || strings.Count(text, "type=cross-origin") != 1 {
+	if !strings.Contains(text, "user=mallory method=GET path="+apiReplicas) ||
+		strings.Count(text, "type=cross-origin") != 1 {
 		t.Errorf("the log is\n%s", text)
 	}
 	if strings.Contains(text, password) {
 		t.Error("the log contains a password")
 	}
 	env.want("reload", env.request("HV01", "tim", http.MethodPost, "/-/reload", nil), 403, "forbidden")
-	env.want("announcement", env.request("HV01", "vic", http.MethodPost, apiMaintenance, object{"owner": "vic", "reason": "x", "until": env.clock.Now().Add(time.Hour)}), 403, "forbidden")
+	env.want("announcement", env.request("HV01", "vic", http.MethodPost, apiMaintenance,
+		object{"owner": "vic", "reason": "x", "until": env.clock.Now().Add(time.Hour)}), 403, "forbidden")
 	var refused []string
 	for _, line := range env.auditRecords("HV01") {
 		if line.Event == audit.Refused {

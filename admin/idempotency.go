@@ -67,7 +67,9 @@ type idempotentRequest struct {
 
 // begin looks up the key of a request. It returns the stored response of an earlier request, or a new request that the
 // caller must close.
-func (i *idempotency) begin(r *http.Request, c authz.Principal, body []byte) (*idempotentRequest, *problem.Response, *problem.Problem) {
+func (i *idempotency) begin(
+	r *http.Request, c authz.Principal, body []byte,
+) (*idempotentRequest, *problem.Response, *problem.Problem) {
 	values := r.Header.Values(headerIdempotencyKey)
 	if len(values) == 0 {
 		return &idempotentRequest{}, nil, nil

@@ -16,7 +16,8 @@ func TestSameKeyReplaysTheResponse(t *testing.T) {
 	first := send("tim", "suspend", object{"reason": "a"})
 	env.waitForJob("suspend", "HV01", first, "succeeded")
 	again := send("tim", "suspend", object{"reason": "a"})
-	if again.text != first.text || again.code != first.code || again.header.Get("Location") != first.header.Get("Location") || again.header.Get(headerReplayed) != "true" {
+	if again.text != first.text || again.code != first.code ||
+		again.header.Get("Location") != first.header.Get("Location") || again.header.Get(headerReplayed) != "true" {
 		t.Errorf("the response is\n%s, want\n%s", again, first)
 	}
 	env.want("another body", send("tim", "suspend", object{"reason": "b"}), 422, "idempotency-reuse")
@@ -37,7 +38,8 @@ func TestSameKeyReplaysTheResponse(t *testing.T) {
 	env.setFaults()
 	env.clock.Advance(25 * time.Hour)
 	env.want("expired key", send("tim", "suspend", object{"reason": "a"}), 409, "invalid-state")
-	env.want("empty key", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil, headerIdempotencyKey, ""), 400, "bad-request")
+	env.want("empty key", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil, headerIdempotencyKey,
+		""), 400, "bad-request")
 }
 
 // A refusal is not stored: the same request succeeds when the cause is gone.
@@ -63,14 +65,21 @@ func TestKeyWithoutOutcomeConflicts(t *testing.T) {
 	for spy.callCount() == 0 {
 		env.get("HV01", "vic", "/api/v1/methods")
 	}
-	env.want("same key during the call", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil, headerIdempotencyKey, "k"), 409, "idempotency-conflict")
-	env.want("same key with another body during the call", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", object{"reason": "x"}, headerIdempotencyKey, "k"), 422, "idempotency-reuse")
+	env.want("same key during the call",
+		env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil, headerIdempotencyKey, "k"), 409,
+		"idempotency-conflict")
+	env.want("same key with another body during the call",
+		env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", object{"reason": "x"}, headerIdempotencyKey, "k"),
+		422, "idempotency-reuse")
 	close(spy.block)
 	<-done
 	s := env.hosts["HV01"].server
-	key, request := hash("tim", "", "lost"), hash("POST", env.replicaPath(vmReplicating, "primary")+"/actions/suspend", "", "")
-	if err := s.store.Put(bucketResponses, key, storedResponse{Request: request, Job: "x", Created: env.clock.Now()}); err != nil {
+	key, request := hash("tim", "", "lost"),
+		hash("POST", env.replicaPath(vmReplicating, "primary")+"/actions/suspend", "", "")
+	if err := s.store.Put(bucketResponses, key,
+		storedResponse{Request: request, Job: "x", Created: env.clock.Now()}); err != nil {
 		t.Fatal(err)
 	}
-	env.want("key of a lost call", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil, headerIdempotencyKey, "lost"), 409, "idempotency-conflict")
+	env.want("key of a lost call", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil,
+		headerIdempotencyKey, "lost"), 409, "idempotency-conflict")
 }

@@ -120,7 +120,8 @@ func (s *Server) cancelJob(r *http.Request) (problem.Response, *problem.Problem)
 	case j.State.Ended():
 		return problem.Response{}, x.auditRefusal(problem.New(problem.InvalidState, "the job has ended: %s", j.State))
 	case !j.Cancellable || j.Path == "":
-		return problem.Response{}, x.auditRefusal(problem.New(problem.InvalidState, "the host does not allow to cancel the job now"))
+		return problem.Response{}, x.auditRefusal(problem.New(problem.InvalidState,
+			"the host does not allow to cancel the job now"))
 	case req.DryRun:
 		return problem.JSON(http.StatusOK, dryRunResult{DryRun: true, Plan: x.plan.Show()}), nil
 	}
@@ -135,7 +136,8 @@ func cancelOnHost(r *http.Request, x *execution) (problem.Response, *problem.Pro
 	}
 	if err := s.store.PutAll(x.key.entries(x.id)...); err != nil { // without the key the host could be called twice
 		level.Error(s.options.Logger).Log("msg", "request rejected, cannot store Idempotency-Key", "err", err)
-		return problem.Response{}, problem.New(problem.Internal, "the request was not executed: cannot store its Idempotency-Key")
+		return problem.Response{}, problem.New(problem.Internal,
+			"the request was not executed: cannot store its Idempotency-Key")
 	}
 	ctx, stop := context.WithTimeout(context.WithoutCancel(r.Context()), s.options.CallTimeout)
 	defer stop()

@@ -26,7 +26,8 @@ func TestJobRecordIsKept(t *testing.T) {
 	env.clock.Advance(time.Hour)
 	env.restartEndpoint("HV01")
 	j := env.get("HV01", "vic", started.header.Get("Location"))
-	if j.json["state"] != "succeeded" || j.json["user"] != "tim" || j.json["reason"] != "maintenance" || j.json["percent_complete"] != 100.0 {
+	if j.json["state"] != "succeeded" || j.json["user"] != "tim" || j.json["reason"] != "maintenance" ||
+		j.json["percent_complete"] != 100.0 {
 		t.Errorf("an hour later the job is %s", j)
 	}
 	if all, _ := env.get("HV01", "vic", apiJobs).json["jobs"].([]any); len(all) != 1 {
@@ -41,7 +42,8 @@ func TestJobsAfterRestart(t *testing.T) {
 	env := newTestEnv(t)
 	started := env.postAction("HV02", "olga", vmReplicating, "primary", "test-failover", nil)
 	env.restartEndpoint("HV02")
-	env.want("second test failover", env.postAction("HV02", "olga", vmReplicating, "primary", "test-failover", nil), 409, "busy")
+	env.want("second test failover",
+		env.postAction("HV02", "olga", vmReplicating, "primary", "test-failover", nil), 409, "busy")
 	env.waitForJob("test failover", "HV02", started, "succeeded")
 	cleanup := env.postConfirmed("HV02", "olga", vmReplicating, "cleanup-test-failover", nil)
 	env.clock.Advance(10 * time.Minute)
@@ -53,7 +55,10 @@ func TestJobsAfterRestart(t *testing.T) {
 		t.Errorf("%d calls after the restart, want 0", n)
 	}
 	s := env.hosts["HV02"].server
-	if err := s.jobs.Begin(job.Record{ID: "unanswered", State: job.Queued, VMID: env.vms[vmReplicating], Created: env.clock.Now()}); err != nil {
+	if err := s.jobs.Begin(job.Record{
+		ID: "unanswered", State: job.Queued, VMID: env.vms[vmReplicating],
+		Created: env.clock.Now(),
+	}); err != nil {
 		t.Fatal(err)
 	}
 	env.restartEndpoint("HV02")
@@ -66,9 +71,11 @@ func TestJobsAfterRestart(t *testing.T) {
 func TestFailedJobHasErrors(t *testing.T) {
 	env := newTestEnv(t)
 	env.setFaults("job-failing")
-	j := env.waitForJob("suspend", "HV01", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil), "failed")
+	j := env.waitForJob("suspend", "HV01",
+		env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil), "failed")
 	errors, _ := j.json["errors"].([]any)
-	if len(errors) != 1 || !strings.Contains(errors[0].(object)["message"].(string), env.vms[vmReplicating]) || j.json["error_code"] != 32768.0 {
+	if len(errors) != 1 || !strings.Contains(errors[0].(object)["message"].(string), env.vms[vmReplicating]) ||
+		j.json["error_code"] != 32768.0 {
 		t.Errorf("the job is %s", j)
 	}
 	lines := env.auditRecords("HV01")
@@ -97,12 +104,17 @@ func (env *testEnv) setFaults(specs ...string) {
 func TestCancelJob(t *testing.T) {
 	env := newTestEnv(t)
 	env.clock.Advance(2 * time.Hour) // the resynchronizations of the simulated world have ended
-	env.waitForJob("suspend", "HV01", env.postAction("HV01", "olga", vmReplicating, "primary", "suspend", nil), "succeeded")
+	env.waitForJob("suspend", "HV01",
+		env.postAction("HV01", "olga", vmReplicating, "primary", "suspend", nil), "succeeded")
 	at := env.clock.Now().Add(time.Hour).Format(time.RFC3339)
-	env.want("start time too far ahead", env.postAction("HV01", "olga", vmReplicating, "primary", "resynchronize", object{"parameters": object{"StartTime": env.clock.Now().Add(8 * 24 * time.Hour)}}), 400, "invalid-parameter")
-	started := env.postConfirmed("HV01", "olga", vmReplicating, "resynchronize", object{"parameters": object{"StartTime": at}})
+	env.want("start time too far ahead",
+		env.postAction("HV01", "olga", vmReplicating, "primary", "resynchronize",
+			object{"parameters": object{"StartTime": env.clock.Now().Add(8 * 24 * time.Hour)}}), 400, "invalid-parameter")
+	started := env.postConfirmed("HV01",
+		"olga", vmReplicating, "resynchronize", object{"parameters": object{"StartTime": at}})
 	cancel := started.header.Get("Location") + "/cancel"
-	if j := env.get("HV01", "vic", started.header.Get("Location")); j.json["scheduled"] != true || j.json["cancellable"] != true {
+	if j := env.get("HV01", "vic", started.header.Get("Location")); j.json["scheduled"] != true ||
+		j.json["cancellable"] != true {
 		t.Errorf("the job is %s", j)
 	}
 	env.want("cancel by a viewer", env.request("HV01", "vic", "POST", cancel, nil), 403, "forbidden")
@@ -116,10 +128,12 @@ func TestCancelJob(t *testing.T) {
 func TestCancelIsIdempotent(t *testing.T) {
 	env := newTestEnv(t)
 	env.clock.Advance(2 * time.Hour)
-	env.waitForJob("suspend", "HV01", env.postAction("HV01", "olga", vmReplicating, "primary", "suspend", nil), "succeeded")
+	env.waitForJob("suspend", "HV01",
+		env.postAction("HV01", "olga", vmReplicating, "primary", "suspend", nil), "succeeded")
 	started := env.postConfirmed("HV01", "olga", vmReplicating, "resynchronize", nil)
 	cancel := started.header.Get("Location") + "/cancel"
-	env.want("cancel with an expected state", env.request("HV01", "tim", http.MethodPost, cancel, object{"expected_state": "critical"}), 400, "bad-request")
+	env.want("cancel with an expected state",
+		env.request("HV01", "tim", http.MethodPost, cancel, object{"expected_state": "critical"}), 400, "bad-request")
 	spy := env.hosts["HV01"].pool
 	before := spy.callCount()
 	for range 2 {
@@ -134,7 +148,8 @@ func TestCancelIsIdempotent(t *testing.T) {
 func TestCancelWithoutAuditLog(t *testing.T) {
 	env := newTestEnv(t)
 	env.clock.Advance(2 * time.Hour)
-	env.waitForJob("suspend", "HV01", env.postAction("HV01", "olga", vmReplicating, "primary", "suspend", nil), "succeeded")
+	env.waitForJob("suspend", "HV01",
+		env.postAction("HV01", "olga", vmReplicating, "primary", "suspend", nil), "succeeded")
 	started := env.postConfirmed("HV01", "olga", vmReplicating, "resynchronize", nil)
 	e := env.hosts["HV01"]
 	e.pool.block = make(chan struct{})
@@ -158,14 +173,23 @@ func TestCancelWithoutAuditLog(t *testing.T) {
 // If the errors of a failed job cannot be read, the read is retried. A client that disconnects does not stop the read.
 func TestErrorsOfFailedJobAreRetried(t *testing.T) {
 	files := newTestEnv(t).hosts["HV01"].server // for its store and audit log
-	for name, tt := range map[string]struct{ failures, errors int }{"third read succeeds": {2, 1}, "no read succeeds": {100, 0}} {
+	for name, tt := range map[string]struct{ failures, errors int }{
+		"third read succeeds": {2, 1},
+		"no read succeeds":    {100, 0},
+	} {
 		synctest.Test(t, func(t *testing.T) {
 			fake := &failedJob{failures: tt.failures}
-			j, err := job.NewTracker(job.Options{Reader: fake, Store: files.store, Audit: files.audit, Logger: log.NewNopLogger(), Now: time.Now})
+			j, err := job.NewTracker(job.Options{
+				Reader: fake, Store: files.store, Audit: files.audit,
+				Logger: log.NewNopLogger(), Now: time.Now,
+			})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := j.Begin(job.Record{ID: name, State: job.Running, Path: string(msvm.JobRef("J")), Created: time.Now()}); err != nil {
+			if err := j.Begin(job.Record{
+				ID: name, State: job.Running, Path: string(msvm.JobRef("J")),
+				Created: time.Now(),
+			}); err != nil {
 				t.Fatal(err)
 			}
 			disconnected, disconnect := context.WithCancel(t.Context())

@@ -94,7 +94,8 @@ func (l *locks) checkJobs(id string, want lock, allowedDuringJob bool) *problem.
 		case cmp.Or(j.LockVM, j.VMID) == want.vm && !allowedDuringJob:
 			return busy(want.vm, fmt.Sprintf("the job %s (%s)", j.ID, j.Action)).With("job", jobURL(j))
 		case want.resync && (j.Resync || j.Action == "resynchronize"):
-			return problem.New(problem.ResynchronizationRunning, "vm %s: resynchronizes now; only one VM can do so at a time", j.VMID).
+			return problem.New(problem.ResynchronizationRunning,
+				"vm %s: resynchronizes now; only one VM can do so at a time", j.VMID).
 				WithHeader("Retry-After", "60").With("job", jobURL(j))
 		case j.Path != "": // a job without a path is counted as a call
 			running++

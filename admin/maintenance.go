@@ -234,7 +234,8 @@ func (s *Server) announce(r *http.Request, a announcement) (maintenance, *proble
 	if err != nil {
 		return maintenance{}, errStoreRead()
 	}
-	if active := slices.DeleteFunc(all, func(m maintenance) bool { return !m.Active }); len(active) >= maxMaintenanceCount {
+	active := slices.DeleteFunc(all, func(m maintenance) bool { return !m.Active })
+	if len(active) >= maxMaintenanceCount {
 		return maintenance{}, problem.New(problem.TooManyActions,
 			"%d announcements are active, which is the maximum; end some of them", len(active))
 	}
@@ -273,7 +274,8 @@ func (s *Server) saveMaintenance(r *http.Request, m maintenance, action string) 
 	c := principalOf(r)
 	record := audit.Record{
 		Time: s.options.Now().UTC(), Event: audit.Maintenance, ID: m.ID, User: c.String(), Remote: c.Remote, Action: action,
-		VMID: m.VMID, VM: m.VM, Reason: m.Reason, Parameters: map[string]any{"scope": m.Scope, "owner": m.Owner, "until": m.Until},
+		VMID: m.VMID, VM: m.VM, Reason: m.Reason,
+		Parameters: map[string]any{"scope": m.Scope, "owner": m.Owner, "until": m.Until},
 	}
 	if err := s.audit.Write(record, true); err != nil {
 		return s.auditUnavailable(err)

@@ -77,12 +77,14 @@ func TestMalformedRequests(t *testing.T) {
 // A body that does not arrive in time is rejected.
 func TestSlowBodyIsRejected(t *testing.T) {
 	env := newTestEnv(t, func(o *Options) { o.BodyTimeout = 50 * time.Millisecond })
-	status, body := env.sendRaw("HV01", "POST "+env.replicaPath(vmReplicating, "primary")+"/actions/suspend HTTP/1.1\r\nHost: localhost\r\n"+
-		"Authorization: Basic b2xnYTpjb3JyZWN0IGhvcnNl\r\nContent-Type: application/json\r\nContent-Length: 30\r\n\r\n{\"dry_run\"")
+	status, body := env.sendRaw("HV01",
+		"POST "+env.replicaPath(vmReplicating, "primary")+"/actions/suspend HTTP/1.1\r\nHost: localhost\r\n"+
+			"Authorization: Basic b2xnYTpjb3JyZWN0IGhvcnNl\r\nContent-Type: application/json\r\nContent-Length: 30\r\n\r\n{\"dry_run\"")
 	if !strings.HasPrefix(status, "400") || !strings.Contains(body, "cannot be read") {
 		t.Errorf("the response is %s %s", status, body)
 	}
-	env.want("next request", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", object{"dry_run": true}), 200, "")
+	env.want("next request", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", object{"dry_run": true}),
+		200, "")
 }
 
 // Of many concurrent requests for the same action, one calls the host. The others are refused as busy.
@@ -94,7 +96,8 @@ func TestConcurrentRequestsCallTheHostOnce(t *testing.T) {
 	for i := range 8 {
 		go func() {
 			user := []string{"tim", "olga"}[i%2]
-			responses <- env.postAction("HV01", user, vmReplicating, "primary", "suspend", nil, headerIdempotencyKey, fmt.Sprint(user, i))
+			responses <- env.postAction("HV01", user, vmReplicating, "primary", "suspend", nil, headerIdempotencyKey,
+				fmt.Sprint(user, i))
 		}()
 	}
 	for range 7 { // all but the one whose call blocks
@@ -117,12 +120,14 @@ func TestInjectionInParameters(t *testing.T) {
 	}}})
 	env.want("XML in a property", r, 200, "")
 	for _, entry := range env.authorizationEntries("HV01") {
-		if msvm.StringOrEmpty(entry.AllowedPrimaryHostSystem) == "hv09.contoso.com" && msvm.StringOrEmpty(entry.TrustGroup) != evil {
+		if msvm.StringOrEmpty(entry.AllowedPrimaryHostSystem) == "hv09.contoso.com" &&
+			msvm.StringOrEmpty(entry.TrustGroup) != evil {
 			t.Errorf("the trust group is %q", msvm.StringOrEmpty(entry.TrustGroup))
 		}
 	}
 	for _, target := range []string{
-		vm + `" OR Name LIKE "%`, `Msvm_ComputerSystem.CreationClassName="Msvm_ComputerSystem",Name="` + vm + `" OR ""="`, `\\evil\root\virtualization\v2:Msvm_ComputerSystem.Name="x"`,
+		vm + `" OR Name LIKE "%`, `Msvm_ComputerSystem.CreationClassName="Msvm_ComputerSystem",Name="` + vm + `" OR ""="`,
+		`\\evil\root\virtualization\v2:Msvm_ComputerSystem.Name="x"`,
 		`Win32_Process.Handle="4"`, "../" + vm, vm + "\x00", strings.Repeat("A", 900),
 	} {
 		r := env.postMethod("HV01", "omar", "CommitFailover", object{"parameters": object{"ComputerSystem": target}})

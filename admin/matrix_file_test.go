@@ -70,7 +70,8 @@ The states:
 	flush(t, w)
 	for i, s := range sides {
 		if s.like != "" {
-			fmt.Fprintf(&file, "\nOn the side %s, when %s: differences in the states %s\n", s.like, s.name, formatStates(s.states))
+			fmt.Fprintf(&file, "\nOn the side %s, when %s: differences in the states %s\n", s.like, s.name,
+				formatStates(s.states))
 			like := all[slices.IndexFunc(sides, func(o side) bool { return o.name == s.like })]
 			for _, row := range all[i].rows {
 				if got, was := all[i].formatCell(row, s.states), like.formatCell(row, s.states); got != was {

@@ -26,7 +26,10 @@ func (env *responseMatrix) requestsAbout(s side) []matrixRequest {
 		if v.Name == "import-initial-replica" {
 			payload["parameters"] = object{"InitialReplicationImportLocation": `D:\import`}
 		}
-		all = append(all, matrixRequest{v.Name, env.replicaPath(s.vm, string(s.link)) + "/actions/" + v.Name, payload, env.vm})
+		all = append(all, matrixRequest{
+			v.Name, env.replicaPath(s.vm, string(s.link)) + "/actions/" + v.Name, payload,
+			env.vm,
+		})
 	}
 	mode := env.get(s.host, "vic", env.replicaPath(s.vm, "primary")).json["mode"]
 	for _, method := range msvm.Methods() {
@@ -55,7 +58,11 @@ func (env *responseMatrix) requestsAbout(s side) []matrixRequest {
 				if !slices.ContainsFunc(operation.Actions(), matches) { // the actions have rows of their own
 					other := maps.Clone(parameters)
 					other["RequestedState"] = q.State
-					all = append(all, matrixRequest{fmt.Sprintf("%s of %d", name, q.State), a.path, object{"target": vm, "parameters": other}, env.vm})
+					all = append(all, matrixRequest{
+						fmt.Sprintf("%s of %d", name, q.State), a.path,
+						object{"target": vm, "parameters": other},
+						env.vm,
+					})
 				}
 			}
 			a.row += " of 3"
@@ -78,7 +85,8 @@ func isAboutLink(method msvm.Method, link msvm.Link) bool {
 
 // isAboutVM reports whether a method is about a VM, not about the host or a job.
 func isAboutVM(m msvm.Method) bool {
-	return m.Class == "Msvm_ComputerSystem" || slices.ContainsFunc(m.In, func(p msvm.Parameter) bool { return p.Class == "Msvm_ComputerSystem" })
+	return m.Class == "Msvm_ComputerSystem" ||
+		slices.ContainsFunc(m.In, func(p msvm.Parameter) bool { return p.Class == "Msvm_ComputerSystem" })
 }
 
 // requestsAboutHost returns requests for every method that is about the host or a job.
@@ -106,7 +114,8 @@ func (env *responseMatrix) requestsAboutHost() []matrixRequest {
 			all = append(all, matrixRequest{name, apiMethods + "/" + name, payload, ""})
 			continue
 		}
-		all = append(all, matrixRequest{name + " (existing)", apiMethods + "/" + name, existing, ""}, matrixRequest{name + " (missing)", apiMethods + "/" + name, payload, ""})
+		all = append(all, matrixRequest{name + " (existing)", apiMethods + "/" + name, existing, ""},
+			matrixRequest{name + " (missing)", apiMethods + "/" + name, payload, ""})
 	}
 	return all
 }

@@ -46,17 +46,24 @@ var sides = []side{
 		states: []msvm.ReplicationState{msvm.Disabled},
 	},
 	{
-		name: "end", what: "the extended relationship of a VM that has none", host: "HV01", vm: vmInbound, link: msvm.Extended,
+		name: "end", what: "the extended relationship of a VM that has none", host: "HV01", vm: vmInbound,
+		link:   msvm.Extended,
 		states: []msvm.ReplicationState{msvm.Disabled},
 	},
 	{
 		name: "another VM resynchronizes", like: "primary", host: "HV01", vm: vmReplicating, link: msvm.Primary,
-		states: []msvm.ReplicationState{msvm.Suspended, msvm.Critical, msvm.WaitingToStartResynchronization, msvm.Resynchronizing, msvm.ResynchronizationSuspended},
-		setUp:  setState("HV01", vmSuspended, msvm.Primary, msvm.Resynchronizing),
+		states: []msvm.ReplicationState{
+			msvm.Suspended, msvm.Critical, msvm.WaitingToStartResynchronization,
+			msvm.Resynchronizing, msvm.ResynchronizationSuspended,
+		},
+		setUp: setState("HV01", vmSuspended, msvm.Primary, msvm.Resynchronizing),
 	},
 	{
 		name: "no replication has completed yet", like: "replica", host: "HV02", vm: vmNotStarted, link: msvm.Primary,
-		states: []msvm.ReplicationState{msvm.WaitingToCompleteInitialReplication, msvm.Replicating, msvm.DiskUpdateInProgress},
+		states: []msvm.ReplicationState{
+			msvm.WaitingToCompleteInitialReplication, msvm.Replicating,
+			msvm.DiskUpdateInProgress,
+		},
 	},
 	{
 		name: "it has a test VM that is off", like: "replica", host: "HV01", vm: vmWithTestVM, link: msvm.Primary,
@@ -74,8 +81,11 @@ var sides = []side{
 	},
 	{
 		name: "its primary relationship is in state 5", like: "onward", host: "HV01", vm: vmExtended, link: msvm.Extended,
-		states: []msvm.ReplicationState{msvm.Replicating, msvm.SyncedReplicationComplete, msvm.WaitingToStartResynchronization},
-		setUp:  setState("HV01", vmExtended, msvm.Primary, msvm.Recovered),
+		states: []msvm.ReplicationState{
+			msvm.Replicating, msvm.SyncedReplicationComplete,
+			msvm.WaitingToStartResynchronization,
+		},
+		setUp: setState("HV01", vmExtended, msvm.Primary, msvm.Recovered),
 	},
 }
 
@@ -128,8 +138,8 @@ type responseMatrix struct {
 }
 
 // The result of every action and method, for every role and in every state, is the one in the file, which a person has
-// reviewed. An accepted request makes exactly one call, with an audit record before and after it. A refused request makes
-// none. Every action and method is accepted in some situation.
+// reviewed. An accepted request makes exactly one call, with an audit record before and after it. A refused request
+// makes none. Every action and method is accepted in some situation.
 func TestResponseMatrix(t *testing.T) {
 	all := make([]*responseMatrix, len(sides)+1)
 	t.Run("of", func(t *testing.T) {
@@ -166,7 +176,8 @@ func TestResponseMatrix(t *testing.T) {
 	before, after := strings.Split(string(want), "\n"), strings.Split(got, "\n")
 	for i := range max(len(before), len(after)) {
 		if lineAt(before, i) != lineAt(after, i) {
-			t.Fatalf("line %d differs; go test ./admin -run TestResponseMatrix -update writes the file:\n%s\nwant\n%s", i+1, lineAt(after, i), lineAt(before, i))
+			t.Fatalf("line %d differs; go test ./admin -run TestResponseMatrix -update writes the file:\n%s\nwant\n%s", i+1,
+				lineAt(after, i), lineAt(before, i))
 		}
 	}
 }
@@ -174,8 +185,15 @@ func TestResponseMatrix(t *testing.T) {
 func newResponseMatrix(t *testing.T, host string) *responseMatrix {
 	t.Helper()
 	env := newTestEnvWith(t, 21, []string{host}, nil)
-	env.hosts[host].pool.reply = func(context.Context, wmiquery.Call) (wmiquery.Reply, error) { return wmiquery.Reply{}, nil } // the state of the host never changes
-	return &responseMatrix{testEnv: env, host: host, answers: map[string]map[situation]string{}, refused: map[string]map[string]bool{}}
+	env.hosts[host].pool.reply = func(context.Context,
+		wmiquery.Call,
+	) (wmiquery.Reply, error) {
+		return wmiquery.Reply{}, nil
+	} // the state of the host never changes
+	return &responseMatrix{
+		testEnv: env, host: host, answers: map[string]map[situation]string{},
+		refused: map[string]map[string]bool{},
+	}
 }
 
 func runSide(t *testing.T, s side) *responseMatrix {
@@ -218,8 +236,8 @@ func runHost(t *testing.T) *responseMatrix {
 	return env
 }
 
-// runRequest sends a request as the owner and as other users. They get the same result or are refused by the policy. All
-// other users send the request when it is executed for the first time. After that one of them does, in turn.
+// runRequest sends a request as the owner and as other users. They get the same result or are refused by the policy.
+// All other users send the request when it is executed for the first time. After that one of them does, in turn.
 func (env *responseMatrix) runRequest(a matrixRequest, s situation, turn int) {
 	env.Helper()
 	answer := env.send("omar", a)
@@ -248,7 +266,8 @@ func isExecuted(answer string) bool { return answer == executed || answer == exe
 // everExecuted reports whether an action or method was executed.
 func (env *responseMatrix) everExecuted(name string) bool {
 	for row, answers := range env.answers {
-		if of, _, _ := strings.Cut(row, " "); of == name && slices.ContainsFunc(slices.Collect(maps.Values(answers)), isExecuted) {
+		if of, _, _ := strings.Cut(row, " "); of == name &&
+			slices.ContainsFunc(slices.Collect(maps.Values(answers)), isExecuted) {
 			return true
 		}
 	}
@@ -264,7 +283,10 @@ func (env *responseMatrix) send(user string, a matrixRequest) string {
 	if r.slug() == "confirmation-required" {
 		answer = executedConfirmed
 		_, env.offset = env.auditRecordsFrom(env.host, env.offset)
-		confirmation := object{"confirmation_token": r.json["confirmation_token"], "reason": "a test", "vm_name": cmp.Or(a.vm, env.host), "max_data_loss_seconds": 1e9, "accept_unknown_loss": true}
+		confirmation := object{
+			"confirmation_token": r.json["confirmation_token"], "reason": "a test",
+			"vm_name": cmp.Or(a.vm, env.host), "max_data_loss_seconds": 1e9, "accept_unknown_loss": true,
+		}
 		maps.Copy(confirmation, a.payload)
 		r = env.request(env.host, user, http.MethodPost, a.path, confirmation)
 	}
@@ -285,7 +307,8 @@ func (env *responseMatrix) send(user string, a matrixRequest) string {
 		wantCalls, wantEvents = 0, ""
 	}
 	if got := strings.Join(events, " "); made != wantCalls || got != wantEvents {
-		env.Errorf("%s %s by %s: got %s, %d calls and audit records %q; want %d calls and %q", env.host, a.path, user, r, made, got, wantCalls, wantEvents)
+		env.Errorf("%s %s by %s: got %s, %d calls and audit records %q; want %d calls and %q",
+			env.host, a.path, user, r, made, got, wantCalls, wantEvents)
 	}
 	return answer
 }

@@ -2,7 +2,6 @@ package admin
 
 import (
 	"net/http"
-	"strings"
 
 	"hyperv_replica_exporter/admin/internal/problem"
 	"hyperv_replica_exporter/wmiquery/msvm"
@@ -48,7 +47,7 @@ func (s *Server) listMethods(*http.Request) (problem.Response, *problem.Problem)
 			view.States = append(view.States, state.String())
 		}
 		for _, p := range m.In {
-			view.Parameters = append(view.Parameters, parameterView{p.Name, string(p.Type), strings.TrimSpace(p.Class), p.Optional})
+			view.Parameters = append(view.Parameters, parameterView{p.Name, string(p.Type), p.Class, p.Optional})
 		}
 		all = append(all, view)
 	}

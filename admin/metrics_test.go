@@ -15,7 +15,8 @@ func TestMetrics(t *testing.T) {
 	env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil)
 	env.request("HV01", "", "GET", "/nonsense", nil)
 	first := env.postAction("HV01", "olga", vmReplicating, "primary", "reset-statistics", nil)
-	env.postAction("HV01", "olga", vmReplicating, "primary", "reset-statistics", env.confirmation("HV01", vmReplicating, first, object{"vm_name": "another"}))
+	env.postAction("HV01", "olga", vmReplicating,
+		"primary", "reset-statistics", env.confirmation("HV01", vmReplicating, first, object{"vm_name": "another"}))
 	want := `
 # HELP test_admin_confirmations_refused_total Confirmations of destructive actions that were refused: wrong token, name or reason, or a possible data loss above the accepted limit.
 # TYPE test_admin_confirmations_refused_total counter
@@ -34,7 +35,8 @@ test_admin_jobs{state="unknown"} 0
 `
 	want = strings.Replace(want, "TIME", strconv.FormatFloat(float64(env.clock.Now().UnixMilli())/1000, 'g', -1, 64), 1)
 	c := env.hosts["HV01"].server.Metrics()
-	if err := testutil.CollectAndCompare(c, strings.NewReader(want), "test_admin_jobs", "test_admin_confirmations_refused_total", "test_admin_last_action_timestamp_seconds"); err != nil {
+	if err := testutil.CollectAndCompare(c, strings.NewReader(want), "test_admin_jobs",
+		"test_admin_confirmations_refused_total", "test_admin_last_action_timestamp_seconds"); err != nil {
 		t.Error(err)
 	}
 	if n := testutil.CollectAndCount(c, "test_admin_action_duration_seconds"); n != 1 {

@@ -14,8 +14,8 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// The description of the API in OpenAPI 3.1 is generated from the code: the routes, the actions, package msvm's table of
-// methods, and the structs of the requests and responses.
+// The description of the API in OpenAPI 3.1 is generated from the code: the routes, the actions, package msvm's table
+// of methods, and the structs of the requests and responses.
 
 // jsonObject is an object of the description.
 type jsonObject = map[string]any
@@ -27,7 +27,7 @@ func (s *Server) describe(*http.Request) (problem.Response, *problem.Problem) {
 
 // description returns the description of the API.
 func (s *Server) description() jsonObject {
-	d := &describer{schemas: jsonObject{}}
+	d := &describer{schemaGenerator{schemas: jsonObject{}}}
 	paths := jsonObject{}
 	add := func(method, path string, operation jsonObject) {
 		item, _ := paths[path].(jsonObject)
@@ -56,10 +56,11 @@ func (s *Server) description() jsonObject {
 	return jsonObject{
 		"openapi": "3.1.0",
 		"info": jsonObject{
-			"title":       "Admin endpoint of hyperv_replica_exporter",
-			"version":     cmp.Or(version.Version, "unknown"), // must not be empty; a plain go build sets no version
-			"description": "Controls Hyper-V Replica on one host. Destructive actions must be confirmed. Every action is written to the audit log before it is executed.",
-			"license":     jsonObject{"name": "Apache 2.0", "identifier": "Apache-2.0"},
+			"title":   "Admin endpoint of hyperv_replica_exporter",
+			"version": cmp.Or(version.Version, "unknown"), // must not be empty; a plain go build sets no version
+			"description": "Controls Hyper-V Replica on one host. Destructive actions must be confirmed. " +
+				"Every action is written to the audit log before it is executed.",
+			"license": jsonObject{"name": "Apache 2.0", "identifier": "Apache-2.0"},
 		},
 		"servers":  []any{jsonObject{"url": "/"}},
 		"security": []any{jsonObject{"password": []any{}}, jsonObject{"certificate": []any{}}},
@@ -84,6 +85,9 @@ func operationID(method, path string) string {
 	}
 	return strings.NewReplacer(".", "_", "-", "_").Replace(strings.Join(words, "_"))
 }
+
+// describer describes the operations of the API.
+type describer struct{ schemaGenerator }
 
 // action describes an action.
 func (d *describer) action(r route, a operation.Action) jsonObject {
@@ -156,7 +160,8 @@ func (d *describer) operation(r route, id, summary string, change func(jsonObjec
 	var parameters []any
 	for part := range strings.SplitSeq(path, "/") {
 		if schema, ok := pathSchemas()[strings.Trim(part, "{}")]; ok && strings.HasPrefix(part, "{") {
-			parameters = append(parameters, jsonObject{"name": strings.Trim(part, "{}"), "in": "path", "required": true, "schema": schema})
+			parameters = append(parameters,
+				jsonObject{"name": strings.Trim(part, "{}"), "in": "path", "required": true, "schema": schema})
 		}
 	}
 	_, executes := r.request.(operation.Request)
@@ -170,7 +175,8 @@ func (d *describer) operation(r route, id, summary string, change func(jsonObjec
 	}
 	if executes || cancels || announces {
 		parameters = append(parameters, jsonObject{
-			"name": headerIdempotencyKey, "in": "header", "schema": jsonObject{"type": "string", "minLength": 1, "maxLength": maxIdempotencyKey},
+			"name": headerIdempotencyKey, "in": "header",
+			"schema":      jsonObject{"type": "string", "minLength": 1, "maxLength": maxIdempotencyKey},
 			"description": "Requests with the same key and body get the same response and call the host at most once.",
 		})
 	}
@@ -187,20 +193,13 @@ func (d *describer) operation(r route, id, summary string, change func(jsonObjec
 	return o
 }
 
-// pathSchemas returns the schemas of path parameters.
-func pathSchemas() map[string]jsonObject {
-	return map[string]jsonObject{
-		"vm_id":        {"type": "string", "pattern": "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"},
-		"relationship": {"enum": []any{string(msvm.Primary), string(msvm.Extended)}},
-		"id":           {"type": "string"},
-	}
-}
-
 // responses describes the responses of a route. Every other response is a problem.
 func (d *describer) responses(r route) jsonObject {
 	all := jsonObject{"default": jsonObject{
 		"description": "A problem as defined by RFC 9457.",
-		"content":     jsonObject{"application/problem+json": jsonObject{"schema": jsonObject{"$ref": "#/components/schemas/Problem"}}},
+		"content": jsonObject{
+			"application/problem+json": jsonObject{"schema": jsonObject{"$ref": "#/components/schemas/Problem"}},
+		},
 	}}
 	for status, example := range r.responses {
 		schema := jsonObject{}
@@ -213,7 +212,9 @@ func (d *describer) responses(r route) jsonObject {
 		} else {
 			schema = d.ref(example)
 		}
-		response := jsonObject{"description": statusText(status), "content": jsonObject{"application/json": jsonObject{"schema": schema}}}
+		response := jsonObject{
+			"description": statusText(status), "content": jsonObject{"application/json": jsonObject{"schema": schema}},
+		}
 		if status == http.StatusAccepted {
 			response["headers"] = jsonObject{
 				"Location":    jsonObject{"schema": jsonObject{"type": "string"}, "description": "URL of the job"},
@@ -281,16 +282,18 @@ func (d *describer) problemSchema() jsonObject {
 			"status": jsonObject{"type": "integer", "minimum": 400, "maximum": 599},
 			"detail": jsonObject{"type": "string"},
 			// Members of some types only.
-			"confirmation_token": jsonObject{"type": "string", "description": "Token of a problem of type confirmation-required, to confirm the action."},
-			"expires":            jsonObject{"type": "string", "format": "date-time", "description": "Time at which the token expires."},
-			"plan":               d.ref(operation.PlannedCall{}),
-			"current":            d.ref(operation.TargetState{}),
-			"estimated_loss":     d.ref(operation.DataLoss{}),
-			"job":                jsonObject{"type": "string", "description": "URL of the conflicting job, or of the job that was started."},
-			"works_in_states":    jsonObject{"type": "array", "items": jsonObject{"type": "string"}},
-			"works_in_modes":     jsonObject{"type": "array", "items": jsonObject{"type": "string"}},
-			"needs_vm_off":       jsonObject{"type": "boolean"},
-			"return_code":        jsonObject{"type": "integer", "minimum": 0, "description": "Return code of the method."},
+			"confirmation_token": described("string", "Token of a problem of type confirmation-required, to confirm the action."),
+			"expires": jsonObject{
+				"type": "string", "format": "date-time", "description": "Time at which the token expires.",
+			},
+			"plan":            d.ref(operation.PlannedCall{}),
+			"current":         d.ref(operation.TargetState{}),
+			"estimated_loss":  d.ref(operation.DataLoss{}),
+			"job":             described("string", "URL of the conflicting job, or of the job that was started."),
+			"works_in_states": jsonObject{"type": "array", "items": jsonObject{"type": "string"}},
+			"works_in_modes":  jsonObject{"type": "array", "items": jsonObject{"type": "string"}},
+			"needs_vm_off":    jsonObject{"type": "boolean"},
+			"return_code":     jsonObject{"type": "integer", "minimum": 0, "description": "Return code of the method."},
 		},
 		"required": []any{"type", "title", "status"},
 	}

@@ -11,10 +11,11 @@ import (
 	"hyperv_replica_exporter/admin/internal/job"
 	"hyperv_replica_exporter/admin/internal/operation"
 	"hyperv_replica_exporter/wmiquery"
+	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// describer generates JSON schemas from Go types. Named structs are added to schemas and used by reference.
-type describer struct{ schemas jsonObject }
+// schemaGenerator generates JSON schemas from Go types. Named structs are added to schemas and used by reference.
+type schemaGenerator struct{ schemas jsonObject }
 
 // closed returns the schema of an object with these properties and no others.
 func closed(properties jsonObject, required []any) jsonObject {
@@ -25,11 +26,18 @@ func closed(properties jsonObject, required []any) jsonObject {
 	return o
 }
 
+// described returns the schema of a type with a description.
+func described(jsonType, description string) jsonObject {
+	return jsonObject{"type": jsonType, "description": description}
+}
+
 // ref returns a reference to the schema of an example's type.
-func (d *describer) ref(example any) jsonObject { return d.of(reflect.TypeOf(example)) }
+func (g *schemaGenerator) ref(example any) jsonObject { return g.of(reflect.TypeOf(example)) }
 
 // inline returns a new schema of a struct, which the caller may change.
-func (d *describer) inline(example any) jsonObject { return d.properties(reflect.TypeOf(example)) }
+func (g *schemaGenerator) inline(example any) jsonObject {
+	return g.properties(reflect.TypeOf(example))
+}
 
 // schemaName returns the name of a struct in the description. Clients are generated from these names, so they do not
 // change when a type is renamed.
@@ -58,7 +66,7 @@ func schemaName(t reflect.Type) string {
 }
 
 // of returns the schema of a type. A type without a JSON schema can be any value.
-func (d *describer) of(t reflect.Type) jsonObject {
+func (g *schemaGenerator) of(t reflect.Type) jsonObject {
 	switch {
 	case t == reflect.TypeFor[time.Time]():
 		return jsonObject{"type": "string", "format": "date-time"}
@@ -69,11 +77,11 @@ func (d *describer) of(t reflect.Type) jsonObject {
 	}
 	switch t.Kind() {
 	case reflect.Pointer:
-		return jsonObject{"anyOf": []any{d.of(t.Elem()), jsonObject{"type": "null"}}}
+		return jsonObject{"anyOf": []any{g.of(t.Elem()), jsonObject{"type": "null"}}}
 	case reflect.Slice:
-		return jsonObject{"type": []any{"array", "null"}, "items": d.of(t.Elem())}
+		return jsonObject{"type": []any{"array", "null"}, "items": g.of(t.Elem())}
 	case reflect.Map:
-		return jsonObject{"type": "object", "additionalProperties": d.of(t.Elem())}
+		return jsonObject{"type": "object", "additionalProperties": g.of(t.Elem())}
 	case reflect.String:
 		return jsonObject{"type": "string"}
 	case reflect.Bool:
@@ -88,9 +96,9 @@ func (d *describer) of(t reflect.Type) jsonObject {
 		return jsonObject{"type": "integer"}
 	case reflect.Struct:
 		name := schemaName(t)
-		if d.schemas[name] == nil {
-			d.schemas[name] = jsonObject{} // the type may refer to itself
-			d.schemas[name] = d.properties(t)
+		if g.schemas[name] == nil {
+			g.schemas[name] = jsonObject{} // the type may refer to itself
+			g.schemas[name] = g.properties(t)
 		}
 		return jsonObject{"$ref": "#/components/schemas/" + name}
 	}
@@ -99,7 +107,7 @@ func (d *describer) of(t reflect.Type) jsonObject {
 
 // properties returns the schema of a struct as encoding/json writes it. A field with omitempty can be absent. A pointer
 // without omitempty can be null.
-func (d *describer) properties(t reflect.Type) jsonObject {
+func (g *schemaGenerator) properties(t reflect.Type) jsonObject {
 	properties, required := jsonObject{}, []any{}
 	for f := range t.Fields() {
 		tag := f.Tag.Get("json")
@@ -112,7 +120,7 @@ func (d *describer) properties(t reflect.Type) jsonObject {
 			if part.Kind() == reflect.Pointer {
 				part, optional = part.Elem(), true
 			}
-			inner := d.properties(part)
+			inner := g.properties(part)
 			maps.Copy(properties, inner["properties"].(jsonObject))
 			if more, ok := inner["required"].([]any); ok && !optional {
 				required = append(required, more...)
@@ -122,7 +130,7 @@ func (d *describer) properties(t reflect.Type) jsonObject {
 		if name == "" {
 			name = f.Name
 		}
-		properties[name] = d.of(f.Type)
+		properties[name] = g.of(f.Type)
 		if !strings.Contains(options, "omitempty") {
 			required = append(required, name)
 		}
@@ -131,12 +139,21 @@ func (d *describer) properties(t reflect.Type) jsonObject {
 }
 
 // class returns the schema of a WMI class. All properties are optional.
-func (d *describer) class(i wmiquery.Instance) jsonObject {
+func (g *schemaGenerator) class(i wmiquery.Instance) jsonObject {
 	name := i.WMIClass().Name
-	if d.schemas[name] == nil {
-		s := d.properties(reflect.TypeOf(i))
+	if g.schemas[name] == nil {
+		s := g.properties(reflect.TypeOf(i))
 		delete(s, "required")
-		d.schemas[name] = s
+		g.schemas[name] = s
 	}
 	return jsonObject{"$ref": "#/components/schemas/" + name}
+}
+
+// pathSchemas returns the schemas of path parameters.
+func pathSchemas() map[string]jsonObject {
+	return map[string]jsonObject{
+		"vm_id":        {"type": "string", "pattern": "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"},
+		"relationship": {"enum": []any{string(msvm.Primary), string(msvm.Extended)}},
+		"id":           {"type": "string"},
+	}
 }

@@ -79,16 +79,23 @@ func (env *testEnv) checkOpenAPI(req *http.Request, payload []byte, resp *http.R
 	copied.Body = io.NopCloser(bytes.NewReader(payload))
 	input := &openapi3filter.RequestValidationInput{
 		Request: copied, Route: found, PathParams: parameters,
-		Options: &openapi3filter.Options{MultiError: true, IncludeResponseStatus: true, RejectWhenRequestBodyNotSpecified: true, AuthenticationFunc: openapi3filter.NoopAuthenticationFunc},
+		Options: &openapi3filter.Options{
+			MultiError: true, IncludeResponseStatus: true,
+			RejectWhenRequestBodyNotSpecified: true, AuthenticationFunc: openapi3filter.NoopAuthenticationFunc,
+		},
 	}
 	if resp.StatusCode < http.StatusBadRequest {
 		if err := openapi3filter.ValidateRequest(env.Context(), input); err != nil {
 			env.Errorf("%s %s was accepted but does not match the description: %v\n%s", req.Method, req.URL, err, payload)
 		}
 	}
-	output := &openapi3filter.ResponseValidationInput{RequestValidationInput: input, Status: resp.StatusCode, Header: resp.Header, Options: input.Options}
+	output := &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: input, Status: resp.StatusCode,
+		Header: resp.Header, Options: input.Options,
+	}
 	if err := openapi3filter.ValidateResponse(env.Context(), output.SetBodyBytes(text)); err != nil {
-		env.Errorf("%s %s: the response %d does not match the description: %v\n%s", req.Method, req.URL, resp.StatusCode, err, text)
+		env.Errorf("%s %s: the response %d does not match the description: %v\n%s",
+			req.Method, req.URL, resp.StatusCode, err, text)
 	}
 }
 

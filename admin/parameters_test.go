@@ -19,8 +19,9 @@ func (env *testEnv) postMethod(host, user, name string, payload any) response {
 // methodBody returns a body for a call of a method about a relationship, with only the required parameters.
 func (env *testEnv) methodBody(method msvm.Method, vm string, link msvm.Link) object {
 	values := map[msvm.Type]any{
-		msvm.TypeReference: vm, msvm.TypeString: "x", msvm.TypeBoolean: true, msvm.TypeUint16: 3, msvm.TypeStringArray: []string{"x"},
-		msvm.TypeEmbedded: object{}, msvm.TypeEmbeddedArray: []any{},
+		msvm.TypeReference: vm, msvm.TypeString: "x", msvm.TypeBoolean: true, msvm.TypeUint16: 3,
+		msvm.TypeStringArray: []string{"x"},
+		msvm.TypeEmbedded:    object{}, msvm.TypeEmbeddedArray: []any{},
 	}
 	parameters := object{}
 	for _, p := range method.In {
@@ -57,7 +58,8 @@ func TestEveryMethodCanBePlanned(t *testing.T) {
 		calls := env.hosts["HV01"].pool.callCount()
 		payload["dry_run"] = true
 		r := env.postMethod("HV01", "omar", name, payload)
-		if r.code == 500 || r.code == 404 && method.Class != "Msvm_ConcreteJob" && method.Name != "ModifyAuthorizationEntry" && method.Name != "SetAuthorizationEntry" || r.code == 400 {
+		if r.code == 500 || r.code == 404 && method.Class != "Msvm_ConcreteJob" &&
+			method.Name != "ModifyAuthorizationEntry" && method.Name != "SetAuthorizationEntry" || r.code == 400 {
 			t.Errorf("%s: unexpected response %s", name, r)
 		}
 		for _, p := range method.In {
@@ -132,33 +134,46 @@ func TestOmittedPropertiesKeepTheirValues(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := env.postMethod("HV01", "omar", "ModifyServiceSettings", object{"parameters": object{"SettingData": object{"MonitoringInterval": 7200, "MonitoringStartTime": "6h30m"}}})
+	r := env.postMethod("HV01", "omar", "ModifyServiceSettings",
+		object{"parameters": object{"SettingData": object{"MonitoringInterval": 7200, "MonitoringStartTime": "6h30m"}}})
 	env.waitForJob("modify service settings", "HV01", r, "succeeded")
 	after, err := wmiquery.All[msvm.ReplicationServiceSettingData](t.Context(), e.pool)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if *after[0].MonitoringInterval != 7200 || after[0].MonitoringStartTime.String() != "6h30m0s" || *after[0].HttpPort != *before[0].HttpPort || *after[0].RecoveryServerEnabled != *before[0].RecoveryServerEnabled {
+	if *after[0].MonitoringInterval != 7200 || after[0].MonitoringStartTime.String() != "6h30m0s" ||
+		*after[0].HttpPort != *before[0].HttpPort || *after[0].RecoveryServerEnabled != *before[0].RecoveryServerEnabled {
 		t.Errorf("the settings are %+v, before they were %+v", after[0], before[0])
 	}
 	var sent msvm.ReplicationServiceSettingData
-	if _, err := cimxml.Unmarshal(string(e.pool.calls[0].In[0].Value.(wmiquery.Embedded)), &sent); err != nil || sent.HttpPort == nil || *sent.HttpPort != *before[0].HttpPort {
+	if _, err := cimxml.Unmarshal(string(e.pool.calls[0].In[0].Value.(wmiquery.Embedded)), &sent); err != nil ||
+		sent.HttpPort == nil || *sent.HttpPort != *before[0].HttpPort {
 		t.Errorf("the instance in the call is incomplete: %+v, %v", sent, err)
 	}
-	env.waitForJob("modify replication settings", "HV01", env.postMethod("HV01", "omar", "ModifyReplicationSettings", object{"parameters": object{
-		"ComputerSystem": env.vms[vmReplicating], "ReplicationSettingData": object{"RecoveryHistory": 3},
-	}}), "succeeded")
+	env.waitForJob("modify replication settings",
+		"HV01", env.postMethod("HV01", "omar", "ModifyReplicationSettings", object{"parameters": object{
+			"ComputerSystem": env.vms[vmReplicating], "ReplicationSettingData": object{"RecoveryHistory": 3},
+		}}), "succeeded")
 	rows, err := wmiquery.All[msvm.ReplicationSettingData](t.Context(), e.pool)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range rows {
-		if s.InstanceID == (msvm.Key{VM: env.vms[vmReplicating], Link: msvm.Primary}).InstanceID() && (*s.RecoveryHistory != 3 || *s.RecoveryConnectionPoint != "HV02.contoso.com") {
+		if s.InstanceID == (msvm.Key{VM: env.vms[vmReplicating], Link: msvm.Primary}).InstanceID() &&
+			(*s.RecoveryHistory != 3 || *s.RecoveryConnectionPoint != "HV02.contoso.com") {
 			t.Errorf("the settings are %+v", s)
 		}
 	}
-	env.want("add authorization entry", env.postMethod("HV01", "omar", "AddAuthorizationEntry", object{"parameters": object{"AuthorizationEntry": object{"AllowedPrimaryHostSystem": "hv09.contoso.com", "ReplicaStorageLocation": `D:\Replica`, "TrustGroup": "A & <B>"}}}), 200, "")
-	env.want("add authorization entry again", env.postMethod("HV01", "omar", "AddAuthorizationEntry", object{"parameters": object{"AuthorizationEntry": object{"AllowedPrimaryHostSystem": "HV09.contoso.com"}}}), 409, "invalid-state")
+	env.want("add authorization entry",
+		env.postMethod("HV01", "omar", "AddAuthorizationEntry",
+			object{"parameters": object{"AuthorizationEntry": object{
+				"AllowedPrimaryHostSystem": "hv09.contoso.com",
+				"ReplicaStorageLocation":   `D:\Replica`, "TrustGroup": "A & <B>",
+			}}}), 200, "")
+	env.want("add authorization entry again",
+		env.postMethod("HV01", "omar", "AddAuthorizationEntry",
+			object{"parameters": object{"AuthorizationEntry": object{"AllowedPrimaryHostSystem": "HV09.contoso.com"}}}), 409,
+		"invalid-state")
 }
 
 // A call of a method is checked like the action that does the same. It needs the role owner if it gives more parameters
@@ -169,20 +184,38 @@ func TestMethodsCannotBypassActions(t *testing.T) {
 	call := func(user, method string, parameters object) response {
 		return env.postMethod("HV01", user, method, object{"parameters": parameters})
 	}
-	env.want("destructive method without permission", call("tim", "ResetReplicationStatistics", object{"ComputerSystem": vm}), 403, "forbidden")
-	env.want("destructive method", call("olga", "ResetReplicationStatistics", object{"ComputerSystem": vm}), 409, "confirmation-required")
-	env.want("deprecated method", call("omar", "RemoveReplicationRelationship", object{"ComputerSystem": env.vms[vmExtended]}), 409, "invalid-state")
-	env.want("connection to any server", call("fred", "TestReplicationConnection", object{"RecoveryConnectionPoint": "evil.example", "RecoveryServerPortNumber": 80, "AuthenticationType": 1}), 403, "forbidden")
-	env.want("reverse to any server", env.postMethod("HV02", "fred", "ReverseReplicationRelationship", object{"parameters": object{"ComputerSystem": vm, "ReplicationSettingData": object{"RecoveryConnectionPoint": "evil.example"}}}), 403, "forbidden")
-	env.want("state of suspend", env.postMethod("HV01", "tim", "RequestReplicationStateChangeEx", object{"target": vm, "dry_run": true, "parameters": object{"RequestedState": 7}}), 200, "")
-	env.want("state of prepare-failover", env.postMethod("HV01", "tim", "RequestReplicationStateChangeEx", object{"target": vm, "dry_run": true, "parameters": object{"RequestedState": 4}}), 403, "forbidden")
+	env.want("destructive method without permission",
+		call("tim", "ResetReplicationStatistics", object{"ComputerSystem": vm}), 403, "forbidden")
+	env.want("destructive method", call("olga", "ResetReplicationStatistics", object{"ComputerSystem": vm}),
+		409, "confirmation-required")
+	env.want("deprecated method", call("omar", "RemoveReplicationRelationship",
+		object{"ComputerSystem": env.vms[vmExtended]}), 409, "invalid-state")
+	env.want("connection to any server",
+		call("fred", "TestReplicationConnection",
+			object{"RecoveryConnectionPoint": "evil.example", "RecoveryServerPortNumber": 80, "AuthenticationType": 1}), 403,
+		"forbidden")
+	env.want("reverse to any server",
+		env.postMethod("HV02", "fred", "ReverseReplicationRelationship",
+			object{"parameters": object{
+				"ComputerSystem":         vm,
+				"ReplicationSettingData": object{"RecoveryConnectionPoint": "evil.example"},
+			}}), 403, "forbidden")
+	env.want("state of suspend", env.postMethod("HV01", "tim", "RequestReplicationStateChangeEx",
+		object{"target": vm, "dry_run": true, "parameters": object{"RequestedState": 7}}), 200, "")
+	env.want("state of prepare-failover",
+		env.postMethod("HV01", "tim", "RequestReplicationStateChangeEx",
+			object{"target": vm, "dry_run": true, "parameters": object{"RequestedState": 4}}), 403, "forbidden")
 }
 
 // A method that only reads returns its out parameters as JSON.
 func TestGetMethodReturnsOutParameters(t *testing.T) {
 	env := newTestEnv(t)
 	r := env.postMethod("HV01", "vic", "GetReplicationStatisticsEx", object{"parameters": object{
-		"ComputerSystem": env.vms[vmReplicating], "ReplicationRelationship": object{"InstanceID": msvm.Key{VM: env.vms[vmReplicating], Link: msvm.Primary}.InstanceID()},
+		"ComputerSystem": env.vms[vmReplicating],
+		"ReplicationRelationship": object{"InstanceID": msvm.Key{
+			VM:   env.vms[vmReplicating],
+			Link: msvm.Primary,
+		}.InstanceID()},
 	}})
 	env.want("statistics", r, 200, "")
 	stats, _ := r.json["out"].(object)["ReplicationStatistics"].([]any)

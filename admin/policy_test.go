@@ -11,9 +11,11 @@ func TestNoPolicyAllowsOnlyReading(t *testing.T) {
 	env := newTestEnv(t, func(o *Options) { o.PolicyFile, o.WebConfigFile = "", "" })
 	env.want("read", env.get("HV01", "", "/api/v1/replicas"), 200, "")
 	env.want("action", env.postAction("HV01", "", vmReplicating, "primary", "suspend", nil), 403, "forbidden")
-	env.want("action with a password", env.postAction("HV01", "omar", vmReplicating, "primary", "suspend", nil), 403, "forbidden")
+	env.want("action with a password",
+		env.postAction("HV01", "omar", vmReplicating, "primary", "suspend", nil), 403, "forbidden")
 	env.want("reload", env.request("HV01", "", "POST", "/-/reload", nil), 403, "forbidden")
-	env.want("method that only reads", env.request("HV01", "", "POST", "/api/v1/methods/GetSystemCertificates", nil), 200, "")
+	env.want("method that only reads",
+		env.request("HV01", "", "POST", "/api/v1/methods/GetSystemCertificates", nil), 200, "")
 	env.want("method", env.request("HV01", "", "POST", "/api/v1/methods/StartService", nil), 403, "forbidden")
 }
 
@@ -58,7 +60,8 @@ rules:
 	if all, _ := env.get("HV01", "olga", apiReplicas).json["replicas"].([]any); len(all) != 1 {
 		t.Errorf("%d replicas are listed, want 1", len(all))
 	}
-	env.want("method about the host", env.request("HV01", "olga", "POST", "/api/v1/methods/GetSystemCertificates", nil), 403, "forbidden")
+	env.want("method about the host",
+		env.request("HV01", "olga", "POST", "/api/v1/methods/GetSystemCertificates", nil), 403, "forbidden")
 }
 
 // A read_only policy denies all actions. Only an owner can end it.
@@ -67,10 +70,12 @@ func TestReadOnlyPolicy(t *testing.T) {
 	env.writeFile(env.policy, "read_only: true\n"+fullPolicy)
 	env.want("reload", env.request("HV01", "omar", "POST", "/-/reload", nil), 200, "")
 	env.want("action", env.postAction("HV01", "omar", vmReplicating, "primary", "suspend", nil), 403, "forbidden")
-	env.want("announcement", env.postMaintenance("omar", object{"owner": "Ada", "reason": "x", "until": env.clock.Now().Add(time.Hour)}), 403, "forbidden")
+	env.want("announcement", env.postMaintenance("omar",
+		object{"owner": "Ada", "reason": "x", "until": env.clock.Now().Add(time.Hour)}), 403, "forbidden")
 	env.want("read", env.get("HV01", "vic", env.replicaPath(vmReplicating, "primary")), 200, "")
 	env.writeFile(env.policy, fullPolicy)
 	env.want("reload by another role", env.request("HV01", "fred", "POST", "/-/reload", nil), 403, "forbidden")
 	env.want("reload", env.request("HV01", "omar", "POST", "/-/reload", nil), 200, "")
-	env.want("action after read_only", env.postAction("HV01", "omar", vmReplicating, "primary", "suspend", object{"dry_run": true}), 200, "")
+	env.want("action after read_only",
+		env.postAction("HV01", "omar", vmReplicating, "primary", "suspend", object{"dry_run": true}), 200, "")
 }

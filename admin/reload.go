@@ -26,12 +26,12 @@ func ReadWebConfig(file string) (WebConfig, error) { return authz.ReadWebConfig(
 
 // Check returns an error if the configuration is not valid. It opens no files for writing.
 func Check(o Options) error {
-	_, _, err := o.readConfiguration()
+	_, _, err := readConfiguration(o)
 	return err
 }
 
 // readConfiguration reads the policy and the web config, and checks that they fit together.
-func (o Options) readConfiguration() (*authz.Policy, WebConfig, error) {
+func readConfiguration(o Options) (*authz.Policy, WebConfig, error) {
 	w, err := authz.ReadWebConfig(o.WebConfigFile)
 	if err != nil {
 		return nil, w, fmt.Errorf("admin endpoint: web config: %w", err)
@@ -69,13 +69,15 @@ func (s *Server) Reload() error { return s.reloadBy(authz.Principal{User: "(sign
 func (s *Server) reloadBy(c authz.Principal) error {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
-	s.fileVersions = s.options.fileVersions() // also if the files are not valid: each version is reported once
-	p, w, err := s.options.readConfiguration()
+	s.fileVersions = fileVersions(s.options) // also if the files are not valid: each version is reported once
+	p, w, err := readConfiguration(s.options)
 	if err == nil {
 		s.policy.Store(p)
 		s.authenticator.Store(authz.NewAuthenticator(w))
 	}
-	record := audit.Record{Time: s.options.Now().UTC(), Event: audit.Reload, User: c.String(), Remote: c.Remote, Action: "reload"}
+	record := audit.Record{
+		Time: s.options.Now().UTC(), Event: audit.Reload, User: c.String(), Remote: c.Remote, Action: "reload",
+	}
 	if err != nil {
 		record.Error = err.Error()
 	}
@@ -101,7 +103,7 @@ type auditError struct{ error }
 type fileVersion struct{ modified, size int64 }
 
 // fileVersions returns the versions of the configuration files.
-func (o Options) fileVersions() (versions [2]fileVersion) {
+func fileVersions(o Options) (versions [2]fileVersion) {
 	for i, file := range []string{o.PolicyFile, o.WebConfigFile} {
 		if info, err := os.Stat(file); err == nil {
 			versions[i] = fileVersion{info.ModTime().UnixNano(), info.Size()}
@@ -114,7 +116,7 @@ func (o Options) fileVersions() (versions [2]fileVersion) {
 // immediately. An emergency stop must not need a request.
 func (s *Server) reloadIfChanged() {
 	s.reloading.Lock()
-	changed := s.options.fileVersions() != s.fileVersions
+	changed := fileVersions(s.options) != s.fileVersions
 	s.reloading.Unlock()
 	if changed {
 		_ = s.reloadBy(authz.Principal{User: "(changed file)"}) // logs its error

@@ -47,12 +47,16 @@ func TestEmergencyStopWhileHostHangs(t *testing.T) {
 			<-hang
 		}
 	}
-	if err := s.jobs.Begin(job.Record{ID: "hangs", State: job.Running, Path: string(msvm.JobRef("J")), Created: env.clock.Now()}); err != nil {
+	if err := s.jobs.Begin(job.Record{
+		ID: "hangs", State: job.Running, Path: string(msvm.JobRef("J")),
+		Created: env.clock.Now(),
+	}); err != nil {
 		t.Fatal(err)
 	}
 	<-reading
 	env.writeFile(env.policy, "read_only: true\n"+fullPolicy)
-	for end := time.Now().Add(20 * time.Second); s.policy.Load().Authorize(authz.Principal{User: "omar"}, authz.Attributes{Role: authz.RoleOwner}) == nil; {
+	for end := time.Now().Add(20 * time.Second); s.policy.Load().Authorize(authz.Principal{User: "omar"},
+		authz.Attributes{Role: authz.RoleOwner}) == nil; {
 		if time.Now().After(end) {
 			t.Fatal("the emergency stop has no effect")
 		}
@@ -77,14 +81,16 @@ func TestChangedFilesAreReloaded(t *testing.T) {
 	}
 	env.writeFile(env.policy, "read_only: true\n"+fullPolicy)
 	s.reloadIfChanged()
-	env.want("action after an emergency stop", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil), 403, "forbidden")
+	env.want("action after an emergency stop",
+		env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil), 403, "forbidden")
 	env.writeFile(env.policy, "nonsense")
 	s.reloadIfChanged()
 	s.reloadIfChanged()
 	if n := reloads(); n != 2 {
 		t.Errorf("%d reloads, want 2", n)
 	}
-	env.want("action under an invalid policy", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil), 403, "forbidden")
+	env.want("action under an invalid policy",
+		env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil), 403, "forbidden")
 	env.writeFile(env.policy, fullPolicy)
 	s.reloadIfChanged()
 	env.waitForJob("suspend", "HV01", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil), "succeeded")
@@ -112,12 +118,15 @@ func TestInvalidConfigurationIsNotUsed(t *testing.T) {
 		if !strings.Contains(r.text, tt.want) {
 			t.Errorf("%s: %s does not contain %q", tt.text, r, tt.want)
 		}
-		env.want("action under the old policy", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", object{"dry_run": true}), 200, "")
+		env.want("action under the old policy",
+			env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", object{"dry_run": true}), 200, "")
 	}
 	env.writeFile(env.policy, "rules: [{users: [omar], role: owner}]")
 	env.want("reload of a valid policy", env.request("HV01", "omar", "POST", "/-/reload", nil), 200, "")
-	env.want("action under the new policy", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", object{"dry_run": true}), 403, "forbidden")
+	env.want("action under the new policy",
+		env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", object{"dry_run": true}), 403, "forbidden")
 	env.writeFile(filepath.Join(filepath.Dir(env.policy), "web.yml"), "basic_auth_users: {}\n")
-	env.want("reload of a web config without users", env.request("HV01", "omar", "POST", "/-/reload", nil), 400, "invalid-parameter")
+	env.want("reload of a web config without users",
+		env.request("HV01", "omar", "POST", "/-/reload", nil), 400, "invalid-parameter")
 	env.want("request without a password", env.get("HV01", "", apiReplicas), 401, "unauthenticated")
 }

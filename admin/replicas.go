@@ -157,7 +157,8 @@ func (s *Server) showReplica(r *http.Request) (problem.Response, *problem.Proble
 	}
 	v := newReplicaView(snapshot, x)
 	v.replicaDetail = &replicaDetail{
-		HealthIssues: []operation.Issue{}, Allowed: []string{}, Refused: []refusedAction{}, Operations: map[string]actionView{},
+		HealthIssues: []operation.Issue{}, Allowed: []string{}, Refused: []refusedAction{},
+		Operations: map[string]actionView{},
 	}
 	statistics := operation.ReadStatistics(ctx, s.options.Reader, snapshot, x)
 	v.PendingBytes = statistics.PendingBytes(x)
@@ -209,7 +210,9 @@ func (d *replicaDetail) addAction(a operation.Action, r *operation.Relationship,
 
 // checkAction returns nil if the caller can execute an action now. The state of the VM is checked before the policy,
 // because it is also of interest to a caller who cannot execute the action.
-func (s *Server) checkAction(r *http.Request, snapshot *operation.Snapshot, x *operation.Relationship, a operation.Action) *problem.Problem {
+func (s *Server) checkAction(
+	r *http.Request, snapshot *operation.Snapshot, x *operation.Relationship, a operation.Action,
+) *problem.Problem {
 	if p := a.Check(snapshot, x); p != nil {
 		return p
 	}

@@ -30,7 +30,8 @@ func TestReplicas(t *testing.T) {
 		}
 	}
 	r := env.get("HV01", "omar", env.replicaPath(vmReplicating, "primary"))
-	if got, _ := r.json["allowed_operations"].([]any); !slices.Contains(got, any("suspend")) || slices.Contains(got, any("resume")) || slices.Contains(got, any("failover")) {
+	if got, _ := r.json["allowed_operations"].([]any); !slices.Contains(got, any("suspend")) ||
+		slices.Contains(got, any("resume")) || slices.Contains(got, any("failover")) {
 		t.Errorf("allowed_operations is %v", got)
 	}
 	if r.json["pending_bytes"] == nil || r.json["lag_seconds"] == nil || r.json["statistics"] == nil {

@@ -15,15 +15,21 @@ import (
 // scheduled.
 func TestResumeAndScheduleCountAsResynchronization(t *testing.T) {
 	env := newTestEnv(t)
-	env.want("resume while another VM resynchronizes", env.postAction("HV01", "tim", vmResyncPaused, "primary", "resume", nil), 409, "resynchronization-running")
-	if err := env.world.SetState("HV01", msvm.Key{VM: env.vms[vmResyncing], Link: msvm.Primary}, msvm.Replicating); err != nil {
+	env.want("resume while another VM resynchronizes",
+		env.postAction("HV01", "tim", vmResyncPaused, "primary", "resume", nil), 409, "resynchronization-running")
+	if err := env.world.SetState("HV01", msvm.Key{VM: env.vms[vmResyncing], Link: msvm.Primary},
+		msvm.Replicating); err != nil {
 		t.Fatal(err)
 	}
-	env.waitForJob("suspend", "HV01", env.postAction("HV01", "olga", vmReplicating, "primary", "suspend", nil), "succeeded")
+	env.waitForJob("suspend", "HV01",
+		env.postAction("HV01", "olga", vmReplicating, "primary", "suspend", nil), "succeeded")
 	at := object{"parameters": object{"StartTime": env.clock.Now().Add(time.Hour).Format(time.RFC3339)}}
-	env.want("first scheduled resynchronization", env.postConfirmed("HV01", "olga", vmReplicating, "resynchronize", at), 202, "")
-	env.want("second scheduled resynchronization", env.postAction("HV01", "olga", vmResyncRequired, "primary", "resynchronize", at), 409, "resynchronization-running")
-	env.want("immediate resynchronization", env.postAction("HV01", "olga", vmResyncRequired, "primary", "resynchronize", nil), 409, "confirmation-required")
+	env.want("first scheduled resynchronization",
+		env.postConfirmed("HV01", "olga", vmReplicating, "resynchronize", at), 202, "")
+	env.want("second scheduled resynchronization",
+		env.postAction("HV01", "olga", vmResyncRequired, "primary", "resynchronize", at), 409, "resynchronization-running")
+	env.want("immediate resynchronization",
+		env.postAction("HV01", "olga", vmResyncRequired, "primary", "resynchronize", nil), 409, "confirmation-required")
 }
 
 // One resynchronization runs at a time. Another one is refused with Retry-After, and is accepted when the first has
@@ -42,7 +48,8 @@ func TestSecondResynchronizationIsRefused(t *testing.T) {
 	second := func(payload any) response {
 		return env.postAction("HV01", "olga", vmResyncRequired, "primary", "resynchronize", payload)
 	}
-	env.waitForJob("suspend", "HV01", env.postAction("HV01", "olga", vmReplicating, "primary", "suspend", nil), "succeeded")
+	env.waitForJob("suspend", "HV01",
+		env.postAction("HV01", "olga", vmReplicating, "primary", "suspend", nil), "succeeded")
 	running := env.postConfirmed("HV01", "olga", vmReplicating, "resynchronize", nil)
 	calls := spy.callCount()
 	refused("second resynchronization", second(nil))
@@ -57,7 +64,8 @@ func TestSecondResynchronizationIsRefused(t *testing.T) {
 	env.waitForJob("resume that resynchronizes", "HV01", resumed, "succeeded")
 	refused("resynchronization after the resume", second(nil))
 	env.clock.Advance(2 * time.Hour)
-	env.waitForJob("second resynchronization", "HV01", env.postConfirmed("HV01", "olga", vmResyncRequired, "resynchronize", nil), "succeeded")
+	env.waitForJob("second resynchronization",
+		"HV01", env.postConfirmed("HV01", "olga", vmResyncRequired, "resynchronize", nil), "succeeded")
 }
 
 // A resume that continues a resynchronization counts as one while its job runs, even if the host does not show the new
@@ -70,7 +78,10 @@ func TestResumeThatResynchronizesCounts(t *testing.T) {
 	}
 	env.hosts["HV01"].pool.onRead = func(dst any) {
 		if rows, ok := dst.(*[]msvm.ConcreteJob); ok {
-			*rows = append(*rows, msvm.ConcreteJob{InstanceID: "00000000-0000-0000-0000-000000000001", JobState: new(msvm.JobRunning)})
+			*rows = append(*rows, msvm.ConcreteJob{
+				InstanceID: "00000000-0000-0000-0000-000000000001",
+				JobState:   new(msvm.JobRunning),
+			})
 		}
 	}
 	env.want("resume", env.postAction("HV01", "tim", vmResyncPaused, "primary", "resume", nil), http.StatusAccepted, "")
@@ -86,13 +97,15 @@ func TestWaitingRecordOfOlderVersion(t *testing.T) {
 	env := newTestEnv(t)
 	record := object{
 		"id": "waited", "state": "queued", "waiting": true, "cancellable": true, "action": "resynchronize",
-		"method": "Resynchronize", "vm_id": env.vms[vmResyncRequired], "role": "operator", "user": "olga", "created": env.clock.Now(),
+		"method": "Resynchronize", "vm_id": env.vms[vmResyncRequired], "role": "operator", "user": "olga",
+		"created": env.clock.Now(),
 	}
 	if err := env.hosts["HV01"].server.store.Put(job.Bucket, "waited", record); err != nil {
 		t.Fatal(err)
 	}
 	env.restartEndpoint("HV01")
-	if j := env.get("HV01", "vic", apiJobs+"/waited"); j.json["state"] != "unknown" || j.json["ended"] == nil || j.json["cancellable"] != false {
+	if j := env.get("HV01", "vic", apiJobs+"/waited"); j.json["state"] != "unknown" || j.json["ended"] == nil ||
+		j.json["cancellable"] != false {
 		t.Errorf("the job is %s, want the state unknown", j)
 	}
 	env.clock.Advance(2 * time.Hour)

@@ -42,18 +42,42 @@ func (s *Server) routes() []route {
 	executed := map[int]any{200: []any{job.Record{}, dryRunResult{}, methodResult{}}, 202: job.Record{}}
 	return []route{
 		{"GET " + apiReplicas, s.listReplicas, "List the replication relationships.", nil, map[int]any{200: replicaList{}}},
-		{"GET " + replica, s.showReplica, "Get a relationship: state, health issues, statistics, and the actions that are possible now.", nil, map[int]any{200: replicaView{}}},
+		{
+			"GET " + replica, s.showReplica,
+			"Get a relationship: state, health issues, statistics, and the actions that are possible now.", nil,
+			map[int]any{200: replicaView{}},
+		},
 		{"POST " + replica + "/actions/{verb}", s.executeAction, "", operation.Request{}, executed},
 		{"GET " + apiMethods, s.listMethods, "List the methods of the replication API.", nil, map[int]any{200: methodList{}}},
 		{"POST " + apiMethods + "/{method}", s.executeMethod, "", operation.Request{}, executed},
 		{"GET " + apiJobs, s.listJobs, "List the actions that were started, newest first.", nil, map[int]any{200: jobList{}}},
 		{"GET " + apiJobs + "/{id}", s.showJob, "Get an action that was started.", nil, map[int]any{200: job.Record{}}},
-		{"POST " + apiJobs + "/{id}/cancel", s.cancelJob, "Cancel an action whose job is cancellable.", cancelRequest{}, map[int]any{200: dryRunResult{}, 202: job.Record{}}},
-		{"GET " + apiMaintenance, s.listMaintenance, "List active and recent maintenance.", nil, map[int]any{200: maintenanceList{}}},
-		{"POST " + apiMaintenance, s.announceMaintenance, "Announce maintenance of a VM or of the host.", announcement{}, map[int]any{201: maintenance{}}},
-		{"POST " + apiMaintenance + "/{id}/end", s.endMaintenance, "End maintenance early.", emptyRequest{}, map[int]any{200: maintenance{}}},
+		{
+			"POST " + apiJobs + "/{id}/cancel", s.cancelJob, "Cancel an action whose job is cancellable.",
+			cancelRequest{},
+			map[int]any{200: dryRunResult{}, 202: job.Record{}},
+		},
+		{
+			"GET " + apiMaintenance, s.listMaintenance, "List active and recent maintenance.", nil,
+			map[int]any{200: maintenanceList{}},
+		},
+		{
+			"POST " + apiMaintenance, s.announceMaintenance, "Announce maintenance of a VM or of the host.",
+			announcement{},
+			map[int]any{201: maintenance{}},
+		},
+		{
+			"POST " + apiMaintenance + "/{id}/end", s.endMaintenance, "End maintenance early.",
+			emptyRequest{},
+			map[int]any{200: maintenance{}},
+		},
 		{"GET " + apiDescription, s.describe, "Get this description.", nil, map[int]any{200: map[string]any{}}},
-		{"POST /-/reload", s.reload, "Reload the policy and the users. If they are not valid, the old ones stay in effect.", emptyRequest{}, map[int]any{200: reloadResult{}}},
+		{
+			"POST /-/reload", s.reload,
+			"Reload the policy and the users. If they are not valid, the old ones stay in effect.",
+			emptyRequest{},
+			map[int]any{200: reloadResult{}},
+		},
 	}
 }
 

@@ -121,8 +121,8 @@ type Server struct {
 // New returns an endpoint. It starts to track the stored jobs that have not ended. Close stops the endpoint.
 func New(o Options) (*Server, error) {
 	o = o.withDefaults()
-	versions := o.fileVersions()
-	policy, w, err := o.readConfiguration()
+	versions := fileVersions(o)
+	policy, w, err := readConfiguration(o)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +132,9 @@ func New(o Options) (*Server, error) {
 	if err := s.openFiles(); err != nil {
 		return nil, err
 	}
-	s.jobs, err = job.NewTracker(job.Options{Reader: o.Reader, Store: s.store, Audit: s.audit, Logger: o.Logger, Now: o.Now})
+	s.jobs, err = job.NewTracker(job.Options{
+		Reader: o.Reader, Store: s.store, Audit: s.audit, Logger: o.Logger, Now: o.Now,
+	})
 	if err != nil {
 		return nil, errors.Join(err, s.store.Close(), s.audit.Close())
 	}

@@ -41,9 +41,14 @@ func TestDamagedStoreDoesNotPreventStart(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			env := newTestEnv(t)
 			e := env.hosts["HV01"]
-			env.waitForJob("suspend", "HV01", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil), "succeeded")
+			env.waitForJob("suspend", "HV01",
+				env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil), "succeeded")
 			for i := range 200 { // several pages
-				if err := e.server.store.Put(job.Bucket, fmt.Sprint("old", i), job.Record{ID: fmt.Sprint("old", i), State: job.Succeeded, Created: env.clock.Now(), Reason: strings.Repeat("x", 200)}); err != nil {
+				if err := e.server.store.Put(job.Bucket, fmt.Sprint("old", i),
+					job.Record{
+						ID: fmt.Sprint("old", i), State: job.Succeeded, Created: env.clock.Now(),
+						Reason: strings.Repeat("x", 200),
+					}); err != nil {
 					t.Fatal(err)
 				}
 			}

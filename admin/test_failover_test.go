@@ -19,7 +19,8 @@ func TestJobRecordHasTestVM(t *testing.T) {
 	spy.reply = func(context.Context, wmiquery.Call) (wmiquery.Reply, error) {
 		return wmiquery.Reply{Out: map[string]any{"ResultingSystem": msvm.VMRef(testVM)}}, nil
 	}
-	if r := env.postAction("HV02", "olga", vmReplicating, "primary", "test-failover", nil); r.code != 200 || r.json["test_vm_id"] != testVM {
+	if r := env.postAction("HV02", "olga", vmReplicating, "primary", "test-failover", nil); r.code != 200 ||
+		r.json["test_vm_id"] != testVM {
 		t.Errorf("test failover without a job: %s", r)
 	}
 	spy.reply = nil
@@ -28,8 +29,11 @@ func TestJobRecordHasTestVM(t *testing.T) {
 			*rows = nil
 		}
 	}
-	r := env.waitForJob("test failover", "HV02", env.postAction("HV02", "olga", vmReplicating, "primary", "test-failover", nil), "succeeded")
-	if tests, _ := env.get("HV02", "vic", env.replicaPath(vmReplicating, "primary")).json["test_vms"].([]any); len(tests) != 1 || r.json["test_vm_id"] != tests[0] {
+	r := env.waitForJob("test failover",
+		"HV02", env.postAction("HV02", "olga", vmReplicating, "primary", "test-failover", nil), "succeeded")
+	if tests, _ := env.get("HV02", "vic",
+		env.replicaPath(vmReplicating, "primary")).json["test_vms"].([]any); len(tests) != 1 ||
+		r.json["test_vm_id"] != tests[0] {
 		t.Errorf("test_vm_id is %v, the test VMs are %v", r.json["test_vm_id"], tests)
 	}
 }
@@ -37,10 +41,16 @@ func TestJobRecordHasTestVM(t *testing.T) {
 // The job record and the audit log have the result of a test failover.
 func TestTestResultIsRecorded(t *testing.T) {
 	env := newTestEnv(t)
-	env.waitForJob("test failover", "HV02", env.postAction("HV02", "olga", vmReplicating, "primary", "test-failover", nil), "succeeded")
-	env.want("unknown result", env.postAction("HV02", "olga", vmReplicating, "primary", "cleanup-test-failover", object{"test_result": "so so"}), 400, "bad-request")
-	env.want("result for another action", env.postAction("HV02", "olga", vmReplicating, "primary", "suspend", object{"test_result": "passed"}), 400, "bad-request")
-	r := env.waitForJob("clean up", "HV02", env.postConfirmed("HV02", "olga", vmReplicating, "cleanup-test-failover", object{"test_result": "failed"}), "succeeded")
+	env.waitForJob("test failover",
+		"HV02", env.postAction("HV02", "olga", vmReplicating, "primary", "test-failover", nil), "succeeded")
+	env.want("unknown result", env.postAction("HV02", "olga", vmReplicating, "primary", "cleanup-test-failover",
+		object{"test_result": "so so"}), 400, "bad-request")
+	env.want("result for another action",
+		env.postAction("HV02", "olga", vmReplicating, "primary", "suspend", object{"test_result": "passed"}), 400,
+		"bad-request")
+	r := env.waitForJob("clean up", "HV02",
+		env.postConfirmed("HV02", "olga", vmReplicating, "cleanup-test-failover", object{"test_result": "failed"}),
+		"succeeded")
 	if r.json["test_result"] != "failed" {
 		t.Errorf("the record is %s", r)
 	}
@@ -58,22 +68,28 @@ func TestTestResultIsRecorded(t *testing.T) {
 // A test failover is cleaned up. Only its test VM can be deleted.
 func TestTestFailoverAndCleanup(t *testing.T) {
 	env := newTestEnv(t)
-	env.want("clean up without a test VM", env.postAction("HV02", "olga", vmReplicating, "primary", "cleanup-test-failover", nil), http.StatusConflict, "invalid-state")
-	done := env.waitForJob("test failover", "HV02", env.postAction("HV02", "olga", vmReplicating, "primary", "test-failover", nil), "succeeded")
+	env.want("clean up without a test VM",
+		env.postAction("HV02", "olga", vmReplicating, "primary", "cleanup-test-failover", nil), http.StatusConflict,
+		"invalid-state")
+	done := env.waitForJob("test failover",
+		"HV02", env.postAction("HV02", "olga", vmReplicating, "primary", "test-failover", nil), "succeeded")
 	test, _ := done.json["test_vm_id"].(string)
 	if !msvm.IsGUID(test) || test == env.vms[vmReplicating] {
 		t.Fatalf("the test VM is %q", test)
 	}
-	env.want("second test failover", env.postAction("HV02", "olga", vmReplicating, "primary", "test-failover", nil), http.StatusConflict, "invalid-state")
+	env.want("second test failover",
+		env.postAction("HV02", "olga", vmReplicating, "primary", "test-failover", nil), http.StatusConflict, "invalid-state")
 	for name, vm := range map[string]string{"the replica": env.vms[vmReplicating], "another VM": env.vms[vmInbound]} {
-		r := env.request("HV02", "omar", http.MethodPost, "/api/v1/methods/DestroySystem", object{"parameters": object{"AffectedSystem": vm}})
+		r := env.request("HV02", "omar",
+			http.MethodPost, "/api/v1/methods/DestroySystem", object{"parameters": object{"AffectedSystem": vm}})
 		env.want("delete "+name, r, http.StatusConflict, "invalid-state")
 		if modes, _ := r.json["works_in_modes"].([]any); !slices.Equal(modes, []any{"test_replica"}) {
 			t.Errorf("delete %s: works_in_modes is %v", name, modes)
 		}
 	}
 	calls := env.hosts["HV02"].pool.callCount()
-	env.waitForJob("clean up", "HV02", env.postConfirmed("HV02", "olga", vmReplicating, "cleanup-test-failover", nil), "succeeded")
+	env.waitForJob("clean up", "HV02",
+		env.postConfirmed("HV02", "olga", vmReplicating, "cleanup-test-failover", nil), "succeeded")
 	made := env.hosts["HV02"].pool.calls[calls:]
 	if len(made) != 1 || made[0].In[0].Value != msvm.VMRef(test) {
 		t.Errorf("the calls are %+v", made)
@@ -90,5 +106,7 @@ func TestCleanupLocksTheReplica(t *testing.T) {
 	env.want("method", env.postMethod("HV01", "omar", msvm.MethodDestroySystem, raw), 409, "busy")
 	close(spy.block)
 	env.hosts["HV01"].server.calls.Wait()
-	env.want("result for another method", env.postMethod("HV01", "omar", msvm.MethodRequestReplicationStateChangeEx, object{"target": env.vms[vmReplicating], "test_result": "passed"}), 400, "bad-request")
+	env.want("result for another method",
+		env.postMethod("HV01", "omar", msvm.MethodRequestReplicationStateChangeEx,
+			object{"target": env.vms[vmReplicating], "test_result": "passed"}), 400, "bad-request")
 }

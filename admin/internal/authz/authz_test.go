@@ -62,7 +62,8 @@ func TestOnlyVerifiedCertificatesAuthenticate(t *testing.T) {
 
 // A user name that equals a subject does not match a rule for the subject, and neither does an anonymous caller.
 func TestUserIsNotASubject(t *testing.T) {
-	p, err := parsePolicy([]byte("rules: [{subjects: ['CN=ops,O=Contoso'], role: failover}]"), func(string) bool { return true })
+	p, err := parsePolicy([]byte("rules: [{subjects: ['CN=ops,O=Contoso'], role: failover}]"),
+		func(string) bool { return true })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -54,7 +54,10 @@ func TestWatchSeesTheEndOfAJob(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		host.ends = time.Now().Add(3 * time.Minute)
 		tracker := newTracker(t, o)
-		if err := tracker.Begin(Record{ID: "a", State: Running, Path: string(msvm.JobRef("J")), Created: time.Now()}); err != nil {
+		if err := tracker.Begin(Record{
+			ID: "a", State: Running, Path: string(msvm.JobRef("J")),
+			Created: time.Now(),
+		}); err != nil {
 			t.Fatal(err)
 		}
 		ctx, stop := context.WithCancel(t.Context())
@@ -63,7 +66,8 @@ func TestWatchSeesTheEndOfAJob(t *testing.T) {
 		stop()
 		synctest.Wait()
 		r, _ := tracker.Get("a")
-		if took := r.Ended.Sub(r.Created); r.State != Succeeded || !r.Warnings || took < 3*time.Minute || took > 4*time.Minute {
+		if took := r.Ended.Sub(r.Created); r.State != Succeeded || !r.Warnings || took < 3*time.Minute ||
+			took > 4*time.Minute {
 			t.Errorf("the job is %+v", r)
 		}
 		if host.reads > 40 {

@@ -7,8 +7,9 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// Every method can be found by its qualified name. Every action has an existing method, existing parameters, and a state
-// that can be requested. Suspend, resume and prepare-failover are states to request, not methods of the service (Q31).
+// Every method can be found by its qualified name. Every action has an existing method, existing parameters, and a
+// state that can be requested. Suspend, resume and prepare-failover are states to request, not methods of the service
+// (Q31).
 func TestActionsMatchTheMethodTable(t *testing.T) {
 	for _, m := range msvm.Methods() {
 		if _, p := FindMethod(m.Class + "." + m.Name); p != nil {

@@ -14,9 +14,12 @@ import (
 // markup.
 func FuzzEmbedded(f *testing.F) {
 	for _, seed := range []string{
-		`{}`, `{"AllowedPrimaryHostSystem": "a"}`, `{"RecoveryHistory": 24}`, `{"RecoveryHistory": null}`, `{"IncludedDisks": ["a", "<b>"]}`,
-		`{"HttpPort": 70000}`, `{"MonitoringStartTime": "6h30m"}`, `{"TrustGroup": "</VALUE></PROPERTY><INSTANCE CLASSNAME=\"x\">"}`,
-		`{"TrustGroup": "]]>&amp;\u0000\u000b\ud800"}`, `{"RecoveryHistory": 1, "recoveryhistory": 2}`, `{"a": {"b": [[[]]]}}`, `[]`, `null`, `{"ReplicaStorageLocation": "D:\\\\x'; DROP"}`,
+		`{}`, `{"AllowedPrimaryHostSystem": "a"}`, `{"RecoveryHistory": 24}`, `{"RecoveryHistory": null}`,
+		`{"IncludedDisks": ["a", "<b>"]}`,
+		`{"HttpPort": 70000}`, `{"MonitoringStartTime": "6h30m"}`,
+		`{"TrustGroup": "</VALUE></PROPERTY><INSTANCE CLASSNAME=\"x\">"}`,
+		`{"TrustGroup": "]]>&amp;\u0000\u000b\ud800"}`, `{"RecoveryHistory": 1, "recoveryhistory": 2}`,
+		`{"a": {"b": [[[]]]}}`, `[]`, `null`, `{"ReplicaStorageLocation": "D:\\\\x'; DROP"}`,
 	} {
 		f.Add([]byte(seed))
 	}

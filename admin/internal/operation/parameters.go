@@ -121,7 +121,9 @@ func describeType(p msvm.Parameter) string {
 }
 
 // parseParameter returns the value of a parameter as the host takes it, and as it is shown to people.
-func parseParameter(s *Snapshot, p *Plan, parameter msvm.Parameter, text json.RawMessage) (value, shown any, err error) {
+func parseParameter(
+	s *Snapshot, p *Plan, parameter msvm.Parameter, text json.RawMessage,
+) (value, shown any, err error) {
 	var given any
 	if err := json.Unmarshal(text, &given); err != nil || !representable(given) {
 		return nil, nil, errors.New("has a character that cannot be sent to the host, such as a control character")
@@ -185,7 +187,9 @@ func parseStartTime(s *Snapshot, text json.RawMessage) (value, shown any, err er
 }
 
 // parseReference reads the GUID of a VM, the InstanceID of a recovery point, or the object path of either.
-func parseReference(s *Snapshot, p *Plan, parameter msvm.Parameter, text json.RawMessage) (value, shown any, err error) {
+func parseReference(
+	s *Snapshot, p *Plan, parameter msvm.Parameter, text json.RawMessage,
+) (value, shown any, err error) {
 	var given string
 	if err := json.Unmarshal(text, &given); err != nil || given == "" {
 		return nil, nil, fmt.Errorf("%.40s is not a string", text)

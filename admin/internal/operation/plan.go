@@ -79,7 +79,9 @@ func (p *Plan) Call() wmiquery.Call {
 
 // Attributes returns the attributes that the policy decides on.
 func (p *Plan) Attributes() authz.Attributes {
-	a := authz.Attributes{Role: p.Role, Names: []string{p.Method.Name}, VM: p.VM, VMName: p.VMName, Destroys: p.Destroys != ""}
+	a := authz.Attributes{
+		Role: p.Role, Names: []string{p.Method.Name}, VM: p.VM, VMName: p.VMName, Destroys: p.Destroys != "",
+	}
 	if p.Action != p.Method.Name {
 		a.Names = append(a.Names, p.Action)
 	}
@@ -157,7 +159,9 @@ func (p *Plan) ReadPendingBytes(ctx context.Context, r wmiquery.Reader, s *Snaps
 }
 
 // PlanAction plans an action on a relationship.
-func PlanAction(ctx context.Context, r wmiquery.Reader, s *Snapshot, a Action, target *Relationship, req *Request) (*Plan, *problem.Problem) {
+func PlanAction(
+	ctx context.Context, r wmiquery.Reader, s *Snapshot, a Action, target *Relationship, req *Request,
+) (*Plan, *problem.Problem) {
 	if req.Target != "" {
 		return nil, problem.New(problem.BadRequest, "target: only for methods")
 	}

@@ -26,7 +26,8 @@ func FindMethod(path string) (msvm.Method, *problem.Problem) {
 	}
 	switch len(found) {
 	case 0:
-		return msvm.Method{}, problem.New(problem.NotFound, "method %.80q: not found; GET /api/v1/methods lists all methods", path)
+		return msvm.Method{}, problem.New(problem.NotFound,
+			"method %.80q: not found; GET /api/v1/methods lists all methods", path)
 	case 1:
 		return found[0], nil
 	}
@@ -115,7 +116,8 @@ func vmOfRequest(m msvm.Method, req *Request) (string, *problem.Problem) {
 			return "", problem.New(problem.InvalidParameter, "%s: %.40s is not a string", p.Name, req.Parameters[p.Name])
 		}
 		if req.Target != "" {
-			return "", problem.New(problem.InvalidParameter, "target: not for this method; the parameter %s names the VM", p.Name)
+			return "", problem.New(problem.InvalidParameter,
+				"target: not for this method; the parameter %s names the VM", p.Name)
 		}
 		return guidOf(text), nil
 	}

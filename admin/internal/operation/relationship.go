@@ -53,7 +53,8 @@ type TargetState struct {
 	DataLoss
 }
 
-// DataLoss is the data that would be lost if the sending side failed now, as far as this host knows. Null means unknown.
+// DataLoss is the data that would be lost if the sending side failed now, as far as this host knows. Null means
+// unknown.
 type DataLoss struct {
 	// LagSeconds is the time since the last replication. In a plan that goes back to an older recovery point, it is
 	// the age of that point if that is more.

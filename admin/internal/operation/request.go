@@ -184,9 +184,11 @@ func (req *Request) CheckExpected(t *TargetState) *problem.Problem {
 	case t == nil:
 		return problem.New(problem.BadRequest, "expected_state and expected_mode: only for a request about a relationship")
 	case req.ExpectedState != "" && req.ExpectedState != t.State:
-		return problem.New(problem.PreconditionFailed, "the state is %s, expected %s", t.State, req.ExpectedState).With("current", t)
+		return problem.New(problem.PreconditionFailed, "the state is %s, expected %s", t.State, req.ExpectedState).
+			With("current", t)
 	case req.ExpectedMode != "" && req.ExpectedMode != t.Mode:
-		return problem.New(problem.PreconditionFailed, "the mode is %s, expected %s", t.Mode, req.ExpectedMode).With("current", t)
+		return problem.New(problem.PreconditionFailed, "the mode is %s, expected %s", t.Mode, req.ExpectedMode).
+			With("current", t)
 	}
 	return nil
 }
