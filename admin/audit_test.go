@@ -216,8 +216,8 @@ func TestFullDiskRejectsActions(t *testing.T) {
 }
 
 // postConfirmation requests and confirms an action, and returns the response to the confirmation.
-func (env *testEnv) postConfirmation(host, user string, vm int, verb string) response {
+func (env *testEnv) postConfirmation(host, user string, vm int, action string) response {
 	env.Helper()
-	first := env.postAction(host, user, vm, "primary", verb, nil)
-	return env.postAction(host, user, vm, "primary", verb, env.confirmation(host, vm, first, nil))
+	first := env.postAction(host, user, vm, "primary", action, nil)
+	return env.postAction(host, user, vm, "primary", action, env.confirmation(host, vm, first, nil))
 }

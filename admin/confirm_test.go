@@ -126,8 +126,8 @@ func TestActionNeedsVMOff(t *testing.T) {
 // A token is valid once, for the same caller, action and VM. The audit log contains no secrets.
 func TestTokenMisuse(t *testing.T) {
 	env := newTestEnv(t)
-	token := func(user string, vm int, verb string) response {
-		first := env.postAction("HV02", user, vm, "primary", verb, nil)
+	token := func(user string, vm int, action string) response {
+		first := env.postAction("HV02", user, vm, "primary", action, nil)
 		env.want("first request", first, 409, "confirmation-required")
 		return first
 	}

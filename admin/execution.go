@@ -36,11 +36,11 @@ type execution struct {
 	lockTransferred bool // the call releases the lock
 }
 
-// executeAction handles POST /api/v1/replicas/{vm_id}/{relationship}/actions/{verb}.
+// executeAction handles POST /api/v1/replicas/{vm_id}/{relationship}/actions/{action}.
 func (s *Server) executeAction(r *http.Request) (problem.Response, *problem.Problem) {
-	a, ok := operation.FindAction(r.PathValue("verb"))
+	a, ok := operation.FindAction(r.PathValue("action"))
 	if !ok {
-		return problem.Response{}, problem.New(problem.NotFound, "action %.80q: not found", r.PathValue("verb"))
+		return problem.Response{}, problem.New(problem.NotFound, "action %.80q: not found", r.PathValue("action"))
 	}
 	req, body, p := operation.ReadRequest(r)
 	if p != nil {

@@ -10,8 +10,8 @@ import (
 func TestSameKeyReplaysTheResponse(t *testing.T) {
 	env := newTestEnv(t)
 	spy := env.hosts["HV01"].pool
-	send := func(user, verb string, payload any) response {
-		return env.postAction("HV01", user, vmReplicating, "primary", verb, payload, headerIdempotencyKey, "key")
+	send := func(user, action string, payload any) response {
+		return env.postAction("HV01", user, vmReplicating, "primary", action, payload, headerIdempotencyKey, "key")
 	}
 	first := send("tim", "suspend", object{"reason": "a"})
 	env.waitForJob("suspend", "HV01", first, "succeeded")

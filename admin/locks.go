@@ -108,7 +108,7 @@ func (l *locks) checkJobs(id string, want lock, allowedDuringJob bool) *problem.
 	return nil
 }
 
-// checkScheduled rejects a second scheduled resynchronization: nobody knows how long the first one will take.
+// checkScheduled rejects a second scheduled resynchronization, because the end of the first one is not known.
 func (l *locks) checkScheduled() *problem.Problem {
 	for _, j := range l.jobs.Running("") {
 		if j.Scheduled && j.Action == "resynchronize" {

@@ -84,7 +84,7 @@ The states:
 	file.WriteString("\nMethods about the host or a job:\n")
 	host := all[len(all)-1]
 	for _, row := range host.rows {
-		answer := host.answers[row][situation{}]
+		answer := host.results[row][situation{}]
 		if isExecuted(answer) {
 			answer = "executed" + answer
 		}
@@ -122,13 +122,13 @@ func requiredRoles(t *testing.T, all []*responseMatrix) map[string]string {
 
 // formatCell returns a cell of the file: the results of a row in some states. It is "" if there was no such request.
 func (env *responseMatrix) formatCell(row string, states []msvm.ReplicationState) string {
-	if env.answers[row] == nil {
+	if env.results[row] == nil {
 		return ""
 	}
 	var spans []span
 	for _, state := range states {
-		off := env.answers[row][situation{state, false}]
-		on, both := env.answers[row][situation{state, true}]
+		off := env.results[row][situation{state, false}]
+		on, both := env.results[row][situation{state, true}]
 		if !both || on == off {
 			spans = addState(spans, state, off, "")
 			continue

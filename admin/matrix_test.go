@@ -119,7 +119,7 @@ type situation struct {
 	on    bool
 }
 
-// A result is the slug of a problem, or one of these.
+// The result of a request is the slug of a problem, or one of these.
 const (
 	executed          = ""
 	executedConfirmed = "!" // with a confirmation
@@ -131,9 +131,9 @@ const (
 type responseMatrix struct {
 	*testEnv
 	host, vm string // name of the host and of the VM
-	offset   int64  // in the audit log, up to which it was checked
+	offset   int64  // end of the part of the audit log that was checked
 	rows     []string
-	answers  map[string]map[situation]string // results for the owner, by row
+	results  map[string]map[situation]string // results for the owner, by row
 	refused  map[string]map[string]bool      // whether the policy refuses, by row and user
 }
 
@@ -142,7 +142,7 @@ type responseMatrix struct {
 // makes none. Every action and method is accepted in some situation.
 func TestResponseMatrix(t *testing.T) {
 	all := make([]*responseMatrix, len(sides)+1)
-	t.Run("of", func(t *testing.T) {
+	t.Run("sides", func(t *testing.T) {
 		for i, s := range sides {
 			t.Run(s.name, func(t *testing.T) {
 				t.Parallel()
@@ -185,13 +185,12 @@ func TestResponseMatrix(t *testing.T) {
 func newResponseMatrix(t *testing.T, host string) *responseMatrix {
 	t.Helper()
 	env := newTestEnvWith(t, 21, []string{host}, nil)
-	env.hosts[host].pool.reply = func(context.Context,
-		wmiquery.Call,
-	) (wmiquery.Reply, error) {
+	// The state of the host never changes, because no call reaches it.
+	env.hosts[host].pool.reply = func(context.Context, wmiquery.Call) (wmiquery.Reply, error) {
 		return wmiquery.Reply{}, nil
-	} // the state of the host never changes
+	}
 	return &responseMatrix{
-		testEnv: env, host: host, answers: map[string]map[situation]string{},
+		testEnv: env, host: host, results: map[string]map[situation]string{},
 		refused: map[string]map[string]bool{},
 	}
 }
@@ -242,11 +241,11 @@ func (env *responseMatrix) runRequest(a matrixRequest, s situation, turn int) {
 	env.Helper()
 	answer := env.send("omar", a)
 	first := isExecuted(answer) && !env.everExecuted(a.row)
-	if env.answers[a.row] == nil {
+	if env.results[a.row] == nil {
 		env.rows = append(env.rows, a.row)
-		env.answers[a.row], env.refused[a.row] = map[situation]string{}, map[string]bool{}
+		env.results[a.row], env.refused[a.row] = map[situation]string{}, map[string]bool{}
 	}
-	env.answers[a.row][s] = answer
+	env.results[a.row][s] = answer
 	others := roleUsers[:len(roleUsers)-1]
 	if !first {
 		others = others[turn%len(others):][:1]
@@ -265,9 +264,9 @@ func isExecuted(answer string) bool { return answer == executed || answer == exe
 
 // everExecuted reports whether an action or method was executed.
 func (env *responseMatrix) everExecuted(name string) bool {
-	for row, answers := range env.answers {
+	for row, results := range env.results {
 		if of, _, _ := strings.Cut(row, " "); of == name &&
-			slices.ContainsFunc(slices.Collect(maps.Values(answers)), isExecuted) {
+			slices.ContainsFunc(slices.Collect(maps.Values(results)), isExecuted) {
 			return true
 		}
 	}

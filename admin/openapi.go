@@ -40,9 +40,9 @@ func (s *Server) description() jsonObject {
 	for _, r := range s.routes() {
 		method, path, _ := strings.Cut(r.pattern, " ")
 		switch {
-		case strings.HasSuffix(path, "/{verb}"):
+		case strings.HasSuffix(path, "/{action}"):
 			for _, a := range operation.Actions() {
-				add(method, strings.Replace(path, "{verb}", a.Name, 1), d.action(r, a))
+				add(method, strings.Replace(path, "{action}", a.Name, 1), d.action(r, a))
 			}
 		case strings.HasSuffix(path, "/{method}"):
 			for _, m := range msvm.Methods() {

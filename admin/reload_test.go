@@ -55,8 +55,10 @@ func TestEmergencyStopWhileHostHangs(t *testing.T) {
 	}
 	<-reading
 	env.writeFile(env.policy, "read_only: true\n"+fullPolicy)
-	for end := time.Now().Add(20 * time.Second); s.policy.Load().Authorize(authz.Principal{User: "omar"},
-		authz.Attributes{Role: authz.RoleOwner}) == nil; {
+	stopped := func() bool {
+		return s.policy.Load().Authorize(authz.Principal{User: "omar"}, authz.Attributes{Role: authz.RoleOwner}) != nil
+	}
+	for end := time.Now().Add(20 * time.Second); !stopped(); {
 		if time.Now().After(end) {
 			t.Fatal("the emergency stop has no effect")
 		}

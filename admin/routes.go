@@ -47,7 +47,7 @@ func (s *Server) routes() []route {
 			"Get a relationship: state, health issues, statistics, and the actions that are possible now.", nil,
 			map[int]any{200: replicaView{}},
 		},
-		{"POST " + replica + "/actions/{verb}", s.executeAction, "", operation.Request{}, executed},
+		{"POST " + replica + "/actions/{action}", s.executeAction, "", operation.Request{}, executed},
 		{"GET " + apiMethods, s.listMethods, "List the methods of the replication API.", nil, map[int]any{200: methodList{}}},
 		{"POST " + apiMethods + "/{method}", s.executeMethod, "", operation.Request{}, executed},
 		{"GET " + apiJobs, s.listJobs, "List the actions that were started, newest first.", nil, map[int]any{200: jobList{}}},

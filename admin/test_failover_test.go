@@ -19,8 +19,8 @@ func TestJobRecordHasTestVM(t *testing.T) {
 	spy.reply = func(context.Context, wmiquery.Call) (wmiquery.Reply, error) {
 		return wmiquery.Reply{Out: map[string]any{"ResultingSystem": msvm.VMRef(testVM)}}, nil
 	}
-	if r := env.postAction("HV02", "olga", vmReplicating, "primary", "test-failover", nil); r.code != 200 ||
-		r.json["test_vm_id"] != testVM {
+	r := env.postAction("HV02", "olga", vmReplicating, "primary", "test-failover", nil)
+	if r.code != 200 || r.json["test_vm_id"] != testVM {
 		t.Errorf("test failover without a job: %s", r)
 	}
 	spy.reply = nil
@@ -29,11 +29,10 @@ func TestJobRecordHasTestVM(t *testing.T) {
 			*rows = nil
 		}
 	}
-	r := env.waitForJob("test failover",
+	r = env.waitForJob("test failover",
 		"HV02", env.postAction("HV02", "olga", vmReplicating, "primary", "test-failover", nil), "succeeded")
-	if tests, _ := env.get("HV02", "vic",
-		env.replicaPath(vmReplicating, "primary")).json["test_vms"].([]any); len(tests) != 1 ||
-		r.json["test_vm_id"] != tests[0] {
+	tests, _ := env.get("HV02", "vic", env.replicaPath(vmReplicating, "primary")).json["test_vms"].([]any)
+	if len(tests) != 1 || r.json["test_vm_id"] != tests[0] {
 		t.Errorf("test_vm_id is %v, the test VMs are %v", r.json["test_vm_id"], tests)
 	}
 }

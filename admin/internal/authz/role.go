@@ -17,7 +17,7 @@ const (
 	RoleOwner         // creates, configures and removes relationships; calls methods with any parameters
 )
 
-func roleNames() []string { return []string{"nobody", "viewer", "operator", "failover", "owner"} }
+func roleNames() []string { return []string{"none", "viewer", "operator", "failover", "owner"} }
 
 func (r Role) String() string { return roleNames()[r] }
 
