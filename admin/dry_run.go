@@ -29,15 +29,15 @@ type methodResult struct {
 }
 
 // dryRun returns what the request would do.
-func dryRun(ctx context.Context, x *execution, view *operation.Snapshot) (problem.Response, *problem.Problem) {
-	p := x.checkPreconditions(view)
+func dryRun(ctx context.Context, x *execution, snapshot *operation.Snapshot) (problem.Response, *problem.Problem) {
+	p := x.checkPreconditions(snapshot)
 	if p == nil && !x.plan.AllowedDuringJob() {
 		p = x.server.locks.check(x.lock())
 	}
 	if p != nil {
 		return problem.Response{}, x.auditRefusal(p)
 	}
-	x.plan.ReadPendingBytes(ctx, x.server.options.Reader, view, x.target)
+	x.plan.ReadPendingBytes(ctx, x.server.options.Reader, snapshot, x.target)
 	if err := x.server.audit.Write(x.auditRecord(audit.DryRun), false); err != nil {
 		return problem.Response{}, x.server.auditUnavailable(err)
 	}

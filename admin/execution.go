@@ -46,15 +46,15 @@ func (s *Server) executeAction(r *http.Request) (problem.Response, *problem.Prob
 	if p != nil {
 		return problem.Response{}, p
 	}
-	makePlan := func(ctx context.Context, view *operation.Snapshot) (*operation.Plan, *problem.Problem) {
-		target, p := view.Find(r.PathValue("vm_id"), r.PathValue("relationship"))
+	makePlan := func(ctx context.Context, snapshot *operation.Snapshot) (*operation.Plan, *problem.Problem) {
+		target, p := snapshot.Find(r.PathValue("vm_id"), r.PathValue("relationship"))
 		if p != nil {
 			return nil, p
 		}
-		if p := s.authorize(r, a.Attributes(target)); p != nil { // before another problem reveals something about the VM
+		if p := s.authorize(r, a.Attributes(target)); p != nil { // before any problem that depends on the VM
 			return nil, p
 		}
-		return operation.PlanAction(ctx, s.options.Reader, view, a, target, req)
+		return operation.PlanAction(ctx, s.options.Reader, snapshot, a, target, req)
 	}
 	return s.execute(r, req, body, makePlan)
 }
@@ -69,9 +69,9 @@ func (s *Server) executeMethod(r *http.Request) (problem.Response, *problem.Prob
 	if p != nil {
 		return problem.Response{}, p
 	}
-	makePlan := func(ctx context.Context, view *operation.Snapshot) (*operation.Plan, *problem.Problem) {
+	makePlan := func(ctx context.Context, snapshot *operation.Snapshot) (*operation.Plan, *problem.Problem) {
 		authorize := func(a authz.Attributes) *problem.Problem { return s.authorize(r, a) }
-		return operation.PlanMethod(ctx, s.options.Reader, view, m, req, authorize)
+		return operation.PlanMethod(ctx, s.options.Reader, snapshot, m, req, authorize)
 	}
 	return s.execute(r, req, body, makePlan)
 }
@@ -118,7 +118,7 @@ func (x *execution) replay(r *http.Request, body []byte) (response problem.Respo
 func (x *execution) prepare(r *http.Request) (response problem.Response, done bool, p *problem.Problem) {
 	ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
 	defer cancel()
-	view, p := x.readAndPlan(ctx)
+	snapshot, p := x.readAndPlan(ctx)
 	if p != nil {
 		return response, true, x.auditRefusal(p)
 	}
@@ -128,7 +128,7 @@ func (x *execution) prepare(r *http.Request) (response problem.Response, done bo
 		return response, true, p
 	}
 	if x.request.DryRun {
-		response, p = dryRun(ctx, x, view)
+		response, p = dryRun(ctx, x, snapshot)
 		return response, true, p
 	}
 	// Running jobs may have ended. A running resynchronization may only be scheduled.
@@ -142,19 +142,20 @@ func (x *execution) prepare(r *http.Request) (response problem.Response, done bo
 
 // readAndPlan reads the host, makes the plan, and asks the policy.
 func (x *execution) readAndPlan(ctx context.Context) (*operation.Snapshot, *problem.Problem) {
-	view, p := operation.ReadSnapshot(ctx, x.server.options.Reader)
+	snapshot, p := operation.ReadSnapshot(ctx, x.server.options.Reader)
 	if p != nil {
 		return nil, p
 	}
-	plan, p := x.makePlan(ctx, view)
+	plan, p := x.makePlan(ctx, snapshot)
 	if p != nil {
 		return nil, p
 	}
+	x.plan, x.target = plan, nil // the audit record of a refusal has the plan
 	if p := x.server.policy.Load().Authorize(x.caller, plan.Attributes()); p != nil {
 		return nil, p
 	}
-	x.plan, x.target = plan, plan.TargetState(view)
-	return view, nil
+	x.target = plan.TargetState(snapshot)
+	return snapshot, nil
 }
 
 // execute locks the VM, checks everything again, and calls the host.
@@ -198,9 +199,9 @@ func (x *execution) lock() lock {
 func (x *execution) recheck(ctx context.Context, held lock) *problem.Problem {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	view, p := x.readAndPlan(ctx)
+	snapshot, p := x.readAndPlan(ctx)
 	if p == nil {
-		p = x.checkPreconditions(view)
+		p = x.checkPreconditions(snapshot)
 	}
 	if p != nil {
 		return p
@@ -211,7 +212,7 @@ func (x *execution) recheck(ctx context.Context, held lock) *problem.Problem {
 	if x.plan.Destroys == "" {
 		return nil
 	}
-	x.plan.ReadPendingBytes(ctx, x.server.options.Reader, view, x.target)
+	x.plan.ReadPendingBytes(ctx, x.server.options.Reader, snapshot, x.target)
 	if p := x.server.confirmations.confirm(x.caller, x.plan, x.request, x.target); p != nil {
 		if p.Type != problem.ConfirmationRequired {
 			x.server.metrics.refused.Inc()
@@ -223,11 +224,11 @@ func (x *execution) recheck(ctx context.Context, held lock) *problem.Problem {
 }
 
 // checkPreconditions checks that the target is as expected, and that the host accepts the call.
-func (x *execution) checkPreconditions(view *operation.Snapshot) *problem.Problem {
+func (x *execution) checkPreconditions(snapshot *operation.Snapshot) *problem.Problem {
 	if p := x.request.CheckExpected(x.target); p != nil {
 		return p
 	}
-	if p := x.plan.Check(view); p != nil {
+	if p := x.plan.Check(snapshot); p != nil {
 		if x.target != nil {
 			p.With("current", x.target)
 		}
@@ -288,8 +289,7 @@ func (x *execution) auditRecord(event audit.Event) audit.Record {
 	return r
 }
 
-// auditRefusal writes the refusal to the audit log and returns p. If that fails, the error is only logged, because
-// nothing is executed.
+// auditRefusal writes a refusal to the audit log and returns p. It only logs an error, because nothing is executed.
 func (x *execution) auditRefusal(p *problem.Problem) *problem.Problem {
 	r := x.auditRecord(audit.Refused)
 	r.Status, r.Type, r.Error = p.Type.Status, p.Type.Slug, p.Detail

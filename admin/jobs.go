@@ -121,7 +121,7 @@ func (s *Server) cancelJob(r *http.Request) (problem.Response, *problem.Problem)
 		return problem.Response{}, x.auditRefusal(problem.New(problem.InvalidState, "the job has ended: %s", j.State))
 	case !j.Cancellable || j.Path == "":
 		return problem.Response{}, x.auditRefusal(problem.New(problem.InvalidState,
-			"the host does not allow to cancel the job now"))
+			"the job is not cancellable now"))
 	case req.DryRun:
 		return problem.JSON(http.StatusOK, dryRunResult{DryRun: true, Plan: x.plan.Show()}), nil
 	}

@@ -60,9 +60,9 @@ func isMethodOrAction(name string) bool {
 	return slices.ContainsFunc(msvm.Methods(), func(m msvm.Method) bool { return m.Name == name })
 }
 
-// Reload reads the policy, the users and the Host names again, and reopens the audit log. If the configuration is not
-// valid, the old one stays in effect. If the audit log cannot be written, the new configuration takes effect
-// nevertheless, because it can revoke permissions; no action is executed until the log can be written again.
+// Reload reads the policy and the users again, and reopens the audit log. If the configuration is not valid, the old
+// one stays in effect. If the audit log cannot be written, the new configuration takes effect nevertheless, because it
+// can revoke permissions; no action is executed until the log can be written again.
 func (s *Server) Reload() error { return s.reloadBy(authz.Principal{User: "(signal)"}) }
 
 // reloadBy reloads on behalf of a caller, which the audit log names.
