@@ -77,7 +77,7 @@ func hosts() []host {
 	for _, s := range scenarios() {
 		all = append(all, host{s.name, s.rig})
 	}
-	return append(all, host{"awkward", func(tb testing.TB, c *clock) *rig {
+	return append(all, host{"edge-cases", func(tb testing.TB, c *clock) *rig {
 		tb.Helper()
 		return newFabricatedRig(awkwardHost(tb, c))
 	}})
