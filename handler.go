@@ -39,7 +39,7 @@ type metricsHandler struct {
 func newMetricsHandler(c *config, host *source, s *collector.Scraper, logger log.Logger) *metricsHandler {
 	return &metricsHandler{
 		scraper:  s,
-		always:   append(aboutProgram(host), s.Requests()...),
+		always:   append(aboutProgram(host), s.RequestMetrics()...),
 		timeout:  c.scrapeTimeout,
 		margin:   c.timeoutMargin,
 		inFlight: make(chan struct{}, c.maxRequests),

@@ -5,38 +5,38 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strings"
 
 	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
 var failoverNetworkAdapters = gauge("failover_network_adapters",
-	"Network adapters of the VM by the IP configuration they get after a failover (Msvm_FailoverNetworkAdapterSettingData): static addresses, dhcp, none for what the guest has, unknown if the host does not tell.",
+	"Network adapters of the VM by their IP configuration after a failover (Msvm_FailoverNetworkAdapterSettingData): static addresses, dhcp, none if the configuration in the guest is kept, unknown if the host does not report it.",
 	perVM("configuration")...)
 
 // failoverConfigurations are the values of the label configuration.
 var failoverConfigurations = [...]string{"static", "dhcp", "none", "unknown"}
 
-// failoverNetworkCollector counts the adapters of each VM that has any by their
-// failover configuration.
+// failoverNetworkCollector exposes the number of adapters by failover
+// configuration, for each VM that has adapters.
 func failoverNetworkCollector() Collector {
 	return Collector{
 		Name:    "failover_network",
-		Help:    "Network adapters by the IP configuration they get after a failover.",
+		Help:    "Network adapters by their IP configuration after a failover.",
 		Default: true,
-		Reads:   rowsOf(msvm.FailoverNetworkAdapterSettingData{}, msvm.EthernetPortFailoverSettingDataComponent{}, msvm.ComputerSystem{}),
+		Reads: instancesOf(msvm.FailoverNetworkAdapterSettingData{}, msvm.EthernetPortFailoverSettingDataComponent{},
+			msvm.ComputerSystem{}),
 		Metrics: []*Metric{failoverNetworkAdapters},
 		collect: func(ctx context.Context, v *view, out *output) error {
-			settings, setErr := read[msvm.FailoverNetworkAdapterSettingData](ctx, v)
-			components, comErr := read[msvm.EthernetPortFailoverSettingDataComponent](ctx, v)
-			systems, sysErr := readMachines(ctx, v)
-			if err := errors.Join(setErr, comErr, sysErr); err != nil {
+			settings, settingsErr := read[msvm.FailoverNetworkAdapterSettingData](ctx, v)
+			components, componentErr := read[msvm.EthernetPortFailoverSettingDataComponent](ctx, v)
+			vms, vmErr := readVMs(ctx, v)
+			if err := errors.Join(settingsErr, componentErr, vmErr); err != nil {
 				return err
 			}
-			counts := countAdapters(settings.rows, components.rows, systems)
+			counts := countAdapters(settings.rows, components.rows, vms)
 			for _, id := range slices.Sorted(maps.Keys(counts)) {
-				l := systems.labels(id)
+				l := vms.labels(id)
 				for _, c := range failoverConfigurations {
 					out.add(failoverNetworkAdapters, counts[id][c], l.with(label("configuration", c)))
 				}
@@ -46,25 +46,28 @@ func failoverNetworkCollector() Collector {
 	}
 }
 
-// countAdapters counts adapters by VM and configuration. A component whose
-// adapter is of no VM is one of a checkpoint, of a recovery point or of the
+// countAdapters returns the number of adapters by VM and configuration. It ignores
+// adapters that belong to no VM but to a checkpoint, to a recovery point or to the
 // defaults for new adapters.
-func countAdapters(settings []msvm.FailoverNetworkAdapterSettingData, components []msvm.EthernetPortFailoverSettingDataComponent, systems machines) map[string]map[string]float64 {
+func countAdapters(
+	settings []msvm.FailoverNetworkAdapterSettingData,
+	components []msvm.EthernetPortFailoverSettingDataComponent, vms vmsByID,
+) map[string]map[string]float64 {
 	configurations := make(map[wmiquery.Ref]string, len(settings))
 	for _, s := range settings {
 		if path := s.Ref(); path != "" {
-			configurations[sameCase(path)] = configurationOf(s)
+			configurations[lowerRef(path)] = failoverConfiguration(s)
 		}
 	}
 	counts := map[string]map[string]float64{}
 	seen := make(map[msvm.EthernetPortFailoverSettingDataComponent]bool, len(components))
 	for _, c := range components {
 		id := msvm.VMOf(c.GroupComponent)
-		if _, ok := systems[id]; !ok || seen[c] {
+		if _, ok := vms[id]; !ok || seen[c] {
 			continue
 		}
 		seen[c] = true
-		configuration, ok := configurations[sameCase(c.PartComponent)]
+		configuration, ok := configurations[lowerRef(c.PartComponent)]
 		if !ok {
 			configuration = "unknown"
 		}
@@ -76,10 +79,11 @@ func countAdapters(settings []msvm.FailoverNetworkAdapterSettingData, components
 	return counts
 }
 
-// configurationOf tells what the adapter gets. Microsoft's client leaves
-// DHCPEnabled true where there is nothing, and with static addresses of IPv6
-// alone; ProtocolIFType 0 is nothing.
-func configurationOf(s msvm.FailoverNetworkAdapterSettingData) string {
+// failoverConfiguration returns the value of the label configuration. DHCPEnabled
+// alone is not sufficient: Microsoft's client leaves it true if nothing is
+// configured and if all static addresses are IPv6. A ProtocolIFType of 0 means
+// that nothing is configured.
+func failoverConfiguration(s msvm.FailoverNetworkAdapterSettingData) string {
 	switch {
 	case s.ProtocolIFType != nil && *s.ProtocolIFType == 0:
 		return "none"
@@ -87,11 +91,8 @@ func configurationOf(s msvm.FailoverNetworkAdapterSettingData) string {
 		return "static"
 	case s.DHCPEnabled != nil && *s.DHCPEnabled:
 		return "dhcp"
-	case s.ProtocolIFType == nil && s.DHCPEnabled == nil: // the host has told nothing
+	case s.ProtocolIFType == nil && s.DHCPEnabled == nil: // the host reported neither property
 		return "unknown"
 	}
 	return "none"
 }
-
-// sameCase makes paths that Windows writes in different case equal.
-func sameCase(path wmiquery.Ref) wmiquery.Ref { return wmiquery.Ref(strings.ToLower(string(path))) }

@@ -8,48 +8,50 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// jobCounts is a number for each kind of job, from the first of replication on.
+// jobCounts contains a number for each type of replication job, from
+// JobModifyServerSettings on.
 type jobCounts [msvm.JobUpdateDiskSet - msvm.JobModifyServerSettings + 1]float64
 
-// jobFailures counts the jobs that fail. A job is there for five minutes after
-// its end, for many scrapes to see: it counts once. Those that have failed before
-// the first answer do not count, so that a new exporter's first scrape is no jump.
+// jobFailures counts the jobs that fail, each once, although a job exists for five
+// minutes after its end and so appears in many scrapes. Jobs that had failed before
+// the first response do not count: the restart of the exporter must not look like
+// an increase.
 type jobFailures struct {
-	mu    sync.Mutex
-	begun bool
-	seen  map[string]time.Time // failed job -> the last answer that had it
-	count jobCounts
+	mu          sync.Mutex
+	initialized bool                 // whether add has been called
+	lastSeen    map[string]time.Time // time of the last response with the failed job, by job ID
+	counts      jobCounts
 }
 
-func newJobFailures() *jobFailures { return &jobFailures{seen: map[string]time.Time{}} }
+func newJobFailures() *jobFailures { return &jobFailures{lastSeen: map[string]time.Time{}} }
 
-// forgetJobs is how long a job that is gone is remembered. It is longer than any
-// answer is kept for: scrapes that overlap may come with an older one, in which a
-// job is that a newer one did not have any more.
-const forgetJobs = time.Hour
+// forgetJobsAfter is how long failed jobs are remembered after they are gone. It
+// must be longer than responses are kept: an overlapping scrape may pass an older
+// response, which contains a job that newer ones no longer contain.
+const forgetJobsAfter = time.Hour
 
-// add counts what is new in an answer, and returns the totals.
+// add counts the jobs in a response that have failed since, and returns the totals.
 func (f *jobFailures) add(jobs table[msvm.ConcreteJob]) jobCounts {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, j := range jobs.rows {
-		if !isReplication(j) || j.JobState == nil || *j.JobState != msvm.JobException {
+		if !isReplicationJob(j) || j.JobState == nil || *j.JobState != msvm.JobException {
 			continue
 		}
 		id := strings.ToUpper(j.InstanceID)
-		last, seen := f.seen[id]
-		if !seen && f.begun {
-			f.count[*j.JobType-msvm.JobModifyServerSettings]++
+		last, seen := f.lastSeen[id]
+		if !seen && f.initialized {
+			f.counts[*j.JobType-msvm.JobModifyServerSettings]++
 		}
 		if jobs.at.After(last) {
-			f.seen[id] = jobs.at
+			f.lastSeen[id] = jobs.at
 		}
 	}
-	f.begun = true
-	for id, last := range f.seen {
-		if jobs.at.Sub(last) > forgetJobs {
-			delete(f.seen, id)
+	f.initialized = true
+	for id, last := range f.lastSeen {
+		if jobs.at.Sub(last) > forgetJobsAfter {
+			delete(f.lastSeen, id)
 		}
 	}
-	return f.count
+	return f.counts
 }

@@ -3,7 +3,6 @@ package collector
 import (
 	"errors"
 	"maps"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -14,60 +13,85 @@ import (
 	"hyperv_replica_exporter/wmiquery"
 )
 
-// changeLogger logs what is new: a host that is broken for a night must not fill
-// the log every 15 seconds.
-type changeLogger struct {
+// dedupLogger logs failures and warnings of collectors when they change.
+// Otherwise a host that is broken for hours would fill the log in every scrape.
+type dedupLogger struct {
 	logger log.Logger
 
-	mu     sync.Mutex
-	failed map[string]string          // collector -> kind of its failure
-	noted  map[string]map[string]bool // collector -> keys of its notes
+	mu       sync.Mutex
+	causes   map[string]string          // causes of the current failure, by collector
+	warnings map[string]map[string]bool // keys of the current warnings, by collector
 }
 
-func newChangeLogger(l log.Logger) *changeLogger {
-	return &changeLogger{logger: l, failed: map[string]string{}, noted: map[string]map[string]bool{}}
+func newDedupLogger(l log.Logger) *dedupLogger {
+	return &dedupLogger{logger: l, causes: map[string]string{}, warnings: map[string]map[string]bool{}}
 }
 
-// result logs a failure, or that this Windows lacks something, when it is new or
-// of another kind than before, at debug level when it goes on, and that it is over.
-func (c *changeLogger) result(collector string, err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	before, was := c.failed[collector]
+// logResult logs the result of a collector. An error is logged when its cause is
+// new, and at debug level while it persists. The first success after an error is
+// logged, too.
+func (d *dedupLogger) logResult(collector string, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	before, failed := d.causes[collector]
 	if err == nil {
-		if was {
-			delete(c.failed, collector)
-			level.Info(c.logger).Log("msg", "collector succeeds again", "collector", collector)
+		if failed {
+			delete(d.causes, collector)
+			level.Info(d.logger).Log("msg", "collector recovered", "collector", collector)
 		}
 		return
 	}
 	if p, ok := errors.AsType[*wmiquery.PanicError](err); ok {
-		level.Debug(c.logger).Log("msg", "a panic was caught", "collector", collector, "stack", string(p.Stack))
+		level.Debug(d.logger).Log("msg", "recovered from panic", "collector", collector, "stack", string(p.Stack))
 	}
-	c.failed[collector] = kind(err)
+	causes := causesOf(err)
+	d.causes[collector] = causes
+	repeated, missing := failed && before == causes, onlyMissingClasses(err)
 	switch {
-	case was && before == kind(err):
-		level.Debug(c.logger).Log("msg", "collector fares as before", "collector", collector, "err", err)
-	case onlyLacks(err):
-		level.Info(c.logger).Log("msg", "this Windows does not have everything that the collector reads", "collector", collector, "err", err)
+	case repeated && missing:
+		level.Debug(d.logger).Log("msg", "class still missing", "collector", collector, "err", err)
+	case repeated:
+		level.Debug(d.logger).Log("msg", "collector still failing", "collector", collector, "err", err)
+	case missing:
+		level.Info(d.logger).Log("msg", "class missing on this version of Windows", "collector", collector, "err", err)
 	case errors.Is(err, wmiquery.ErrUnsupported):
-		level.Warn(c.logger).Log("msg", "collector has something to read that this host does not have", "collector", collector, "err", err)
+		level.Warn(d.logger).Log("msg", "class or method missing on this host", "collector", collector, "err", err)
 	default:
-		level.Error(c.logger).Log("msg", "collector failed", "collector", collector, "err", err)
+		level.Error(d.logger).Log("msg", "collector failed", "collector", collector, "err", err)
 	}
 }
 
-// kind is what makes a failure the same as before: its innermost causes. What is
-// wrapped around them, such as how many relationships are concerned, may differ
-// with every scrape.
-func kind(err error) string {
+// logWarnings logs the warnings that the previous scrape of the collector did not
+// have. If the scrape is incomplete, the previous warnings remain in effect.
+func (d *dedupLogger) logWarnings(collector string, warnings []warning, complete bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	before := d.warnings[collector]
+	current := make(map[string]bool, len(warnings))
+	for _, w := range warnings {
+		if !before[w.key] && !current[w.key] {
+			kv := append([]any{"msg", w.message, "collector", collector}, w.kv...)
+			level.Warn(d.logger).Log(kv...)
+		}
+		current[w.key] = true
+	}
+	if !complete {
+		maps.Copy(current, before)
+	}
+	d.warnings[collector] = current
+}
+
+// causesOf returns the innermost errors of err, which identify a failure. The
+// errors around them may differ in every scrape, for example in the number of
+// relationships concerned.
+func causesOf(err error) string {
 	causes := map[string]bool{}
 	addCauses(causes, err)
 	return strings.Join(slices.Sorted(maps.Keys(causes)), "; ")
 }
 
 func addCauses(causes map[string]bool, err error) {
-	switch e := err.(type) { //nolint:errorlint // this walks the tree itself
+	switch e := err.(type) { //nolint:errorlint // this function walks the error tree itself
 	case interface{ Unwrap() []error }:
 		for _, cause := range e.Unwrap() {
 			addCauses(causes, cause)
@@ -75,39 +99,9 @@ func addCauses(causes map[string]bool, err error) {
 	case interface{ Unwrap() error }:
 		addCauses(causes, e.Unwrap())
 	default:
-		if isSilence(err) { // on a host that hangs, the ways in which it does take turns
+		if isNoAnswer(err) { // the errors of a host that does not respond alternate
 			err = wmiquery.ErrTimeout
 		}
 		causes[err.Error()] = true
 	}
-}
-
-// newPanicError makes an error of a panic that was caught.
-func newPanicError(value any) error {
-	return &wmiquery.PanicError{Value: value, Stack: debug.Stack()}
-}
-
-func isPanic(err error) bool {
-	_, ok := errors.AsType[*wmiquery.PanicError](err)
-	return ok
-}
-
-// notes logs the notes that were not there in the collector's last scrape. After
-// a scrape that was not complete, none counts as gone.
-func (c *changeLogger) notes(collector string, notes []note, complete bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	before := c.noted[collector]
-	now := make(map[string]bool, len(notes))
-	for _, n := range notes {
-		if !before[n.key] && !now[n.key] {
-			kv := append([]any{"msg", n.text, "collector", collector}, n.kv...)
-			level.Warn(c.logger).Log(kv...)
-		}
-		now[n.key] = true
-	}
-	if !complete {
-		maps.Copy(now, before)
-	}
-	c.noted[collector] = now
 }

@@ -4,38 +4,39 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
+	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// relationship is a row of Msvm_ReplicationRelationship with what its
-// InstanceID says, and with the labels of its series.
+// relationship is an instance of Msvm_ReplicationRelationship, with the key from
+// its InstanceID and the labels of its series.
 type relationship struct {
 	msvm.ReplicationRelationship
 	key    msvm.Key
 	labels labels
 }
 
-// relationshipTable is the relationships that can be understood, and what is
-// known of the rows that cannot.
+// relationshipTable contains the valid relationships and describes the invalid
+// ones, whose InstanceID is malformed or a duplicate.
 type relationshipTable struct {
 	table[relationship]
-	odd    error           // what is wrong with rows that were left out
-	oddVMs map[string]bool // their VMs, as far as they can be told
+	invalid    error           // nil if all relationships are valid
+	invalidVMs map[string]bool // VMs with a malformed InstanceID, by GUID as far as it is known
 }
 
-// readRelationships reads the relationships. Rows whose InstanceID cannot be
-// understood are left out; the others count.
+// readRelationships reads the relationships, sorted like their series.
 func readRelationships(ctx context.Context, v *view) (relationshipTable, error) {
 	t, err := read[msvm.ReplicationRelationship](ctx, v)
 	if err != nil {
 		return relationshipTable{}, err
 	}
 	out := relationshipTable{
-		table:  table[relationship]{at: t.at, rows: make([]relationship, 0, len(t.rows))},
-		oddVMs: map[string]bool{},
+		table:      table[relationship]{at: t.at, rows: make([]relationship, 0, len(t.rows))},
+		invalidVMs: map[string]bool{},
 	}
 	var errs []error
 	seen := make(map[msvm.Key]bool, len(t.rows))
@@ -44,22 +45,23 @@ func readRelationships(ctx context.Context, v *view) (relationshipTable, error) 
 		switch {
 		case err != nil:
 			errs = append(errs, err)
-			out.oddVMs[key.VM] = true
-		case seen[key]: // two rows would make the same series twice
-			errs = append(errs, errors.New("two rows have the InstanceID "+row.InstanceID))
+			out.invalidVMs[key.VM] = true
+		case seen[key]: // would result in duplicate series
+			errs = append(errs, fmt.Errorf("InstanceID %q: duplicate", row.InstanceID))
 		default:
 			seen[key] = true
-			out.rows = append(out.rows, relationship{row, key, labelsOf(msvm.StringOrEmpty(row.ElementName), key)})
+			l := newRelationshipLabels(msvm.StringOrEmpty(row.ElementName), key)
+			out.rows = append(out.rows, relationship{row, key, l})
 		}
 	}
-	slices.SortFunc(out.rows, byLabels)
-	out.odd = errors.Join(errs...)
+	slices.SortFunc(out.rows, compareSeries)
+	out.invalid = errors.Join(errs...)
 	return out, nil
 }
 
-// byLabels is the order of most metrics in the exposition. The registry, which
-// sorts them, is done sooner when they come like that.
-func byLabels(a, b relationship) int {
+// compareSeries orders relationships like most of their series in the exposition.
+// The registry sorts all series, and is faster if they are sorted already.
+func compareSeries(a, b relationship) int {
 	return cmp.Or(
 		cmp.Compare(a.key.Link, b.key.Link),
 		cmp.Compare(msvm.StringOrEmpty(a.ElementName), msvm.StringOrEmpty(b.ElementName)),
@@ -67,8 +69,8 @@ func byLabels(a, b relationship) int {
 	)
 }
 
-// replicating is the relationships that replicate, by key: settings and
-// statistics are shown for these only, since Windows has rows for every VM.
+// replicating returns the relationships that replicate, by key. Windows has an
+// instance for every VM, so settings and statistics are limited to these.
 func replicating(rows []relationship) map[msvm.Key]relationship {
 	out := make(map[msvm.Key]relationship, len(rows))
 	for _, r := range rows {
@@ -79,31 +81,31 @@ func replicating(rows []relationship) map[msvm.Key]relationship {
 	return out
 }
 
-// machines are the VMs of the host by GUID, in upper case as it stands in labels.
-type machines map[string]msvm.ComputerSystem
+// vmsByID contains the VMs of the host by GUID, in upper case as in labels.
+type vmsByID map[string]msvm.ComputerSystem
 
-// readMachines reads the VMs. What a collector tells about a VM needs its name:
-// if the VMs cannot be read it is left out, for under another name it would be
-// another series.
-func readMachines(ctx context.Context, v *view) (machines, error) {
+// readVMs reads the VMs. If it fails, collectors must not expose series with
+// labels of VMs: without the name, they would be different series.
+func readVMs(ctx context.Context, v *view) (vmsByID, error) {
 	t, err := read[msvm.ComputerSystem](ctx, v)
-	all := make(machines, len(t.rows))
+	vms := make(vmsByID, len(t.rows))
 	for _, s := range t.rows {
 		if s.IsVM() {
-			all[strings.ToUpper(s.Name)] = s
+			vms[strings.ToUpper(s.Name)] = s
 		}
 	}
-	return all, err
+	return vms, err
 }
 
-// labels are those of the VM with that GUID. One that came after the VMs were
-// read has its GUID for a name.
-func (m machines) labels(id string) labels { return labelsOfVM(m.name(id), id) }
+// labels returns the labels of a VM. The name of a VM that was created after the
+// VMs were read is its GUID.
+func (m vmsByID) labels(id string) labels { return newVMLabels(m.name(id), id) }
 
-func (m machines) name(id string) string { return msvm.StringOrEmpty(m[id].ElementName) }
+// name returns the display name of a VM, or an empty string.
+func (m vmsByID) name(id string) string { return msvm.StringOrEmpty(m[id].ElementName) }
 
-// mode is the part that the VM plays, false if the host does not tell.
-func (m machines) mode(id string) (msvm.ReplicationMode, bool) {
+// mode returns the replication mode of a VM, and false if it is not known.
+func (m vmsByID) mode(id string) (msvm.ReplicationMode, bool) {
 	mode := m[id].ReplicationMode
 	if mode == nil {
 		return 0, false
@@ -111,9 +113,9 @@ func (m machines) mode(id string) (msvm.ReplicationMode, bool) {
 	return *mode, true
 }
 
-// running tells whether the VM runs, false if it neither does nor is off, or the host
-// does not tell.
-func (m machines) running(id string) (runs, known bool) {
+// running reports whether the VM is running, as opposed to off or saved. The
+// second result is false in all other states and if the state is not known.
+func (m vmsByID) running(id string) (running, known bool) {
 	switch s := m[id].EnabledState; {
 	case s == nil:
 		return false, false
@@ -124,9 +126,13 @@ func (m machines) running(id string) (runs, known bool) {
 	}
 }
 
-// sends tells whether this host is the sending side of a relationship; false,
-// too, if the VM's mode is not known.
-func (m machines) sends(k msvm.Key) bool {
+// sends reports whether this host is the sending side of a relationship. It
+// returns false if the mode of the VM is not known.
+func (m vmsByID) sends(k msvm.Key) bool {
 	mode, known := m.mode(k.VM)
 	return known && k.Sends(mode)
 }
+
+// lowerRef returns an object path in lower case, so that paths can be compared:
+// Windows may return the same path in different cases.
+func lowerRef(path wmiquery.Ref) wmiquery.Ref { return wmiquery.Ref(strings.ToLower(string(path))) }

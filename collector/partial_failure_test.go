@@ -11,131 +11,133 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// What is partly broken is told as far as it is true.
+// If a part of the data cannot be read, collectors expose what is still certain.
 func TestPartialFailures(t *testing.T) {
 	junk := fmt.Sprintf("%X", sha1.Sum([]byte("junk")))
 	for _, tt := range []struct {
-		what      string
+		name      string
 		collector string
-		breaks    func(h *fabricatedHost)
-		want      []string // series, without prefix, with value
-		not       []string // parts of series that must not be
-		log       string
+		setup     func(h *fakeHost)
+		want      []string // series without the prefix, with value
+		unwanted  []string // substrings that no series may contain
+		log       string   // substring of the log; the collector must fail unless it is empty
 	}{
 		{
-			what: "recovery points are told without the association, zeros are not", collector: "recovery_point",
-			breaks: func(h *fabricatedHost) { h.fail("Msvm_SnapshotOfVirtualSystem", wmiquery.ErrInvalidState) },
-			want:   []string{`recovery_points{type="unknown",vm="sql01",vm_id="` + sql + `"} 1`},
-			not:    []string{"archive01"}, log: "Msvm_SnapshotOfVirtualSystem",
+			name: "recovery points without the association have no zeros", collector: "recovery_point",
+			setup:    func(h *fakeHost) { h.setError("Msvm_SnapshotOfVirtualSystem", wmiquery.ErrInvalidState) },
+			want:     []string{`recovery_points{type="unknown",vm="sql01",vm_id="` + sqlID + `"} 1`},
+			unwanted: []string{"archive01"}, log: "Msvm_SnapshotOfVirtualSystem",
 		},
 		{
-			what: "a recovery point of no VM keeps zeros from being told", collector: "recovery_point",
-			breaks: func(h *fabricatedHost) { set[msvm.SnapshotOfVirtualSystem](h) },
-			want:   []string{`recovery_points{type="standard",vm="sql01",vm_id="` + sql + `"} 1`},
-			not:    []string{"archive01"}, log: "Microsoft:2 is of no VM",
+			name: "recovery points have no zeros if one has no VM", collector: "recovery_point",
+			setup:    func(h *fakeHost) { setRows[msvm.SnapshotOfVirtualSystem](h) },
+			want:     []string{`recovery_points{type="standard",vm="sql01",vm_id="` + sqlID + `"} 1`},
+			unwanted: []string{"archive01"}, log: "recovery point Microsoft:2: VM not found",
 		},
 		{
-			what: "no recovery points without their settings", collector: "recovery_point",
-			breaks: func(h *fabricatedHost) { h.fail("Msvm_VirtualSystemSettingData", wmiquery.ErrInvalidState) },
-			not:    []string{"recovery_point"}, log: "Msvm_VirtualSystemSettingData",
+			name: "recovery points need their settings", collector: "recovery_point",
+			setup:    func(h *fakeHost) { h.setError("Msvm_VirtualSystemSettingData", wmiquery.ErrInvalidState) },
+			unwanted: []string{"recovery_point"}, log: "Msvm_VirtualSystemSettingData",
 		},
 		{
-			what: "a job that began after its VM was asked for is of no VM yet", collector: "job",
-			breaks: func(h *fabricatedHost) {
-				set(h, msvm.ConcreteJob{
+			name: "a job that started after the affected VMs were read is ignored", collector: "job",
+			setup: func(h *fakeHost) {
+				setRows(h, msvm.ConcreteJob{
 					InstanceID: "1", JobType: new(msvm.JobSendDelta), JobState: new(msvm.JobRunning), StartTime: new(noon.Add(time.Hour)),
 				})
 			},
-			not: []string{`operation_running{operation="send_delta"`},
+			unwanted: []string{`operation_running{operation="send_delta"`},
 		},
 		{
-			what: "a thumbprint that a VM has left from replicating is not used", collector: "certificate",
-			breaks: func(h *fabricatedHost) {
-				set(h, msvm.ReplicationSettingData{
-					InstanceID: msvm.Key{VM: app, Link: msvm.Primary}.InstanceID(), CertificateThumbPrint: new("AB12"),
+			name: "the thumbprint of a VM that no longer replicates is ignored", collector: "certificate",
+			setup: func(h *fakeHost) {
+				setRows(h, msvm.ReplicationSettingData{
+					InstanceID: msvm.Key{VM: appID, Link: msvm.Primary}.InstanceID(), CertificateThumbPrint: new("AB12"),
 					AuthenticationType: new(msvm.AuthenticationNotDefined),
 				})
 			},
-			not: []string{"AB12"},
+			unwanted: []string{"AB12"},
 		},
 		{
-			what: "a dependency of no VM costs itself", collector: "test_replica",
-			breaks: func(h *fabricatedHost) {
-				set(h, msvm.ReplicaSystemDependency{Antecedent: msvm.VMRef(app), Dependent: msvm.VMRef(test1)}, msvm.ReplicaSystemDependency{Antecedent: "nonsense"})
+			name: "an invalid dependency does not affect the others", collector: "test_replica",
+			setup: func(h *fakeHost) {
+				setRows(h,
+					msvm.ReplicaSystemDependency{Antecedent: msvm.VMRef(appID), Dependent: msvm.VMRef(testVM1ID)},
+					msvm.ReplicaSystemDependency{Antecedent: "nonsense"})
 			},
-			want: []string{`test_replica_present{test_vm_id="` + test1 + `",vm="app01",vm_id="` + app + `"} 1`}, log: "nonsense",
+			want: []string{`test_replica_present{test_vm_id="` + testVM1ID + `",vm="app01",vm_id="` + appID + `"} 1`}, log: "nonsense",
 		},
 		{
-			what: "a dependency of a VM that came later has its GUID for a name", collector: "test_replica",
-			breaks: func(h *fabricatedHost) {
-				set(h, msvm.ReplicaSystemDependency{Antecedent: msvm.VMRef(settings), Dependent: msvm.VMRef(test1)})
+			name: "the name of a VM that was created later is its GUID", collector: "test_replica",
+			setup: func(h *fakeHost) {
+				setRows(h, msvm.ReplicaSystemDependency{Antecedent: msvm.VMRef(checkpointID), Dependent: msvm.VMRef(testVM1ID)})
 			},
-			want: []string{`test_replica_present{test_vm_id="` + test1 + `",vm="` + settings + `",vm_id="` + settings + `"} 1`},
+			want: []string{`test_replica_present{test_vm_id="` + testVM1ID + `",vm="` + checkpointID + `",vm_id="` + checkpointID + `"} 1`},
 		},
 		{
-			what: "nothing is told of VMs whose names are not known", collector: "test_replica",
-			breaks: func(h *fabricatedHost) { h.fail("Msvm_ComputerSystem", wmiquery.ErrInvalidState) },
-			not:    []string{"present"}, log: "Msvm_ComputerSystem",
+			name: "test replicas need the names of the VMs", collector: "test_replica",
+			setup:    func(h *fakeHost) { h.setError("Msvm_ComputerSystem", wmiquery.ErrInvalidState) },
+			unwanted: []string{"present"}, log: "Msvm_ComputerSystem",
 		},
 		{
-			what: "no counters without the VMs' names", collector: "perf",
-			breaks: func(h *fabricatedHost) { h.fail("Msvm_ComputerSystem", wmiquery.ErrInvalidState) },
-			not:    []string{"bytes"}, log: "Msvm_ComputerSystem",
+			name: "performance counters need the names of the VMs", collector: "perf",
+			setup:    func(h *fakeHost) { h.setError("Msvm_ComputerSystem", wmiquery.ErrInvalidState) },
+			unwanted: []string{"bytes"}, log: "Msvm_ComputerSystem",
 		},
 		{
-			what: "no counters when nothing replicates (Q65)", collector: "perf",
-			breaks: func(h *fabricatedHost) { set[msvm.ReplicaPerformance](h) },
-			not:    []string{"_total"},
+			name: "no performance counters if nothing replicates (Q65)", collector: "perf",
+			setup:    func(h *fakeHost) { setRows[msvm.ReplicaPerformance](h) },
+			unwanted: []string{"_total"},
 		},
 		{
-			what: "without the store no certificate is missing", collector: "certificate",
-			breaks: func(h *fabricatedHost) { h.fail("GetSystemCertificates", wmiquery.ErrInvalidState) },
-			not:    []string{"certificate_"}, log: "GetSystemCertificates",
+			name: "no certificate is missing if the store cannot be read", collector: "certificate",
+			setup:    func(h *fakeHost) { h.setError("GetSystemCertificates", wmiquery.ErrInvalidState) },
+			unwanted: []string{"certificate_"}, log: "GetSystemCertificates",
 		},
 		{
-			what: "nor when the host refuses", collector: "certificate",
-			breaks: func(h *fabricatedHost) { h.certificates = wmiquery.Reply{Code: wmiquery.CodeAccessDenied} },
-			not:    []string{"certificate_"}, log: "access denied",
+			name: "no certificate is missing if access is denied", collector: "certificate",
+			setup:    func(h *fakeHost) { h.certificates = wmiquery.Reply{Code: wmiquery.CodeAccessDenied} },
+			unwanted: []string{"certificate_"}, log: "access denied",
 		},
 		{
-			what: "nor when it starts a job", collector: "certificate",
-			breaks: func(h *fabricatedHost) { h.certificates = wmiquery.Reply{Code: wmiquery.CodeJobStarted} },
-			not:    []string{"certificate_"}, log: "started a job",
+			name: "no certificate is missing if the host starts a job", collector: "certificate",
+			setup:    func(h *fakeHost) { h.certificates = wmiquery.Reply{Code: wmiquery.CodeJobStarted} },
+			unwanted: []string{"certificate_"}, log: "started a job",
 		},
 		{
-			what: "an empty store has none", collector: "certificate",
-			breaks: func(h *fabricatedHost) { h.certificates = wmiquery.Reply{} },
-			want:   []string{`certificate_present{thumbprint="` + missing + `",usage="relationship"} 0`},
-			not:    []string{"not_after"},
+			name: "certificates are missing if the store is empty", collector: "certificate",
+			setup:    func(h *fakeHost) { h.certificates = wmiquery.Reply{} },
+			want:     []string{`certificate_present{thumbprint="` + missingThumbprint + `",usage="relationship"} 0`},
+			unwanted: []string{"not_after"},
 		},
 		{
-			what: "the server's certificate is told without the relationships'", collector: "certificate",
-			breaks: func(h *fabricatedHost) { h.fail("Msvm_ReplicationSettingData", wmiquery.ErrInvalidState) },
-			want:   []string{`certificate_present{thumbprint="` + thumbprintOf(t) + `",usage="server"} 1`},
-			not:    []string{`usage="relationship"`}, log: "Msvm_ReplicationSettingData",
+			name: "the certificate of the server does not need the settings of relationships", collector: "certificate",
+			setup:    func(h *fakeHost) { h.setError("Msvm_ReplicationSettingData", wmiquery.ErrInvalidState) },
+			want:     []string{`certificate_present{thumbprint="` + testThumbprint(t) + `",usage="server"} 1`},
+			unwanted: []string{`usage="relationship"`}, log: "Msvm_ReplicationSettingData",
 		},
 		{
-			what: "a server that is off uses no certificate", collector: "certificate",
-			breaks: func(h *fabricatedHost) {
-				set(h, msvm.ReplicationServiceSettingData{CertificateThumbPrint: new("AB"), RecoveryServerEnabled: new(false)})
+			name: "a disabled server uses no certificate", collector: "certificate",
+			setup: func(h *fakeHost) {
+				setRows(h, msvm.ReplicationServiceSettingData{CertificateThumbPrint: new("AB"), RecoveryServerEnabled: new(false)})
 			},
-			not: []string{`usage="server"`},
+			unwanted: []string{`usage="server"`},
 		},
 		{
-			what: "a certificate that cannot be read is there", collector: "certificate",
-			breaks: func(h *fabricatedHost) {
-				h.certificates = store([]byte("junk"))
-				set(h, msvm.ReplicationServiceSettingData{CertificateThumbPrint: new(junk)})
+			name: "a certificate that cannot be parsed is present", collector: "certificate",
+			setup: func(h *fakeHost) {
+				h.certificates = certificatesReply([]byte("junk"))
+				setRows(h, msvm.ReplicationServiceSettingData{CertificateThumbPrint: new(junk)})
 			},
-			want: []string{`certificate_present{thumbprint="` + junk + `",usage="server"} 1`},
-			not:  []string{"not_after"}, log: "x509",
+			want:     []string{`certificate_present{thumbprint="` + junk + `",usage="server"} 1`},
+			unwanted: []string{"not_after"}, log: "x509",
 		},
 	} {
-		t.Run(strings.ReplaceAll(tt.what, " ", "-"), func(t *testing.T) {
-			h := awkwardHost(t, newClock())
-			tt.breaks(h)
-			r := newFabricatedRig(h)
-			got := series(r.gather(t, deadline, tt.collector))
+		t.Run(tt.name, func(t *testing.T) {
+			h := edgeCaseHost(t, newFakeClock())
+			tt.setup(h)
+			r := newFakeHostRig(h)
+			got := parseSeries(r.gather(t, scrapeTimeout, tt.collector))
 			success := "1"
 			if tt.log != "" {
 				success = "0"
@@ -144,95 +146,96 @@ func TestPartialFailures(t *testing.T) {
 			for _, line := range tt.want {
 				i := strings.LastIndexByte(line, ' ')
 				if v := got["hyperv_replica_"+line[:i]]; v != line[i+1:] {
-					t.Errorf("%s is %q, want %s", line[:i], v, line[i+1:])
+					t.Errorf("%s = %q, want %s", line[:i], v, line[i+1:])
 				}
 			}
 			for s := range got {
-				for _, not := range tt.not {
-					if strings.Contains(s, not) && !strings.Contains(s, "_collector_") && !strings.Contains(s, "snapshot_timestamp") {
-						t.Errorf("there is %s", s)
+				for _, unwanted := range tt.unwanted {
+					if strings.Contains(s, unwanted) && !strings.Contains(s, "_collector_") && !strings.Contains(s, "snapshot_timestamp") {
+						t.Errorf("unexpected series %s", s)
 					}
 				}
 			}
-			if lines := strings.Join(r.logs.Take(), "\n"); !strings.Contains(lines, tt.log) {
-				t.Errorf("the log does not say %q: %s", tt.log, lines)
+			if lines := strings.Join(r.logs.takeLines(), "\n"); !strings.Contains(lines, tt.log) {
+				t.Errorf("log does not contain %q: %s", tt.log, lines)
 			}
 		})
 	}
 }
 
-func thumbprintOf(t *testing.T) string {
+func testThumbprint(t *testing.T) string {
 	t.Helper()
 	_, thumbprint := newCertificate(t, noon.AddDate(0, 0, 20))
 	return thumbprint
 }
 
-// That a class is missing is a lack only on a host with Hyper-V that shows it.
-func TestLacks(t *testing.T) {
+// A class that is missing on some versions of Windows counts as missing only if the
+// host has a visible replication service.
+func TestMissingClass(t *testing.T) {
 	const provider = "Msvm_ReplicationProvider"
 	for _, tt := range []struct {
-		what                     string
-		breaks                   func(h *fabricatedHost)
-		success, supported, says string
+		name                    string
+		setup                   func(h *fakeHost)
+		success, supported, log string
 	}{
-		{"an older Windows", func(*fabricatedHost) {}, "1", "0", "level=info"},
-		{"no Hyper-V", func(h *fabricatedHost) { h.fail("Msvm_ReplicationService", wmiquery.ErrUnsupported) }, "0", "1", "level=warn"},
-		{"no rights", func(h *fabricatedHost) { set[msvm.ReplicationService](h) }, "0", "1", "Hyper-V Administrators"},
-		{"no answer", func(h *fabricatedHost) { h.fail("Msvm_ReplicationService", wmiquery.ErrTimeout) }, "0", "1", "level=error"},
+		{"older Windows", func(*fakeHost) {}, "1", "0", "level=info"},
+		{"no Hyper-V", func(h *fakeHost) { h.setError("Msvm_ReplicationService", wmiquery.ErrUnsupported) }, "0", "1", "level=warn"},
+		{"no permission", func(h *fakeHost) { setRows[msvm.ReplicationService](h) }, "0", "1", "Hyper-V Administrators"},
+		{"no response", func(h *fakeHost) { h.setError("Msvm_ReplicationService", wmiquery.ErrTimeout) }, "0", "1", "level=error"},
 	} {
-		t.Run(tt.what, func(t *testing.T) {
-			h := awkwardHost(t, newClock())
-			h.fail(provider, wmiquery.ErrUnsupported)
-			tt.breaks(h)
-			r := newFabricatedRig(h)
+		t.Run(tt.name, func(t *testing.T) {
+			h := edgeCaseHost(t, newFakeClock())
+			h.setError(provider, wmiquery.ErrUnsupported)
+			tt.setup(h)
+			r := newFakeHostRig(h)
 			var lines []string
 			for range 3 {
-				got := series(r.gather(t, deadline, "provider"))
+				got := parseSeries(r.gather(t, scrapeTimeout, "provider"))
 				if s := got[`hyperv_replica_collector_success{collector="provider"}`]; s != tt.success {
 					t.Errorf("success %s, want %s", s, tt.success)
 				}
 				if s := got[`hyperv_replica_collector_supported{collector="provider"}`]; s != tt.supported {
 					t.Errorf("supported %s, want %s", s, tt.supported)
 				}
-				for _, line := range r.logs.Take() {
+				for _, line := range r.logs.takeLines() {
 					if !strings.Contains(line, "level=debug") {
 						lines = append(lines, line)
 					}
 				}
 			}
-			if len(lines) != 1 || !strings.Contains(lines[0], tt.says) {
-				t.Errorf("log %q, want one line with %q", lines, tt.says)
+			if len(lines) != 1 || !strings.Contains(lines[0], tt.log) {
+				t.Errorf("log %q, want one line with %q", lines, tt.log)
 			}
 		})
 	}
 }
 
-// What this Windows lacks does not hide that the host has gone silent.
-func TestLacksAndSilence(t *testing.T) {
-	h := awkwardHost(t, newClock())
-	h.fail("Msvm_ReplicationRelationship", wmiquery.ErrUnsupported)
-	r := newFabricatedRig(h)
-	r.gather(t, deadline, "relationship")
-	h.fail("Msvm_ComputerSystem", wmiquery.ErrTimeout)
-	got := series(r.gather(t, deadline, "relationship"))
+// A missing class does not hide that the host stopped responding.
+func TestMissingClassDoesNotHideTimeout(t *testing.T) {
+	h := edgeCaseHost(t, newFakeClock())
+	h.setError("Msvm_ReplicationRelationship", wmiquery.ErrUnsupported)
+	r := newFakeHostRig(h)
+	r.gather(t, scrapeTimeout, "relationship")
+	h.setError("Msvm_ComputerSystem", wmiquery.ErrTimeout)
+	got := parseSeries(r.gather(t, scrapeTimeout, "relationship"))
 	if s := got[`hyperv_replica_collector_success{collector="relationship"}`]; s != "0" {
-		t.Errorf("success %s with VMs that are shown as they were", s)
+		t.Errorf("success %s although the VMs are from the last good response", s)
 	}
 	if s := got[`hyperv_replica_collector_supported{collector="relationship"}`]; s != "0" {
-		t.Errorf("supported %s without relationships", s)
+		t.Errorf("supported %s although the class of relationships is missing", s)
 	}
 	if !hasMetric(got, "mode") {
-		t.Error("the last good answer is not shown")
+		t.Error("last good response is not exposed")
 	}
 }
 
-// Q21: counters of VMs that share a name are left out, and that is said once.
-func TestDuplicateCountersAreLoggedOnce(t *testing.T) {
-	r := newFabricatedRig(awkwardHost(t, newClock()))
+// Q21: counters of VMs that share a name are omitted, which is logged once.
+func TestDuplicatePerfNamesAreLoggedOnce(t *testing.T) {
+	r := newFakeHostRig(edgeCaseHost(t, newFakeClock()))
 	for range 3 {
-		r.gather(t, deadline, "perf")
+		r.gather(t, scrapeTimeout, "perf")
 	}
-	if lines := r.logs.Take(); len(lines) != 1 || !strings.Contains(lines[0], "vm=web01") {
+	if lines := r.logs.takeLines(); len(lines) != 1 || !strings.Contains(lines[0], "vm=web01") {
 		t.Errorf("log %q, want one line about web01", lines)
 	}
 }

@@ -14,86 +14,57 @@ import (
 )
 
 var (
-	recoveryPoints = gauge("recovery_points",
-		"Recovery points that the host holds of the VM (Msvm_VirtualSystemSettingData), by kind; 0 for a replica that has none.", perVM("type")...)
+	recoveryPointCount = gauge("recovery_points",
+		"Recovery points of the VM on this host by type (Msvm_VirtualSystemSettingData); 0 for a replica that has none.",
+		perVM("type")...)
 	recoveryPointOldest = gauge("recovery_point_oldest_timestamp_seconds",
-		"When the VM's oldest recovery point was made; absent if there is none.", vmLabels...)
+		"Time when the oldest recovery point of the VM was created; absent if there is none.", perVM()...)
 	recoveryPointNewest = gauge("recovery_point_newest_timestamp_seconds",
-		"When the VM's newest recovery point was made; absent if there is none.", vmLabels...)
+		"Time when the newest recovery point of the VM was created; absent if there is none.", perVM()...)
 )
 
-// recoveryPointCollector counts the recovery points of each VM. Zeros are given
-// to replicas, and only if all that could tell of recovery points was read.
+// recoveryPointCollector exposes the recovery points of each VM. It exposes zeros
+// for replicas only, and only if all recovery points could be read and assigned.
 func recoveryPointCollector() Collector {
 	return Collector{
 		Name:    "recovery_point",
-		Help:    "Recovery points that are held, and their age.",
+		Help:    "Number and age of the recovery points of each VM.",
 		Default: true,
-		Reads:   rowsOf(msvm.VirtualSystemSettingData{}, msvm.SnapshotOfVirtualSystem{}, msvm.ComputerSystem{}),
-		Metrics: []*Metric{recoveryPoints, recoveryPointOldest, recoveryPointNewest},
+		Reads:   instancesOf(msvm.VirtualSystemSettingData{}, msvm.SnapshotOfVirtualSystem{}, msvm.ComputerSystem{}),
+		Metrics: []*Metric{recoveryPointCount, recoveryPointOldest, recoveryPointNewest},
 		collect: func(ctx context.Context, v *view, out *output) error {
-			settings, setErr := read[msvm.VirtualSystemSettingData](ctx, v)
-			snapshots, snapErr := read[msvm.SnapshotOfVirtualSystem](ctx, v)
-			systems, sysErr := readMachines(ctx, v)
-			if setErr != nil || sysErr != nil {
-				return errors.Join(setErr, snapErr, sysErr)
+			settings, settingsErr := read[msvm.VirtualSystemSettingData](ctx, v)
+			snapshots, snapshotErr := read[msvm.SnapshotOfVirtualSystem](ctx, v)
+			vms, vmErr := readVMs(ctx, v)
+			if settingsErr != nil || vmErr != nil {
+				return errors.Join(settingsErr, snapshotErr, vmErr)
 			}
-			held, pointErr := pointsOf(settings.rows, snapshots.rows)
-			err := errors.Join(snapErr, pointErr)
+			byVM, pointErr := recoveryPointsByVM(settings.rows, snapshots.rows)
+			err := errors.Join(snapshotErr, pointErr)
 			if err == nil {
-				addReplicas(held, systems)
+				addEmptyReplicas(byVM, vms)
 			}
-			for _, id := range slices.Sorted(maps.Keys(held)) {
-				collectPoints(held[id], systems.labels(id), out)
+			for _, id := range slices.Sorted(maps.Keys(byVM)) {
+				collectRecoveryPoints(byVM[id], vms.labels(id), out)
 			}
 			return err
 		},
 	}
 }
 
-// points are the recovery points of one VM.
-type points struct {
+// recoveryPoints summarizes the recovery points of one VM.
+type recoveryPoints struct {
 	count          map[msvm.RecoveryPointType]float64
-	oldest, newest time.Time // zero if the host did not tell
+	oldest, newest time.Time // zero if no creation time is known
 }
 
-func newPoints() *points { return &points{count: map[msvm.RecoveryPointType]float64{}} }
-
-// pointsOf sorts recovery points by VM. Which VM one is of is the association's
-// to say; where that has no row for it, its own VirtualSystemIdentifier's.
-func pointsOf(settings []msvm.VirtualSystemSettingData, snapshots []msvm.SnapshotOfVirtualSystem) (map[string]*points, error) {
-	owners := make(map[wmiquery.Ref]string, len(snapshots))
-	for _, s := range snapshots {
-		owners[sameCase(s.Dependent)] = msvm.VMOf(s.Antecedent)
-	}
-	held := map[string]*points{}
-	seen := map[string]bool{}
-	var errs []error
-	for _, s := range settings {
-		kind, ok := s.RecoveryPoint()
-		if !ok || seen[s.InstanceID] {
-			continue
-		}
-		seen[s.InstanceID] = true
-		vm := owners[sameCase(s.Ref())]
-		if vm == "" {
-			vm = strings.ToUpper(msvm.StringOrEmpty(s.VirtualSystemIdentifier))
-		}
-		if !msvm.IsGUID(vm) {
-			errs = append(errs, fmt.Errorf("the recovery point %s is of no VM", s.InstanceID))
-			continue
-		}
-		if held[vm] == nil {
-			held[vm] = newPoints()
-		}
-		held[vm].add(kind, s.CreationTime)
-	}
-	return held, errors.Join(errs...)
+func newRecoveryPoints() *recoveryPoints {
+	return &recoveryPoints{count: map[msvm.RecoveryPointType]float64{}}
 }
 
-func (p *points) add(kind msvm.RecoveryPointType, made *time.Time) {
+func (p *recoveryPoints) add(kind msvm.RecoveryPointType, created *time.Time) {
 	p.count[kind]++
-	t, known := msvm.Known(made)
+	t, known := msvm.Known(created)
 	if !known {
 		return
 	}
@@ -105,23 +76,58 @@ func (p *points) add(kind msvm.RecoveryPointType, made *time.Time) {
 	}
 }
 
-// addReplicas adds the replicas that have no recovery point.
-func addReplicas(held map[string]*points, systems machines) {
-	for id := range systems {
-		mode, ok := systems.mode(id)
-		if ok && held[id] == nil && (mode == msvm.ModeReplica || mode == msvm.ModeExtendedReplica) {
-			held[id] = newPoints()
+// recoveryPointsByVM groups the recovery points by the GUID of their VM. The VM is
+// that of the association or, if it has no instance for the recovery point, that
+// of the property VirtualSystemIdentifier.
+func recoveryPointsByVM(
+	settings []msvm.VirtualSystemSettingData, snapshots []msvm.SnapshotOfVirtualSystem,
+) (map[string]*recoveryPoints, error) {
+	vmOfSettings := make(map[wmiquery.Ref]string, len(snapshots))
+	for _, s := range snapshots {
+		vmOfSettings[lowerRef(s.Dependent)] = msvm.VMOf(s.Antecedent)
+	}
+	byVM := map[string]*recoveryPoints{}
+	seen := map[string]bool{}
+	var errs []error
+	for _, s := range settings {
+		kind, ok := s.RecoveryPoint()
+		if !ok || seen[s.InstanceID] {
+			continue
+		}
+		seen[s.InstanceID] = true
+		vm := vmOfSettings[lowerRef(s.Ref())]
+		if vm == "" {
+			vm = strings.ToUpper(msvm.StringOrEmpty(s.VirtualSystemIdentifier))
+		}
+		if !msvm.IsGUID(vm) {
+			errs = append(errs, fmt.Errorf("recovery point %s: VM not found", s.InstanceID))
+			continue
+		}
+		if byVM[vm] == nil {
+			byVM[vm] = newRecoveryPoints()
+		}
+		byVM[vm].add(kind, s.CreationTime)
+	}
+	return byVM, errors.Join(errs...)
+}
+
+// addEmptyReplicas adds the replicas that have no recovery points.
+func addEmptyReplicas(byVM map[string]*recoveryPoints, vms vmsByID) {
+	for id := range vms {
+		mode, ok := vms.mode(id)
+		if ok && byVM[id] == nil && (mode == msvm.ModeReplica || mode == msvm.ModeExtendedReplica) {
+			byVM[id] = newRecoveryPoints()
 		}
 	}
 }
 
-func collectPoints(p *points, l labels, out *output) {
+func collectRecoveryPoints(p *recoveryPoints, l labels, out *output) {
 	for _, kind := range msvm.RecoveryPointTypes() {
-		out.add(recoveryPoints, p.count[kind], l.with(label("type", string(kind))))
+		out.add(recoveryPointCount, p.count[kind], l.with(label("type", string(kind))))
 	}
 	if n := p.count[msvm.PointUnknown]; n > 0 {
-		out.add(recoveryPoints, n, l.with(label("type", string(msvm.PointUnknown))))
+		out.add(recoveryPointCount, n, l.with(label("type", string(msvm.PointUnknown))))
 	}
-	out.timestamp(recoveryPointOldest, p.oldest, !p.oldest.IsZero(), l)
-	out.timestamp(recoveryPointNewest, p.newest, !p.newest.IsZero(), l)
+	out.addTimestamp(recoveryPointOldest, p.oldest, !p.oldest.IsZero(), l)
+	out.addTimestamp(recoveryPointNewest, p.newest, !p.newest.IsZero(), l)
 }

@@ -11,118 +11,130 @@ import (
 
 var (
 	cyclesTotal = counter("cycles_total",
-		"Replication cycles since the exporter first saw the relationship, by result.", perRelationship("result")...)
+		"Replication cycles by result, since the exporter first read the relationship.", perRelationship("result")...)
 	failuresTotal = counter("failures_total",
-		"Failures since the exporter first saw the relationship, by kind.", perRelationship("kind")...)
+		"Replication failures by kind, since the exporter first read the relationship.", perRelationship("kind")...)
 	replicatedBytes = counter("replicated_bytes_total",
-		"Bytes replicated since the exporter first saw the relationship.", relationshipLabels...)
+		"Bytes replicated since the exporter first read the relationship.", perRelationship()...)
 	transferSeconds = counter("transfer_seconds_total",
-		"Time that replication cycles took since the exporter first saw the relationship.", relationshipLabels...)
+		"Total duration of the replication cycles since the exporter first read the relationship.", perRelationship()...)
 	windowResets = counter("window_resets_total",
-		"Times that the statistics started anew since the exporter first saw the relationship: ends of the monitoring window and resets by hand.", relationshipLabels...)
+		"Resets of the statistics, at the end of a monitoring window or by an administrator, since the exporter first read the relationship.",
+		perRelationship()...)
 )
 
-// windowField is a count or sum of Msvm_ReplicationStatistics that falls to 0
-// when its monitoring window ends. The gauge shows it as it is; the counter goes
-// on over the windows.
+// windowField is a count or a sum of Msvm_ReplicationStatistics, which Hyper-V
+// resets to 0 at the end of the monitoring window.
 type windowField struct {
-	gauge   *Metric
-	counter *Metric
-	label   *dto.LabelPair // of the counter's series; nil for none
-	value   func(*msvm.ReplicationStatistics) (float64, bool)
+	gauge   *Metric        // the value in the current monitoring window
+	counter *Metric        // the total across monitoring windows
+	label   *dto.LabelPair // additional label of the counter; nil for none
+	value   func(*msvm.ReplicationStatistics) (value float64, known bool)
 }
 
 var windowFields = [...]windowField{
 	{
-		gauge("window_successful_cycles", "Successful cycles in the monitoring window.", relationshipLabels...),
+		gauge("window_successful_cycles",
+			"Successful replication cycles in the current monitoring window.", perRelationship()...),
 		cyclesTotal, label("result", "success"),
-		func(s *msvm.ReplicationStatistics) (float64, bool) { return number(s.ReplicationSuccessCount) },
+		func(s *msvm.ReplicationStatistics) (float64, bool) { return toFloat(s.ReplicationSuccessCount) },
 	},
 	{
-		gauge("window_missed_cycles", "Missed cycles in the monitoring window.", relationshipLabels...),
+		gauge("window_missed_cycles",
+			"Missed replication cycles in the current monitoring window.", perRelationship()...),
 		cyclesTotal, label("result", "missed"),
-		func(s *msvm.ReplicationStatistics) (float64, bool) { return number(s.ReplicationMissCount) },
+		func(s *msvm.ReplicationStatistics) (float64, bool) { return toFloat(s.ReplicationMissCount) },
 	},
 	{
-		gauge("window_failures", "Failed replication operations in the monitoring window.", relationshipLabels...),
+		gauge("window_failures",
+			"Failed replication operations in the current monitoring window.", perRelationship()...),
 		failuresTotal, label("kind", "replication"),
-		func(s *msvm.ReplicationStatistics) (float64, bool) { return number(s.ReplicationFailureCount) },
+		func(s *msvm.ReplicationStatistics) (float64, bool) { return toFloat(s.ReplicationFailureCount) },
 	},
 	{
-		gauge("window_network_failures", "Network failures towards the replica server in the monitoring window.", relationshipLabels...),
+		gauge("window_network_failures",
+			"Network failures on the way to the replica server in the current monitoring window.", perRelationship()...),
 		failuresTotal, label("kind", "network"),
-		func(s *msvm.ReplicationStatistics) (float64, bool) { return number(s.NetworkFailureCount) },
+		func(s *msvm.ReplicationStatistics) (float64, bool) { return toFloat(s.NetworkFailureCount) },
 	},
 	{
-		gauge("window_application_consistent_failures", "Failed application-consistent snapshots in the monitoring window.", relationshipLabels...),
+		gauge("window_application_consistent_failures",
+			"Failed application-consistent snapshots in the current monitoring window.", perRelationship()...),
 		failuresTotal, label("kind", "application_consistent"),
 		func(s *msvm.ReplicationStatistics) (float64, bool) {
-			return number(s.ApplicationConsistentSnapshotFailureCount)
+			return toFloat(s.ApplicationConsistentSnapshotFailureCount)
 		},
 	},
 	{
-		gauge("window_replicated_bytes", "Bytes replicated in the monitoring window; divided by the successful cycles, the average size of a cycle.", relationshipLabels...),
+		gauge("window_replicated_bytes",
+			"Bytes replicated in the current monitoring window; divide by the successful cycles for the average size of a cycle.",
+			perRelationship()...),
 		replicatedBytes, nil,
-		func(s *msvm.ReplicationStatistics) (float64, bool) { return number(s.ReplicationSize) },
+		func(s *msvm.ReplicationStatistics) (float64, bool) { return toFloat(s.ReplicationSize) },
 	},
 	{
-		gauge("window_transfer_seconds", "Time that the cycles in the monitoring window took; divided by the successful cycles, the average duration of a cycle.", relationshipLabels...),
+		gauge("window_transfer_seconds",
+			"Total duration of the replication cycles in the current monitoring window; divide by the successful cycles for the average duration of a cycle.",
+			perRelationship()...),
 		transferSeconds, nil,
-		func(s *msvm.ReplicationStatistics) (float64, bool) { return number(s.ReplicationLatency) },
+		func(s *msvm.ReplicationStatistics) (float64, bool) { return toFloat(s.ReplicationLatency) },
 	},
 }
 
-func number[N uint32 | uint64](n *N) (float64, bool) {
+// toFloat converts a property, and returns false for nil.
+func toFloat[N uint32 | uint64](n *N) (float64, bool) {
 	if n == nil {
 		return 0, false
 	}
 	return float64(*n), true
 }
 
-// counters go on where the statistics of a monitoring window start anew. They
-// count from the first time a relationship is seen, so that a new exporter's
-// first scrape is no jump.
-type counters struct {
-	mu sync.Mutex
-	of map[msvm.Key]*window
+// windowCounters computes counters across monitoring windows. The counters of a
+// relationship start at 0 when it is first read, so that a restart of the exporter
+// does not look like an increase.
+type windowCounters struct {
+	mu      sync.Mutex
+	windows map[msvm.Key]*windowState
 }
 
-// window is the last that was seen of a relationship's statistics, and the
-// totals with it.
-type window struct {
-	start  time.Time // zero if the host did not tell
+// windowState contains the last statistics of a relationship and the totals.
+type windowState struct {
+	start  time.Time // of the monitoring window; zero if not known
 	last   [len(windowFields)]float64
-	known  [len(windowFields)]bool // whether last is more than the zero value
-	totals totals
+	known  [len(windowFields)]bool // whether last has been set
+	totals counterTotals
 }
 
-// totals are the values of a relationship's counters.
-type totals struct {
-	sums   [len(windowFields)]float64 // as windowFields
+// counterTotals are the values of a relationship's counters.
+type counterTotals struct {
+	sums   [len(windowFields)]float64 // in the order of windowFields
 	resets float64
 }
 
-// sameStart is how far apart two readings of one window's start may be.
+// sameStart is the maximum difference between two values of the start of the same
+// monitoring window.
 const sameStart = time.Second
 
-func newCounters() *counters { return &counters{of: map[msvm.Key]*window{}} }
+func newWindowCounters() *windowCounters {
+	return &windowCounters{windows: map[msvm.Key]*windowState{}}
+}
 
-// add adds what has happened since the last statistics, and returns the totals.
+// add adds the increase since the last statistics, and returns the totals.
 //
-// As long as StartStatisticTime is the same and no value is smaller than before,
-// that is the difference. Otherwise a new window has started and its values count
-// in full. What happened in the old window after its last reading is lost. A
-// null neither adds nor makes a reset.
-func (c *counters) add(k msvm.Key, s *msvm.ReplicationStatistics) totals {
+// As long as StartStatisticTime is the same and no value has decreased, the
+// increase is the difference to the last value. Otherwise a new window has started
+// and the increase is the whole value; what happened in the old window after it was
+// last read is lost. A nil value neither adds to a counter nor counts as a reset.
+func (c *windowCounters) add(k msvm.Key, s *msvm.ReplicationStatistics) counterTotals {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	w, seen := c.of[k]
+	w, seen := c.windows[k]
 	if !seen {
-		w = &window{}
-		c.of[k] = w
+		w = &windowState{}
+		c.windows[k] = w
 	}
 	start, _ := msvm.Known(s.StartStatisticTime)
-	if seen && w.isOver(start, s) {
+	if seen && w.hasEnded(start, s) {
 		w.last = [len(windowFields)]float64{}
 		w.totals.resets++
 	}
@@ -142,8 +154,21 @@ func (c *counters) add(k msvm.Key, s *msvm.ReplicationStatistics) totals {
 	return w.totals
 }
 
-// isOver tells whether s, which starts at start, is of another window.
-func (w *window) isOver(start time.Time, s *msvm.ReplicationStatistics) bool {
+// prune removes the counters of the relationships for whose key obsolete returns
+// true.
+func (c *windowCounters) prune(obsolete func(msvm.Key) bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for k := range c.windows {
+		if obsolete(k) {
+			delete(c.windows, k)
+		}
+	}
+}
+
+// hasEnded reports whether s belongs to a new window. The start is that of s, or
+// zero if it is not known.
+func (w *windowState) hasEnded(start time.Time, s *msvm.ReplicationStatistics) bool {
 	if !start.IsZero() && !w.start.IsZero() && start.Sub(w.start).Abs() > sameStart {
 		return true
 	}
@@ -153,15 +178,4 @@ func (w *window) isOver(start time.Time, s *msvm.ReplicationStatistics) bool {
 		}
 	}
 	return false
-}
-
-// keep forgets the relationships that are not wanted any more.
-func (c *counters) keep(wanted func(msvm.Key) bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for k := range c.of {
-		if !wanted(k) {
-			delete(c.of, k)
-		}
-	}
 }

@@ -18,30 +18,30 @@ import (
 	"hyperv_replica_exporter/wmiquery/simulator"
 )
 
-// noon is where the tests' clock starts.
+// noon is the initial time of a fakeClock.
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
-// clock is a clock that a test sets.
-type clock struct {
+// fakeClock is a clock that a test advances.
+type fakeClock struct {
 	mu  sync.Mutex
 	now time.Time
 }
 
-func newClock() *clock { return &clock{now: noon} }
+func newFakeClock() *fakeClock { return &fakeClock{now: noon} }
 
-func (c *clock) Now() time.Time {
+func (c *fakeClock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.now
 }
 
-func (c *clock) Advance(d time.Duration) {
+func (c *fakeClock) Advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now = c.now.Add(d)
 }
 
-// countingSession counts what reaches the host.
+// countingSession counts the operations that reach the host.
 type countingSession struct {
 	wmiquery.Session
 	count func(operation string)
@@ -57,25 +57,27 @@ func (s countingSession) Call(c wmiquery.Call) (wmiquery.Reply, error) {
 	return s.Session.Call(c)
 }
 
-// className is the class that is read into dst.
+// className returns the name of the class of dst, a pointer to a slice of
+// instances.
 func className(dst any) string {
 	row := reflect.Zero(reflect.TypeOf(dst).Elem().Elem())
 	return row.Interface().(wmiquery.Instance).WMIClass().Name
 }
 
-// rig is an exporter's inside, from the simulated host to the scraper.
-type rig struct {
-	world   *simulator.World
-	pool    *wmiquery.Pool
+// testRig consists of a scraper with all collectors, and of what it reads: a pool
+// of sessions to a simulated host, or a fakeHost.
+type testRig struct {
+	world   *simulator.World // nil with a fakeHost
+	pool    *wmiquery.Pool   // nil with a fakeHost
 	scraper *collector.Scraper
 	logs    *syncBuffer
 
 	mu    sync.Mutex
-	calls map[string]int // operation -> times it reached the host
-	order []string       // the operations as they reached it
+	calls map[string]int // number of times that an operation reached the host
+	order []string       // operations in the order in which they reached the host
 }
 
-// syncBuffer is a buffer that many may write to.
+// syncBuffer is a buffer that is safe for concurrent use.
 type syncBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -87,70 +89,70 @@ func (b *syncBuffer) Write(p []byte) (int, error) {
 	return b.buf.Write(p)
 }
 
-// Take returns what was written since the last time, line by line.
-func (b *syncBuffer) Take() []string {
+// takeLines returns the lines that were written since the last call.
+func (b *syncBuffer) takeLines() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	defer b.buf.Reset()
 	return strings.FieldsFunc(b.buf.String(), func(r rune) bool { return r == '\n' })
 }
 
-// open opens sessions.
-type open = func() (wmiquery.Session, error)
+// opener opens a session to a host.
+type opener = func() (wmiquery.Session, error)
 
-func newRig(tb testing.TB, config simulator.Config) *rig {
+func newTestRig(tb testing.TB, config simulator.Config) *testRig {
 	tb.Helper()
-	return newRigThrough(tb, config, func(host open) open { return host })
+	return newTestRigWith(tb, config, func(host opener) opener { return host })
 }
 
-// newRigThrough has something between the pool and the simulated host.
-func newRigThrough(tb testing.TB, config simulator.Config, through func(host open) open) *rig {
+// newTestRigWith returns a rig whose pool opens its sessions with wrap's result for
+// the simulated host.
+func newTestRigWith(tb testing.TB, config simulator.Config, wrap func(host opener) opener) *testRig {
 	tb.Helper()
 	world, err := simulator.New(config)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	r := &rig{world: world, logs: &syncBuffer{}, calls: map[string]int{}}
-	sessions := through(world.Open)
+	r := &testRig{world: world, logs: &syncBuffer{}, calls: map[string]int{}}
+	open := wrap(world.Open)
 	r.pool = wmiquery.NewPool(wmiquery.PoolOptions{
 		Open: func() (wmiquery.Session, error) {
-			s, err := sessions()
+			s, err := open()
 			return countingSession{s, r.count}, err
 		},
 		Now: world.Now, Workers: 4, StuckAfter: 5 * time.Second, MaxStuck: 8,
 	})
 	tb.Cleanup(r.pool.Close)
-	r.scrape(r.pool)
+	r.scraper = newScraper(r.pool, r.logs)
 	return r
 }
 
-// newFabricatedRig reads a fabricated host.
-func newFabricatedRig(h *fabricatedHost) *rig {
-	r := &rig{logs: &syncBuffer{}}
-	r.scrape(h)
-	return r
+// newFakeHostRig returns a rig that reads the fake host.
+func newFakeHostRig(h *fakeHost) *testRig {
+	logs := &syncBuffer{}
+	return &testRig{logs: logs, scraper: newScraper(h, logs)}
 }
 
-// scrape makes the rig's scraper, with every collector.
-func (r *rig) scrape(from wmiquery.Reader) {
-	r.scraper = collector.NewScraper(collector.Options{
-		Reader:      from,
-		Logger:      log.NewLogfmtLogger(r.logs),
+// newScraper returns a scraper with all collectors.
+func newScraper(reader wmiquery.Reader, logs *syncBuffer) *collector.Scraper {
+	return collector.NewScraper(collector.Options{
+		Reader:      reader,
+		Logger:      log.NewLogfmtLogger(logs),
 		Concurrency: 4,
 		CallTimeout: 5 * time.Second,
 		MaxAge:      5 * time.Minute,
 	}, func(string) bool { return true })
 }
 
-func (r *rig) count(operation string) {
+func (r *testRig) count(operation string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.calls[operation]++
 	r.order = append(r.order, operation)
 }
 
-// takeCalls returns what has reached the host since the last time.
-func (r *rig) takeCalls() map[string]int {
+// takeCalls returns the number of calls of each operation since the last call.
+func (r *testRig) takeCalls() map[string]int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	calls := r.calls
@@ -158,9 +160,9 @@ func (r *rig) takeCalls() map[string]int {
 	return calls
 }
 
-// gather scrapes the named collectors, all if none is named, through a registry
-// that checks that only announced metrics come.
-func (r *rig) gather(tb testing.TB, timeout time.Duration, names ...string) string {
+// gather scrapes the named collectors, or all if no name is given. The registry
+// checks that all metrics have been described.
+func (r *testRig) gather(tb testing.TB, timeout time.Duration, names ...string) string {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
@@ -186,8 +188,8 @@ func (r *rig) gather(tb testing.TB, timeout time.Duration, names ...string) stri
 	return buf.String()
 }
 
-// scrapeAndLeave scrapes with a client that leaves after a while.
-func (r *rig) scrapeAndLeave(tb testing.TB, after time.Duration) {
+// scrapeAndDisconnect scrapes with a client that disconnects after some time.
+func (r *testRig) scrapeAndDisconnect(tb testing.TB, after time.Duration) {
 	tb.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	time.AfterFunc(after, cancel)
@@ -202,8 +204,8 @@ func (r *rig) scrapeAndLeave(tb testing.TB, after time.Duration) {
 	}
 }
 
-// series is an exposition as series -> value, without comments.
-func series(exposition string) map[string]string {
+// parseSeries returns the values of an exposition by series.
+func parseSeries(exposition string) map[string]string {
 	out := map[string]string{}
 	for line := range strings.Lines(exposition) {
 		if i := strings.LastIndexByte(line, ' '); i > 0 && !strings.HasPrefix(line, "#") {
@@ -213,8 +215,9 @@ func series(exposition string) map[string]string {
 	return out
 }
 
-// stable is an exposition without what depends on the machine.
-func stable(exposition string) string {
+// withoutDurations removes the durations, which differ in every scrape, from an
+// exposition.
+func withoutDurations(exposition string) string {
 	var b strings.Builder
 	for line := range strings.Lines(exposition) {
 		if !strings.Contains(line, "hyperv_replica_collector_duration_seconds") {
