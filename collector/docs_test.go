@@ -63,7 +63,8 @@ func checkPage(t *testing.T, file string, parts map[string]string) {
 		return
 	}
 	if text != string(before) {
-		t.Errorf("%s differs from the code (run with -update to overwrite it):\n%s", file, firstDifference(text, string(before)))
+		t.Errorf("%s differs from the code (run with -update to overwrite it):\n%s",
+			file, firstDifference(text, string(before)))
 	}
 }
 

@@ -81,10 +81,7 @@ func testFault(t *testing.T, want faultCase) {
 	config := simulator.Config{Seed: 1, VMs: 6, Now: newFakeClock().Now}
 	healthy := parseSeries(newTestRig(t, config).gather(t, scrapeTimeout))
 
-	faults, err := simulator.ParseFaults([]string{want.fault})
-	if err != nil {
-		t.Fatal(err)
-	}
+	faults := parseFaults(t, want.fault)
 	config.Faults = faults
 	r := newTestRig(t, config)
 	start := time.Now()
@@ -109,7 +106,8 @@ func testFault(t *testing.T, want faultCase) {
 	r.gather(t, scrapeTimeout)
 	lines := map[string]int{}
 	for _, line := range r.logs.takeLines() {
-		if _, c, ok := strings.Cut(line, "collector="); ok && strings.Contains(line, "err=") && !strings.Contains(line, "level=debug") {
+		_, c, ok := strings.Cut(line, "collector=")
+		if ok && strings.Contains(line, "err=") && !strings.Contains(line, "level=debug") {
 			lines[strings.Fields(c)[0]]++
 			if !strings.Contains(line, want.log) {
 				t.Errorf("log line does not contain %q: %s", want.log, line)

@@ -14,7 +14,7 @@ import (
 	"hyperv_replica_exporter/wmiquery/simulator"
 )
 
-var update = flag.Bool("update", false, "overwrite the expected expositions and the generated parts of the documentation")
+var update = flag.Bool("update", false, "overwrite the expected expositions and the generated documentation")
 
 // scenario is a simulated host on which all collectors are tested.
 type scenario struct {
@@ -57,11 +57,7 @@ func (s scenario) simulatorConfig(tb testing.TB, c *fakeClock) simulator.Config 
 	tb.Helper()
 	config := s.config
 	config.Now, config.Seed = c.Now, 1
-	faults, err := simulator.ParseFaults(s.faults)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	config.Faults = faults
+	config.Faults = parseFaults(tb, s.faults...)
 	return config
 }
 

@@ -16,15 +16,6 @@ import (
 // Several of these tests scrape a broken host for a long time, by the fake clock of
 // testing/synctest.
 
-func parseFaults(t *testing.T, faults ...string) simulator.Faults {
-	t.Helper()
-	f, err := simulator.ParseFaults(faults)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return f
-}
-
 // scrapeFor scrapes every 15 seconds for the duration d, and calls each with the
 // series of every scrape.
 func scrapeFor(t *testing.T, r *testRig, d time.Duration, each func(map[string]string)) {
@@ -66,7 +57,9 @@ func TestHungRelationshipAffectsOnlyItself(t *testing.T) {
 // however long it lasts.
 func TestHungStatisticsDoNotAffectClasses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newTestRig(t, simulator.Config{Seed: 1, VMs: 40, Now: time.Now, Faults: parseFaults(t, "hung=GetReplicationStatisticsEx")})
+		r := newTestRig(t, simulator.Config{
+			Seed: 1, VMs: 40, Now: time.Now, Faults: parseFaults(t, "hung=GetReplicationStatisticsEx"),
+		})
 		scrapeFor(t, r, time.Hour, func(got map[string]string) {
 			for _, c := range []string{"relationship", "settings", "service"} {
 				if got[successSeries(c)] != "1" {
@@ -216,7 +209,8 @@ func TestResponseOfWrongClassIsRejected(t *testing.T) {
 		}}, nil
 	}}
 	r := newTestRigWith(t, simulator.Config{Seed: 1, VMs: 2, Now: newFakeClock().Now}, hooks.wrap)
-	if got := parseSeries(r.gather(t, scrapeTimeout)); got[successSeries("statistics")] != "0" || hasMetric(got, "pending_bytes") {
+	got := parseSeries(r.gather(t, scrapeTimeout))
+	if got[successSeries("statistics")] != "0" || hasMetric(got, "pending_bytes") {
 		t.Error("response of the wrong class accepted")
 	}
 }
@@ -275,10 +269,12 @@ func TestMissingSettingsFailCollector(t *testing.T) {
 		return err
 	}}
 	r := newTestRigWith(t, simulator.Config{Seed: 1, VMs: 2, Now: newFakeClock().Now}, hooks.wrap)
-	if got := parseSeries(r.gather(t, scrapeTimeout)); got[successSeries("settings")] != "0" || !hasMetric(got, "interval_seconds") {
+	got := parseSeries(r.gather(t, scrapeTimeout))
+	if got[successSeries("settings")] != "0" || !hasMetric(got, "interval_seconds") {
 		t.Errorf("success %s", got[successSeries("settings")])
 	}
-	if lines := takeErrorLines(r); len(lines) != 1 || !strings.Contains(lines[0], "settings of 1 replicating relationships: not found") {
+	const want = "settings of 1 replicating relationships: not found"
+	if lines := takeErrorLines(r); len(lines) != 1 || !strings.Contains(lines[0], want) {
 		t.Errorf("log: %s", lines)
 	}
 }

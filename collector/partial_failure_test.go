@@ -43,7 +43,8 @@ func TestPartialFailures(t *testing.T) {
 			name: "a job that started after the affected VMs were read is ignored", collector: "job",
 			setup: func(h *fakeHost) {
 				setRows(h, msvm.ConcreteJob{
-					InstanceID: "1", JobType: new(msvm.JobSendDelta), JobState: new(msvm.JobRunning), StartTime: new(noon.Add(time.Hour)),
+					InstanceID: "1", JobType: new(msvm.JobSendDelta), JobState: new(msvm.JobRunning),
+					StartTime: new(noon.Add(time.Hour)),
 				})
 			},
 			unwanted: []string{`operation_running{operation="send_delta"`},
@@ -65,7 +66,8 @@ func TestPartialFailures(t *testing.T) {
 					msvm.ReplicaSystemDependency{Antecedent: msvm.VMRef(appID), Dependent: msvm.VMRef(testVM1ID)},
 					msvm.ReplicaSystemDependency{Antecedent: "nonsense"})
 			},
-			want: []string{`test_replica_present{test_vm_id="` + testVM1ID + `",vm="app01",vm_id="` + appID + `"} 1`}, log: "nonsense",
+			want: []string{`test_replica_present{test_vm_id="` + testVM1ID + `",vm="app01",vm_id="` + appID + `"} 1`},
+			log:  "nonsense",
 		},
 		{
 			name: "the name of a VM that was created later is its GUID", collector: "test_replica",
@@ -151,7 +153,8 @@ func TestPartialFailures(t *testing.T) {
 			}
 			for s := range got {
 				for _, unwanted := range tt.unwanted {
-					if strings.Contains(s, unwanted) && !strings.Contains(s, "_collector_") && !strings.Contains(s, "snapshot_timestamp") {
+					if strings.Contains(s, unwanted) &&
+						!strings.Contains(s, "_collector_") && !strings.Contains(s, "snapshot_timestamp") {
 						t.Errorf("unexpected series %s", s)
 					}
 				}

@@ -132,7 +132,10 @@ func changeSettings(change func(*msvm.ReplicationSettingData)) sessionHooks {
 // and settings that an external provider does not use are absent.
 func TestSettingsVariants(t *testing.T) {
 	hooks := changeSettings(func(s *msvm.ReplicationSettingData) {
-		s.IncludedDisks = []string{`Microsoft:GUID\83F8638B\0\0\L`, `\\HV01\root\virtualization\v2:Msvm_StorageAllocationSettingData.InstanceID="x"`}
+		s.IncludedDisks = []string{
+			`Microsoft:GUID\83F8638B\0\0\L`,
+			`\\HV01\root\virtualization\v2:Msvm_StorageAllocationSettingData.InstanceID="x"`,
+		}
 		s.PrimaryHostSystem, s.PrimaryConnectionPoint = new(""), new("broker.contoso.com")
 		s.RecoveryHostSystem, s.RecoveryConnectionPoint = new("node2.contoso.com"), new("replica-broker.contoso.com")
 		s.ReplicationProvider = new(`\\HV01\root\virtualization\v2:Msvm_ReplicationProvider.Name="6d6f7a8e-0000-4000-8000-000000000001"`)
@@ -162,7 +165,8 @@ func TestExpositionDoesNotDependOnLanguage(t *testing.T) {
 		if !slices.Contains(simulator.Scenarios(), language) {
 			t.Fatalf("scenario %s: not found", language)
 		}
-		got := withoutDurations(newTestRig(t, simulator.Config{Seed: 1, Now: newFakeClock().Now, Scenario: language}).gather(t, scrapeTimeout))
+		r := newTestRig(t, simulator.Config{Seed: 1, Now: newFakeClock().Now, Scenario: language})
+		got := withoutDurations(r.gather(t, scrapeTimeout))
 		if got != want {
 			t.Errorf("%s: %s", language, firstDifference(want, got))
 		}

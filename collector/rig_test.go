@@ -97,6 +97,16 @@ func (b *syncBuffer) takeLines() []string {
 	return strings.FieldsFunc(b.buf.String(), func(r rune) bool { return r == '\n' })
 }
 
+// parseFaults returns the faults with the given names.
+func parseFaults(tb testing.TB, names ...string) simulator.Faults {
+	tb.Helper()
+	faults, err := simulator.ParseFaults(names)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return faults
+}
+
 // opener opens a session to a host.
 type opener = func() (wmiquery.Session, error)
 
