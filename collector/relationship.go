@@ -29,7 +29,7 @@ var (
 	lastReplication = gauge("last_replication_timestamp_seconds",
 		"Time when the last replication was received, or sent on the primary; absent if there was none.", perRelationship()...)
 	lastApply = gauge("last_apply_timestamp_seconds",
-		"Time of the last replication that was applied to the disks of the replica; absent on the primary and if there was none.",
+		"Time when the last replication was applied to the disks of the replica; absent on the primary and if there was none.",
 		perRelationship()...)
 	lastConsistent = gauge("last_application_consistent_timestamp_seconds",
 		"Time when the last application-consistent replication was received, or sent on the primary; absent if there was none.",
@@ -38,7 +38,7 @@ var (
 		"Time since the last replication when the host was read, by the host's clock; absent if there was none.",
 		perRelationship()...)
 	applyLag = gauge("apply_lag_seconds",
-		"Time between the last replication that was applied to the disks of the replica and the last that was received; absent on the primary.",
+		"Time by which the changes applied to the disks of the replica are behind the changes received; absent on the primary.",
 		perRelationship()...)
 	vmProtected = gauge("vm_protected",
 		"1 if the VM has a relationship that is not disabled, 0 if the VM does not replicate.", perVM()...)
