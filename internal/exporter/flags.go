@@ -168,7 +168,8 @@ func (c *config) check() error {
 		}
 	}
 	p := c.telemetryPath
-	if path.Clean(p) != p || !strings.HasPrefix(p, "/") || strings.ContainsAny(p, "{} ?#%") || strings.HasPrefix(p, "/-/") {
+	clean := path.Clean(p) == p && strings.HasPrefix(p, "/") && !strings.ContainsAny(p, "{} ?#%")
+	if !clean || strings.HasPrefix(p, "/-/") {
 		return fmt.Errorf("--web.telemetry-path %q must start with /, must not end with / or start with /-/, "+
 			"and must not contain //, ., .., spaces or any of {}?#%%", p)
 	}

@@ -25,7 +25,9 @@ const ShutdownTimeout = 5 * time.Second
 
 // serve listens and serves until ctx is done. It calls onReady, if not nil, once requests are served. It returns an
 // error if it cannot start or if a listener fails.
-func serve(ctx context.Context, c *config, host *source, endpoint *admin.Server, logger log.Logger, onReady func()) error {
+func serve(
+	ctx context.Context, c *config, host *source, endpoint *admin.Server, logger log.Logger, onReady func(),
+) error {
 	var ready atomic.Bool
 	handler, err := newMux(c, host, endpoint, logger, &ready)
 	if err != nil {
@@ -85,7 +87,8 @@ func closeListeners(listeners []net.Listener) {
 // serveListener starts a server of its own for a listener, since the exporter toolkit changes the server it is given.
 // The error that ends the server goes to failed.
 func serveListener(
-	ctx context.Context, l net.Listener, h http.Handler, webConfigFile, logLevel string, failed chan<- error, logger log.Logger,
+	ctx context.Context, l net.Listener, h http.Handler, webConfigFile, logLevel string,
+	failed chan<- error, logger log.Logger,
 ) *http.Server {
 	server := newServer(ctx, h, logger)
 	go func() {
@@ -123,7 +126,9 @@ func shutdown(servers []*http.Server) error {
 }
 
 // newMux returns the routes of the metrics listener: the metrics, health and the landing page.
-func newMux(c *config, host *source, endpoint *admin.Server, logger log.Logger, ready *atomic.Bool) (http.Handler, error) {
+func newMux(
+	c *config, host *source, endpoint *admin.Server, logger log.Logger, ready *atomic.Bool,
+) (http.Handler, error) {
 	mux := http.NewServeMux()
 	metrics := newMetricsHandler(c, host, logger)
 	if endpoint != nil {
