@@ -8,10 +8,12 @@ import (
 
 var (
 	authorizationEntryInfo = gauge("authorization_entry_info",
-		"Primary server that may replicate to this host, with its trust group; primary_server is a server, *.domain for all servers of a domain, or * for any server; always 1.",
+		"Primary server that may replicate to this host, with its trust group; primary_server is a server, *.domain for "+
+			"all servers of a domain, or * for any server; always 1.",
 		"primary_server", "trust_group")
 	authorizationEntries = gauge("authorization_entries",
-		"Number of authorization entries (Msvm_ReplicationAuthorizationSettingData); at 0, no server may replicate to this host.")
+		"Number of authorization entries (Msvm_ReplicationAuthorizationSettingData); at 0, no server may replicate to "+
+			"this host.")
 )
 
 // authorizationCollector exposes the servers that may replicate to this host. An

@@ -17,10 +17,12 @@ import (
 
 var (
 	certificateNotAfter = gauge("certificate_not_after_timestamp_seconds",
-		"Time when a certificate that replication uses expires; absent if the host does not have the certificate or it cannot be parsed.",
+		"Time when a certificate that replication uses expires; absent if the host does not have the certificate or it "+
+			"cannot be parsed.",
 		"usage", "thumbprint")
 	certificatePresent = gauge("certificate_present",
-		"1 if the certificate with the thumbprint in the settings is in the store LocalMachine\\My of the host, 0 if it is missing: replication then fails.",
+		"1 if the certificate with the thumbprint in the settings is in the store LocalMachine\\My of the host, 0 if it "+
+			"is missing: replication then fails.",
 		"usage", "thumbprint")
 )
 

@@ -11,7 +11,8 @@ import (
 )
 
 var failoverNetworkAdapters = gauge("failover_network_adapters",
-	"Network adapters of the VM by their IP configuration after a failover (Msvm_FailoverNetworkAdapterSettingData): static addresses, dhcp, none if the configuration in the guest is kept, unknown if the host does not report it.",
+	"Network adapters of the VM by their IP configuration after a failover (Msvm_FailoverNetworkAdapterSettingData): "+
+		"static addresses, dhcp, none if the configuration in the guest is kept, unknown if the host does not report it.",
 	perVM("configuration")...)
 
 // failoverConfigurations are the values of the label configuration.

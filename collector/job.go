@@ -10,16 +10,20 @@ import (
 
 var (
 	operationRunning = gauge("operation_running",
-		"Running replication operations of the VM by type (Msvm_ConcreteJob); vm and vm_id are empty for operations that concern no VM; absent if there are none.",
+		"Running replication operations of the VM by type (Msvm_ConcreteJob); vm and vm_id are empty for operations "+
+			"that concern no VM; absent if there are none.",
 		perVM("operation")...)
 	operationProgress = gauge("operation_progress_ratio",
-		"Progress of the operation from 0 to 1 (PercentComplete); the lowest if several of the same type are running; absent if the host does not report it.",
+		"Progress of the operation from 0 to 1 (PercentComplete); the lowest if several of the same type are running; "+
+			"absent if the host does not report it.",
 		perVM("operation")...)
 	operationStart = gauge("operation_start_timestamp_seconds",
-		"Time when the operation started; the earliest if several of the same type are running; absent if the host does not report it.",
+		"Time when the operation started; the earliest if several of the same type are running; absent if the host does "+
+			"not report it.",
 		perVM("operation")...)
 	operationFailures = counter("operation_failures_total",
-		"Replication operations that ended in an error since the exporter started, by type; cancelled operations do not count.",
+		"Replication operations that ended in an error since the exporter started, by type; cancelled operations do not "+
+			"count.",
 		"operation")
 )
 
@@ -29,8 +33,9 @@ var (
 func jobCollector() Collector {
 	failures := newJobFailures()
 	return Collector{
-		Name:    "job",
-		Help:    "Running replication operations, such as initial replication, resynchronization and failover, and failed ones.",
+		Name: "job",
+		Help: "Running replication operations, such as initial replication, resynchronization and failover, and " +
+			"failed ones.",
 		Default: true,
 		Reads:   instancesOf(msvm.ConcreteJob{}, msvm.AffectedJobElement{}, msvm.ComputerSystem{}),
 		Metrics: []*Metric{operationRunning, operationProgress, operationStart, operationFailures},

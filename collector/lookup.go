@@ -104,15 +104,6 @@ func (m vmsByID) labels(id string) labels { return newVMLabels(m.name(id), id) }
 // name returns the display name of a VM, or an empty string.
 func (m vmsByID) name(id string) string { return msvm.StringOrEmpty(m[id].ElementName) }
 
-// mode returns the replication mode of a VM, and false if it is not known.
-func (m vmsByID) mode(id string) (msvm.ReplicationMode, bool) {
-	mode := m[id].ReplicationMode
-	if mode == nil {
-		return 0, false
-	}
-	return *mode, true
-}
-
 // running reports whether the VM is running, as opposed to off or saved. The
 // second result is false in all other states and if the state is not known.
 func (m vmsByID) running(id string) (running, known bool) {
@@ -124,13 +115,6 @@ func (m vmsByID) running(id string) (running, known bool) {
 	default:
 		return false, *s == msvm.EnabledOff || *s == msvm.EnabledSaved
 	}
-}
-
-// sends reports whether this host is the sending side of a relationship. It
-// returns false if the mode of the VM is not known.
-func (m vmsByID) sends(k msvm.Key) bool {
-	mode, known := m.mode(k.VM)
-	return known && k.Sends(mode)
 }
 
 // lowerRef returns an object path in lower case, so that paths can be compared:

@@ -21,7 +21,8 @@ var perfCounters = [...]struct {
 	},
 	{
 		counter("network_received_bytes_total",
-			"Bytes that replication of the VM received over the network, before decompression (NetworkBytesRecv).", perVM()...),
+			"Bytes that replication of the VM received over the network, before decompression "+
+				"(NetworkBytesRecv).", perVM()...),
 		func(p msvm.ReplicaPerformance) (float64, bool) { return toFloat(p.NetworkBytesRecv) },
 	},
 	{

@@ -9,7 +9,8 @@ import (
 )
 
 var providerInfo = gauge("provider_info",
-	"Replication provider of the host (Msvm_ReplicationProvider); builtin is false for an external provider such as Azure Site Recovery; always 1.",
+	"Replication provider of the host (Msvm_ReplicationProvider); builtin is false for an external provider such as "+
+		"Azure Site Recovery; always 1.",
 	"provider_id", "name", "builtin")
 
 // providerCollector exposes the replication providers of the host.

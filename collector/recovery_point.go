@@ -113,8 +113,8 @@ func recoveryPointsByVM(
 
 // addEmptyReplicas adds the replicas that have no recovery points.
 func addEmptyReplicas(byVM map[string]*recoveryPoints, vms vmsByID) {
-	for id := range vms {
-		mode, ok := vms.mode(id)
+	for id, vm := range vms {
+		mode, ok := vm.Mode()
 		if ok && byVM[id] == nil && (mode == msvm.ModeReplica || mode == msvm.ModeExtendedReplica) {
 			byVM[id] = newRecoveryPoints()
 		}

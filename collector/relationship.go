@@ -27,23 +27,28 @@ var (
 		"Type of the failover that was performed, none if there was none: 1 for the current type, 0 for the others.",
 		perRelationship("type")...)
 	lastReplication = gauge("last_replication_timestamp_seconds",
-		"Time when the last replication was received, or sent on the primary; absent if there was none.", perRelationship()...)
+		"Time when the last replication was received, or sent on the primary; absent if there was "+
+			"none.", perRelationship()...)
 	lastApply = gauge("last_apply_timestamp_seconds",
-		"Time when the last replication was applied to the disks of the replica; absent on the primary and if there was none.",
+		"Time when the last replication was applied to the disks of the replica; absent on the primary and if there was "+
+			"none.",
 		perRelationship()...)
 	lastConsistent = gauge("last_application_consistent_timestamp_seconds",
-		"Time when the last application-consistent replication was received, or sent on the primary; absent if there was none.",
+		"Time when the last application-consistent replication was received, or sent on the primary; absent if there "+
+			"was none.",
 		perRelationship()...)
 	lag = gauge("lag_seconds",
 		"Time since the last replication when the host was read, by the host's clock; absent if there was none.",
 		perRelationship()...)
 	applyLag = gauge("apply_lag_seconds",
-		"Time by which the changes applied to the disks of the replica are behind the changes received; absent on the primary.",
+		"Time by which the changes applied to the disks of the replica are behind the changes received; absent on the "+
+			"primary.",
 		perRelationship()...)
 	vmProtected = gauge("vm_protected",
 		"1 if the VM has a relationship that is not disabled, 0 if the VM does not replicate.", perVM()...)
 	vmRunning = gauge("vm_running",
-		"1 if the VM is running (Msvm_ComputerSystem.EnabledState is 2), 0 if it is off or saved; absent in other states and if the host does not report the state.",
+		"1 if the VM is running (Msvm_ComputerSystem.EnabledState is 2), 0 if it is off or saved; absent in other "+
+			"states and if the host does not report the state.",
 		perVM()...)
 )
 
@@ -60,8 +65,9 @@ var (
 // other.
 func relationshipCollector() Collector {
 	return Collector{
-		Name:    "relationship",
-		Help:    "State, health, lag and last replication times of each relationship, mode of each VM, and VMs that do not replicate.",
+		Name: "relationship",
+		Help: "State, health, lag and last replication times of each relationship, mode of each VM, and VMs that do " +
+			"not replicate.",
 		Default: true,
 		Reads:   instancesOf(msvm.ReplicationRelationship{}, msvm.ComputerSystem{}),
 		Metrics: []*Metric{
@@ -77,7 +83,7 @@ func relationshipCollector() Collector {
 			}
 			vms, vmErr := readVMs(ctx, v)
 			for _, id := range slices.Sorted(maps.Keys(vms)) {
-				if mode, ok := vms.mode(id); ok {
+				if mode, ok := vms[id].Mode(); ok {
 					warnUnknown(out, "mode", mode.String(), uint16(mode), id)
 					out.addStates(vmMode, modeValues, mode.String(), vms.labels(id))
 				}

@@ -13,7 +13,8 @@ import (
 // The metrics of a scrape about the collectors.
 var (
 	collectorSuccess = gauge("collector_success",
-		"1 if the collector read all its data in time, 0 if not; a class that this version of Windows does not have is not a failure.",
+		"1 if the collector read all its data in time, 0 if not; a class that this version of Windows does not have is "+
+			"not a failure.",
 		"collector")
 	collectorSupported = gauge("collector_supported",
 		"0 if the collector reads a class that this version of Windows does not have, 1 otherwise.", "collector")
@@ -40,13 +41,15 @@ func newRequestMetrics() *requestMetrics {
 		total: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: Namespace,
 			Name:      "wmi_requests_total",
-			Help:      "Reads of a WMI class and calls of a WMI method by result; timeout is counted when the response is overdue, job when the method started a job instead of returning a result.",
+			Help: "Reads of a WMI class and calls of a WMI method by result; timeout is counted when the response is " +
+				"overdue, job when the method started a job instead of returning a result.",
 		}, []string{"operation", "result"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: Namespace,
 			Name:      "wmi_request_duration_seconds",
-			Help:      "Duration of reads of a WMI class and of calls of a WMI method; a request whose response is overdue counts with the time until then.",
-			Buckets:   []float64{.001, .005, .01, .05, .1, .5, 1, 2.5, 5, 10, 30},
+			Help: "Duration of reads of a WMI class and of calls of a WMI method; a request whose response is overdue " +
+				"counts with the time until then.",
+			Buckets: []float64{.001, .005, .01, .05, .1, .5, 1, 2.5, 5, 10, 30},
 		}, []string{"operation"}),
 	}
 }

@@ -11,9 +11,11 @@ import (
 
 var (
 	up = gauge("up",
-		"1 if the replication service of Hyper-V could be read in this scrape, 0 if not: no permission, no Hyper-V role, service vmms stopped, or no response in time.")
+		"1 if the replication service of Hyper-V could be read in this scrape, 0 if not: no permission, no Hyper-V "+
+			"role, service vmms stopped, or no response in time.")
 	serviceStatus = gauge("service_status",
-		"Status of the replication service (Msvm_ReplicationService.OperationalStatus): 1 for the current status, 0 for the others; error means that a listener is not running.",
+		"Status of the replication service (Msvm_ReplicationService.OperationalStatus): 1 for the current status, 0 for "+
+			"the others; error means that a listener is not running.",
 		"status")
 	serverInfo = gauge("server_info",
 		"Authentication and ports of the host as a replica server; always 1.", "authentication", "http_port", "https_port")

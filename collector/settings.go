@@ -37,7 +37,8 @@ var (
 		"Start of the window for automatic resynchronization, in seconds after midnight in the host's local time.",
 		perRelationship()...)
 	autoResynchronizeEnd = gauge("auto_resynchronize_window_end_seconds",
-		"End of the window for automatic resynchronization, in seconds after midnight in the host's local time; on the next day if it is before the start.",
+		"End of the window for automatic resynchronization, in seconds after midnight in the host's local time; on the "+
+			"next day if it is before the start.",
 		perRelationship()...)
 	includedDisks = gauge("included_disks",
 		"Number of virtual disks that are replicated.", perRelationship()...)
@@ -71,7 +72,7 @@ func settingsCollector(objectives []Objective) Collector {
 				if r, ok := missing[key]; ok {
 					delete(missing, key)
 					mode := ""
-					if m, ok := vms.mode(key.VM); ok {
+					if m, ok := vms[key.VM].Mode(); ok {
 						mode = m.String()
 					}
 					collectSettings(row, r, mode, objectives, out)

@@ -52,11 +52,12 @@ func statisticsCollector(concurrency int) Collector {
 	}
 	counters := newWindowCounters()
 	return Collector{
-		Name:    "statistics",
-		Help:    "Statistics of the monitoring window, counters across monitoring windows, pending bytes, and health issues.",
+		Name: "statistics",
+		Help: "Statistics of the monitoring window, counters across monitoring windows, pending bytes, and health " +
+			"issues.",
 		Default: true,
 		Reads: append(instancesOf(msvm.ReplicationRelationship{}, msvm.ReplicationService{}, msvm.ComputerSystem{}),
-			resultOf(msvm.ReplicationService{}, msvm.MethodGetReplicationStatistics)),
+			resultOf(msvm.ReplicationService{}, msvm.MethodGetReplicationStatisticsEx)),
 		Metrics: metrics,
 		collect: func(ctx context.Context, v *view, out *output) error {
 			relationships, relationshipErr := readRelationships(ctx, v)
@@ -70,7 +71,7 @@ func statisticsCollector(concurrency int) Collector {
 			statistics, statisticsErr := reader.readAll(ctx, relationships.rows, concurrency)
 			for i, r := range relationships.rows {
 				if statistics[i] != nil {
-					collectStatistics(r, statistics[i], vms.sends(r.key), out)
+					collectStatistics(r, statistics[i], vms[r.key.VM].Sends(r.key.Link), out)
 				}
 				if at := v.lastGoodTime(statisticsKey(r.key)); r.Replicates() && !at.IsZero() {
 					out.add(statisticsAge, max(0, v.reader.Now().Sub(at).Seconds()), r.labels)
@@ -89,7 +90,7 @@ func pruneStatistics(v *view, counters *windowCounters, current map[msvm.Key]rel
 		keys[statisticsKey(k)] = true
 	}
 	v.prune(func(key string) bool {
-		return strings.HasPrefix(key, msvm.MethodGetReplicationStatistics) && !keys[key]
+		return strings.HasPrefix(key, msvm.MethodGetReplicationStatisticsEx) && !keys[key]
 	})
 	counters.prune(func(k msvm.Key) bool { _, ok := current[k]; return !ok })
 }

@@ -29,7 +29,7 @@ type statisticsReader struct {
 
 // statisticsKey returns the key of the query for a relationship's statistics.
 func statisticsKey(k msvm.Key) string {
-	return msvm.MethodGetReplicationStatistics + " " + k.InstanceID()
+	return msvm.MethodGetReplicationStatisticsEx + " " + k.InstanceID()
 }
 
 // readAll reads the statistics of the rows that replicate, up to concurrency at a
@@ -77,7 +77,7 @@ func (sr *statisticsReader) read(ctx context.Context, r relationship) (*relation
 	key := statisticsKey(r.key)
 	if ctx.Err() != nil {
 		if last, ok := sr.view.lastGoodResponse(key); ok {
-			sr.view.recordLate(msvm.MethodGetReplicationStatistics)
+			sr.view.recordLate(msvm.MethodGetReplicationStatisticsEx)
 			sr.view.recordTime(last.at)
 			return last.value.(*relationshipStatistics), nil
 		}
@@ -85,7 +85,7 @@ func (sr *statisticsReader) read(ctx context.Context, r relationship) (*relation
 	}
 	response, err := sr.view.get(ctx, query{
 		key:       key,
-		operation: msvm.MethodGetReplicationStatistics,
+		operation: msvm.MethodGetReplicationStatisticsEx,
 		run:       func(ctx context.Context) (any, error) { return sr.call(ctx, r) },
 		// The counters increase here, so that each response counts once, however
 		// many scrapes receive it.

@@ -9,7 +9,8 @@ import (
 )
 
 var testReplicaPresent = gauge("test_replica_present",
-	"Test VM that a test failover of the replica created (Msvm_ReplicaSystemDependency); test_vm_id is its GUID; always 1, absent when the test VM is gone.",
+	"Test VM that a test failover of the replica created (Msvm_ReplicaSystemDependency); test_vm_id is its GUID; "+
+		"always 1, absent when the test VM is gone.",
 	perVM("test_vm_id")...)
 
 // testReplicaCollector exposes the replicas that have a test VM. On a cluster a

@@ -19,7 +19,8 @@ var (
 	transferSeconds = counter("transfer_seconds_total",
 		"Total duration of the replication cycles since the exporter first read the relationship.", perRelationship()...)
 	windowResets = counter("window_resets_total",
-		"Resets of the statistics, at the end of a monitoring window or by an administrator, since the exporter first read the relationship.",
+		"Resets of the statistics, at the end of a monitoring window or by an administrator, since the exporter first "+
+			"read the relationship.",
 		perRelationship()...)
 )
 
@@ -67,14 +68,16 @@ var windowFields = [...]windowField{
 	},
 	{
 		gauge("window_replicated_bytes",
-			"Bytes replicated in the current monitoring window; divide by the successful cycles for the average size of a cycle.",
+			"Bytes replicated in the current monitoring window; divide by the successful cycles for the average size of a "+
+				"cycle.",
 			perRelationship()...),
 		replicatedBytes, nil,
 		func(s *msvm.ReplicationStatistics) (float64, bool) { return toFloat(s.ReplicationSize) },
 	},
 	{
 		gauge("window_transfer_seconds",
-			"Total duration of the replication cycles in the current monitoring window; divide by the successful cycles for the average duration of a cycle.",
+			"Total duration of the replication cycles in the current monitoring window; divide by the successful cycles "+
+				"for the average duration of a cycle.",
 			perRelationship()...),
 		transferSeconds, nil,
 		func(s *msvm.ReplicationStatistics) (float64, bool) { return toFloat(s.ReplicationLatency) },
