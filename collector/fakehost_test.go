@@ -84,7 +84,7 @@ func newVM(id, name string, mode msvm.ReplicationMode) msvm.ComputerSystem {
 	return msvm.ComputerSystem{Name: id, ElementName: &name, ReplicationMode: &mode}
 }
 
-// The GUIDs of the VMs of edgeCaseHost.
+// The GUIDs of the VMs of edgeCaseHost, and two that are not of its VMs.
 const (
 	appID        = "A0000000-0000-4000-8000-00000000000A"
 	sqlID        = "B0000000-0000-4000-8000-00000000000B"
@@ -95,7 +95,8 @@ const (
 	archiveID    = "E0000000-0000-4000-8000-00000000000E"
 	testVM1ID    = "F0000000-0000-4000-8000-000000000001"
 	testVM2ID    = "F0000000-0000-4000-8000-000000000002"
-	checkpointID = "5E771265-0000-4000-8000-000000000000" // settings of a checkpoint, not a VM
+	checkpointID = "5E771265-0000-4000-8000-000000000000" // of the settings of a checkpoint
+	laterID      = "E0000000-0000-4000-8000-000000000009" // of a VM that was created later
 )
 
 // edgeCaseHost returns a host with rare data: null properties, undocumented enumeration values,

@@ -134,17 +134,17 @@ func TestSlowFailuresDoNotStarveOthers(t *testing.T) {
 			return s.Call(c)
 		}}
 		r := newTestRigWith(t, simulator.Config{Seed: 1, VMs: 40, Scenario: "healthy", Now: time.Now}, hooks.wrap)
-		shown := 0
+		exposed := 0
 		scrapeFor(t, r, 10*time.Minute, func(got map[string]string) {
-			shown = 0
+			exposed = 0
 			for s := range got {
 				if strings.HasPrefix(s, "hyperv_replica_window_successful_cycles{") {
-					shown++
+					exposed++
 				}
 			}
 		})
-		if shown < 8 {
-			t.Errorf("%d relationships exposed, want all that do not fail", shown)
+		if exposed < 8 {
+			t.Errorf("%d relationships exposed, want all that do not fail", exposed)
 		}
 		time.Sleep(time.Minute)
 	})
@@ -273,7 +273,7 @@ func TestMissingSettingsFailCollector(t *testing.T) {
 	if got[successSeries("settings")] != "0" || !hasMetric(got, "interval_seconds") {
 		t.Errorf("success %s", got[successSeries("settings")])
 	}
-	const want = "settings of 1 replicating relationships: not found"
+	const want = "settings of 1 replicating relationships, such as "
 	if lines := takeErrorLines(r); len(lines) != 1 || !strings.Contains(lines[0], want) {
 		t.Errorf("log: %s", lines)
 	}

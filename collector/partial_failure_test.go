@@ -72,9 +72,9 @@ func TestPartialFailures(t *testing.T) {
 		{
 			name: "the name of a VM that was created later is its GUID", collector: "test_replica",
 			setup: func(h *fakeHost) {
-				setRows(h, msvm.ReplicaSystemDependency{Antecedent: msvm.VMRef(checkpointID), Dependent: msvm.VMRef(testVM1ID)})
+				setRows(h, msvm.ReplicaSystemDependency{Antecedent: msvm.VMRef(laterID), Dependent: msvm.VMRef(testVM1ID)})
 			},
-			want: []string{`test_replica_present{test_vm_id="` + testVM1ID + `",vm="` + checkpointID + `",vm_id="` + checkpointID + `"} 1`},
+			want: []string{`test_replica_present{test_vm_id="` + testVM1ID + `",vm="` + laterID + `",vm_id="` + laterID + `"} 1`},
 		},
 		{
 			name: "test replicas need the names of the VMs", collector: "test_replica",

@@ -16,8 +16,8 @@ type query struct {
 	key       string // queries with the same key have the same response
 	operation string // name of the class or the method
 	run       func(context.Context) (any, error)
-	// onResponse, if not nil, is called once with each good response that is not
-	// dropped.
+	// onResponse, if not nil, is called once with the value of each good response
+	// that is not dropped. It must not use the queryCache, which is locked then.
 	onResponse func(value any)
 }
 

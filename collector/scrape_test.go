@@ -231,7 +231,7 @@ func TestSlowHostReadsRelationshipsInTurn(t *testing.T) {
 		// All statistics need about two scrapes: four calls run concurrently, each takes 1 s, and
 		// the classes need 2 s.
 		r := newTestRig(t, simulator.Config{Seed: 1, VMs: 60, Now: time.Now, Faults: faults, Scenario: "healthy"})
-		shown := 0
+		exposed := 0
 		for range 4 {
 			got := parseSeries(r.gather(t, scrapeTimeout, "statistics"))
 			n := 0
@@ -240,15 +240,15 @@ func TestSlowHostReadsRelationshipsInTurn(t *testing.T) {
 					n++
 				}
 			}
-			if n < shown {
-				t.Errorf("%d relationships exposed, %d in the scrape before", n, shown)
+			if n < exposed {
+				t.Errorf("%d relationships exposed, %d in the scrape before", n, exposed)
 			}
-			shown = n
+			exposed = n
 			time.Sleep(5 * time.Second)
 		}
 		all := strings.Count(r.gather(t, scrapeTimeout, "relationship"), "hyperv_replica_lag_seconds{")
-		if shown < all || all < 40 {
-			t.Errorf("%d of %d relationships exposed after four scrapes", shown, all)
+		if exposed < all || all < 40 {
+			t.Errorf("%d of %d relationships exposed after four scrapes", exposed, all)
 		}
 	})
 }

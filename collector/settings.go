@@ -21,7 +21,7 @@ var (
 		"Recovery point objective, the maximum acceptable lag: set with --rpo.objective, else twice the interval.",
 		perRelationship()...)
 	consistentInterval = gauge("application_consistent_interval_seconds",
-		"Configured time between two application-consistent recovery points; absent if there are to be none.",
+		"Configured time between two application-consistent recovery points; absent if they are disabled.",
 		perRelationship()...)
 	recoveryPointsConfigured = gauge("recovery_points_configured",
 		"Number of recovery points to keep in addition to the latest state.", perRelationship()...)
@@ -97,7 +97,7 @@ func missingSettings(relationships map[msvm.Key]relationship) error {
 		ids = append(ids, k.InstanceID())
 	}
 	slices.Sort(ids)
-	return fmt.Errorf("settings of %d replicating relationships: not found, the first is %s", len(ids), ids[0])
+	return fmt.Errorf("settings of %d replicating relationships, such as %s: not found", len(ids), ids[0])
 }
 
 func collectSettings(s msvm.ReplicationSettingData, r relationship, mode string, objectives []Objective, out *output) {

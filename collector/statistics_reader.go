@@ -39,22 +39,22 @@ func statisticsKey(k msvm.Key) string {
 func (sr *statisticsReader) readAll(
 	ctx context.Context, rows []relationship, concurrency int,
 ) ([]*relationshipStatistics, error) {
-	type job struct {
+	type entry struct {
 		index   int
 		lastRun time.Time
 	}
-	var jobs []job
+	var entries []entry
 	for i, r := range rows {
 		if r.Replicates() {
-			jobs = append(jobs, job{i, sr.view.lastRunTime(statisticsKey(r.key))})
+			entries = append(entries, entry{i, sr.view.lastRunTime(statisticsKey(r.key))})
 		}
 	}
-	slices.SortStableFunc(jobs, func(x, y job) int { return x.lastRun.Compare(y.lastRun) })
+	slices.SortStableFunc(entries, func(x, y entry) int { return x.lastRun.Compare(y.lastRun) })
 	statistics := make([]*relationshipStatistics, len(rows))
 	errs := make([]error, len(rows))
 	next := make(chan int)
 	var wg sync.WaitGroup
-	for range min(concurrency, len(jobs)) {
+	for range min(concurrency, len(entries)) {
 		wg.Go(func() {
 			for i := range next {
 				statistics[i], errs[i] = recoverPanic(func() (*relationshipStatistics, error) {
@@ -63,8 +63,8 @@ func (sr *statisticsReader) readAll(
 			}
 		})
 	}
-	for _, j := range jobs {
-		next <- j.index
+	for _, e := range entries {
+		next <- e.index
 	}
 	close(next)
 	wg.Wait()

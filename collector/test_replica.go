@@ -34,7 +34,7 @@ func testReplicaCollector() Collector {
 			for _, d := range dependencies.rows {
 				p := pair{msvm.VMOf(d.Antecedent), msvm.VMOf(d.Dependent)}
 				if p.replica == "" || p.test == "" {
-					errs = append(errs, fmt.Errorf("test replica dependency of %q and %q: not two VMs", d.Antecedent, d.Dependent))
+					errs = append(errs, fmt.Errorf("dependency between %q and %q: not between two VMs", d.Antecedent, d.Dependent))
 					continue
 				}
 				if seen[p] {
