@@ -172,32 +172,34 @@ func testThumbprint(t *testing.T) string {
 	return thumbprint
 }
 
+// perfClass is the only class that some versions of Windows do not have.
+const perfClass = "Win32_PerfRawData_HyperVReplicaStats_HyperVReplicaVM"
+
 // A class that is missing on some versions of Windows counts as missing only if the
 // host has a visible replication service.
 func TestMissingClass(t *testing.T) {
-	const provider = "Msvm_ReplicationProvider"
 	for _, tt := range []struct {
 		name                    string
 		setup                   func(h *fakeHost)
 		success, supported, log string
 	}{
-		{"older Windows", func(*fakeHost) {}, "1", "0", "level=info"},
+		{"client edition", func(*fakeHost) {}, "1", "0", "level=info"},
 		{"no Hyper-V", func(h *fakeHost) { h.setError("Msvm_ReplicationService", wmiquery.ErrUnsupported) }, "0", "1", "level=warn"},
 		{"no permission", func(h *fakeHost) { setRows[msvm.ReplicationService](h) }, "0", "1", "Hyper-V Administrators"},
 		{"no response", func(h *fakeHost) { h.setError("Msvm_ReplicationService", wmiquery.ErrTimeout) }, "0", "1", "level=error"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h := edgeCaseHost(t, newFakeClock())
-			h.setError(provider, wmiquery.ErrUnsupported)
+			h.setError(perfClass, wmiquery.ErrUnsupported)
 			tt.setup(h)
 			r := newFakeHostRig(h)
 			var lines []string
 			for range 3 {
-				got := parseSeries(r.gather(t, scrapeTimeout, "provider"))
-				if s := got[`hyperv_replica_collector_success{collector="provider"}`]; s != tt.success {
+				got := parseSeries(r.gather(t, scrapeTimeout, "perf"))
+				if s := got[`hyperv_replica_collector_success{collector="perf"}`]; s != tt.success {
 					t.Errorf("success %s, want %s", s, tt.success)
 				}
-				if s := got[`hyperv_replica_collector_supported{collector="provider"}`]; s != tt.supported {
+				if s := got[`hyperv_replica_collector_supported{collector="perf"}`]; s != tt.supported {
 					t.Errorf("supported %s, want %s", s, tt.supported)
 				}
 				for _, line := range r.logs.takeLines() {
@@ -216,19 +218,16 @@ func TestMissingClass(t *testing.T) {
 // A missing class does not hide that the host stopped responding.
 func TestMissingClassDoesNotHideTimeout(t *testing.T) {
 	h := edgeCaseHost(t, newFakeClock())
-	h.setError("Msvm_ReplicationRelationship", wmiquery.ErrUnsupported)
+	h.setError(perfClass, wmiquery.ErrUnsupported)
 	r := newFakeHostRig(h)
-	r.gather(t, scrapeTimeout, "relationship")
+	r.gather(t, scrapeTimeout, "perf")
 	h.setError("Msvm_ComputerSystem", wmiquery.ErrTimeout)
-	got := parseSeries(r.gather(t, scrapeTimeout, "relationship"))
-	if s := got[`hyperv_replica_collector_success{collector="relationship"}`]; s != "0" {
+	got := parseSeries(r.gather(t, scrapeTimeout, "perf"))
+	if s := got[`hyperv_replica_collector_success{collector="perf"}`]; s != "0" {
 		t.Errorf("success %s although the VMs are from the last good response", s)
 	}
-	if s := got[`hyperv_replica_collector_supported{collector="relationship"}`]; s != "0" {
-		t.Errorf("supported %s although the class of relationships is missing", s)
-	}
-	if !hasMetric(got, "mode") {
-		t.Error("last good response is not exposed")
+	if s := got[`hyperv_replica_collector_supported{collector="perf"}`]; s != "0" {
+		t.Errorf("supported %s although the class is missing", s)
 	}
 }
 

@@ -35,7 +35,5 @@ func (s Source) MissingOn() string { return missingOn[s.Name] }
 // missingOn names the versions of Windows with Hyper-V that do not have a class,
 // by class. If another class is missing, the collector fails.
 var missingOn = map[string]string{
-	msvm.ReplicationRelationship{}.WMIClass().Name: "Windows Server 2012",
-	msvm.ReplicationProvider{}.WMIClass().Name:     "Windows Server 2012",
-	msvm.ReplicaPerformance{}.WMIClass().Name:      "client editions of Windows",
+	msvm.ReplicaPerformance{}.WMIClass().Name: "client editions of Windows",
 }
