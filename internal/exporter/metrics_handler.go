@@ -65,9 +65,10 @@ func processCollectors(host *source) []prometheus.Collector {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		version.NewCollector(Name),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Namespace:   collector.Namespace,
-			Name:        "source_info",
-			Help:        "Source of the values: wmi is Hyper-V, simulator is a simulated host (not real), replay is a captured host (not live). The value is always 1.",
+			Namespace: collector.Namespace,
+			Name:      "source_info",
+			Help: "Source of the values: wmi is Hyper-V, simulator is a simulated host (not real), " +
+				"replay is a captured host (not live). The value is always 1.",
 			ConstLabels: prometheus.Labels{"source": host.name},
 		}, func() float64 { return 1 }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
