@@ -16,29 +16,29 @@ import (
 
 // queriesWithoutData are the queries that return no data for any simulated job, and the reasons.
 var queriesWithoutData = map[string]string{
-	"exporter.json: Operations that failed in the last hour A": "no operation fails during the test",
+	"exporter.json: Failed operations in the last hour A": "no operation fails during the test",
 }
 
 // panelsWithoutData are the panels that have no data for healthy hosts. The text that they show instead must say that
 // this is expected.
 var panelsWithoutData = []string{
-	"exporter.json: Actions of the admin endpoint",
+	"exporter.json: Admin endpoint jobs",
 	"exporter.json: Announced maintenance",
-	"exporter.json: Operations that failed in the last hour",
-	"exporter.json: Questions that failed",
-	"exporter.json: Requests to the admin endpoint",
-	"dr-readiness.json: Recovery points beyond those configured",
+	"exporter.json: Failed operations in the last hour",
+	"exporter.json: Failed WMI requests",
+	"exporter.json: Admin endpoint requests",
+	"dr-readiness.json: Surplus recovery points",
 	"fleet.json: Operations",
-	"fleet.json: VMs not protected",
-	"fleet.json: Why they are not healthy",
-	"vm.json: On the wire",
+	"fleet.json: Unprotected VMs",
+	"fleet.json: Health issues",
+	"vm.json: Network traffic",
 	"vm.json: Operations",
-	"vm.json: Progress of operations",
-	"vm.json: Reasons for bad health",
+	"vm.json: Operation progress",
+	"vm.json: Health issues",
 }
 
-// limitedClaim matches texts that make a statement only about the hosts that can be read.
-var limitedClaim = regexp.MustCompile(`\bseen\b|that answer|--`)
+// limitedClaim matches texts that make a statement only about the hosts that are scraped.
+var limitedClaim = regexp.MustCompile(`\bscraped\b|--`)
 
 // A Prometheus server scrapes simulated hosts. Every query of every dashboard returns data, without errors and
 // annotations. For healthy hosts, exactly the expected panels have no data. Without hosts, no single value is shown

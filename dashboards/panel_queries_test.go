@@ -13,9 +13,9 @@ import (
 // fixedRanges are the panels whose queries use a fixed range instead of $__rate_interval. Cycles, calls that hang and
 // failed operations are rarer than scrapes, so these panels show their number during a time that the title names.
 var fixedRanges = map[string]string{
-	"vm.json: Missed and failed in the last hour":            "[1h]",
-	"exporter.json: Calls that hang":                         "[1h]",
-	"exporter.json: Operations that failed in the last hour": "[1h]",
+	"vm.json: Missed cycles and failures in the last hour": "[1h]",
+	"exporter.json: Stuck WMI calls":                       "[1h]",
+	"exporter.json: Failed operations in the last hour":    "[1h]",
 }
 
 // anyHostMetrics are the metrics that panels query from all hosts, not only from the chosen ones: a test failover may

@@ -13,7 +13,7 @@ import (
 	"hyperv_replica_exporter/internal/promtest"
 )
 
-// alertThresholds maps each metric whose panels change colour to the recording rule with the threshold of its alert.
+// alertThresholds maps each metric whose panels change color to the recording rule with the threshold of its alert.
 var alertThresholds = []struct {
 	metric, rule string
 	// integer metrics are counts, which exceed a threshold from the next integer on.
@@ -43,8 +43,8 @@ var thresholdsWithoutPanel = []string{
 	"fleet:hyperv_replica_objective_burn_rate:threshold", "fleet:hyperv_replica_scrape_changes:threshold",
 }
 
-// A panel changes its colour at the threshold of an alert, or where a value becomes more than zero.
-func TestPanelColoursChangeAtAlertThresholds(t *testing.T) {
+// A panel changes its color at the threshold of an alert, or where a value becomes more than zero.
+func TestPanelColorsChangeAtAlertThresholds(t *testing.T) {
 	limits := thresholdRules(t)
 	used := map[string]bool{}
 	for file, d := range readDashboards(t) {
@@ -68,9 +68,9 @@ func TestPanelColoursChangeAtAlertThresholds(t *testing.T) {
 					rules[limit] = append(rules[limit], a.rule)
 				}
 			}
-			for _, step := range colourSteps(t, p) {
+			for _, step := range colorSteps(t, p) {
 				if !slices.Contains(allowed, step) {
-					t.Errorf("%s: %s changes its colour at %v, want one of %v", file, p.Title, step, allowed)
+					t.Errorf("%s: %s changes its color at %v, want one of %v", file, p.Title, step, allowed)
 				}
 				for _, rule := range rules[step] {
 					used[rule] = true
@@ -80,7 +80,7 @@ func TestPanelColoursChangeAtAlertThresholds(t *testing.T) {
 	}
 	for rule := range limits {
 		if !used[rule] && !slices.Contains(thresholdsWithoutPanel, rule) {
-			t.Errorf("no panel changes its colour at %s", rule)
+			t.Errorf("no panel changes its color at %s", rule)
 		}
 	}
 }
@@ -107,8 +107,8 @@ func thresholdRules(t *testing.T) map[string][]float64 {
 	return limits
 }
 
-// colourSteps returns the values at which a panel, or a column of it, changes its colour.
-func colourSteps(t *testing.T, p panel) []float64 {
+// colorSteps returns the values at which a panel, or a column of it, changes its color.
+func colorSteps(t *testing.T, p panel) []float64 {
 	t.Helper()
 	all := []thresholds{p.FieldConfig.Defaults.Thresholds}
 	for _, value := range p.overrides("thresholds") {

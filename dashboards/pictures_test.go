@@ -23,14 +23,14 @@ import (
 
 // emptyPanels are the panels that have no data on the pictures, and the reasons.
 var emptyPanels = map[string]string{
-	"exporter.json: Operations that failed in the last hour": "no operation fails",
-	"exporter.json: Memory":                                  "the history has no metrics of the process",
-	"exporter.json: CPU":                                     "the history has no metrics of the process",
-	"exporter.json: Requests to the admin endpoint":          "the admin endpoint is disabled",
-	"exporter.json: Actions of the admin endpoint":           "the admin endpoint is disabled",
-	"exporter.json: Announced maintenance":                   "the admin endpoint is disabled",
-	"vm.json: Operations":                                    "no operation runs for the VM",
-	"vm.json: Progress of operations":                        "no operation runs for the VM",
+	"exporter.json: Failed operations in the last hour": "no operation fails",
+	"exporter.json: Memory":                             "the history has no metrics of the process",
+	"exporter.json: CPU":                                "the history has no metrics of the process",
+	"exporter.json: Admin endpoint requests":            "the admin endpoint is disabled",
+	"exporter.json: Admin endpoint jobs":                "the admin endpoint is disabled",
+	"exporter.json: Announced maintenance":              "the admin endpoint is disabled",
+	"vm.json: Operations":                               "no operation runs for the VM",
+	"vm.json: Operation progress":                       "no operation runs for the VM",
 }
 
 // TestPicturesShowAllPanels takes a dark and a light picture of each dashboard and checks that each panel shows its
@@ -106,8 +106,8 @@ func checkPicture(t *testing.T, name string, d dashboard, rendered renderedDashb
 		if reason := emptyPanels[name+": "+want.Title]; p.Empty != (reason != "") {
 			problems = append(problems, fmt.Sprintf("is empty: %v, reason to be empty: %q", p.Empty, reason))
 		}
-		if n := p.colours(img); n < 10 {
-			problems = append(problems, fmt.Sprintf("has %d colours on the picture, want at least 10", n))
+		if n := p.colors(img); n < 10 {
+			problems = append(problems, fmt.Sprintf("has %d colors on the picture, want at least 10", n))
 		}
 		for _, problem := range problems {
 			t.Errorf("%s: %s", want.Title, problem)
@@ -164,7 +164,7 @@ type renderedPanel struct {
 	Empty                    bool // no data
 	Rows                     int  // of a table
 	Plots                    int  // graphs that are inside the panel
-	ColouredPixels           int  `json:"ink"`     // of the graphs
+	ColoredPixels           int  `json:"ink"`     // of the graphs
 	TimelineStates           int  `json:"standIn"` // rectangles of a state timeline
 	Headers, Links           []string
 	Box                      struct{ X, Y, Width, Height int }
@@ -189,8 +189,8 @@ func (p renderedPanel) problems(noValue string) []string {
 		add("no states in the timeline")
 	case p.Type == "table" && (p.Rows == 0 || slices.ContainsFunc(p.Headers, isRawColumn)):
 		add("the table has %d rows and the columns %q", p.Rows, p.Headers)
-	case p.Type == "timeseries" && (p.Plots != 1 || p.ColouredPixels < 50):
-		add("%d graphs are inside the panel, with %d coloured pixels", p.Plots, p.ColouredPixels)
+	case p.Type == "timeseries" && (p.Plots != 1 || p.ColoredPixels < 50):
+		add("%d graphs are inside the panel, with %d colored pixels", p.Plots, p.ColoredPixels)
 	case text == "" || strings.Contains(text, "No data"):
 		add("shows %q", text)
 	}
@@ -214,8 +214,8 @@ func isRawColumn(header string) bool {
 	return header == "__name__" || strings.HasPrefix(header, "Value")
 }
 
-// colours returns the number of colours of a panel on the picture.
-func (p renderedPanel) colours(img image.Image) int {
+// colors returns the number of colors of a panel on the picture.
+func (p renderedPanel) colors(img image.Image) int {
 	found := map[color.Color]bool{}
 	for y := p.Box.Y; y < p.Box.Y+p.Box.Height; y++ {
 		for x := p.Box.X; x < p.Box.X+p.Box.Width; x++ {

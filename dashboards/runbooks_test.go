@@ -30,7 +30,9 @@ func TestEachAlertHasRunbook(t *testing.T) {
 		if _, ok := alerts[name]; !ok {
 			t.Errorf("the alert %s does not exist", name)
 		}
-		for _, part := range []string{"**Means.**", "**Check.**", "**Do.**", "**False alarm.**", "```powershell\n"} {
+		for _, part := range []string{
+			"**Meaning.**", "**Impact.**", "**Diagnosis.**", "**Mitigation.**", "**False positives.**", "```powershell\n",
+		} {
 			if !strings.Contains(body, part) {
 				t.Errorf("%s: no part %q", name, part)
 			}

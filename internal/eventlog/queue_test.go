@@ -3,7 +3,6 @@ package eventlog
 import (
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -12,60 +11,73 @@ import (
 	"hyperv_replica_exporter/internal/eventlog/eventlogtest"
 )
 
-// hangingLog is an event log whose Info hangs until released is closed.
+// hangingLog is an event log whose Info hangs until the test receives from released or closes it.
 type hangingLog struct {
 	eventlogtest.Recorder
-	released chan struct{}
+	started, released chan struct{}
+}
+
+func newHangingLog() *hangingLog {
+	return &hangingLog{started: make(chan struct{}, 2*maxQueuedEvents), released: make(chan struct{})}
 }
 
 func (l *hangingLog) Info(id uint32, text string) error {
+	l.started <- struct{}{}
 	<-l.released
 	return l.Recorder.Info(id, text)
 }
 
-// While the event log hangs, the queue accepts events up to its capacity and drops the rest. When the event log
-// answers again, the queue writes the events in order and how many were dropped.
+// While the event log hangs, the queue accepts 1,000 events and drops the rest. When the event log answers again, the
+// queue writes the events in order and, as soon as there is room for it, how many were dropped.
 func TestQueueDropsEventsWhenFull(t *testing.T) {
-	log := &hangingLog{released: make(chan struct{})}
+	log := newHangingLog()
 	q := NewQueue(log)
-	dropped := 0
-	const n = maxQueuedEvents + 100
-	for i := range n {
-		if err := q.Info(EventAudit, fmt.Sprint(i)); err != nil {
-			dropped++
+	add := func(text string) bool { return q.Info(EventAudit, text) == nil }
+	if !add("0") {
+		t.Fatal("the first event was dropped")
+	}
+	<-log.started // it is on its way to the event log: the queue is empty
+	for i := range 1000 {
+		if !add(fmt.Sprint(i + 1)) {
+			t.Fatalf("event %d was dropped", i+1)
 		}
 	}
-	if dropped < 99 || dropped > 100 { // one event may already be on its way to the event log
-		t.Errorf("%d of %d events dropped, want 99 or 100", dropped, n)
+	for i := range 99 {
+		if add(fmt.Sprint("dropped ", i)) {
+			t.Fatal("a full queue accepts an event")
+		}
+	}
+	log.released <- struct{}{}
+	<-log.started // the second event has left the queue: there is room for one
+	if !add("1001") {
+		t.Error("an event for which there is room was dropped: the warning took its place")
+	}
+	log.released <- struct{}{}
+	<-log.started
+	log.released <- struct{}{}
+	<-log.started // there is room for two: the warning and an event
+	if !add("1002") {
+		t.Error("an event for which there is room was dropped")
 	}
 	close(log.released)
-	for len(q.events) > 0 {
-		runtime.Gosched()
-	}
-	if err := q.Info(EventAudit, "after"); err != nil {
-		t.Error(err)
-	}
 	q.Close(time.Minute)
-	got := log.Events()
-	want := []string{
-		fmt.Sprintf("warning 1 event log too slow: %d events before this one were dropped", dropped), "info 100 after",
+
+	var want []string
+	for i := range 1002 {
+		want = append(want, fmt.Sprint("info 100 ", i))
 	}
-	if end := got[len(got)-2:]; !slices.Equal(end, want) {
-		t.Errorf("last events %q, want %q", end, want)
+	want = append(want, "warning 1 event log too slow: 99 events before this one were dropped", "info 100 1002")
+	if got := log.Events(); !slices.Equal(got, want) {
+		t.Errorf("%d events, want %d; the last ones are %q", len(got), len(want), got[max(0, len(got)-3):])
 	}
-	for i, e := range got[:len(got)-2] {
-		if e != fmt.Sprint("info 100 ", i) {
-			t.Fatalf("event %d is %q", i, e)
-		}
-	}
-	if err := q.Info(EventAudit, "too late"); err == nil {
+	if q.Info(EventAudit, "too late") == nil {
 		t.Error("Info succeeds after Close")
 	}
 }
 
 // Close does not wait for an event log that hangs longer than its timeout.
 func TestCloseDoesNotWaitForHangingLog(t *testing.T) {
-	log := &hangingLog{released: make(chan struct{})}
+	log := newHangingLog()
 	defer close(log.released)
 	q := NewQueue(log)
 	Output{q}.Fatal(errors.New("x"))

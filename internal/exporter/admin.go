@@ -104,19 +104,8 @@ func adminServers(
 	if endpoint == nil {
 		return nil, nil
 	}
-	w, err := admin.ReadWebConfig(c.admin.webConfigFile)
+	listeners, err := listenAdmin(ctx, &c.admin, listen)
 	if err != nil {
-		return nil, err
-	}
-	listeners, err := listen(ctx, c.admin.addresses)
-	if err != nil {
-		return nil, err
-	}
-	for _, l := range listeners { // check again: a name can resolve to an address that is not loopback
-		err = errors.Join(err, w.CheckAddress(l.Addr().String()))
-	}
-	if err != nil {
-		closeListeners(listeners)
 		return nil, err
 	}
 	var servers []*http.Server
@@ -127,6 +116,29 @@ func adminServers(
 			serveListener(ctx, l, endpoint.Handler(), c.admin.webConfigFile, c.logLevel, failed, logger))
 	}
 	return servers, nil
+}
+
+// listenAdmin listens on the addresses of the admin endpoint. It checks the addresses of the listeners, because
+// a name in a flag can resolve to an address that is not a loopback address.
+func listenAdmin(
+	ctx context.Context, c *adminConfig, listen func(context.Context, []string) ([]net.Listener, error),
+) ([]net.Listener, error) {
+	w, err := admin.ReadWebConfig(c.webConfigFile)
+	if err != nil {
+		return nil, err
+	}
+	listeners, err := listen(ctx, c.addresses)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range listeners {
+		err = errors.Join(err, w.CheckAddress(l.Addr().String()))
+	}
+	if err != nil {
+		closeListeners(listeners)
+		return nil, err
+	}
+	return listeners, nil
 }
 
 // reloadOnHangup reloads the configuration of the admin endpoint on SIGHUP until ctx is done. Windows has no such

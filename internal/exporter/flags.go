@@ -49,13 +49,10 @@ var errHelpShown = errors.New("help or version shown")
 // parseFlags parses and checks the command line. Help and version go to stdout.
 func parseFlags(args []string, stdout io.Writer) (*config, error) {
 	c := &config{collectors: map[string]*bool{}}
-	app := kingpin.New(Name, "Prometheus exporter for the health and statistics of Hyper-V Replica.")
+	var objectives, faults []string
+	app := newApplication(c, &objectives, &faults)
 	done := false
 	app.Terminate(func(int) { done = true }).UsageWriter(stdout).ErrorWriter(stdout)
-	app.Version(version.Print(Name))
-	app.HelpFlag.Short('h')
-	var objectives, faults []string
-	c.addFlags(app, &objectives, &faults)
 	if _, err := app.Parse(args); done {
 		return nil, errHelpShown
 	} else if err != nil {
@@ -73,6 +70,15 @@ func parseFlags(args []string, stdout io.Writer) (*config, error) {
 		return nil, fmt.Errorf("--simulator.fault: %w", err)
 	}
 	return c, c.check()
+}
+
+// newApplication returns the command line with all flags, which parse into c, objectives and faults.
+func newApplication(c *config, objectives, faults *[]string) *kingpin.Application {
+	app := kingpin.New(Name, "Prometheus exporter for the health and statistics of Hyper-V Replica.")
+	app.Version(version.Print(Name))
+	app.HelpFlag.Short('h')
+	c.addFlags(app, objectives, faults)
+	return app
 }
 
 func (c *config) addFlags(app *kingpin.Application, objectives, faults *[]string) {
@@ -168,7 +174,8 @@ func (c *config) check() error {
 		}
 	}
 	p := c.telemetryPath
-	if path.Clean(p) != p || !strings.HasPrefix(p, "/") || strings.ContainsAny(p, "{} ?#%") || strings.HasPrefix(p, "/-/") {
+	clean := path.Clean(p) == p && strings.HasPrefix(p, "/") && !strings.ContainsAny(p, "{} ?#%")
+	if !clean || strings.HasPrefix(p, "/-/") {
 		return fmt.Errorf("--web.telemetry-path %q must start with /, must not end with / or start with /-/, "+
 			"and must not contain //, ., .., spaces or any of {}?#%%", p)
 	}

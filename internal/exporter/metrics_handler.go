@@ -47,7 +47,7 @@ func newMetricsHandler(c *config, host *source, logger log.Logger) *metricsHandl
 	}, func(name string) bool { return *c.collectors[name] })
 	return &metricsHandler{
 		scraper:  s,
-		always:   append(processCollectors(host), s.Requests()...),
+		always:   append(processCollectors(host), s.RequestMetrics()...),
 		timeout:  c.scrapeTimeout,
 		margin:   c.timeoutMargin,
 		inFlight: make(chan struct{}, c.maxRequests),
@@ -65,9 +65,10 @@ func processCollectors(host *source) []prometheus.Collector {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		version.NewCollector(Name),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Namespace:   collector.Namespace,
-			Name:        "source_info",
-			Help:        "Source of the values: wmi is Hyper-V, simulator is a simulated host (not real), replay is a captured host (not live). The value is always 1.",
+			Namespace: collector.Namespace,
+			Name:      "source_info",
+			Help: "Source of the values: wmi is Hyper-V, simulator is a simulated host (not real), " +
+				"replay is a captured host (not live). The value is always 1.",
 			ConstLabels: prometheus.Labels{"source": host.name},
 		}, func() float64 { return 1 }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{

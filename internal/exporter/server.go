@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync/atomic"
 	"time"
 
 	"github.com/go-kit/log"
@@ -25,9 +24,10 @@ const ShutdownTimeout = 5 * time.Second
 
 // serve listens and serves until ctx is done. It calls onReady, if not nil, once requests are served. It returns an
 // error if it cannot start or if a listener fails.
-func serve(ctx context.Context, c *config, host *source, endpoint *admin.Server, logger log.Logger, onReady func()) error {
-	var ready atomic.Bool
-	handler, err := newMux(c, host, endpoint, logger, &ready)
+func serve(
+	ctx context.Context, c *config, host *source, endpoint *admin.Server, logger log.Logger, onReady func(),
+) error {
+	handler, err := newMux(c, host, endpoint, logger)
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,6 @@ func serve(ctx context.Context, c *config, host *source, endpoint *admin.Server,
 		logAddress(logger, l.Addr(), c)
 		servers = append(servers, serveListener(ctx, l, handler, c.webConfigFile, c.logLevel, failed, logger))
 	}
-	ready.Store(true)
 	if onReady != nil {
 		onReady()
 	}
@@ -55,7 +54,6 @@ func serve(ctx context.Context, c *config, host *source, endpoint *admin.Server,
 		level.Info(logger).Log("msg", "stopping")
 	case err = <-failed:
 	}
-	ready.Store(false)
 	if err := shutdown(servers); err != nil {
 		level.Warn(logger).Log("msg", "requests interrupted", "err", err)
 	}
@@ -85,7 +83,8 @@ func closeListeners(listeners []net.Listener) {
 // serveListener starts a server of its own for a listener, since the exporter toolkit changes the server it is given.
 // The error that ends the server goes to failed.
 func serveListener(
-	ctx context.Context, l net.Listener, h http.Handler, webConfigFile, logLevel string, failed chan<- error, logger log.Logger,
+	ctx context.Context, l net.Listener, h http.Handler, webConfigFile, logLevel string,
+	failed chan<- error, logger log.Logger,
 ) *http.Server {
 	server := newServer(ctx, h, logger)
 	go func() {
@@ -123,7 +122,7 @@ func shutdown(servers []*http.Server) error {
 }
 
 // newMux returns the routes of the metrics listener: the metrics, health and the landing page.
-func newMux(c *config, host *source, endpoint *admin.Server, logger log.Logger, ready *atomic.Bool) (http.Handler, error) {
+func newMux(c *config, host *source, endpoint *admin.Server, logger log.Logger) (http.Handler, error) {
 	mux := http.NewServeMux()
 	metrics := newMetricsHandler(c, host, logger)
 	if endpoint != nil {
@@ -133,11 +132,8 @@ func newMux(c *config, host *source, endpoint *admin.Server, logger log.Logger, 
 	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintln(w, Name+" is healthy.")
 	})
+	// All listeners are open before the first request is served, and closed before the program stops.
 	mux.HandleFunc("GET /-/ready", func(w http.ResponseWriter, _ *http.Request) {
-		if !ready.Load() {
-			http.Error(w, Name+" is not ready.", http.StatusServiceUnavailable)
-			return
-		}
 		fmt.Fprintln(w, Name+" is ready.")
 	})
 	if c.telemetryPath != "/" {

@@ -68,7 +68,9 @@ const (
 // Execute implements svc.Handler. An exit code other than 0 is specific to the service: 1 or 2, as on a console.
 //
 // The program does not handle signals here: Windows notifies services of every logoff, which Go reports as SIGTERM.
-func (s *service) Execute(_ []string, requests <-chan svc.ChangeRequest, status chan<- svc.Status) (specific bool, code uint32) {
+func (s *service) Execute(
+	_ []string, requests <-chan svc.ChangeRequest, status chan<- svc.Status,
+) (specific bool, code uint32) {
 	status <- svc.Status{State: svc.StartPending, WaitHint: milliseconds(startHint)}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()

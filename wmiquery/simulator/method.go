@@ -16,7 +16,7 @@ type method struct {
 
 // methods are those that the simulated hosts have: all of msvm.Methods.
 var methods = []method{
-	{"Msvm_ReplicationService", msvm.MethodGetReplicationStatistics, (*session).replicationStatistics},
+	{"Msvm_ReplicationService", msvm.MethodGetReplicationStatisticsEx, (*session).replicationStatistics},
 	{"Msvm_ReplicationService", msvm.MethodGetSystemCertificates, (*session).systemCertificates},
 	{"Msvm_ReplicationService", "GetReplicationStatistics", (*session).replicationStatistics},
 	{"Msvm_ReplicationService", "ResetReplicationStatistics", act(action{link: primary, run: resetStatistics})},
@@ -51,7 +51,7 @@ var methods = []method{
 	{"Msvm_VirtualSystemManagementService", "DestroySystem", act(action{run: destroy})},
 
 	{"Msvm_ComputerSystem", "RequestReplicationStateChange", act(action{link: primary, beside: true, run: requestState})},
-	{"Msvm_ComputerSystem", msvm.MethodRequestReplicationStateChange, act(action{link: named, beside: true, run: requestState})},
+	{"Msvm_ComputerSystem", msvm.MethodRequestReplicationStateChangeEx, act(action{link: named, beside: true, run: requestState})},
 
 	{"Msvm_ConcreteJob", "GetErrorEx", onJob(jobErrors)},
 	{"Msvm_ConcreteJob", "GetError", onJob(jobError)},

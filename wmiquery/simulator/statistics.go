@@ -39,7 +39,7 @@ func (s *session) relationshipOf(c wmiquery.Call) (r relationship, ok bool) {
 			return false
 		}
 		r = relationship{m, msvm.Primary}
-		if strings.EqualFold(c.Method, msvm.MethodGetReplicationStatistics) {
+		if strings.EqualFold(c.Method, msvm.MethodGetReplicationStatisticsEx) {
 			r, ok = m.relationshipParam(c, "ReplicationRelationship")
 		}
 		ok = ok && slices.Contains(m.links(), r.link)
