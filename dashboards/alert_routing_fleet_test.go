@@ -110,10 +110,10 @@ func (f *fleet) prometheusConfig(t *testing.T, a *alertmanager) string {
 // durationField matches the for and keep_firing_for of an alert, unless they are 0.
 var durationField = regexp.MustCompile(`(?m)^( +(?:keep_firing_)?for: )([1-9]\w*)$`)
 
-// rulesWithShortDurations writes the rule files with short durations to a temporary directory and returns their pattern.
-// Durations up to five minutes become 6 seconds and longer ones 18 seconds, so that an alert that inhibits another still
-// fires first. The range in which the last value of a metric counts becomes 30 seconds, which is ten scrapes as in the
-// original rules.
+// rulesWithShortDurations writes the rule files with short durations to a temporary directory and returns their
+// pattern. Durations up to five minutes become 6 seconds and longer ones 18 seconds, so that an alert that inhibits
+// another still fires first. The range in which the last value of a metric counts becomes 30 seconds, which is ten
+// scrapes as in the original rules.
 func rulesWithShortDurations(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()

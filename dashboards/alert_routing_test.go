@@ -17,12 +17,12 @@ import (
 	"hyperv_replica_exporter/wmiquery/simulator"
 )
 
-// expectedAlerts returns, for each simulation, the alerts of which Alertmanager must notify a receiver: all scenarios,
+// expectedAlerts returns the alerts of which Alertmanager must notify a receiver, for each simulation: all scenarios,
 // an unreadable host, and hosts under maintenance. A line has the receiver, the alert, and its VMs or hosts.
 //
-// The lines lack alerts that Alertmanager inhibits, since these must not arrive. LagAlert stands for any alert about lag
-// and health, with any receiver: which of them a slow VM has depends on the time of day. Alerts about copies without
-// progress fire for all copies, since the test is too short for progress to show.
+// The lines lack alerts that Alertmanager inhibits, since these must not arrive. LagAlert stands for any alert about
+// lag and health, with any receiver: which of them a slow VM has depends on the time of day. Alerts about copies
+// without progress fire for all copies, since the test is too short for progress to show.
 func expectedAlerts() map[string]string {
 	mixed := `
 		pager   HealthCritical backup-proxy-01
@@ -82,9 +82,9 @@ func parseExpectedAlerts(text string) map[string]string {
 	return expected
 }
 
-// scenarioSeeds are the seeds of the scenarios whose alerts depend on the seed. The load of simulated hosts depends on the time
-// of day, and with most seeds a VM is within its objective at some hours and beyond it at others. With these seeds, none
-// was at 36 times of a day, except for slow VMs.
+// scenarioSeeds are the seeds of the scenarios whose alerts depend on the seed. The load of simulated hosts depends on
+// the time of day, and with most seeds a VM meets its objective at some hours and misses it at others. With these
+// seeds, only slow VMs do: this was tried at 36 times of a day.
 var scenarioSeeds = map[string]int{"lagging": 38, "resync-storm": 40}
 
 // Exporters of all scenarios are scraped by a Prometheus server with the rules. Its alerts go through an Alertmanager

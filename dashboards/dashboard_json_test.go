@@ -54,7 +54,8 @@ func TestDashboardsFollowConventions(t *testing.T) {
 			t.Errorf("%s: the uid %q is empty or not unique", file, d.UID)
 		}
 		uids[d.UID] = true
-		if !strings.HasPrefix(d.Title, "Hyper-V Replica / ") || d.Description == "" || d.Editable || d.SchemaVersion != 41 {
+		if !strings.HasPrefix(d.Title, "Hyper-V Replica / ") || d.Description == "" || d.Editable ||
+			d.SchemaVersion != 41 {
 			t.Errorf("%s: title %q, description %q, editable %v, schema version %d",
 				file, d.Title, d.Description, d.Editable, d.SchemaVersion)
 		}

@@ -22,8 +22,8 @@ const (
 
 func historyEnd() time.Time { return time.Date(2026, 11, 22, 14, 20, 0, 0, time.UTC) }
 
-// startPrometheusWithHistory starts a server that has the samples of three simulated hosts for a day, and the results of
-// the rules.
+// startPrometheusWithHistory starts a server that has the samples of three simulated hosts for a day, and the results
+// of the rules.
 func startPrometheusWithHistory(t *testing.T) *promtest.Prometheus {
 	t.Helper()
 	// The results of the rules are written after the samples of the same time, so they are out of order. Blocks longer

@@ -250,7 +250,8 @@ func checkVariableQueries(t *testing.T, api *promtest.Prometheus, file string, d
 		pattern := regexp.MustCompile(strings.Trim(v.Regex, "/"))
 		for _, s := range api.Query(t, expandVariables(t, m[1], job, "")) {
 			// Grafana matches the regular expression of the variable with this text.
-			text := fmt.Sprintf(`{vm="%s",vm_id="%s"} %s 1795780000000`, s.Labels["vm"], s.Labels["vm_id"], s.Value.String())
+			text := fmt.Sprintf(`{vm="%s",vm_id="%s"} %s 1795780000000`,
+				s.Labels["vm"], s.Labels["vm_id"], s.Value.String())
 			found := pattern.FindStringSubmatch(text)
 			if found == nil || found[pattern.SubexpIndex("text")] != s.Labels["vm"] ||
 				found[pattern.SubexpIndex("value")] != s.Labels["vm_id"] {

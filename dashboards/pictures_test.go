@@ -164,7 +164,7 @@ type renderedPanel struct {
 	Empty                    bool // no data
 	Rows                     int  // of a table
 	Plots                    int  // graphs that are inside the panel
-	ColoredPixels           int  `json:"ink"`     // of the graphs
+	ColoredPixels            int  `json:"ink"`     // of the graphs
 	TimelineStates           int  `json:"standIn"` // rectangles of a state timeline
 	Headers, Links           []string
 	Box                      struct{ X, Y, Width, Height int }

@@ -31,7 +31,8 @@ func TestEachAlertHasRunbook(t *testing.T) {
 			t.Errorf("the alert %s does not exist", name)
 		}
 		for _, part := range []string{
-			"**Meaning.**", "**Impact.**", "**Diagnosis.**", "**Mitigation.**", "**False positives.**", "```powershell\n",
+			"**Meaning.**", "**Impact.**", "**Diagnosis.**", "**Mitigation.**", "**False positives.**",
+			"```powershell\n",
 		} {
 			if !strings.Contains(body, part) {
 				t.Errorf("%s: no part %q", name, part)
@@ -48,12 +49,12 @@ func TestEachAlertHasRunbook(t *testing.T) {
 var (
 	// runbookCall matches a call of the admin endpoint in a runbook: the shell function and the action.
 	runbookCall = regexp.MustCompile(`(?m)^(act|confirm) "\$HV0\d" ([a-z-]+)`)
-	// actionRow matches a row of the table of actions in docs/control.md: the action, and what it destroys, if anything.
-	// An action that destroys something needs a confirmation. Another test compares the table with the code.
+	// actionRow matches a row of the table of actions in docs/control.md: the action, and what it destroys, if
+	// anything. An action that destroys something needs a confirmation. Another test compares the table with the code.
 	actionRow = regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\| [^|]+ \\| ([^|]*?) *\\| (?:operator|failover|owner) ")
 )
 
-// The runbooks use only existing actions, and use the shell function confirm for exactly those that need a confirmation.
+// The runbooks use only existing actions, and the shell function confirm for exactly those that need a confirmation.
 func TestRunbookCallsMatchActions(t *testing.T) {
 	control, err := os.ReadFile(filepath.Join("..", "docs", "control.md"))
 	if err != nil {
@@ -63,7 +64,7 @@ func TestRunbookCallsMatchActions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	functions := map[string]string{} // shell function by action
+	functions := map[string]string{} // shell functions by action
 	for _, m := range actionRow.FindAllStringSubmatch(string(control), -1) {
 		functions[m[1]] = "act"
 		if m[2] != "" {

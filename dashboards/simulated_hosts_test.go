@@ -48,8 +48,8 @@ var simulatedJobs = []struct {
 var shortenRanges = strings.NewReplacer(
 	"interval: 3m", "interval: 1s", "[30d:5m]", "[1m:1s]", "offset 2h", "offset 2s")
 
-// startPrometheusWithSimulatedJobs starts exporters of the simulated hosts, and a server that scrapes them and evaluates
-// the rules. It returns when the rules that need several scrapes have results.
+// startPrometheusWithSimulatedJobs starts exporters of the simulated hosts, and a server that scrapes them and
+// evaluates the rules. It returns when the rules that need several scrapes have results.
 func startPrometheusWithSimulatedJobs(t *testing.T) *promtest.Prometheus {
 	t.Helper()
 	var scrapeConfigs []any

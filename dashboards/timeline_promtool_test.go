@@ -95,8 +95,8 @@ const firingQuery = `count by (alertname, vm, instance, relationship, mode, coll
 var mismatch = regexp.MustCompile(`time: (\S+),\s+exp: .*\s+got: (.*)`)
 
 // firingAlerts evaluates the rules with promtool, as if Prometheus scraped the given hosts, and returns the rows of the
-// alerts that fire at each time of want. Since promtool reports only the results that are not the expected ones, it gets
-// want as the expected results.
+// alerts that fire at each time of want. Since promtool reports only results that differ from the expected ones, it
+// gets want as the expected results.
 func (r *timelineRecording) firingAlerts(
 	t *testing.T, hosts, groups []string, want map[time.Duration][]string,
 ) map[time.Duration][]string {
@@ -115,7 +115,9 @@ func (r *timelineRecording) firingAlerts(
 		for _, row := range want[at] {
 			samples = append(samples, map[string]any{"labels": rowSelector(row), "value": 1})
 		}
-		queries = append(queries, map[string]any{"expr": firingQuery, "eval_time": at.String(), "exp_samples": samples})
+		queries = append(queries, map[string]any{
+			"expr": firingQuery, "eval_time": at.String(), "exp_samples": samples,
+		})
 	}
 	text, err := yaml.Marshal(map[string]any{
 		"rule_files": files, "evaluation_interval": r.Step.String(), "group_eval_order": groups,

@@ -48,7 +48,8 @@ func timelineTests(t *testing.T) []timelineTest {
 			Timeline: promtest.Timeline{BeforeScrape: pauseSenders(t, 6*time.Minute, 186*time.Minute)},
 		},
 		{
-			name: "the exporter of HV01 is down for an hour", scraped: [][]string{twoHosts}, at: minutes(14, 20, 60, 80),
+			name:    "the exporter of HV01 is down for an hour",
+			scraped: [][]string{twoHosts}, at: minutes(14, 20, 60, 80),
 			Timeline: promtest.Timeline{
 				IsDown: func(host string, elapsed time.Duration) bool {
 					return host == "HV01" && elapsed >= 10*time.Minute && elapsed < 70*time.Minute
@@ -123,7 +124,8 @@ func setFault(t *testing.T, fault string, at time.Duration) func(*simulator.Worl
 	}
 }
 
-// turnSendersOff returns a function for Timeline.BeforeScrape that turns off the VMs that replicate from HV01 at a time.
+// turnSendersOff returns a function for Timeline.BeforeScrape that turns off the VMs that replicate from HV01, at a
+// time.
 func turnSendersOff(t *testing.T, at time.Duration) func(*simulator.World, time.Duration) {
 	return func(w *simulator.World, elapsed time.Duration) {
 		if elapsed != at {

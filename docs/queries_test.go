@@ -43,7 +43,8 @@ func TestPromtoolAcceptsDocumentedQueries(t *testing.T) {
 			}
 			checkRules(t, queries)
 			if blocks["promql"] < 2 || blocks["yaml"] != 1 {
-				t.Errorf("%d queries and %d blocks of alerts, want at least 2 and exactly 1", blocks["promql"], blocks["yaml"])
+				t.Errorf("%d queries and %d blocks of alerts, want at least 2 and exactly 1",
+					blocks["promql"], blocks["yaml"])
 			}
 		})
 	}
