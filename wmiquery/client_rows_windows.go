@@ -9,24 +9,23 @@ import (
 	"hyperv_replica_exporter/wmiquery/cimxml"
 )
 
-// layout is how rows of a class are read: package wmi fills a struct whose
-// fields have types that it reads without loss, and convert makes of it one of
-// the class.
-type layout struct {
+// rowLayout describes how the rows of a class are read: package wmi fills a raw struct with fields of types that it
+// reads without loss, and convert has a function per field that converts it to the type of the field in the row.
+type rowLayout struct {
 	row     reflect.Type
 	raw     reflect.Type
 	columns []string
 	convert []func(dst, src reflect.Value) error
 }
 
-// layouts holds a *layout for each type of row that has been read.
-var layouts sync.Map
+// rowLayouts caches the *rowLayout of each type of row.
+var rowLayouts sync.Map
 
-func layoutOf(row reflect.Type) *layout {
-	if l, ok := layouts.Load(row); ok {
-		return l.(*layout)
+func rowLayoutOf(row reflect.Type) *rowLayout {
+	if l, ok := rowLayouts.Load(row); ok {
+		return l.(*rowLayout)
 	}
-	l := &layout{row: row}
+	l := &rowLayout{row: row}
 	var fields []reflect.StructField
 	for f := range row.Fields() {
 		raw, convert := rawField(f.Type)
@@ -35,17 +34,17 @@ func layoutOf(row reflect.Type) *layout {
 		l.convert = append(l.convert, convert)
 	}
 	l.raw = reflect.StructOf(fields)
-	layouts.Store(row, l)
+	rowLayouts.Store(row, l)
 	return l
 }
 
-// rows makes a slice of the class's rows of a slice of raw ones.
-func (l *layout) rows(raw reflect.Value) (reflect.Value, error) {
+// convertRows converts a slice of raw structs to a slice of rows.
+func (l *rowLayout) convertRows(raw reflect.Value) (reflect.Value, error) {
 	rows := reflect.MakeSlice(reflect.SliceOf(l.row), raw.Len(), raw.Len())
 	for i := range raw.Len() {
 		for j, convert := range l.convert {
 			if err := convert(rows.Index(i).Field(j), raw.Index(i).Field(j)); err != nil {
-				return rows, fmt.Errorf("%s of row %d: %w", l.columns[j], i, err)
+				return rows, fmt.Errorf("row %d, column %s: %w", i, l.columns[j], err)
 			}
 		}
 	}
@@ -56,42 +55,42 @@ var (
 	typeTime     = reflect.TypeFor[*time.Time]()
 	typeDuration = reflect.TypeFor[*time.Duration]()
 	typeRef      = reflect.TypeFor[Ref]()
-	typeText     = reflect.TypeFor[*string]()
+	typeString   = reflect.TypeFor[*string]()
 )
 
-// rawField gives the type that package wmi is to fill for a field, and what
-// converts it. All are pointers or slices, which are nil for null.
+// rawField returns the type that package wmi fills for a field, and the function that converts it. The type is always
+// a pointer or a slice, which is nil for null.
 //
-//   - Points in time and intervals are read as text: an interval, a wildcard or
-//     an empty text would fail the whole query.
-//   - Integers keep their exact width: the scripting objects give unsigned ones
-//     as signed, which only the same width turns back.
-//   - In an array they give integers of 16 and 32 bits as 32 bit signed ones.
-//     Package wmi would panic, on a goroutine of its own, on bytes and on nulls;
-//     no class of this program has the former, and WMI's arrays hold no nulls.
+//   - Points in time and intervals are read as strings: package wmi would fail the whole query because of an interval,
+//     a wildcard or an empty string.
+//   - Integers keep their exact width: the scripting objects return unsigned integers as signed ones, and only a
+//     conversion of the same width restores the value.
+//   - In arrays, the scripting objects return integers of 16 and 32 bits as signed 32-bit integers. Package wmi would
+//     panic, on its own goroutine, on arrays of bytes and on null elements. No class of this program has an array of
+//     bytes, and arrays of WMI have no null elements.
 func rawField(t reflect.Type) (reflect.Type, func(dst, src reflect.Value) error) {
 	switch {
 	case t == typeTime:
-		return typeText, parsed(cimxml.ParseTime)
+		return typeString, parseString(cimxml.ParseTime)
 	case t == typeDuration:
-		return typeText, parsed(cimxml.ParseInterval)
+		return typeString, parseString(cimxml.ParseInterval)
 	case t == typeRef:
-		return typeText, func(dst, src reflect.Value) error {
+		return typeString, func(dst, src reflect.Value) error {
 			if !src.IsNil() {
 				dst.SetString(string(Relative(src.Elem().String())))
 			}
 			return nil
 		}
 	case t.Kind() == reflect.String:
-		return typeText, func(dst, src reflect.Value) error {
+		return typeString, func(dst, src reflect.Value) error {
 			if !src.IsNil() {
 				dst.SetString(src.Elem().String())
 			}
 			return nil
 		}
 	case t.Kind() == reflect.Pointer:
-		plain := reflect.PointerTo(plainTypes[t.Elem().Kind()])
-		return plain, func(dst, src reflect.Value) error {
+		raw := reflect.PointerTo(basicTypes[t.Elem().Kind()])
+		return raw, func(dst, src reflect.Value) error {
 			dst.Set(src.Convert(t))
 			return nil
 		}
@@ -112,11 +111,11 @@ func rawField(t reflect.Type) (reflect.Type, func(dst, src reflect.Value) error)
 			return nil
 		}
 	}
-	panic(fmt.Sprintf("a %s is no field of a wmiquery.Instance", t))
+	panic(fmt.Sprintf("a wmiquery.Instance cannot have a field of type %s", t))
 }
 
-// plainTypes are the types that defined types, such as enumerations, rest on.
-var plainTypes = map[reflect.Kind]reflect.Type{
+// basicTypes has the predeclared type of each kind, which is the underlying type of an enumeration.
+var basicTypes = map[reflect.Kind]reflect.Type{
 	reflect.String: reflect.TypeFor[string](),
 	reflect.Bool:   reflect.TypeFor[bool](),
 	reflect.Int8:   reflect.TypeFor[int8](),
@@ -129,8 +128,8 @@ var plainTypes = map[reflect.Kind]reflect.Type{
 	reflect.Uint64: reflect.TypeFor[uint64](),
 }
 
-// parsed converts a text that parse understands.
-func parsed[T any](parse func(string) (T, error)) func(dst, src reflect.Value) error {
+// parseString returns a conversion that parses a string.
+func parseString[T any](parse func(string) (T, error)) func(dst, src reflect.Value) error {
 	return func(dst, src reflect.Value) error {
 		if src.IsNil() {
 			return nil

@@ -2,8 +2,7 @@ package wmiquery
 
 import "fmt"
 
-// Return codes of the methods of root\virtualization\v2, as documented for
-// Msvm_ReplicationService.
+// Return codes of the methods of root\virtualization\v2, as documented for Msvm_ReplicationService.
 const (
 	CodeCompleted       = 0
 	CodeJobStarted      = 4096
@@ -21,18 +20,18 @@ const (
 	CodeFileNotFound    = 32779
 )
 
-// Return codes of the methods that come from CIM: those of Msvm_ConcreteJob, and
-// RequestStateChange, StartService and StopService of the service, which answer
-// CodeCIMNotSupported.
+// Return codes of the methods that CIM defines: the methods of Msvm_ConcreteJob, and RequestStateChange, StartService
+// and StopService of Msvm_ReplicationService, which always return CodeCIMNotSupported.
 const (
 	CodeCIMNotSupported = 1
 	CodeCIMInvalidParam = 5
-	CodeCIMTransition   = 4097 // it cannot go to that state
+	CodeCIMTransition   = 4097 // the object cannot enter the requested state
 )
 
-var codes = map[uint32]struct {
-	text string
-	is   error // the sentinel it matches, if any
+// returnCodes are the codes of failures.
+var returnCodes = map[uint32]struct {
+	text     string
+	sentinel error // nil if no sentinel stands for the code
 }{
 	CodeFailed:          {"failed", nil},
 	CodeAccessDenied:    {"access denied", ErrDenied},
@@ -48,26 +47,18 @@ var codes = map[uint32]struct {
 	CodeFileNotFound:    {"file not found", ErrNotFound},
 }
 
-// CodeError is a method's refusal.
+// CodeError is the error for the return code of a method that failed.
 type CodeError struct{ Code uint32 }
 
 func (e *CodeError) Error() string {
-	if c, ok := codes[e.Code]; ok {
+	if c, ok := returnCodes[e.Code]; ok {
 		return fmt.Sprintf("%s (%d)", c.text, e.Code)
 	}
 	return fmt.Sprintf("return code %d", e.Code)
 }
 
-// Is matches the sentinel that the code stands for.
+// Is reports whether target is the sentinel that stands for the code.
 func (e *CodeError) Is(target error) bool {
-	c, ok := codes[e.Code]
-	return ok && c.is != nil && c.is == target
-}
-
-// Err is nil when the method is done or has started a job, else a *CodeError.
-func (r Reply) Err() error {
-	if r.Code == CodeCompleted || r.Code == CodeJobStarted {
-		return nil
-	}
-	return &CodeError{r.Code}
+	c, ok := returnCodes[e.Code]
+	return ok && c.sentinel != nil && c.sentinel == target
 }

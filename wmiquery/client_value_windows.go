@@ -11,15 +11,15 @@ import (
 	"hyperv_replica_exporter/wmiquery/cimxml"
 )
 
-// outParam is a parameter that a method answers with.
+// outParam is an out parameter of a method.
 type outParam struct {
 	name string
-	cim  int32 // its CIM type
+	cim  int32 // CIM type
 }
 
-// CIM types, from WbemCimtypeEnum of the scripting objects.
+// CIM types, from WbemCimtypeEnum of the scripting API.
 const (
-	cimText      = 8
+	cimString    = 8
 	cimBoolean   = 11
 	cimObject    = 13
 	cimUint32    = 19
@@ -29,11 +29,11 @@ const (
 	cimReference = 102
 )
 
-// textFormatCIM asks GetText_ for CIM-XML.
+// textFormatCIM is wbemObjectTextFormatCIMDTD20: GetText_ returns CIM-XML.
 const textFormatCIM = 1
 
-// put puts a parameter in the type in which scripts write it.
-func (m *methodDef) put(in *ole.IDispatch, namespace string, p Param) error {
+// putParam sets an in parameter to a value of the type that the scripting API accepts for it.
+func (m *methodDef) putParam(in *ole.IDispatch, namespace string, p Param) error {
 	var v any
 	switch x := p.Value.(type) {
 	case Ref:
@@ -61,7 +61,7 @@ func (m *methodDef) put(in *ole.IDispatch, namespace string, p Param) error {
 	case uint64:
 		v = strconv.FormatUint(x, 10)
 	default:
-		return fmt.Errorf("a %T cannot be a parameter", p.Value)
+		return fmt.Errorf("a %T cannot be the value of a parameter", p.Value)
 	}
 	result, err := oleutil.PutProperty(in, p.Name, v)
 	if err != nil {
@@ -70,8 +70,7 @@ func (m *methodDef) put(in *ole.IDispatch, namespace string, p Param) error {
 	return result.Clear()
 }
 
-// value makes of a VARIANT what Reply.Out promises. The VARIANT stays the
-// caller's.
+// value converts a VARIANT to a value of Reply.Out. The caller must clear the VARIANT.
 func (p outParam) value(v *ole.VARIANT) (any, error) {
 	array := v.ToArray()
 	if array == nil {
@@ -79,18 +78,18 @@ func (p outParam) value(v *ole.VARIANT) (any, error) {
 	}
 	var elements []any
 	for _, e := range array.ToValueArray() {
-		// An object here belongs to the array: it is not released.
+		// An object in the array belongs to the array: it must not be released.
 		x, err := p.scalar(e)
 		if err != nil {
 			return nil, err
 		}
-		if x == nil && p.isText() {
-			x = "" // as Hyper-V writes it elsewhere
+		if x == nil && p.isString() {
+			x = "" // elsewhere Hyper-V returns an empty string instead of null
 		}
 		elements = append(elements, x)
 	}
 	switch {
-	case p.isText():
+	case p.isString():
 		return slice[string](elements)
 	case p.cim == cimReference:
 		return slice[Ref](elements)
@@ -100,9 +99,9 @@ func (p outParam) value(v *ole.VARIANT) (any, error) {
 	return slice[int64](elements)
 }
 
-// isText tells whether values are strings in Reply.Out.
-func (p outParam) isText() bool {
-	return p.cim == cimText || p.cim == cimObject || p.cim == cimDatetime
+// isString reports whether the type of the values in Reply.Out is string.
+func (p outParam) isString() bool {
+	return p.cim == cimString || p.cim == cimObject || p.cim == cimDatetime
 }
 
 func (p outParam) scalar(v any) (any, error) {
@@ -115,7 +114,7 @@ func (p outParam) scalar(v any) (any, error) {
 		return int64(v), nil
 	case int16:
 		return int64(v), nil
-	case int32: // how uint16 and uint32 come, too
+	case int32: // also for uint16 and uint32
 		if p.cim == cimUint32 {
 			return int64(uint32(v)), nil
 		}
@@ -131,7 +130,7 @@ func (p outParam) scalar(v any) (any, error) {
 			return Relative(v), nil
 		}
 		return v, nil
-	case *ole.IDispatch: // an embedded instance that is no text
+	case *ole.IDispatch: // an embedded instance as an object, not as a string
 		text, err := oleutil.CallMethod(v, "GetText_", int32(textFormatCIM))
 		if err != nil {
 			return nil, err
@@ -139,10 +138,10 @@ func (p outParam) scalar(v any) (any, error) {
 		defer text.Clear()
 		return text.ToString(), nil
 	}
-	return nil, fmt.Errorf("a %T is no value of a parameter", v)
+	return nil, fmt.Errorf("a %T cannot be the value of an out parameter", v)
 }
 
-// slice makes a slice of elements, which must all be of type T.
+// slice returns the elements as a slice of type T. It fails if an element has another type.
 func slice[T any](elements []any) ([]T, error) {
 	s := make([]T, 0, len(elements))
 	for i, e := range elements {

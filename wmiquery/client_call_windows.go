@@ -3,24 +3,22 @@ package wmiquery
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/go-ole/go-ole"
 	"github.com/go-ole/go-ole/oleutil"
 )
 
-// methodKey names a method.
+// methodKey identifies a method.
 type methodKey struct{ namespace, class, method string }
 
-// methodDef is what a class says about a method of its.
+// methodDef is the definition of a method in its class.
 type methodDef struct {
-	in     *ole.IDispatch // the in parameters, to make instances of; nil if there are none
+	in     *ole.IDispatch // the class of the in parameters; nil if there are none
 	out    []outParam
-	server string // the host's name, for full paths
+	server string // the name of the host, for absolute paths
 }
 
-// Call runs a method: ExecMethod of the namespace, with an instance of the
-// method's in parameters.
+// Call calls a method through ExecMethod of the namespace.
 func (s *comSession) Call(c Call) (Reply, error) {
 	reply, err := s.call(c)
 	if err != nil {
@@ -40,7 +38,7 @@ func (s *comSession) call(c Call) (Reply, error) {
 	}
 	args := []any{string(c.Object), c.Method}
 	if def.in != nil {
-		in, err := def.params(c)
+		in, err := def.inParams(c)
 		if err != nil {
 			return Reply{}, err
 		}
@@ -53,13 +51,13 @@ func (s *comSession) call(c Call) (Reply, error) {
 	}
 	defer out.Release()
 	reply, err := def.reply(out)
-	if err != nil { // of no kind of error: those say that the call was not made
-		return Reply{}, fmt.Errorf("%s was called, and its answer cannot be read: %s", c.Method, err.Error())
+	if err != nil { // not wrapped: a sentinel would mean that the method was not called
+		return Reply{}, fmt.Errorf("%s was called, but its reply cannot be read: %s", c.Method, err.Error())
 	}
 	return reply, nil
 }
 
-// connect gives the connection to a namespace, which is kept.
+// connect returns the connection to a namespace and caches it.
 func (s *comSession) connect(namespace string) (*ole.IDispatch, error) {
 	if d, ok := s.services[namespace]; ok {
 		return d, nil
@@ -71,17 +69,17 @@ func (s *comSession) connect(namespace string) (*ole.IDispatch, error) {
 	return d, err
 }
 
-// method gives the definition of the method that c calls, which is kept. A class
-// or a method that is not there is ErrUnsupported; an object, later, ErrNotFound.
+// method returns the definition of the method of c and caches it. It returns ErrUnsupported if the class or the method
+// does not exist. For an object that does not exist, the call itself returns ErrNotFound.
 func (s *comSession) method(services *ole.IDispatch, c Call) (*methodDef, error) {
-	class, _, _ := strings.Cut(string(c.Object), ".")
+	class := c.Object.Class()
 	key := methodKey{c.Namespace, class, c.Method}
 	if m, ok := s.methods[key]; ok {
 		return m, nil
 	}
-	m, err := define(services, class, c.Method)
+	m, err := readMethodDef(services, class, c.Method)
 	if scode(err) == wbemNotFound {
-		return nil, fmt.Errorf("%s has no such method: %w", class, ErrUnsupported)
+		return nil, fmt.Errorf("%s does not have the method: %w", class, ErrUnsupported)
 	}
 	if err == nil {
 		s.methods[key] = m
@@ -89,14 +87,14 @@ func (s *comSession) method(services *ole.IDispatch, c Call) (*methodDef, error)
 	return m, err
 }
 
-func define(services *ole.IDispatch, class, name string) (*methodDef, error) {
+func readMethodDef(services *ole.IDispatch, class, name string) (*methodDef, error) {
 	definition, err := object(oleutil.CallMethod(services, "Get", class))
 	if err != nil {
 		return nil, err
 	}
 	defer definition.Release()
 	m := &methodDef{}
-	if err := with(definition, "Path_", func(path *ole.IDispatch) error {
+	if err := withProperty(definition, "Path_", func(path *ole.IDispatch) error {
 		v, err := oleutil.GetProperty(path, "Server")
 		if err == nil {
 			m.server = v.ToString()
@@ -106,13 +104,13 @@ func define(services *ole.IDispatch, class, name string) (*methodDef, error) {
 	}); err != nil {
 		return nil, err
 	}
-	err = with(definition, "Methods_", func(methods *ole.IDispatch) error {
+	err = withProperty(definition, "Methods_", func(methods *ole.IDispatch) error {
 		method, err := object(oleutil.CallMethod(methods, "Item", name))
 		if err != nil {
 			return err
 		}
 		defer method.Release()
-		if err := with(method, "OutParameters", m.defineOut); err != nil && !errors.Is(err, errNull) {
+		if err := withProperty(method, "OutParameters", m.readOutParams); err != nil && !errors.Is(err, errNull) {
 			return err
 		}
 		m.in, err = object(oleutil.GetProperty(method, "InParameters"))
@@ -127,9 +125,9 @@ func define(services *ole.IDispatch, class, name string) (*methodDef, error) {
 	return m, nil
 }
 
-// defineOut notes the names and types of the out parameters.
-func (m *methodDef) defineOut(params *ole.IDispatch) error {
-	return with(params, "Properties_", func(properties *ole.IDispatch) error {
+// readOutParams sets m.out.
+func (m *methodDef) readOutParams(params *ole.IDispatch) error {
+	return withProperty(params, "Properties_", func(properties *ole.IDispatch) error {
 		return oleutil.ForEach(properties, func(v *ole.VARIANT) error {
 			property, err := object(v, nil)
 			if err != nil {
@@ -152,8 +150,8 @@ func (m *methodDef) defineOut(params *ole.IDispatch) error {
 	})
 }
 
-// params makes the in parameters of a call. What is not put stays null.
-func (m *methodDef) params(c Call) (*ole.IDispatch, error) {
+// inParams returns the in parameters of a call. Parameters that the call does not have are null.
+func (m *methodDef) inParams(c Call) (*ole.IDispatch, error) {
 	in, err := object(oleutil.CallMethod(m.in, "SpawnInstance_"))
 	if err != nil {
 		return nil, err
@@ -162,7 +160,7 @@ func (m *methodDef) params(c Call) (*ole.IDispatch, error) {
 		if p.Value == nil {
 			continue
 		}
-		if err := m.put(in, c.Namespace, p); err != nil {
+		if err := m.putParam(in, c.Namespace, p); err != nil {
 			in.Release()
 			return nil, fmt.Errorf("parameter %s: %w", p.Name, err)
 		}
@@ -170,7 +168,7 @@ func (m *methodDef) params(c Call) (*ole.IDispatch, error) {
 	return in, nil
 }
 
-// reply reads the out parameters.
+// reply converts the out parameters to a Reply.
 func (m *methodDef) reply(out *ole.IDispatch) (Reply, error) {
 	reply := Reply{Out: map[string]any{}}
 	for _, p := range m.out {
@@ -195,10 +193,10 @@ func (m *methodDef) reply(out *ole.IDispatch) (Reply, error) {
 	return reply, nil
 }
 
-// errNull: there is null where an object may be.
-var errNull = errors.New("null in place of an object")
+// errNull means that the result is null, not an object.
+var errNull = errors.New("null instead of an object")
 
-// object is the COM object that a call gave. The caller releases it.
+// object returns the COM object in the result of a call. The caller must release it.
 func object(v *ole.VARIANT, err error) (*ole.IDispatch, error) {
 	if err != nil {
 		return nil, err
@@ -210,8 +208,8 @@ func object(v *ole.VARIANT, err error) (*ole.IDispatch, error) {
 	return nil, errNull
 }
 
-// with runs f on the object that a property holds, and releases it.
-func with(d *ole.IDispatch, property string, f func(*ole.IDispatch) error) error {
+// withProperty calls f with the object in a property and then releases the object.
+func withProperty(d *ole.IDispatch, property string, f func(*ole.IDispatch) error) error {
 	o, err := object(oleutil.GetProperty(d, property))
 	if err != nil {
 		return err
