@@ -57,6 +57,9 @@ func Relative(path string) Ref {
 	return Ref(path)
 }
 
+// CIMReference implements [hyperv_replica_exporter/wmiquery/cimxml.Reference].
+func (Ref) CIMReference() {}
+
 // Class returns the name of the class in the path.
 func (r Ref) Class() string {
 	class, _, _ := strings.Cut(string(r), ".")

@@ -58,7 +58,7 @@ const (
 	MethodInitiateFailback               = "InitiateFailback"
 )
 
-// Methods of Msvm_ReplicationService for the statistics of the monitoring window. 
+// Methods of Msvm_ReplicationService for the statistics of the monitoring window.
 const (
 	MethodGetReplicationStatistics     = "GetReplicationStatistics"
 	MethodGetReplicationStatisticsEx   = "GetReplicationStatisticsEx"

@@ -278,7 +278,7 @@ func TestBadCaptures(t *testing.T) {
 	const relationships, statistics = "Msvm_ReplicationRelationship.xml", "GetReplicationStatisticsEx.xml"
 	for _, tt := range []struct{ file, from, to, want string }{
 		{"manifest.xml", `FORMAT="1"`, `FORMAT="2"`, `manifest.xml: format "2", this program reads format 1`},
-		{"manifest.xml", `TIME="2026`, `TIME="soon`, `no CIM point in time`},
+		{"manifest.xml", `TIME="2026`, `TIME="soon`, `is not a CIM point in time`},
 		{"manifest.xml", `TIME=`, `NOW=`, `manifest.xml: CAPTURE has no TIME`},
 		{"manifest.xml", `CAPTURE`, `CLASS`, `manifest.xml: line 2: expected element type <CAPTURE>`},
 		{relationships, `</CLASS>`, ``, relationships + `: XML syntax error on line`},
@@ -322,7 +322,7 @@ func TestOddButGood(t *testing.T) {
 func TestBadValues(t *testing.T) {
 	const where = `Msvm_ReplicationRelationship.xml: INSTANCE 2, InstanceID "Microsoft:AAAAAAAA-0000-0000-0000-000000000002\\HVR\\0"`
 	for _, tt := range []struct{ from, to, want string }{
-		{`<VALUE>22</VALUE>`, `<VALUE>many</VALUE>`, where + `: embedded instance of "Msvm_ReplicationRelationship": property ReplicationState: "many" is no uint16`},
+		{`<VALUE>22</VALUE>`, `<VALUE>many</VALUE>`, where + `: embedded instance of "Msvm_ReplicationRelationship": property ReplicationState: "many" is not a uint16`},
 		{`<VALUE>22</VALUE>`, `<VALUE>65536</VALUE>`, where},
 		{`<VALUE>20261122213710.000000-000</VALUE>`, `<VALUE>yesterday</VALUE>`, where},
 		{`CLASSNAME="Msvm_ReplicationRelationship"`, `CLASSNAME="Msvm_Error"`, `INSTANCE 1, InstanceID "Microsoft:AAAAAAAA-0000-0000-0000-000000000001\\HVR\\0": it is one of "Msvm_Error"`},
