@@ -66,7 +66,7 @@ func TestFaults(t *testing.T) {
 		{fault: "duplicate-names"},
 		{fault: "hostile-names"},
 		{fault: "statistics-job", fails: "statistics", log: "job"},
-		{fault: "statistics-empty", fails: "statistics", log: "gave no statistics"},
+		{fault: "statistics-empty", fails: "statistics", log: "returned no statistics"},
 	} {
 		t.Run(tt.fault, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { testFault(t, tt) })
