@@ -104,7 +104,7 @@ func TestCOMReadFailsIfPropertyIsUnreadable(t *testing.T) {
 func TestCOMReadWithoutMissingProperties(t *testing.T) {
 	var queries []string
 	com, direct := openSessions(t, &fakewmi.Host{
-		Lacks: map[string]bool{"ReplicationInterval": true, "ReplicationProvider": true},
+		MissingProperties: map[string]bool{"ReplicationInterval": true, "ReplicationProvider": true},
 		Before: func(operation, subject string) error {
 			if operation == "query" {
 				queries = append(queries, subject)

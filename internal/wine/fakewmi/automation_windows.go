@@ -10,23 +10,23 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// object is what clients get as IDispatch.
+// object is an object with the interface IDispatch.
 type object interface {
-	// member is the member with that name, in lower case; nil if there is none.
+	// member returns the member with a name in lower case, nil if there is none.
 	member(name string) member
 }
 
-// member runs a property or method.
-type member func(in access) (any, error)
+// member implements a property or a method.
+type member func(in invocation) (any, error)
 
-// access is how a member is reached.
-type access struct {
-	put  bool // to set it
+// invocation is an access to a property or a call of a method.
+type invocation struct {
+	put  bool // sets the property
 	args []any
 }
 
-// text is argument i, "" if it is not given or no text.
-func (a access) text(i int) string {
+// text returns argument i, "" if it is missing or not a string.
+func (a invocation) text(i int) string {
 	if i >= len(a.args) {
 		return ""
 	}
@@ -34,15 +34,15 @@ func (a access) text(i int) string {
 	return s
 }
 
-// members is an object made of functions.
+// members is an object with functions for its members.
 type members map[string]member
 
 func (m members) member(name string) member { return m[name] }
 
-// value is a member that always has the same value.
-func value(v any) member { return func(access) (any, error) { return v, nil } }
+// value returns a member with a constant value.
+func value(v any) member { return func(invocation) (any, error) { return v, nil } }
 
-// Exception is an automation exception, as WMI's objects raise them.
+// Exception is an automation exception. The objects of WMI report failures as exceptions.
 type Exception struct {
 	SCode       uint32
 	Description string
@@ -50,8 +50,7 @@ type Exception struct {
 
 func (e *Exception) Error() string { return e.Description }
 
-// dispIDs are the numbers by which members are invoked: one for each name ever
-// asked for, whatever the object.
+// dispIDs has the DISPIDs of members. A name has the same DISPID in all objects.
 var dispIDs = struct {
 	sync.Mutex
 	ids   map[string]int32
@@ -77,8 +76,8 @@ func nameOf(id int32) string {
 	return dispIDs.names[id]
 }
 
-// idsOfNames is IDispatch.GetIDsOfNames. Names after the first would be those of
-// arguments, which nobody asks for.
+// idsOfNames implements IDispatch.GetIDsOfNames. Names of arguments, which follow the name of the member, are not
+// supported.
 func idsOfNames(o object, names **uint16, n uint32, ids *int32) uintptr {
 	name := strings.ToLower(windows.UTF16PtrToString(*names))
 	if n != 1 || o.member(name) == nil {
@@ -91,7 +90,7 @@ func idsOfNames(o object, names **uint16, n uint32, ids *int32) uintptr {
 
 // dispParams is DISPPARAMS.
 type dispParams struct {
-	args  unsafe.Pointer // the last first
+	args  unsafe.Pointer // in reverse order
 	named uintptr
 	n     uint32
 }
@@ -107,13 +106,13 @@ type excepInfo struct {
 
 const dispatchPut = 4 // DISPATCH_PROPERTYPUT
 
-// invoke is IDispatch.Invoke.
+// invoke implements IDispatch.Invoke.
 func invoke(o object, id int32, flags uint16, params *dispParams, result *variant, exception *excepInfo) uintptr {
 	m := o.member(nameOf(id))
 	if m == nil {
 		return dispUnknownName
 	}
-	in := access{put: flags&dispatchPut != 0}
+	in := invocation{put: flags&dispatchPut != 0}
 	if params != nil && params.n > 0 {
 		given := unsafe.Slice((*variant)(params.args), params.n)
 		for i := range given {
@@ -140,14 +139,14 @@ func invoke(o object, id int32, flags uint16, params *dispParams, result *varian
 	return ok
 }
 
-// enumeration is what clients get as IEnumVARIANT.
+// enumeration is an object with the interface IEnumVARIANT.
 type enumeration struct {
 	n    int
 	item func(i int) (any, error)
 	pos  int
 }
 
-// next is IEnumVARIANT.Next.
+// next implements IEnumVARIANT.Next.
 func (e *enumeration) next(want uint32, out *variant, got *uint32) uintptr {
 	n := uint32(0)
 	defer func() {
@@ -161,9 +160,9 @@ func (e *enumeration) next(want uint32, out *variant, got *uint32) uintptr {
 		}
 		x, err := e.item(e.pos)
 		if err != nil {
-			fail := &Exception{SCode: wbemFailed}
-			errors.As(err, &fail)
-			return uintptr(fail.SCode)
+			exception := &Exception{SCode: wbemFailed}
+			errors.As(err, &exception)
+			return uintptr(exception.SCode)
 		}
 		v.set(x)
 		e.pos++
@@ -172,6 +171,7 @@ func (e *enumeration) next(want uint32, out *variant, got *uint32) uintptr {
 	return ok
 }
 
+// pointers returns pointers to the n variants that start at first.
 func pointers(first *variant, n uint32) []*variant {
 	var p []*variant
 	s := unsafe.Slice(first, n)
@@ -181,7 +181,7 @@ func pointers(first *variant, n uint32) []*variant {
 	return p
 }
 
-// variant is VARIANT on a 64-bit Windows.
+// variant is VARIANT of 64-bit Windows.
 type variant struct {
 	vt      uint16
 	_, _, _ uint16
@@ -189,8 +189,7 @@ type variant struct {
 	_       uint64
 }
 
-// Types of a VARIANT, from wtypes.h: those that WMI's scripting objects give and
-// scripts pass.
+// Types of a VARIANT, from wtypes.h: those that the scripting objects of WMI return and those that scripts pass.
 const (
 	vtEmpty    = 0
 	vtNull     = 1
@@ -215,7 +214,7 @@ var (
 	safeArrayGetUBound    = oleaut32.NewProc("SafeArrayGetUBound")
 )
 
-// set writes a value over v, which holds nothing that would have to be freed.
+// set sets v to a value. It does not clear v.
 func (v *variant) set(x any) {
 	*v = variant{}
 	switch x := x.(type) {
@@ -241,16 +240,15 @@ func (v *variant) set(x any) {
 		}
 		v.vt, v.word = vtArray|vtVariant, uint64(a)
 	case object:
-		v.vt, v.word = vtDispatch, uint64(uintptr(unsafe.Pointer(hand(x))))
+		v.vt, v.word = vtDispatch, uint64(uintptr(unsafe.Pointer(newCOMObject(x))))
 	case *enumeration:
-		v.vt, v.word = vtUnknown, uint64(uintptr(unsafe.Pointer(hand(x))))
+		v.vt, v.word = vtUnknown, uint64(uintptr(unsafe.Pointer(newCOMObject(x))))
 	default:
-		panic("fakewmi: no VARIANT for this value")
+		panic("fakewmi: no VARIANT type for this value")
 	}
 }
 
-// get is the value that a client passes, false if it is of a type that scripts
-// do not pass.
+// get returns the value of v. It returns false if scripts do not pass values of its type.
 func (v *variant) get() (any, bool) {
 	switch v.vt {
 	case vtEmpty, vtNull, vtError:
@@ -263,7 +261,7 @@ func (v *variant) get() (any, bool) {
 		return text(uintptr(v.word)), true
 	case vtDispatch:
 		p := uintptr(v.word)
-		return valueOf(*(**cell)(unsafe.Pointer(&p))), true
+		return valueOf(*(**comObject)(unsafe.Pointer(&p))), true
 	case vtArray | vtBSTR:
 		var last int32
 		safeArrayGetUBound.Call(uintptr(v.word), 1, uintptr(unsafe.Pointer(&last)))
@@ -276,7 +274,7 @@ func (v *variant) get() (any, bool) {
 	return nil, false
 }
 
-// elements are the places of a SAFEARRAY's elements.
+// elements returns pointers to the elements of a SAFEARRAY.
 func elements[T any](array uintptr, n int) []*T {
 	if n <= 0 {
 		return nil
