@@ -258,7 +258,8 @@ func (f *fixture) testInvalidCalls(t *testing.T) {
 		edit(&c)
 		return c
 	}
-	other := msvm.VMRef("00000000-0000-0000-0000-000000000000")
+	unknownVM := msvm.VMRef("00000000-0000-0000-0000-000000000000")
+	invalidXML := wmiquery.Embedded("x")
 	for _, tt := range []struct {
 		name string
 		call wmiquery.Call
@@ -271,8 +272,8 @@ func (f *fixture) testInvalidCalls(t *testing.T) {
 		}), wmiquery.ErrNotFound, 0},
 		{"unknown method", change(func(c *wmiquery.Call) { c.Method = "GetNonsense" }), wmiquery.ErrUnsupported, 0},
 		{"unknown namespace", change(func(c *wmiquery.Call) { c.Namespace = `root\nonsense` }), wmiquery.ErrUnsupported, 0},
-		{"unknown VM", change(func(c *wmiquery.Call) { c.In[0].Value = other }), nil, wmiquery.CodeInvalidParam},
-		{"invalid XML", change(func(c *wmiquery.Call) { c.In[1].Value = wmiquery.Embedded("x") }), nil, wmiquery.CodeInvalidParam},
+		{"unknown VM", change(func(c *wmiquery.Call) { c.In[0].Value = unknownVM }), nil, wmiquery.CodeInvalidParam},
+		{"invalid XML", change(func(c *wmiquery.Call) { c.In[1].Value = invalidXML }), nil, wmiquery.CodeInvalidParam},
 		{"null parameter", change(func(c *wmiquery.Call) { c.In[1].Value = nil }), nil, wmiquery.CodeInvalidParam},
 	} {
 		reply, err := f.pool.Get(t.Context(), tt.call)
