@@ -13,9 +13,9 @@ docs/replay.md describes the format.
 The script only reads. It does not change the host and does not send anything. Check the files before you share them.
 
 The script replaces names of VMs, hosts and domains, IP addresses, folders, trust groups, thumbprints and GUIDs. All
-occurrences of a value have the same replacement. Of certificates the files have only the dates. Messages in the language
-of the host remain, with known names replaced: read them. The list of replacements is in a mapping file, which is not
-part of the capture. Do not share it.
+occurrences of a value have the same replacement. Of certificates the files have only the dates. Messages in the
+language of the host remain, with known names replaced: read them. The list of replacements is in a mapping file,
+which is not part of the capture. Do not share it.
 
 Run the script on the Hyper-V host, in a Windows PowerShell that was started with "Run as administrator".
 
