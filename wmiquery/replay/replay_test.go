@@ -186,7 +186,8 @@ func TestCallRejectsWhatIsNotInCapture(t *testing.T) {
 		{"null parameter", change(func(c *wmiquery.Call) { c.In[1].Value = nil }), nil, "", wmiquery.CodeInvalidParam},
 		{"relationship without a CALL", change(func(c *wmiquery.Call) {
 			c.In[0].Value = msvm.VMRef(guid(4))
-			c.In[1].Value = wmiquery.Embedded(strings.ReplaceAll(string(valid.In[1].Value.(wmiquery.Embedded)), guid(1), guid(4)))
+			relationship := string(valid.In[1].Value.(wmiquery.Embedded))
+			c.In[1].Value = wmiquery.Embedded(strings.ReplaceAll(relationship, guid(1), guid(4)))
 		}), wmiquery.ErrNotFound, "GetReplicationStatisticsEx.xml has no CALL", 0},
 	} {
 		reply, err := s.Call(tt.call)
