@@ -16,29 +16,29 @@ import (
 
 // noData are the queries that have no data with any of these hosts, and why.
 var noData = map[string]string{
-	"exporter.json: Operations that failed in the last hour A": "an operation would have to fail while it is watched",
+	"exporter.json: Failed operations in the last hour A": "an operation would have to fail while it is watched",
 }
 
 // emptyWhenHealthy are the panels that are empty with hosts on which all is well:
 // what they show in place of data says that this is no reason to worry.
 var emptyWhenHealthy = []string{
-	"exporter.json: Actions of the admin endpoint",
+	"exporter.json: Admin endpoint jobs",
 	"exporter.json: Announced maintenance",
-	"exporter.json: Operations that failed in the last hour",
-	"exporter.json: Questions that failed",
-	"exporter.json: Requests to the admin endpoint",
-	"dr-readiness.json: Recovery points beyond those configured",
+	"exporter.json: Failed operations in the last hour",
+	"exporter.json: Failed WMI requests",
+	"exporter.json: Admin endpoint requests",
+	"dr-readiness.json: Surplus recovery points",
 	"fleet.json: Operations",
-	"fleet.json: VMs not protected",
-	"fleet.json: Why they are not healthy",
-	"vm.json: On the wire",
+	"fleet.json: Unprotected VMs",
+	"fleet.json: Health issues",
+	"vm.json: Network traffic",
 	"vm.json: Operations",
-	"vm.json: Progress of operations",
-	"vm.json: Reasons for bad health",
+	"vm.json: Operation progress",
+	"vm.json: Health issues",
 }
 
 // ofWhom is in a text that does not speak of more than what is known.
-var ofWhom = regexp.MustCompile(`\bseen\b|that answer|--`)
+var ofWhom = regexp.MustCompile(`\bscraped\b|--`)
 
 // A real Prometheus scrapes simulated hosts with the rules. Every query of every
 // dashboard gets data from it, and no error or remark; with healthy hosts the

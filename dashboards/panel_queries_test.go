@@ -18,9 +18,9 @@ import (
 // fixedWindows are the panels that do not leave the window to Grafana, each with
 // the one it has and why.
 var fixedWindows = map[string]string{
-	"vm.json: Missed and failed in the last hour":            "[1h]", // cycles are rarer than scrapes: counts want a time that one can name
-	"exporter.json: Calls that hang":                         "[1h]", // as above
-	"exporter.json: Operations that failed in the last hour": "[1h]", // as above
+	"vm.json: Missed cycles and failures in the last hour": "[1h]", // cycles are rarer than scrapes: counts want a time that one can name
+	"exporter.json: Stuck WMI calls":                       "[1h]", // as above
+	"exporter.json: Failed operations in the last hour":    "[1h]", // as above
 }
 
 // anyHost are the metrics that a panel takes from hosts that were not chosen, too:

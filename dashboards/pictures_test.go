@@ -52,14 +52,14 @@ type seenPanel struct {
 
 // emptyPanels are those that are empty on the pictures, and why.
 var emptyPanels = map[string]string{
-	"exporter.json: Operations that failed in the last hour": "the simulated hosts run none that fails",
-	"exporter.json: Memory":                                  "what is about the process is left out",
-	"exporter.json: CPU":                                     "what is about the process is left out",
-	"exporter.json: Requests to the admin endpoint":          "it is off",
-	"exporter.json: Actions of the admin endpoint":           "it is off",
-	"exporter.json: Announced maintenance":                   "it is off",
-	"vm.json: Operations":                                    "none runs for the VM",
-	"vm.json: Progress of operations":                        "none runs for the VM",
+	"exporter.json: Failed operations in the last hour": "the simulated hosts run none that fails",
+	"exporter.json: Memory":                             "what is about the process is left out",
+	"exporter.json: CPU":                                "what is about the process is left out",
+	"exporter.json: Admin endpoint requests":            "it is off",
+	"exporter.json: Admin endpoint jobs":                "it is off",
+	"exporter.json: Announced maintenance":              "it is off",
+	"vm.json: Operations":                               "none runs for the VM",
+	"vm.json: Operation progress":                       "none runs for the VM",
 }
 
 // TestPictures takes a picture of each dashboard, dark and light, and looks at each

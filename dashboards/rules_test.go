@@ -183,7 +183,7 @@ func TestRunbooks(t *testing.T) {
 		if _, ok := alerts[name]; !ok {
 			t.Errorf("there is no alert %s", name)
 		}
-		for _, part := range []string{"**Means.**", "**Check.**", "**Do.**", "**False alarm.**", "```powershell\n"} {
+		for _, part := range []string{"**Meaning.**", "**Impact.**", "**Diagnosis.**", "**Mitigation.**", "**False positives.**", "```powershell\n"} {
 			if !strings.Contains(body, part) {
 				t.Errorf("%s has no %q", name, part)
 			}

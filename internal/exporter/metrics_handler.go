@@ -47,7 +47,7 @@ func newMetricsHandler(c *config, host *source, logger log.Logger) *metricsHandl
 	}, func(name string) bool { return *c.collectors[name] })
 	return &metricsHandler{
 		scraper:  s,
-		always:   append(processCollectors(host), s.Requests()...),
+		always:   append(processCollectors(host), s.RequestMetrics()...),
 		timeout:  c.scrapeTimeout,
 		margin:   c.timeoutMargin,
 		inFlight: make(chan struct{}, c.maxRequests),

@@ -35,7 +35,7 @@ func TestRun(t *testing.T) {
 		{"/metrics", 200, "go_goroutines "},
 		{"/metrics", 200, "hyperv_replica_wmi_stuck_workers 0"},
 		{"/metrics?collect[]=service", 200, "hyperv_replica_up 1"},
-		{"/metrics?collect[]=nonsense", 400, `no collector "nonsense" is enabled; there are: relationship, settings, statistics, service`},
+		{"/metrics?collect[]=nonsense", 400, `collector "nonsense": not enabled; enabled collectors: relationship, settings, statistics, service`},
 		{"/-/healthy", 200, "is healthy"},
 		{"/-/ready", 200, "is ready"},
 		{"/", 200, "Source: simulator"},
