@@ -89,7 +89,7 @@ func addMethod(f *Faults, value string) error {
 }
 
 // fails tells whether a method is refused.
-func (f Faults) fails(m msvm.Method) bool {
+func (f Faults) methodFails(m msvm.Method) bool {
 	return slices.Contains(f.MethodFailing, m.Name) || !m.Reads && slices.Contains(f.MethodFailing, "")
 }
 

@@ -10,36 +10,36 @@ import (
 )
 
 // obstacles hold the faults that are on, and those who wait for one to go.
-type obstacles struct {
+type faultGate struct {
 	mu      sync.Mutex
-	on      Faults
+	faults  Faults
 	changed chan struct{} // closed when the faults are replaced
 }
 
-func newObstacles(f Faults) *obstacles {
-	return &obstacles{on: f, changed: make(chan struct{})}
+func newFaultGate(f Faults) *faultGate {
+	return &faultGate{faults: f, changed: make(chan struct{})}
 }
 
-func (o *obstacles) get() Faults {
+func (o *faultGate) current() Faults {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.on
+	return o.faults
 }
 
-func (o *obstacles) set(f Faults) {
+func (o *faultGate) replace(f Faults) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.on = f
+	o.faults = f
 	close(o.changed)
 	o.changed = make(chan struct{})
 }
 
 // hangWhile waits for as long as the faults say so, and gives those that are on
 // then.
-func (o *obstacles) hangWhile(hangs func(Faults) bool) Faults {
+func (o *faultGate) waitWhile(hangs func(Faults) bool) Faults {
 	for {
 		o.mu.Lock()
-		on, changed := o.on, o.changed
+		on, changed := o.faults, o.changed
 		o.mu.Unlock()
 		if !hangs(on) {
 			return on
@@ -50,15 +50,15 @@ func (o *obstacles) hangWhile(hangs func(Faults) bool) Faults {
 
 // pass is what every read and call goes through before the host looks at it. It
 // gives the faults for the answer: those that are on when the wait is over.
-func (o *obstacles) pass(class, method string) (Faults, error) {
-	on := o.hangWhile(func(f Faults) bool {
+func (o *faultGate) pass(class, method string) (Faults, error) {
+	on := o.waitWhile(func(f Faults) bool {
 		return f.Hung || slices.Contains(f.HungAt, class) || slices.Contains(f.HungAt, method)
 	})
 	if on.Slow > 0 {
 		t := time.NewTimer(on.Slow)
 		defer t.Stop()
 		<-t.C
-		on = o.get()
+		on = o.current()
 	}
 	switch {
 	case on.Disconnected:

@@ -23,21 +23,21 @@ var hostileNames = []string{
 }
 
 // nameOf is the name that the host shows for a machine.
-func (f Faults) nameOf(m *machine) string {
+func (f Faults) displayName(vm *hostVM) string {
 	switch {
 	case f.DuplicateNames:
 		return "web01"
 	case f.HostileNames:
-		return hostileNames[m.index%len(hostileNames)]
+		return hostileNames[vm.index%len(hostileNames)]
 	}
-	return m.name
+	return vm.name
 }
 
 // unknownNumber stands for a value of a Windows to come.
 const unknownNumber = 99
 
 // enumerations are the types that the fault unknown-enum is about.
-var enumerations = []reflect.Type{
+var enumTypes = []reflect.Type{
 	reflect.TypeFor[*msvm.ReplicationState](),
 	reflect.TypeFor[*msvm.ReplicationHealth](),
 	reflect.TypeFor[*msvm.ReplicationMode](),
@@ -47,7 +47,7 @@ var enumerations = []reflect.Type{
 
 // disguise changes an instance, a pointer to a struct, as the faults want it. It
 // replaces what the fields point to, which may be shared, and does not write to it.
-func (f Faults) disguise(instance any) {
+func (f Faults) applyToRow(instance any) {
 	if !f.Nulls && !f.UnknownEnum {
 		return
 	}
@@ -55,14 +55,14 @@ func (f Faults) disguise(instance any) {
 	for i := range v.NumField() {
 		switch field := v.Field(i); {
 		case f.Nulls:
-			nullify(field)
-		case isEnumeration(v.Type().Field(i)):
-			field.Set(unknown(field.Type()))
+			setNull(field)
+		case isEnumField(v.Type().Field(i)):
+			field.Set(unknownValue(field.Type()))
 		}
 	}
 }
 
-func nullify(field reflect.Value) {
+func setNull(field reflect.Value) {
 	if k := field.Kind(); k == reflect.Pointer || k == reflect.Slice {
 		field.SetZero()
 	}
@@ -70,15 +70,15 @@ func nullify(field reflect.Value) {
 
 // isEnumeration goes by type; OperationalStatus, and ReplicationHealth of
 // Msvm_ReplicationStatistics, are plain numbers and go by name.
-func isEnumeration(f reflect.StructField) bool {
-	if slices.Contains(enumerations, f.Type) {
+func isEnumField(f reflect.StructField) bool {
+	if slices.Contains(enumTypes, f.Type) {
 		return true
 	}
 	return f.Name == "OperationalStatus" || f.Name == "ReplicationHealth"
 }
 
 // unknown is a pointer to the unknown number, or a slice of it.
-func unknown(t reflect.Type) reflect.Value {
+func unknownValue(t reflect.Type) reflect.Value {
 	if t.Kind() == reflect.Slice {
 		s := reflect.MakeSlice(t, 1, 1)
 		s.Index(0).SetUint(unknownNumber)

@@ -21,12 +21,12 @@ type host struct {
 	name     string // NetBIOS
 	fqdn     string
 	provider string // full object path of the built-in replication provider
-	machines []*machine
-	byID     map[string]*machine
+	vms      []*hostVM
+	byID     map[string]*hostVM
 	jobs     []*job // that run, are for later, or have ended; some may be gone
 
 	// What administrators set on the host; see inventory.go.
-	server         msvm.ReplicationServiceSettingData
+	settings       msvm.ReplicationServiceSettingData
 	authorizations []msvm.ReplicationAuthorizationSettingData
 	// failoverNetworks are the configurations of a VM's adapters, by the VM's GUID.
 	failoverNetworks map[string][]msvm.FailoverNetworkAdapterSettingData
@@ -34,7 +34,7 @@ type host struct {
 
 func newHost(name string) *host {
 	h := &host{
-		name: name, fqdn: name + domain, byID: map[string]*machine{},
+		name: name, fqdn: name + domain, byID: map[string]*hostVM{},
 		failoverNetworks: map[string][]msvm.FailoverNetworkAdapterSettingData{},
 	}
 	h.provider = h.path(msvm.ProviderRef(msvm.BuiltinProvider))
@@ -48,66 +48,66 @@ func (h *host) path(r wmiquery.Ref) string {
 
 // add puts a machine on the host. Those that come while the world lives stand in
 // the order of their coming, whenever that is noticed.
-func (h *host) add(m *machine) {
-	m.host = h
-	i := len(h.machines)
-	for ; i > 0 && m.before(h.machines[i-1]); i-- {
+func (h *host) add(vm *hostVM) {
+	vm.host = h
+	i := len(h.vms)
+	for ; i > 0 && vm.addedBefore(h.vms[i-1]); i-- {
 	}
-	h.machines = slices.Insert(h.machines, i, m)
-	h.byID[m.id] = m
+	h.vms = slices.Insert(h.vms, i, vm)
+	h.byID[vm.id] = vm
 }
 
-func (m *machine) before(o *machine) bool {
-	return cmp.Or(m.came.Compare(o.came), cmp.Compare(m.guest.index, o.guest.index)) < 0 && !m.came.IsZero()
+func (vm *hostVM) addedBefore(o *hostVM) bool {
+	return cmp.Or(vm.added.Compare(o.added), cmp.Compare(vm.logical.index, o.logical.index)) < 0 && !vm.added.IsZero()
 }
 
 // remove takes a machine off the host.
-func (h *host) remove(m *machine) {
-	h.machines = slices.DeleteFunc(h.machines, func(x *machine) bool { return x == m })
-	delete(h.byID, m.id)
-	delete(h.failoverNetworks, m.id)
+func (h *host) remove(vm *hostVM) {
+	h.vms = slices.DeleteFunc(h.vms, func(x *hostVM) bool { return x == vm })
+	delete(h.byID, vm.id)
+	delete(h.failoverNetworks, vm.id)
 }
 
 // machine is a VM as one host has it: a replica is another machine than its
 // primary, on another host, with the same GUID.
-type machine struct {
-	host      *host
-	guest     *guest
-	index     int // of the VM in the world
-	id        string
-	name      string
-	installed time.Time
-	came      time.Time // zero for those that the world began with
-	mode      msvm.ReplicationMode
-	on        bool     // the VM runs
-	test      *machine // the test replica of a replica, if any
-	tests     *machine // the replica of a test replica
+type hostVM struct {
+	host        *host
+	logical     *logicalVM
+	index       int // of the VM in the world
+	id          string
+	name        string
+	installed   time.Time
+	added       time.Time // zero for those that the world began with
+	mode        msvm.ReplicationMode
+	on          bool    // the VM runs
+	testReplica *hostVM // the test replica of a replica, if any
+	testOf      *hostVM // the replica of a test replica
 	// authorization is the entry of the replica server that the VM is bound to, ""
 	// for any.
 	authorization string
 	// sides are the machine's ends of links, none when it does not replicate.
-	sides map[msvm.Link]*side
+	endpoints map[msvm.Link]*endpoint
 }
 
 // links are the relationships that the host shows of the machine, whether they
 // replicate or not: a primary one for every VM, and for every replica also an
 // extended one.
-func (m *machine) links() []msvm.Link {
-	if m.mode == msvm.ModeReplica {
-		return replicaLinks
+func (vm *hostVM) linkTypes() []msvm.Link {
+	if vm.mode == msvm.ModeReplica {
+		return replicaLinkTypes
 	}
-	return replicaLinks[:1]
+	return replicaLinkTypes[:1]
 }
 
-var replicaLinks = []msvm.Link{msvm.Primary, msvm.Extended}
+var replicaLinkTypes = []msvm.Link{msvm.Primary, msvm.Extended}
 
 // relationships are the host's relationships in the order of its rows. The side
 // is nil where the machine does not replicate.
-func (h *host) relationships() iter.Seq2[relationship, *side] {
-	return func(yield func(relationship, *side) bool) {
-		for _, m := range h.machines {
-			for _, l := range m.links() {
-				if !yield(relationship{m, l}, m.sides[l]) {
+func (h *host) relationships() iter.Seq2[relationship, *endpoint] {
+	return func(yield func(relationship, *endpoint) bool) {
+		for _, vm := range h.vms {
+			for _, l := range vm.linkTypes() {
+				if !yield(relationship{vm, l}, vm.endpoints[l]) {
 					return
 				}
 			}
@@ -117,8 +117,8 @@ func (h *host) relationships() iter.Seq2[relationship, *side] {
 
 // relationship names a relationship of a machine.
 type relationship struct {
-	machine *machine
-	link    msvm.Link
+	vm       *hostVM
+	linkType msvm.Link
 }
 
-func (r relationship) key() msvm.Key { return msvm.Key{VM: r.machine.id, Link: r.link} }
+func (r relationship) key() msvm.Key { return msvm.Key{VM: r.vm.id, Link: r.linkType} }

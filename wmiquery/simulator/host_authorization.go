@@ -9,38 +9,38 @@ import (
 
 // Why a replica server does not let another server in. The texts are invented.
 var (
-	errServerOff     = &failure{wmiquery.CodeFailed, "The Replica server is not enabled to receive replication."}
-	errAuthorization = &failure{wmiquery.CodeAccessDenied, "The Replica server does not authorize the primary server."}
-	errAuthenticate  = &failure{wmiquery.CodeFailed, "The Replica server does not allow the authentication type."}
+	errServerDisabled     = &failure{wmiquery.CodeFailed, "The Replica server is not enabled to receive replication."}
+	errNotAuthorized      = &failure{wmiquery.CodeAccessDenied, "The Replica server does not authorize the primary server."}
+	errAuthenticationType = &failure{wmiquery.CodeFailed, "The Replica server does not allow the authentication type."}
 )
 
 // admits tells why the host does not let a VM replicate to it by such settings,
 // nil if it does.
-func (h *host) admits(from *machine, s msvm.ReplicationSettingData) *failure {
+func (h *host) authorize(from *hostVM, s msvm.ReplicationSettingData) *failure {
 	bound := ""
 	if there := h.byID[from.id]; there != nil {
 		bound = there.authorization
 	}
 	switch {
-	case !*h.server.RecoveryServerEnabled:
-		return errServerOff
-	case *s.AuthenticationType&*h.server.AllowedAuthenticationType != *s.AuthenticationType:
-		return errAuthenticate
-	case !h.authorizes(from.host, bound):
-		return errAuthorization
+	case !*h.settings.RecoveryServerEnabled:
+		return errServerDisabled
+	case *s.AuthenticationType&*h.settings.AllowedAuthenticationType != *s.AuthenticationType:
+		return errAuthenticationType
+	case !h.hasEntryFor(from.host, bound):
+		return errNotAuthorized
 	}
 	return nil
 }
 
 // authorizes tells whether an entry, the bound one if there is one, is for the
 // other host.
-func (h *host) authorizes(other *host, bound string) bool {
+func (h *host) hasEntryFor(other *host, bound string) bool {
 	for _, e := range h.authorizations {
 		allowed := msvm.StringOrEmpty(e.AllowedPrimaryHostSystem)
 		if bound != "" && !strings.EqualFold(bound, allowed) {
 			continue
 		}
-		if covers(allowed, other.fqdn) {
+		if matchesHost(allowed, other.fqdn) {
 			return true
 		}
 	}
@@ -49,7 +49,7 @@ func (h *host) authorizes(other *host, bound string) bool {
 
 // covers tells whether AllowedPrimaryHostSystem is for a host: its name, a
 // wildcard for its domain, or * for any.
-func covers(allowed, fqdn string) bool {
+func matchesHost(allowed, fqdn string) bool {
 	if wildcard, ok := strings.CutPrefix(allowed, "*"); ok {
 		return strings.HasSuffix(strings.ToLower(fqdn), strings.ToLower(wildcard))
 	}
@@ -59,9 +59,9 @@ func covers(allowed, fqdn string) bool {
 // reauthorize finds out anew who may send to the host, after what that depends on
 // has changed.
 func (h *host) reauthorize() {
-	for _, m := range h.machines {
-		if s := m.sides[msvm.Primary]; s != nil && !s.sends() {
-			s.link.barred = h.admits(s.link.sender.machine, s.link.settings)
+	for _, vm := range h.vms {
+		if e := vm.endpoints[msvm.Primary]; e != nil && !e.sends() {
+			e.link.rejection = h.authorize(e.link.sender.vm, e.link.settings)
 		}
 	}
 }

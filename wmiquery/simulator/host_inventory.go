@@ -16,8 +16,8 @@ import (
 const externalProvider = "B8B5C7E6-4D2C-4F0B-9C53-6C2A5D7B9F10"
 
 // furnish gives the host what its administrators have set.
-func (h *host) furnish(w *World) {
-	h.server = msvm.ReplicationServiceSettingData{
+func (h *host) applyDefaults(w *World) {
+	h.settings = msvm.ReplicationServiceSettingData{
 		InstanceID:                "Microsoft:" + h.name + `\ReplicationService`, // not documented
 		RecoveryServerEnabled:     new(true),
 		AllowedAuthenticationType: new(msvm.AuthenticationBoth),
@@ -62,19 +62,19 @@ func (v view) providers() []msvm.ReplicationProvider {
 
 // configureFailover gives the adapters of a replica what Microsoft's client
 // writes for each way to set them up: static addresses, DHCP, or nothing.
-func (h *host) configureFailover(m *machine) {
+func (h *host) configureFailoverNetwork(vm *hostVM) {
 	static := msvm.FailoverNetworkAdapterSettingData{
 		ProtocolIFType: new(uint16(4096)), DHCPEnabled: new(false),
-		IPAddresses:     []string{fmt.Sprintf("10.20.%d.%d", m.index/250%250, 4+m.index%250)},
+		IPAddresses:     []string{fmt.Sprintf("10.20.%d.%d", vm.index/250%250, 4+vm.index%250)},
 		Subnets:         []string{"255.255.0.0"},
 		DefaultGateways: []string{"10.20.0.1"},
 		DNSServers:      []string{"10.20.0.2", "10.20.0.3"},
 	}
 	automatic := msvm.FailoverNetworkAdapterSettingData{ProtocolIFType: new(uint16(4096)), DHCPEnabled: new(true)}
 	none := msvm.FailoverNetworkAdapterSettingData{ProtocolIFType: new(uint16(0)), DHCPEnabled: new(true)}
-	h.failoverNetworks[m.id] = [][]msvm.FailoverNetworkAdapterSettingData{
+	h.failoverNetworks[vm.id] = [][]msvm.FailoverNetworkAdapterSettingData{
 		{static}, {automatic}, {static, none}, {none},
-	}[m.index%4]
+	}[vm.index%4]
 }
 
 // failoverConfigurations gives each configuration with its adapter.
@@ -114,21 +114,21 @@ const compression = 0.6
 func (v view) performance() []msvm.ReplicaPerformance {
 	var rows []msvm.ReplicaPerformance
 	seen := map[string]int{}
-	for r, s := range v.host.relationships() {
-		if r.link != msvm.Primary || !v.replicates(s) {
+	for r, e := range v.host.relationships() {
+		if r.linkType != msvm.Primary || !v.replicates(e) {
 			continue
 		}
-		name := v.faults.nameOf(r.machine)
+		name := v.faults.displayName(r.vm)
 		if n := seen[name]; n > 0 {
 			name = fmt.Sprintf("%s#%d", name, n)
 		}
-		seen[v.faults.nameOf(r.machine)]++
-		wire := uint64(float64(s.totals.Bytes) * compression)
+		seen[v.faults.displayName(r.vm)]++
+		wire := uint64(float64(e.totals.Bytes) * compression)
 		row := msvm.ReplicaPerformance{
 			Name: name, NetworkBytesSent: new(uint64(0)), NetworkBytesRecv: &wire,
-			ResynchronizedBytes: new(uint64(0)), ReplicationCount: new(uint32(s.totals.Cycles)),
+			ResynchronizedBytes: new(uint64(0)), ReplicationCount: new(uint32(e.totals.Cycles)),
 		}
-		if s.sends() {
+		if e.sends() {
 			row.NetworkBytesSent, row.NetworkBytesRecv = row.NetworkBytesRecv, row.NetworkBytesSent
 		}
 		rows = append(rows, row)

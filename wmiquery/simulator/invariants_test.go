@@ -23,23 +23,23 @@ var allowedExtended = []msvm.ReplicationState{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 
 func (w *World) Invariants() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.settleAll(w.now())
+	w.advanceAll(w.now())
 	if err := w.twoPrimaries(); err != nil {
 		return err
 	}
 	for _, h := range w.hosts {
-		for _, m := range h.machines {
-			if err := m.invariants(); err != nil {
-				return fmt.Errorf("%s on %s: %w", m.id, h.name, err)
+		for _, vm := range h.vms {
+			if err := vm.invariants(); err != nil {
+				return fmt.Errorf("%s on %s: %w", vm.id, h.name, err)
 			}
 			running := 0
 			for _, j := range h.jobs {
-				if j.machine == m && j.runs(w.latest) {
+				if j.vm == vm && j.running(w.lastNow) {
 					running++
 				}
 			}
 			if running > 1 {
-				return fmt.Errorf("%s on %s: %d jobs run", m.id, h.name, running)
+				return fmt.Errorf("%s on %s: %d jobs run", vm.id, h.name, running)
 			}
 		}
 	}
@@ -50,12 +50,12 @@ func (w *World) Invariants() error {
 func (w *World) twoPrimaries() error {
 	to := map[string]bool{} // VM, from, to
 	for _, h := range w.hosts {
-		for _, m := range h.machines {
-			if s := m.sides[msvm.Primary]; m.mode == msvm.ModePrimary && s.state == msvm.Replicating && s.link.receiver.state == msvm.Replicating {
-				other := s.link.receiver.machine.host
-				to[m.id+h.name+other.name] = true
-				if to[m.id+other.name+h.name] {
-					return fmt.Errorf("%s: %s and %s replicate to each other", m.id, h.name, other.name)
+		for _, vm := range h.vms {
+			if e := vm.endpoints[msvm.Primary]; vm.mode == msvm.ModePrimary && e.state == msvm.Replicating && e.link.receiver.state == msvm.Replicating {
+				other := e.link.receiver.vm.host
+				to[vm.id+h.name+other.name] = true
+				if to[vm.id+other.name+h.name] {
+					return fmt.Errorf("%s: %s and %s replicate to each other", vm.id, h.name, other.name)
 				}
 			}
 		}
@@ -63,71 +63,71 @@ func (w *World) twoPrimaries() error {
 	return nil
 }
 
-func (m *machine) invariants() error {
-	if m.host.byID[m.id] != m || m.test != nil && m.host.byID[m.test.id] != m.test {
+func (vm *hostVM) invariants() error {
+	if vm.host.byID[vm.id] != vm || vm.testReplica != nil && vm.host.byID[vm.testReplica.id] != vm.testReplica {
 		return fmt.Errorf("the host does not know it, or its test VM")
 	}
-	for _, as := range m.links() {
-		s := m.sides[as]
+	for _, as := range vm.linkTypes() {
+		e := vm.endpoints[as]
 		state := msvm.Disabled
-		if s != nil {
-			state = s.state
+		if e != nil {
+			state = e.state
 		}
-		if as == msvm.Primary && !slices.Contains(allowed[m.mode], state) || as == msvm.Extended && !slices.Contains(allowedExtended, state) {
-			return fmt.Errorf("its %s relationship is %s as %s", as, state, m.mode)
+		if as == msvm.Primary && !slices.Contains(allowed[vm.mode], state) || as == msvm.Extended && !slices.Contains(allowedExtended, state) {
+			return fmt.Errorf("its %s relationship is %s as %s", as, state, vm.mode)
 		}
-		if s == nil {
+		if e == nil {
 			continue
 		}
-		if err := s.invariants(m, as); err != nil {
+		if err := e.invariants(vm, as); err != nil {
 			return fmt.Errorf("%s relationship: %w", as, err)
 		}
 	}
-	for _, l := range m.guest.links {
-		if l.sender.state == msvm.Disabled && l.receiver.state == msvm.Disabled || l.sender.machine.sides[l.as] != &l.sender && l.receiver.machine.sides[msvm.Primary] != &l.receiver {
+	for _, l := range vm.logical.links {
+		if l.sender.state == msvm.Disabled && l.receiver.state == msvm.Disabled || l.sender.vm.endpoints[l.linkType] != &l.sender && l.receiver.vm.endpoints[msvm.Primary] != &l.receiver {
 			return fmt.Errorf("a link that nobody has")
 		}
 	}
-	for as := range m.sides {
-		if !slices.Contains(m.links(), as) {
-			return fmt.Errorf("a %s has a relationship %s", m.mode, as)
+	for as := range vm.endpoints {
+		if !slices.Contains(vm.linkTypes(), as) {
+			return fmt.Errorf("a %s has a relationship %s", vm.mode, as)
 		}
 	}
-	if m.on && m.locked() && !m.busy() {
+	if vm.on && vm.startBlocked() && !vm.hasRunningJob() {
 		return fmt.Errorf("it runs, locked")
 	}
 	return nil
 }
 
-func (s *side) invariants(m *machine, as msvm.Link) error {
-	l := s.link
-	sends := m.mode == msvm.ModePrimary || as == msvm.Extended
+func (e *endpoint) invariants(vm *hostVM, as msvm.Link) error {
+	l := e.link
+	sends := vm.mode == msvm.ModePrimary || as == msvm.Extended
 	planned := 0
-	for i, p := range s.points {
+	for i, p := range e.recoveryPoints {
 		if p.kind == pointPlanned {
 			planned++
 		}
-		if i > 0 && p.at < s.points[i-1].at {
-			return fmt.Errorf("its recovery points are %v", s.points)
+		if i > 0 && p.at < e.recoveryPoints[i-1].at {
+			return fmt.Errorf("its recovery points are %v", e.recoveryPoints)
 		}
 	}
 	a, b := l.sender.totals, l.receiver.totals
 	switch {
-	case s.machine != m || !slices.Contains(m.guest.links, l):
+	case e.vm != vm || !slices.Contains(vm.logical.links, l):
 		return fmt.Errorf("the link is somebody else's")
-	case s.sends() != sends:
+	case e.sends() != sends:
 		return fmt.Errorf("the link goes the other way")
-	case s.made-s.merged != len(s.points):
-		return fmt.Errorf("%d recovery points were made, %d merged, and there are %d", s.made, s.merged, len(s.points))
-	case len(s.points)-planned > int(*l.settings.RecoveryHistory):
-		return fmt.Errorf("%d recovery points of %d", len(s.points), *l.settings.RecoveryHistory)
+	case e.pointsMade-e.pointsMerged != len(e.recoveryPoints):
+		return fmt.Errorf("%d recovery points were made, %d merged, and there are %d", e.pointsMade, e.pointsMerged, len(e.recoveryPoints))
+	case len(e.recoveryPoints)-planned > int(*l.settings.RecoveryHistory):
+		return fmt.Errorf("%d recovery points of %d", len(e.recoveryPoints), *l.settings.RecoveryHistory)
 	case a.Cycles != b.Cycles || a.Bytes != b.Bytes || a.Missed != b.Missed || a.Seconds != b.Seconds:
 		return fmt.Errorf("the sides count %+v and %+v", a, b)
-	case l.transfer != nil && (!slices.Contains(m.guest.jobs, l.transfer)):
+	case l.transfer != nil && (!slices.Contains(vm.logical.jobs, l.transfer)):
 		return fmt.Errorf("a transfer that nobody makes")
-	case s.state == msvm.Resynchronizing && s.sends() && l.transfer == nil:
+	case e.state == msvm.Resynchronizing && e.sends() && l.transfer == nil:
 		return fmt.Errorf("resynchronizing, without a job")
-	case s.state == msvm.FailoverInProgress && !m.busy():
+	case e.state == msvm.FailoverInProgress && !vm.hasRunningJob():
 		return fmt.Errorf("failing over, without a job")
 	}
 	return nil

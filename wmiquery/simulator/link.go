@@ -12,128 +12,128 @@ import (
 //
 // Its life is a row of events at whole seconds, see advance.
 type link struct {
-	sender, receiver side
+	sender, receiver endpoint
 	settings         msvm.ReplicationSettingData // without what differs by side; never written to
 	traffic          traffic
 	random           *rand.Rand
 
-	as       msvm.Link // the sender's relationship; the receiver's is always the primary one
-	due      time.Time // the next cycle
-	sending  *cycle    // the cycle under way, if any, which is cycle
-	cycle    cycle
-	transfer *job // the initial replication or resynchronization under way, if any
+	linkType     msvm.Link // the sender's relationship; the receiver's is always the primary one
+	nextCycle    time.Time // the next cycle
+	currentCycle *cycle    // the cycle under way, if any, which is cycle
+	cycleStorage cycle
+	transfer     *job // the initial replication or resynchronization under way, if any
 
 	// What is not sent yet: backlog bytes at the time since, and bytes a second
 	// from then on, as long as the sender tracks changes.
-	backlog   float64
-	writeRate float64
-	since     time.Time
+	backlog     float64
+	writeRate   float64
+	backlogTime time.Time
 
-	snapshotDue time.Time // the next application-consistent cycle
-	refused     bool      // the last cycle could not be sent
-	refusals    int       // cycles in a row that could not
+	nextSnapshot      time.Time // the next application-consistent cycle
+	lastCycleRejected bool      // the last cycle could not be sent
+	rejectedCycles    int       // cycles in a row that could not
 	// barred is why the receiving host does not let the sending one in, nil if it
 	// does; see reauthorize.
-	barred *failure
+	rejection *failure
 	// stays: the link was made to show that a resynchronization is required, and is
 	// not to begin one by itself.
-	stays bool
+	noAutoResync bool
 	// update is the settings that a change of the disks leads to.
-	update *msvm.ReplicationSettingData
+	pendingSettings *msvm.ReplicationSettingData
 	// exported: an initial replica was written to a folder.
-	exported bool
+	replicaExported bool
 }
 
 // side is one host's end of a link.
-type side struct {
-	link    *link
-	machine *machine
-	state   msvm.ReplicationState
+type endpoint struct {
+	link  *link
+	vm    *hostVM
+	state msvm.ReplicationState
 
-	failedOver     msvm.ReplicationType
-	lastType       msvm.ReplicationType
-	last           time.Time // LastReplicationTime
-	lastConsistent time.Time
-	lastTest       time.Time
+	failedOver                msvm.ReplicationType
+	lastType                  msvm.ReplicationType
+	lastReplication           time.Time // LastReplicationTime
+	lastConsistentReplication time.Time
+	lastTest                  time.Time
 	// applied is when the last replication was applied, or will be: the one before
 	// that counts until then. The sender applies nothing.
-	applied, appliedBefore time.Time
+	lastApplied, previousApplied time.Time
 
 	window    window
 	windowEnd time.Time
 	totals    Totals
 
-	points       []point // of the receiver, in the order of their making
-	made, merged int     // points ever
-	rewound      bool    // failed over to what was not the latest
+	recoveryPoints           []recoveryPoint // of the receiver, in the order of their making
+	pointsMade, pointsMerged int             // points ever
+	rewound                  bool            // failed over to what was not the latest
 }
 
 // sends tells the sending side from the receiving one.
-func (s *side) sends() bool { return s == &s.link.sender }
+func (e *endpoint) sends() bool { return e == &e.link.sender }
 
-func (l *link) sides() [2]*side { return [2]*side{&l.sender, &l.receiver} }
+func (l *link) endpoints() [2]*endpoint { return [2]*endpoint{&l.sender, &l.receiver} }
 
 // lastApply is LastApplyTime at a time.
-func (s *side) lastApply(at time.Time) time.Time {
-	if s.applied.After(at) {
-		return s.appliedBefore
+func (e *endpoint) lastApply(at time.Time) time.Time {
+	if e.lastApplied.After(at) {
+		return e.previousApplied
 	}
-	return s.applied
+	return e.lastApplied
 }
 
 // newLink is a link between two machines, as the sender's relationship of that
 // name, on which nothing has happened yet.
-func newLink(random *rand.Rand, t traffic, from *machine, as msvm.Link, to *machine) *link {
-	l := &link{random: random, traffic: t, as: as}
-	l.sender = newSide(l, from)
-	l.receiver = newSide(l, to)
-	from.sides[as], to.sides[msvm.Primary] = &l.sender, &l.receiver
-	from.guest.links = append(from.guest.links, l)
+func newLink(random *rand.Rand, t traffic, from *hostVM, as msvm.Link, to *hostVM) *link {
+	l := &link{random: random, traffic: t, linkType: as}
+	l.sender = newEndpoint(l, from)
+	l.receiver = newEndpoint(l, to)
+	from.endpoints[as], to.endpoints[msvm.Primary] = &l.sender, &l.receiver
+	from.logical.links = append(from.logical.links, l)
 	return l
 }
 
-func newSide(l *link, m *machine) side {
+func newEndpoint(l *link, vm *hostVM) endpoint {
 	never := msvm.Never()
-	return side{
-		link: l, machine: m,
-		last: never, lastConsistent: never, lastTest: never, applied: never, appliedBefore: never,
+	return endpoint{
+		link: l, vm: vm,
+		lastReplication: never, lastConsistentReplication: never, lastTest: never, lastApplied: never, previousApplied: never,
 	}
 }
 
 // start begins the link's life at a time, in whole seconds.
 func (l *link) start(at time.Time) {
-	for _, s := range l.sides() {
-		s.startWindow(at)
+	for _, e := range l.endpoints() {
+		e.startWindow(at)
 	}
 	// Links do not all send at the same second.
-	l.due = at.Add(time.Duration(1+l.random.IntN(int(l.traffic.interval/time.Second))) * time.Second)
-	l.since = at
-	l.writeRate = l.drawRate(at)
-	l.snapshotDue = at
+	l.nextCycle = at.Add(time.Duration(1+l.random.IntN(int(l.traffic.interval/time.Second))) * time.Second)
+	l.backlogTime = at
+	l.writeRate = l.drawWriteRate(at)
+	l.nextSnapshot = at
 }
 
 // next is what happens next to the link by itself.
-func (l *link) next() moment {
+func (l *link) next() event {
 	at, what := l.sender.windowEnd, windowEnds
 	if l.receiver.windowEnd.Before(at) {
 		at = l.receiver.windowEnd
 	}
-	if l.sending != nil && l.sending.end.Before(at) {
-		at, what = l.sending.end, cycleEnds
+	if l.currentCycle != nil && l.currentCycle.end.Before(at) {
+		at, what = l.currentCycle.end, cycleEnds
 	}
-	if l.due.Before(at) {
-		at, what = l.due, cycleBegins
+	if l.nextCycle.Before(at) {
+		at, what = l.nextCycle, cycleBegins
 	}
-	return moment{at, what, l, nil}
+	return event{at, what, l, nil}
 }
 
 // happen has an event happen.
-func (l *link) happen(what event, at time.Time) {
+func (l *link) handle(what eventKind, at time.Time) {
 	switch what {
 	case windowEnds:
-		for _, s := range l.sides() {
-			if s.windowEnd.Equal(at) {
-				s.endWindow(at)
+		for _, e := range l.endpoints() {
+			if e.windowEnd.Equal(at) {
+				e.endWindow(at)
 			}
 		}
 	case cycleEnds:
@@ -144,10 +144,10 @@ func (l *link) happen(what event, at time.Time) {
 }
 
 // replicatedAt makes the link one that replicates and last did so at a time.
-func (l *link) replicatedAt(at time.Time) {
-	for _, s := range l.sides() {
-		s.state = msvm.Replicating
-		s.last, s.lastType = at, msvm.TypeRegular
+func (l *link) setReplicating(at time.Time) {
+	for _, e := range l.endpoints() {
+		e.state = msvm.Replicating
+		e.lastReplication, e.lastType = at, msvm.TypeRegular
 	}
-	l.receiver.apply(at, 0)
+	l.receiver.setApplied(at, 0)
 }

@@ -18,7 +18,7 @@ const (
 
 // drawSettings is how a link is set up. It is shared by the rows of both sides
 // and must not be written to.
-func (v *vm) drawSettings(from, to *machine, as msvm.Link, t *traffic) msvm.ReplicationSettingData {
+func (v *vmBuilder) drawSettings(from, to *hostVM, as msvm.Link, t *traffic) msvm.ReplicationSettingData {
 	s := unsetSettings()
 	s.AuthenticationType = new(msvm.AuthenticationKerberos)
 	s.RecoveryServerPortNumber = new(uint16(kerberosPort))
@@ -39,7 +39,7 @@ func (v *vm) drawSettings(from, to *machine, as msvm.Link, t *traffic) msvm.Repl
 	if history > 0 && as == msvm.Primary {
 		hours := pick(v.random, 0, 1, 4)
 		s.ApplicationConsistentSnapshotInterval = &hours
-		t.snapshots = time.Duration(hours) * time.Hour
+		t.snapshotInterval = time.Duration(hours) * time.Hour
 	}
 	s.AutoResynchronizeEnabled = new(v.index%6 != 5)
 	for disk := range 1 + v.random.IntN(3) {
@@ -51,9 +51,9 @@ func (v *vm) drawSettings(from, to *machine, as msvm.Link, t *traffic) msvm.Repl
 func pick(r *rand.Rand, of ...uint16) uint16 { return of[r.IntN(len(of))] }
 
 // diskPath is the path of a virtual disk on the first SCSI controller.
-func diskPath(m *machine, n int) string {
-	return m.host.path(wmiquery.Ref(fmt.Sprintf(
-		`Msvm_StorageAllocationSettingData.InstanceID="Microsoft:%s\\%s\\0\\%d\\L"`, m.id, scsiController, n)))
+func diskPath(vm *hostVM, n int) string {
+	return vm.host.path(wmiquery.Ref(fmt.Sprintf(
+		`Msvm_StorageAllocationSettingData.InstanceID="Microsoft:%s\\%s\\0\\%d\\L"`, vm.id, scsiController, n)))
 }
 
 const scsiController = "83F8638B-8DCA-4152-9EDA-2CA8B33039B4"

@@ -12,27 +12,27 @@ import (
 const diskSize = 60e9
 
 // size is that of the replicated disks together, in bytes.
-func (l *link) size() float64 { return diskSize * float64(max(1, len(l.settings.IncludedDisks))) }
+func (l *link) diskBytes() float64 { return diskSize * float64(max(1, len(l.settings.IncludedDisks))) }
 
 // maxBacklog is the part of the disks' size that tracked changes may have, from
 // "Resynchronization of virtual machines in Hyper-V Replica" of Microsoft's
 // virtualization team.
-const maxBacklog = 0.5
+const maxBacklogShare = 0.5
 
 // requiresResynchronization tells whether more is tracked than may be.
-func (l *link) requiresResynchronization() bool {
+func (l *link) backlogTooLarge() bool {
 	switch l.sender.state {
 	case msvm.Replicating, msvm.Resynchronizing:
-		return !l.sender.machine.busy() && l.backlog > maxBacklog*l.size()
+		return !l.sender.vm.hasRunningJob() && l.backlog > maxBacklogShare*l.diskBytes()
 	}
 	return false
 }
 
 // loseTrack is what happens when it is not known any more in what the disks of
 // the two sides differ.
-func (l *link) loseTrack(at time.Time) {
-	l.drop(at)
-	l.sender.enter(msvm.WaitingToStartResynchronization, at)
+func (l *link) requireResync(at time.Time) {
+	l.stopSending(at)
+	l.sender.setState(msvm.WaitingToStartResynchronization, at)
 	l.backlog = 0
 	if l.receiver.state == msvm.Resynchronizing {
 		l.receiver.state = msvm.Replicating
@@ -41,34 +41,34 @@ func (l *link) loseTrack(at time.Time) {
 
 // drop gives up the cycle and the transfer under way; what was not sent stays to
 // be sent.
-func (l *link) drop(at time.Time) {
-	l.sending = nil
+func (l *link) stopSending(at time.Time) {
+	l.currentCycle = nil
 	if l.transfer != nil {
 		l.transfer.cancelled = true
-		l.transfer.leave(at)
+		l.transfer.finish(at)
 	}
 }
 
 // fail has both sides that still replicate in error: for the receiving one that
 // is inferred, from what happens to it when the sender is gone.
-func (l *link) fail(at time.Time) {
-	l.drop(at)
+func (l *link) enterError(at time.Time) {
+	l.stopSending(at)
 	switch l.sender.state {
 	case msvm.Disabled:
 		l.receiver.state = msvm.Critical
 	default:
-		l.sender.enter(msvm.Critical, at)
+		l.sender.setState(msvm.Critical, at)
 	}
 }
 
 // abandoned tells whether one side replicates and the other does not know it any
 // more: the relationship was removed on one host only. That the other side then
 // is in error is inferred.
-func (l *link) abandoned() bool {
-	for i, s := range l.sides() {
-		other := l.sides()[1-i]
-		if other.state == msvm.Disabled && !s.machine.busy() {
-			switch s.state {
+func (l *link) peerRemoved() bool {
+	for i, e := range l.endpoints() {
+		other := l.endpoints()[1-i]
+		if other.state == msvm.Disabled && !e.vm.hasRunningJob() {
+			switch e.state {
 			case msvm.Replicating, msvm.Resynchronizing, msvm.ResynchronizationSuspended:
 				return true
 			}
@@ -79,32 +79,32 @@ func (l *link) abandoned() bool {
 
 // enter changes the state. What the VM wrote is settled first if changes are
 // tracked in one of the states and not in the other.
-func (s *side) enter(state msvm.ReplicationState, at time.Time) {
-	if s.sends() && tracks(s.state) != tracks(state) {
-		s.link.track(at)
+func (e *endpoint) setState(state msvm.ReplicationState, at time.Time) {
+	if e.sends() && tracksChanges(e.state) != tracksChanges(state) {
+		e.link.updateBacklog(at)
 	}
-	s.state = state
+	e.state = state
 }
 
 // replicated tells whether the side ever replicated.
-func (s *side) replicated() bool { return s.last.After(msvm.Never()) }
+func (e *endpoint) hasReplicated() bool { return e.lastReplication.After(msvm.Never()) }
 
 // fallback is the state of a side whose attempt at something is over.
-func (s *side) fallback() msvm.ReplicationState {
+func (e *endpoint) stateAfterAbort() msvm.ReplicationState {
 	switch {
-	case s.replicated():
+	case e.hasReplicated():
 		return msvm.Replicating
-	case s.sends():
+	case e.sends():
 		return msvm.ReadyForReplication
 	}
 	return msvm.WaitingToCompleteInitialReplication
 }
 
 // shipped is when the last changes before a planned failover have arrived.
-func (l *link) shipped(at time.Time) {
-	for _, s := range l.sides() {
-		s.last, s.lastType = at, msvm.TypePlanned
+func (l *link) completePlannedSync(at time.Time) {
+	for _, e := range l.endpoints() {
+		e.lastReplication, e.lastType = at, msvm.TypePlanned
 	}
-	l.receiver.apply(at, 0)
-	l.receiver.addPoint(point{at.Unix(), pointPlanned})
+	l.receiver.setApplied(at, 0)
+	l.receiver.addPoint(recoveryPoint{at.Unix(), pointPlanned})
 }

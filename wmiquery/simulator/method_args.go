@@ -29,7 +29,7 @@ func parseArguments(m msvm.Method, in []wmiquery.Param) (arguments, uint32) {
 		if given.Value == nil {
 			continue
 		}
-		v, code := argument(m.In[i], given.Value)
+		v, code := convertArgument(m.In[i], given.Value)
 		if code != wmiquery.CodeCompleted {
 			return nil, code
 		}
@@ -45,17 +45,17 @@ func parseArguments(m msvm.Method, in []wmiquery.Param) (arguments, uint32) {
 
 // argument is a value in its parameter's type. Text may come as any kind of
 // string, and numbers as any kind of integer, since scripts have one of each.
-func argument(p msvm.Parameter, value any) (any, uint32) {
+func convertArgument(p msvm.Parameter, value any) (any, uint32) {
 	v := reflect.ValueOf(value)
 	switch {
 	case v.Kind() == reflect.String:
-		return textArgument(p, v.String())
+		return convertText(p, v.String())
 	case v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.String:
 		texts := make([]string, v.Len())
 		for i := range texts {
 			texts[i] = v.Index(i).String()
 		}
-		return textsArgument(p, texts)
+		return convertTexts(p, texts)
 	case v.CanInt() && p.Type == msvm.TypeUint16:
 		if n := v.Int(); n >= 0 && n <= math.MaxUint16 {
 			return uint16(n), wmiquery.CodeCompleted
@@ -73,14 +73,14 @@ func argument(p msvm.Parameter, value any) (any, uint32) {
 	return nil, wmiquery.CodeInvalidDataType
 }
 
-func textArgument(p msvm.Parameter, text string) (any, uint32) {
+func convertText(p msvm.Parameter, text string) (any, uint32) {
 	switch p.Type {
 	case msvm.TypeString:
 		return text, wmiquery.CodeCompleted
 	case msvm.TypeReference:
-		return relative(wmiquery.Ref(text)), wmiquery.CodeCompleted
+		return relativePath(wmiquery.Ref(text)), wmiquery.CodeCompleted
 	case msvm.TypeEmbedded:
-		return text, embeddedCode(p, text)
+		return text, checkEmbedded(p, text)
 	case msvm.TypeDatetime:
 		t, err := cimxml.ParseTime(text)
 		if err != nil {
@@ -91,13 +91,13 @@ func textArgument(p msvm.Parameter, text string) (any, uint32) {
 	return nil, wmiquery.CodeInvalidDataType
 }
 
-func textsArgument(p msvm.Parameter, texts []string) (any, uint32) {
+func convertTexts(p msvm.Parameter, texts []string) (any, uint32) {
 	switch p.Type {
 	case msvm.TypeStringArray:
 		return texts, wmiquery.CodeCompleted
 	case msvm.TypeEmbeddedArray:
 		for _, t := range texts {
-			if code := embeddedCode(p, t); code != wmiquery.CodeCompleted {
+			if code := checkEmbedded(p, t); code != wmiquery.CodeCompleted {
 				return nil, code
 			}
 		}
@@ -107,7 +107,7 @@ func textsArgument(p msvm.Parameter, texts []string) (any, uint32) {
 }
 
 // embeddedCode checks that a text is an instance of the parameter's class.
-func embeddedCode(p msvm.Parameter, text string) uint32 {
+func checkEmbedded(p msvm.Parameter, text string) uint32 {
 	if i, err := cimxml.Parse(text); err != nil || !strings.EqualFold(i.Class, p.Class) {
 		return wmiquery.CodeInvalidParam
 	}
@@ -115,7 +115,7 @@ func embeddedCode(p msvm.Parameter, text string) uint32 {
 }
 
 // relative is an object path without the host and the namespace.
-func relative(path wmiquery.Ref) wmiquery.Ref {
+func relativePath(path wmiquery.Ref) wmiquery.Ref {
 	if strings.HasPrefix(string(path), `\\`) {
 		_, after, _ := strings.Cut(string(path), ":")
 		return wmiquery.Ref(after)

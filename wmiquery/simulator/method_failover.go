@@ -10,24 +10,24 @@ import (
 // initiateFailover is Msvm_ReplicationService.InitiateFailover. The VM stays off,
 // and the primary hears nothing of it.
 func initiateFailover(r *request) wmiquery.Reply {
-	to, code := r.point()
+	to, code := r.givenPoint()
 	if code != wmiquery.CodeCompleted {
-		return refuse(code)
+		return errorReply(code)
 	}
-	return started(r.side.link.failOver(r.at, r.between(15, 60), to, r.faults.jobFailure()))
+	return jobReply(r.endpoint.link.startFailover(r.at, r.drawDuration(15, 60), to, r.faults.jobFailure()))
 }
 
 // point is the recovery point that is given, nil for the latest. There is none
 // before something was replicated.
-func (r *request) point() (*point, uint32) {
-	if !r.side.replicated() {
+func (r *request) givenPoint() (*recoveryPoint, uint32) {
+	if !r.endpoint.hasReplicated() {
 		return nil, wmiquery.CodeInvalidState
 	}
 	ref := r.args.ref("SnapshotSettingData")
 	if ref == "" {
 		return nil, wmiquery.CodeCompleted
 	}
-	p, ok := r.side.pointAt(ref)
+	p, ok := r.endpoint.pointAt(ref)
 	if !ok {
 		return nil, wmiquery.CodeInvalidParam
 	}
@@ -37,35 +37,35 @@ func (r *request) point() (*point, uint32) {
 // failOver brings the replica to a recovery point, the latest if that is nil: job
 // 97. What kind of failover it is follows from the point; the latest is what the
 // last replication brought.
-func (l *link) failOver(at time.Time, length time.Duration, to *point, fails *failure) *job {
-	s := &l.receiver
-	kind, rewound := s.lastType, false
+func (l *link) startFailover(at time.Time, length time.Duration, to *recoveryPoint, fails *failure) *job {
+	e := &l.receiver
+	kind, rewound := e.lastType, false
 	if to != nil {
 		kind = to.kind.replicationType()
-		rewound = *to != s.points[len(s.points)-1]
+		rewound = *to != e.recoveryPoints[len(e.recoveryPoints)-1]
 	}
-	l.sending = nil
-	s.enter(msvm.FailoverInProgress, at)
-	return s.machine.post(at, &job{
-		kind: msvm.JobInitiateFailover, length: length, failure: fails,
+	l.currentCycle = nil
+	e.setState(msvm.FailoverInProgress, at)
+	return e.vm.submitJob(at, &job{
+		kind: msvm.JobInitiateFailover, duration: length, failure: fails,
 		onEnd: func(time.Time) *failure {
-			s.state, s.failedOver, s.rewound = msvm.Recovered, kind, rewound
+			e.state, e.failedOver, e.rewound = msvm.Recovered, kind, rewound
 			return nil
 		},
-		onFail: s.revert,
+		onFail: e.revertFailover,
 	})
 }
 
 // revert has a side that failed over as it was before.
-func (s *side) revert(at time.Time) {
-	s.enter(msvm.Replicating, at)
-	s.failedOver, s.rewound = msvm.TypeNone, false
+func (e *endpoint) revertFailover(at time.Time) {
+	e.setState(msvm.Replicating, at)
+	e.failedOver, e.rewound = msvm.TypeNone, false
 }
 
 // relevant is the relationship that RevertFailover is about: of a replica that is
 // replicated on and has not failed over, a prepared extended one.
-func relevant(r *request) msvm.Link {
-	inbound, extended := r.machine.sides[msvm.Primary], r.machine.sides[msvm.Extended]
+func revertLink(r *request) msvm.Link {
+	inbound, extended := r.vm.endpoints[msvm.Primary], r.vm.endpoints[msvm.Extended]
 	if extended != nil && extended.state == msvm.SyncedReplicationComplete && inbound != nil && inbound.failedOver == msvm.TypeNone {
 		return msvm.Extended
 	}
@@ -76,38 +76,38 @@ func relevant(r *request) msvm.Link {
 // failover is taken back, or stopped if it is under way; on the sending side a
 // prepared one is.
 func revertFailover(r *request) wmiquery.Reply {
-	s, l := r.side, r.side.link
-	if j := r.machine.job(); j != nil {
+	e, l := r.endpoint, r.endpoint.link
+	if j := r.vm.runningJob(); j != nil {
 		if j.kind != msvm.JobInitiateFailover {
-			return refuse(wmiquery.CodeInUse)
+			return errorReply(wmiquery.CodeInUse)
 		}
 		j.cancelled = true
-		j.leave(r.at)
+		j.finish(r.at)
 	}
-	if !s.sends() {
-		return started(r.post(&job{
-			kind: msvm.JobRevertFailover, length: r.between(5, 20),
+	if !e.sends() {
+		return jobReply(r.submitJob(&job{
+			kind: msvm.JobRevertFailover, duration: r.drawDuration(5, 20),
 			onEnd: func(at time.Time) *failure {
-				if r.machine.on {
+				if r.vm.on {
 					return errRunning
 				}
-				s.revert(at)
+				e.revertFailover(at)
 				return nil
 			},
 			onFail: func(at time.Time) {
-				if s.state == msvm.FailoverInProgress { // and nothing goes on with it
-					s.revert(at)
-					s.enter(msvm.Critical, at)
+				if e.state == msvm.FailoverInProgress { // and nothing goes on with it
+					e.revertFailover(at)
+					e.setState(msvm.Critical, at)
 				}
 			},
 		}))
 	}
-	return started(r.post(&job{
-		kind: msvm.JobCancelSyncedReplication, length: r.between(2, 8),
+	return jobReply(r.submitJob(&job{
+		kind: msvm.JobCancelSyncedReplication, duration: r.drawDuration(2, 8),
 		onEnd: func(at time.Time) *failure {
-			s.enter(msvm.Replicating, at)
+			e.setState(msvm.Replicating, at)
 			if l.receiver.failedOver == msvm.TypeNone && l.receiver.state != msvm.FailoverInProgress {
-				l.receiver.dropPlanned()
+				l.receiver.mergePlannedPoint()
 			}
 			return nil
 		},
@@ -117,12 +117,12 @@ func revertFailover(r *request) wmiquery.Reply {
 // commitFailover is Msvm_ReplicationService.CommitFailover: the recovery points
 // are merged, and there is no way back.
 func commitFailover(r *request) wmiquery.Reply {
-	s := r.side
-	return started(r.post(&job{
-		kind: msvm.JobCommitFailover, length: r.between(10, 40),
+	e := r.endpoint
+	return jobReply(r.submitJob(&job{
+		kind: msvm.JobCommitFailover, duration: r.drawDuration(10, 40),
 		onEnd: func(at time.Time) *failure {
-			s.enter(msvm.Committed, at)
-			s.mergeAll()
+			e.setState(msvm.Committed, at)
+			e.mergeAllPoints()
 			return nil
 		},
 	}))
@@ -130,4 +130,4 @@ func commitFailover(r *request) wmiquery.Reply {
 
 // initiateFailback is Msvm_ReplicationService.InitiateFailback, which Hyper-V's
 // own provider does not have.
-func initiateFailback(*request) wmiquery.Reply { return refuse(wmiquery.CodeNotSupported) }
+func initiateFailback(*request) wmiquery.Reply { return errorReply(wmiquery.CodeNotSupported) }

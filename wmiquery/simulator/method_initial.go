@@ -9,56 +9,56 @@ import (
 
 // InitialReplicationType of StartReplication.
 const (
-	overNetwork  = 1
-	byExport     = 2
-	fromExisting = 3 // over the network, but only what differs from a VM that is there
+	initialOverNetwork  = 1
+	initialByExport     = 2
+	initialFromExisting = 3 // over the network, but only what differs from a VM that is there
 )
 
-var errNoExport = &failure{32779, "There is no initial replica of the virtual machine in the folder."}
+var errNoExportedReplica = &failure{32779, "There is no initial replica of the virtual machine in the folder."}
 
 // startReplication is Msvm_ReplicationService.StartReplication. A job begins the
 // initial replication, at once or at StartTime; over the network another one
 // sends the disks, while an export is for somebody to carry.
 func startReplication(r *request) wmiquery.Reply {
-	l, how := r.side.link, r.args.number("InitialReplicationType")
+	l, how := r.endpoint.link, r.args.number("InitialReplicationType")
 	begin, ok := r.args.startTime(r.at)
-	if how == byExport {
+	if how == initialByExport {
 		begin, ok = r.at, r.args.text("InitialReplicationExportLocation") != ""
 	}
-	if how < overNetwork || how > fromExisting || !ok {
-		return refuse(wmiquery.CodeInvalidParam)
+	if how < initialOverNetwork || how > initialFromExisting || !ok {
+		return errorReply(wmiquery.CodeInvalidParam)
 	}
-	for _, j := range r.machine.guest.jobs {
-		if j.machine == r.machine && startsInitial(j) {
-			return refuse(wmiquery.CodeInUse) // one is scheduled
+	for _, j := range r.vm.logical.jobs {
+		if j.vm == r.vm && startsInitial(j) {
+			return errorReply(wmiquery.CodeInUse) // one is scheduled
 		}
 	}
-	kind, length := msvm.JobStartInitialReplication, r.between(2, 5)
+	kind, length := msvm.JobStartInitialReplication, r.drawDuration(2, 5)
 	switch how {
-	case byExport:
-		kind, length = msvm.JobStartExportInitialReplication, l.drawInitial()
-	case fromExisting:
+	case initialByExport:
+		kind, length = msvm.JobStartExportInitialReplication, l.drawInitialDuration()
+	case initialFromExisting:
 		kind = msvm.JobStartResynchronizingInitialReplication
 	}
-	back := func(at time.Time) { l.sender.enter(msvm.ReadyForReplication, at) }
+	back := func(at time.Time) { l.sender.setState(msvm.ReadyForReplication, at) }
 	fails := r.faults.jobFailure()
-	return started(r.post(&job{
-		kind: kind, begin: begin, length: length, failure: fails, onFail: back, onCancel: back,
+	return jobReply(r.submitJob(&job{
+		kind: kind, begin: begin, duration: length, failure: fails, onFail: back, onCancel: back,
 		onBegin: func(at time.Time) *failure {
-			if l.sender.state != msvm.ReadyForReplication || !l.receives() {
-				return errNotReceived
+			if l.sender.state != msvm.ReadyForReplication || !l.acceptsDisks() {
+				return errDisksNotAccepted
 			}
-			l.sender.enter(msvm.WaitingToCompleteInitialReplication, at)
+			l.sender.setState(msvm.WaitingToCompleteInitialReplication, at)
 			return nil
 		},
 		onEnd: func(at time.Time) *failure {
 			switch how {
-			case byExport:
-				l.exported = true
-			case fromExisting:
-				l.sendInitial(at, l.drawInitial()/4)
+			case initialByExport:
+				l.replicaExported = true
+			case initialFromExisting:
+				l.startInitialTransfer(at, l.drawInitialDuration()/4)
 			default:
-				l.sendInitial(at, l.drawInitial())
+				l.startInitialTransfer(at, l.drawInitialDuration())
 			}
 			return nil
 		},
@@ -69,19 +69,19 @@ func startReplication(r *request) wmiquery.Reply {
 // exported on the primary has been carried here.
 func importInitialReplica(r *request) wmiquery.Reply {
 	if r.args.text("InitialReplicationImportLocation") == "" {
-		return refuse(wmiquery.CodeInvalidParam)
+		return errorReply(wmiquery.CodeInvalidParam)
 	}
-	l := r.side.link
-	return started(r.post(&job{
-		kind: msvm.JobImportReplication, length: l.drawInitial(),
+	l := r.endpoint.link
+	return jobReply(r.submitJob(&job{
+		kind: msvm.JobImportReplication, duration: l.drawInitialDuration(),
 		onCancel: func(time.Time) {},
 		onEnd: func(at time.Time) *failure {
-			if !l.exported || l.sender.state != msvm.WaitingToCompleteInitialReplication ||
+			if !l.replicaExported || l.sender.state != msvm.WaitingToCompleteInitialReplication ||
 				l.receiver.state != msvm.WaitingToCompleteInitialReplication {
-				return errNoExport
+				return errNoExportedReplica
 			}
-			l.exported = false
-			l.replicatedAt(at)
+			l.replicaExported = false
+			l.setReplicating(at)
 			return nil
 		},
 	}))
@@ -91,14 +91,14 @@ func importInitialReplica(r *request) wmiquery.Reply {
 func resynchronize(r *request) wmiquery.Reply {
 	begin, ok := r.args.startTime(r.at)
 	if !ok {
-		return refuse(wmiquery.CodeInvalidParam)
+		return errorReply(wmiquery.CodeInvalidParam)
 	}
-	l := r.side.link
+	l := r.endpoint.link
 	if t := l.transfer; t != nil {
 		if t.state(r.at) == msvm.JobNew {
-			return refuse(wmiquery.CodeInUse) // one is scheduled
+			return errorReply(wmiquery.CodeInUse) // one is scheduled
 		}
-		l.drop(r.at) // it is suspended: the new one starts from the beginning
+		l.stopSending(r.at) // it is suspended: the new one starts from the beginning
 	}
-	return started(l.resynchronize(r.at, begin, r.faults.jobFailure()))
+	return jobReply(l.startResync(r.at, begin, r.faults.jobFailure()))
 }

@@ -10,17 +10,17 @@ import (
 // onJob is how a method of the table runs for a job, which must still be there.
 func onJob(run func(*request, *job) (wmiquery.Reply, error)) func(*session, wmiquery.Call, Faults) (wmiquery.Reply, error) {
 	return func(s *session, c wmiquery.Call, faults Faults) (reply wmiquery.Reply, err error) {
-		look(s.world, s.host, faults, func(v view) bool {
+		withView(s.world, s.host, faults, func(v view) bool {
 			r := &request{view: v}
 			r.method, _ = msvm.FindMethod("Msvm_ConcreteJob", c.Method)
-			j := v.jobAt(relative(c.Object))
+			j := v.jobAt(relativePath(c.Object))
 			if j == nil {
 				err = fmt.Errorf("%s: %w", c.Object, wmiquery.ErrNotFound)
 				return false
 			}
 			var code uint32
 			if r.args, code = parseArguments(r.method, c.In); code != wmiquery.CodeCompleted {
-				reply = refuse(wmiquery.CodeCIMInvalidParam)
+				reply = errorReply(wmiquery.CodeCIMInvalidParam)
 				return false
 			}
 			reply, err = run(r, j)
@@ -31,14 +31,14 @@ func onJob(run func(*request, *job) (wmiquery.Reply, error)) func(*session, wmiq
 }
 
 // errors are why the job failed, as embedded instances; none if it did not.
-func (r *request) errors(j *job) ([]string, error) {
+func (r *request) jobErrorTexts(j *job) ([]string, error) {
 	if j.failure == nil || !j.state(r.at).Done() {
 		return nil, nil
 	}
-	return embed(r.faults, "Msvm_Error", errorInstance{
+	return marshalInstances(r.faults, "Msvm_Error", errorInstance{
 		ErrorType:         new(uint16(4)), // software error
 		MessageID:         new(fmt.Sprint(j.failure.code)),
-		Message:           new(r.explain(j)),
+		Message:           new(r.errorDescription(j)),
 		PerceivedSeverity: new(severities[msvm.HealthCritical]),
 		ErrorSource:       new(string(msvm.JobRef(j.id))),
 	})
@@ -46,8 +46,8 @@ func (r *request) errors(j *job) ([]string, error) {
 
 // jobErrors is GetErrorEx.
 func jobErrors(r *request, j *job) (wmiquery.Reply, error) {
-	texts, err := r.errors(j)
-	reply := done()
+	texts, err := r.jobErrorTexts(j)
+	reply := completedReply()
 	reply.Out["Errors"] = nil
 	if len(texts) > 0 {
 		reply.Out["Errors"] = texts
@@ -57,8 +57,8 @@ func jobErrors(r *request, j *job) (wmiquery.Reply, error) {
 
 // jobError is GetError.
 func jobError(r *request, j *job) (wmiquery.Reply, error) {
-	texts, err := r.errors(j)
-	reply := done()
+	texts, err := r.jobErrorTexts(j)
+	reply := completedReply()
 	reply.Out["Error"] = nil
 	if len(texts) > 0 {
 		reply.Out["Error"] = texts[len(texts)-1]
@@ -78,15 +78,15 @@ const (
 func changeJob(r *request, j *job) (wmiquery.Reply, error) {
 	switch n := r.args.number("RequestedState"); {
 	case n < requestStart || n > requestService:
-		return refuse(wmiquery.CodeCIMInvalidParam), nil
+		return errorReply(wmiquery.CodeCIMInvalidParam), nil
 	case n != requestTerminate || !j.cancellable(r.at):
-		return refuse(wmiquery.CodeCIMTransition), nil
+		return errorReply(wmiquery.CodeCIMTransition), nil
 	}
 	j.cancel(r.at)
-	return done(), nil
+	return completedReply(), nil
 }
 
 // killJob is KillJob, which Hyper-V does not support.
 func killJob(*request, *job) (wmiquery.Reply, error) {
-	return refuse(wmiquery.CodeCIMNotSupported), nil
+	return errorReply(wmiquery.CodeCIMNotSupported), nil
 }

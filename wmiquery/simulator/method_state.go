@@ -15,24 +15,24 @@ func requestState(r *request) wmiquery.Reply {
 		return q.State == msvm.ReplicationState(r.args.number("RequestedState"))
 	})
 	switch {
-	case r.machine == nil: // the host's own row
-		return refuse(wmiquery.CodeNotSupported)
+	case r.vm == nil: // the host's own row
+		return errorReply(wmiquery.CodeNotSupported)
 	case i < 0:
-		return refuse(wmiquery.CodeInvalidParam)
+		return errorReply(wmiquery.CodeInvalidParam)
 	}
 	q := requests[i]
-	was, sends := r.state(), r.side != nil && r.side.sends()
+	was, sends := r.state(), r.endpoint != nil && r.endpoint.sends()
 	switch {
-	case !slices.Contains(q.Modes, r.machine.mode):
-		return refuse(wmiquery.CodeInvalidState)
-	case r.blocksRequest(q.State):
-		return refuse(wmiquery.CodeInUse)
-	case !slices.Contains(q.States, was), q.SendingSide && !sends, q.RequiresOff && r.machine.on:
-		return refuse(wmiquery.CodeInvalidState)
+	case !slices.Contains(q.Modes, r.vm.mode):
+		return errorReply(wmiquery.CodeInvalidState)
+	case r.blockedByJob(q.State):
+		return errorReply(wmiquery.CodeInUse)
+	case !slices.Contains(q.States, was), q.SendingSide && !sends, q.RequiresOff && r.vm.on:
+		return errorReply(wmiquery.CodeInvalidState)
 	}
 	if was == msvm.DiskUpdateInProgress || was == msvm.DiskUpdateCritical {
 		if q.State != msvm.DiskUpdateInProgress && q.State != msvm.SyncedReplicationComplete {
-			return r.giveUpDiskUpdate(q)
+			return r.abortDiskUpdate(q)
 		}
 	}
 	switch q.State {
@@ -43,7 +43,7 @@ func requestState(r *request) wmiquery.Reply {
 	case msvm.Replicating:
 		return r.resume(q)
 	case msvm.SyncedReplicationComplete:
-		return r.prepare(q)
+		return r.preparePlannedFailover(q)
 	case msvm.Suspended:
 		return r.pause(q)
 	case msvm.WaitingToStartResynchronization:
@@ -54,8 +54,8 @@ func requestState(r *request) wmiquery.Reply {
 
 // blocksRequest tells whether a job is at work that the request cannot stop: it
 // can stop a transfer, and 1 also what starts an initial replication.
-func (r *request) blocksRequest(requested msvm.ReplicationState) bool {
-	j := r.machine.job()
+func (r *request) blockedByJob(requested msvm.ReplicationState) bool {
+	j := r.vm.runningJob()
 	return j != nil && (requested != msvm.ReadyForReplication || !startsInitial(j))
 }
 
@@ -65,43 +65,43 @@ func (r *request) blocksRequest(requested msvm.ReplicationState) bool {
 //
 // The host may as well complete the simple changes at once: that it does for
 // every other VM is to show both to clients.
-func (r *request) change(q msvm.StateRequest, length time.Duration, end func(time.Time) *failure) wmiquery.Reply {
-	s, was := r.side, r.side.state
-	transfer := s.link.transfer
+func (r *request) changeState(q msvm.StateRequest, length time.Duration, end func(time.Time) *failure) wmiquery.Reply {
+	e, was := r.endpoint, r.endpoint.state
+	transfer := e.link.transfer
 	back := func(at time.Time) {
-		s.enter(was, at)
-		if transfer != nil && transfer == s.link.transfer && (was == msvm.Resynchronizing || was == msvm.WaitingToCompleteInitialReplication) {
+		e.setState(was, at)
+		if transfer != nil && transfer == e.link.transfer && (was == msvm.Resynchronizing || was == msvm.WaitingToCompleteInitialReplication) {
 			transfer.resume(at)
 		}
 	}
 	if end == nil {
 		end = func(time.Time) *failure { return nil }
 	}
-	s.enter(q.State, r.at)
-	s.link.sending = nil
-	if q.Job == msvm.JobStateChange && r.machine.index%2 == 1 {
+	e.setState(q.State, r.at)
+	e.link.currentCycle = nil
+	if q.Job == msvm.JobStateChange && r.vm.index%2 == 1 {
 		f := r.faults.jobFailure()
 		if f == nil {
 			f = end(r.at)
 		}
 		if f == nil {
-			return done()
+			return completedReply()
 		}
 		back(r.at)
-		return refuse(f.code)
+		return errorReply(f.code)
 	}
-	return started(r.post(&job{kind: q.Job, length: length, onEnd: end, onFail: back}))
+	return jobReply(r.submitJob(&job{kind: q.Job, duration: length, onEnd: end, onFail: back}))
 }
 
 // pause is request 7. A transfer is suspended with it.
 func (r *request) pause(q msvm.StateRequest) wmiquery.Reply {
-	s, was := r.side, r.side.state
-	if t := s.link.transfer; t != nil && s.sends() && t.state(r.at) == msvm.JobRunning {
-		t.pause(r.at)
+	e, was := r.endpoint, r.endpoint.state
+	if t := e.link.transfer; t != nil && e.sends() && t.state(r.at) == msvm.JobRunning {
+		t.suspend(r.at)
 	}
-	return r.change(q, r.between(1, 4), func(at time.Time) *failure {
-		if was == msvm.Resynchronizing && s.sends() {
-			s.enter(msvm.ResynchronizationSuspended, at)
+	return r.changeState(q, r.drawDuration(1, 4), func(at time.Time) *failure {
+		if was == msvm.Resynchronizing && e.sends() {
+			e.setState(msvm.ResynchronizationSuspended, at)
 		}
 		return nil
 	})
@@ -109,64 +109,64 @@ func (r *request) pause(q msvm.StateRequest) wmiquery.Reply {
 
 // resume is request 3.
 func (r *request) resume(q msvm.StateRequest) wmiquery.Reply {
-	s, l, was := r.side, r.side.link, r.side.state
+	e, l, was := r.endpoint, r.endpoint.link, r.endpoint.state
 	if was == msvm.Resynchronizing {
-		if s.sends() { // only a replica ends a resynchronization so
-			return refuse(wmiquery.CodeInvalidState)
+		if e.sends() { // only a replica ends a resynchronization so
+			return errorReply(wmiquery.CodeInvalidState)
 		}
 		if l.sender.state == msvm.Resynchronizing || l.sender.state == msvm.ResynchronizationSuspended {
-			l.loseTrack(r.at)
+			l.requireResync(r.at)
 		}
 	}
-	return r.change(q, r.between(2, 6), func(at time.Time) *failure {
+	return r.changeState(q, r.drawDuration(2, 6), func(at time.Time) *failure {
 		switch {
 		case was == msvm.WaitingToStartResynchronization: // what comes of it is not documented
 			return errResyncRequired
-		case s.sends():
-			return l.goOn(was, at)
+		case e.sends():
+			return l.resumeSending(was, at)
 		}
-		s.state = s.fallback()
+		e.state = e.stateAfterAbort()
 		return nil
 	})
 }
 
 // goOn has the sender go on after it was suspended or in error.
-func (l *link) goOn(was msvm.ReplicationState, at time.Time) *failure {
+func (l *link) resumeSending(was msvm.ReplicationState, at time.Time) *failure {
 	if l.receiver.state == msvm.Critical {
-		l.receiver.state = l.receiver.fallback()
+		l.receiver.state = l.receiver.stateAfterAbort()
 	}
 	switch r := l.receiver.state; {
-	case was == msvm.Critical && !l.receives():
-		return errNotReceived
+	case was == msvm.Critical && !l.acceptsDisks():
+		return errDisksNotAccepted
 	case was == msvm.ResynchronizationSuspended && l.transfer != nil && r == msvm.Resynchronizing:
-		l.sender.enter(msvm.Resynchronizing, at)
+		l.sender.setState(msvm.Resynchronizing, at)
 		l.transfer.resume(at)
 	case was == msvm.ResynchronizationSuspended:
-		l.loseTrack(at)
-	case !l.sender.replicated() && l.transfer != nil:
-		l.sender.enter(msvm.WaitingToCompleteInitialReplication, at)
+		l.requireResync(at)
+	case !l.sender.hasReplicated() && l.transfer != nil:
+		l.sender.setState(msvm.WaitingToCompleteInitialReplication, at)
 		l.transfer.resume(at)
-	case !l.sender.replicated() && l.exported:
-		l.sender.enter(msvm.WaitingToCompleteInitialReplication, at)
-	case !l.sender.replicated():
-		l.sender.enter(msvm.WaitingToCompleteInitialReplication, at)
-		l.sendInitial(at, l.drawInitial())
+	case !l.sender.hasReplicated() && l.replicaExported:
+		l.sender.setState(msvm.WaitingToCompleteInitialReplication, at)
+	case !l.sender.hasReplicated():
+		l.sender.setState(msvm.WaitingToCompleteInitialReplication, at)
+		l.startInitialTransfer(at, l.drawInitialDuration())
 	}
-	l.refused, l.refusals = false, 0
+	l.lastCycleRejected, l.rejectedCycles = false, 0
 	return nil
 }
 
 // cancelInitial is request 1: what starts, sends or exports an initial replica is
 // stopped.
 func (r *request) cancelInitial(q msvm.StateRequest) wmiquery.Reply {
-	l := r.side.link
-	for _, j := range slices.Clone(r.machine.guest.jobs) {
-		if j.machine == r.machine && (startsInitial(j) || j.transfer == l) {
+	l := r.endpoint.link
+	for _, j := range slices.Clone(r.vm.logical.jobs) {
+		if j.vm == r.vm && (startsInitial(j) || j.transfer == l) {
 			j.cancel(r.at)
 		}
 	}
-	l.exported = false
-	return r.change(q, r.between(1, 4), nil)
+	l.replicaExported = false
+	return r.changeState(q, r.drawDuration(1, 4), nil)
 }
 
 // startsInitial tells the jobs by which StartReplication begins.
@@ -179,17 +179,17 @@ func startsInitial(j *job) bool {
 }
 
 // prepare is request 4: the last changes are sent, and the VM is locked.
-func (r *request) prepare(q msvm.StateRequest) wmiquery.Reply {
-	l := r.side.link
-	return r.change(q, r.between(5, 20), func(at time.Time) *failure {
+func (r *request) preparePlannedFailover(q msvm.StateRequest) wmiquery.Reply {
+	l := r.endpoint.link
+	return r.changeState(q, r.drawDuration(5, 20), func(at time.Time) *failure {
 		switch {
-		case l.receiver.state != msvm.Replicating || l.barred != nil:
-			return errNotReceived
-		case r.machine.on && l.as == msvm.Primary:
+		case l.receiver.state != msvm.Replicating || l.rejection != nil:
+			return errDisksNotAccepted
+		case r.vm.on && l.linkType == msvm.Primary:
 			return errRunning
 		}
 		l.backlog = 0
-		l.shipped(at)
+		l.completePlannedSync(at)
 		return nil
 	})
 }
@@ -197,13 +197,13 @@ func (r *request) prepare(q msvm.StateRequest) wmiquery.Reply {
 // cancelResynchronization is request 9. The next resynchronization starts from
 // the beginning.
 func (r *request) cancelResynchronization(q msvm.StateRequest) wmiquery.Reply {
-	l := r.side.link
-	l.drop(r.at)
+	l := r.endpoint.link
+	l.stopSending(r.at)
 	if l.receiver.state == msvm.Resynchronizing {
 		l.receiver.state = msvm.Replicating
 	}
-	return r.change(q, r.between(1, 4), func(at time.Time) *failure {
-		l.loseTrack(at)
+	return r.changeState(q, r.drawDuration(1, 4), func(at time.Time) *failure {
+		l.requireResync(at)
 		return nil
 	})
 }

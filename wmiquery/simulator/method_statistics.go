@@ -18,13 +18,13 @@ func (s *session) replicationStatistics(c wmiquery.Call, faults Faults) (wmiquer
 	}
 	r, ok := s.relationshipOf(c)
 	if !ok {
-		return refuse(wmiquery.CodeInvalidParam), nil
+		return errorReply(wmiquery.CodeInvalidParam), nil
 	}
-	faults = s.world.faults.hangWhile(func(f Faults) bool { return f.RelationshipHung && s.isFirst(r) })
+	faults = s.world.faults.waitWhile(func(f Faults) bool { return f.RelationshipHung && s.isFirst(r) })
 	if faults.RelationshipFailing && s.isFirst(r) {
 		return wmiquery.Reply{Code: wmiquery.CodeFailed}, nil
 	}
-	f := look(s.world, s.host, faults, func(v view) *findings { return v.findings(r) })
+	f := withView(s.world, s.host, faults, func(v view) *findings { return v.findings(r) })
 	if f == nil { // no public evidence of the code that Windows answers with
 		return wmiquery.Reply{Code: wmiquery.CodeInvalidState}, nil
 	}
@@ -33,16 +33,16 @@ func (s *session) replicationStatistics(c wmiquery.Call, faults Faults) (wmiquer
 
 // relationshipOf is the relationship that a call for statistics is about.
 func (s *session) relationshipOf(c wmiquery.Call) (r relationship, ok bool) {
-	look(s.world, s.host, Faults{}, func(v view) bool {
-		var m *machine
-		if m, ok = v.host.machineParam(c, "ComputerSystem"); !ok {
+	withView(s.world, s.host, Faults{}, func(v view) bool {
+		var vm *hostVM
+		if vm, ok = v.host.machineParam(c, "ComputerSystem"); !ok {
 			return false
 		}
-		r = relationship{m, msvm.Primary}
+		r = relationship{vm, msvm.Primary}
 		if strings.EqualFold(c.Method, msvm.MethodGetReplicationStatistics) {
-			r, ok = m.relationshipParam(c, "ReplicationRelationship")
+			r, ok = vm.relationshipParam(c, "ReplicationRelationship")
 		}
-		ok = ok && slices.Contains(m.links(), r.link)
+		ok = ok && slices.Contains(vm.linkTypes(), r.linkType)
 		return ok
 	})
 	return r, ok
@@ -50,9 +50,9 @@ func (s *session) relationshipOf(c wmiquery.Call) (r relationship, ok bool) {
 
 // isFirst tells whether the relationship is the host's first that replicates.
 func (s *session) isFirst(r relationship) bool {
-	return look(s.world, s.host, Faults{}, func(v view) bool {
-		for x, side := range v.host.relationships() {
-			if v.replicates(side) {
+	return withView(s.world, s.host, Faults{}, func(v view) bool {
+		for x, e := range v.host.relationships() {
+			if v.replicates(e) {
 				return x == r
 			}
 		}
@@ -69,15 +69,15 @@ type findings struct {
 
 // findings of a relationship, nil when it does not replicate.
 func (v view) findings(r relationship) *findings {
-	s := r.machine.sides[r.link]
-	if !v.replicates(s) {
+	e := r.vm.endpoints[r.linkType]
+	if !v.replicates(e) {
 		return nil
 	}
-	health, why := assess(s.condition(v.at))
-	f := &findings{stats: s.statistics(v.at), index: r.machine.index}
+	health, why := evaluateHealth(e.healthInput(v.at))
+	f := &findings{stats: e.statistics(v.at), index: r.vm.index}
 	f.stats.ReplicationHealth = new(uint32(health))
 	for _, reason := range why {
-		f.issues = append(f.issues, reason.issue(v.faults.nameOf(r.machine)))
+		f.issues = append(f.issues, reason.issue(v.faults.displayName(r.vm)))
 	}
 	return f
 }
@@ -105,11 +105,11 @@ type statisticsInstance struct {
 
 // statistics are those of the running window, without health. Their end is now,
 // as Hyper-V Manager shows it.
-func (s *side) statistics(at time.Time) statisticsInstance {
-	w := s.window
+func (e *endpoint) statistics(at time.Time) statisticsInstance {
+	w := e.window
 	pending := uint64(0)
-	if s.sends() {
-		pending = uint64(s.link.pending(at))
+	if e.sends() {
+		pending = uint64(e.link.pendingBytes(at))
 	}
 	return statisticsInstance{
 		StartStatisticTime:                        new(w.start),
@@ -124,12 +124,12 @@ func (s *side) statistics(at time.Time) statisticsInstance {
 		ReplicationFailureCount:                   new(uint32(w.Failures)),
 		PendingReplicationSize:                    new(pending),
 		ApplicationConsistentSnapshotFailureCount: new(uint32(w.SnapshotFailures)),
-		LastTestFailoverTime:                      new(s.lastTest),
+		LastTestFailoverTime:                      new(e.lastTest),
 	}
 }
 
 // The answers that mean "none": hosts differ, and clients must take all of them.
-func none(index int) any {
+func emptyOutput(index int) any {
 	return []any{nil, []string{}, []string{""}}[index%3]
 }
 
@@ -139,12 +139,12 @@ func (f *findings) reply(faults Faults) (wmiquery.Reply, error) {
 		job := wmiquery.Ref(`Msvm_ConcreteJob.InstanceID="` + statisticsJob + `"`)
 		return wmiquery.Reply{Code: wmiquery.CodeJobStarted, Job: job, Out: map[string]any{}}, nil
 	}
-	out := map[string]any{"ReplicationStatistics": none(f.index), "ReplicationHealthIssues": none(f.index)}
+	out := map[string]any{"ReplicationStatistics": emptyOutput(f.index), "ReplicationHealthIssues": emptyOutput(f.index)}
 	reply := wmiquery.Reply{Code: wmiquery.CodeCompleted, Out: out}
 	if faults.StatisticsEmpty {
 		return reply, nil
 	}
-	stats, err := embed(faults, "Msvm_ReplicationStatistics", f.stats)
+	stats, err := marshalInstances(faults, "Msvm_ReplicationStatistics", f.stats)
 	if err != nil {
 		return wmiquery.Reply{}, err
 	}
@@ -152,7 +152,7 @@ func (f *findings) reply(faults Faults) (wmiquery.Reply, error) {
 	if len(f.issues) == 0 {
 		return reply, nil
 	}
-	issues, err := embed(faults, "Msvm_Error", f.issues...)
+	issues, err := marshalInstances(faults, "Msvm_Error", f.issues...)
 	if err != nil {
 		return wmiquery.Reply{}, err
 	}
@@ -161,10 +161,10 @@ func (f *findings) reply(faults Faults) (wmiquery.Reply, error) {
 }
 
 // embed writes instances of a class as the faults show them.
-func embed[T any](faults Faults, class string, instances ...T) ([]string, error) {
+func marshalInstances[T any](faults Faults, class string, instances ...T) ([]string, error) {
 	texts := make([]string, len(instances))
 	for i := range instances {
-		faults.disguise(&instances[i])
+		faults.applyToRow(&instances[i])
 		text, err := cimxml.Marshal(class, instances[i])
 		if err != nil {
 			return nil, err

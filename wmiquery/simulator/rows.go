@@ -18,47 +18,47 @@ type view struct {
 
 // replicates tells the rows of links from the empty ones, and brings links up to
 // the moment of the view.
-func (v view) replicates(s *side) bool {
-	if s == nil {
+func (v view) replicates(e *endpoint) bool {
+	if e == nil {
 		return false
 	}
-	s.machine.guest.advance(v.at)
-	return s.state != msvm.Disabled
+	e.vm.logical.advance(v.at)
+	return e.state != msvm.Disabled
 }
 
 // computerSystems has the host's own row first: no date, and no GUID for a name.
 func (v view) computerSystems() []msvm.ComputerSystem {
-	rows := make([]msvm.ComputerSystem, 0, 1+len(v.host.machines))
+	rows := make([]msvm.ComputerSystem, 0, 1+len(v.host.vms))
 	rows = append(rows, msvm.ComputerSystem{
 		Name:            v.host.name,
 		ElementName:     new(v.host.name),
 		EnabledState:    new(msvm.EnabledOn),
 		ReplicationMode: new(msvm.ModeNone),
 	})
-	for _, m := range v.host.machines {
+	for _, vm := range v.host.vms {
 		rows = append(rows, msvm.ComputerSystem{
-			Name:            m.id,
-			ElementName:     new(v.faults.nameOf(m)),
-			EnabledState:    new(m.enabledState()),
-			ReplicationMode: new(m.mode),
-			InstallDate:     new(m.installed),
+			Name:            vm.id,
+			ElementName:     new(v.faults.displayName(vm)),
+			EnabledState:    new(vm.enabledState()),
+			ReplicationMode: new(vm.mode),
+			InstallDate:     new(vm.installed),
 		})
 	}
 	return rows
 }
 
 func (v view) replicationRelationships() []msvm.ReplicationRelationship {
-	rows := make([]msvm.ReplicationRelationship, 0, 2*len(v.host.machines))
-	for r, s := range v.host.relationships() {
-		rows = append(rows, v.relationship(r, s))
+	rows := make([]msvm.ReplicationRelationship, 0, 2*len(v.host.vms))
+	for r, e := range v.host.relationships() {
+		rows = append(rows, v.relationship(r, e))
 	}
 	return rows
 }
 
-func (v view) relationship(r relationship, s *side) msvm.ReplicationRelationship {
+func (v view) relationship(r relationship, e *endpoint) msvm.ReplicationRelationship {
 	row := msvm.ReplicationRelationship{
 		InstanceID:                               r.key().InstanceID(),
-		ElementName:                              new(v.faults.nameOf(r.machine)),
+		ElementName:                              new(v.faults.displayName(r.vm)),
 		ReplicationState:                         new(msvm.Disabled),
 		ReplicationHealth:                        new(msvm.HealthNotApplicable),
 		FailedOverReplicationType:                new(msvm.TypeNone),
@@ -67,29 +67,29 @@ func (v view) relationship(r relationship, s *side) msvm.ReplicationRelationship
 		LastApplicationConsistentReplicationTime: new(msvm.Never()),
 		LastApplyTime:                            new(msvm.Never()),
 	}
-	if !v.replicates(s) {
+	if !v.replicates(e) {
 		return row
 	}
-	*row.ReplicationState = s.state
-	*row.ReplicationHealth = s.health(v.at)
-	*row.FailedOverReplicationType = s.failedOver
-	*row.LastReplicationType = s.lastType
-	*row.LastReplicationTime = s.last
-	*row.LastApplicationConsistentReplicationTime = s.lastConsistent
-	*row.LastApplyTime = s.lastApply(v.at)
+	*row.ReplicationState = e.state
+	*row.ReplicationHealth = e.health(v.at)
+	*row.FailedOverReplicationType = e.failedOver
+	*row.LastReplicationType = e.lastType
+	*row.LastReplicationTime = e.lastReplication
+	*row.LastApplicationConsistentReplicationTime = e.lastConsistentReplication
+	*row.LastApplyTime = e.lastApply(v.at)
 	return row
 }
 
 // replicationSettings has a row for each relationship, replicating or not.
 func (v view) replicationSettings() []msvm.ReplicationSettingData {
-	rows := make([]msvm.ReplicationSettingData, 0, 2*len(v.host.machines))
-	for r, s := range v.host.relationships() {
+	rows := make([]msvm.ReplicationSettingData, 0, 2*len(v.host.vms))
+	for r, e := range v.host.relationships() {
 		row := unsetSettings()
-		if s != nil && s.state != msvm.Disabled {
-			row = s.link.settings
+		if e != nil && e.state != msvm.Disabled {
+			row = e.link.settings
 		}
 		row.InstanceID = r.key().InstanceID()
-		row.ElementName = new(v.faults.nameOf(r.machine))
+		row.ElementName = new(v.faults.displayName(r.vm))
 		row.ReplicationProvider = &v.host.provider
 		rows = append(rows, row)
 	}
@@ -100,10 +100,10 @@ func (v view) replicationSettings() []msvm.ReplicationSettingData {
 func (view) replicationStatistics() []msvm.ReplicationStatistics { return nil }
 
 func (v view) systemReplicationRelationships() []msvm.SystemReplicationRelationship {
-	rows := make([]msvm.SystemReplicationRelationship, 0, 2*len(v.host.machines))
+	rows := make([]msvm.SystemReplicationRelationship, 0, 2*len(v.host.vms))
 	for r := range v.host.relationships() {
 		rows = append(rows, msvm.SystemReplicationRelationship{
-			Antecedent: msvm.VMRef(r.machine.id),
+			Antecedent: msvm.VMRef(r.vm.id),
 			Dependent:  msvm.ReplicationRelationship{InstanceID: r.key().InstanceID()}.Ref(),
 		})
 	}
@@ -132,5 +132,5 @@ func (h *host) service() msvm.ReplicationService {
 }
 
 func (v view) replicationServiceSettings() []msvm.ReplicationServiceSettingData {
-	return []msvm.ReplicationServiceSettingData{v.host.server}
+	return []msvm.ReplicationServiceSettingData{v.host.settings}
 }

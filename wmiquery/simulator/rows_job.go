@@ -15,7 +15,7 @@ func (v view) jobs() []*job {
 	v.host.advance(v.at) // a resynchronization may have begun by itself
 	var seen []*job
 	for _, j := range v.host.jobs {
-		if !j.gone(v.at) {
+		if !j.expired(v.at) {
 			seen = append(seen, j)
 		}
 	}
@@ -40,8 +40,8 @@ func (v view) concreteJobs() []msvm.ConcreteJob {
 			ErrorCode:         new(uint16(0)),
 			Cancellable:       new(j.cancellable(v.at)),
 			TimeSubmitted:     &j.submitted,
-			ElapsedTime:       new(j.worked(v.at)),
-			TimeBeforeRemoval: new(beforeRemoval),
+			ElapsedTime:       new(j.elapsed(v.at)),
+			TimeBeforeRemoval: new(timeBeforeRemoval),
 		}
 		if j.begin.After(j.submitted) {
 			row.ScheduledStartTime = &j.begin
@@ -52,7 +52,7 @@ func (v view) concreteJobs() []msvm.ConcreteJob {
 		if f := j.failure; f != nil && row.JobState.Done() {
 			row.ErrorCode = new(uint16(f.code))
 			row.ErrorSummaryDescription = new(v.world.scenario.texts.failed)
-			row.ErrorDescription = new(v.explain(j))
+			row.ErrorDescription = new(v.errorDescription(j))
 		}
 		rows = append(rows, row)
 	}
@@ -60,10 +60,10 @@ func (v view) concreteJobs() []msvm.ConcreteJob {
 }
 
 // explain is why the job failed: what failed for which VM, and the cause.
-func (v view) explain(j *job) string {
+func (v view) errorDescription(j *job) string {
 	about := j.host.name
-	if j.machine != nil {
-		about = fmt.Sprintf("'%s' (%s)", v.faults.nameOf(j.machine), j.machine.id)
+	if j.vm != nil {
+		about = fmt.Sprintf("'%s' (%s)", v.faults.displayName(j.vm), j.vm.id)
 	}
 	return fmt.Sprintf("%s %s: %s", v.world.scenario.texts.failed, about, j.failure.text)
 }
@@ -73,9 +73,9 @@ func (v view) explain(j *job) string {
 func (v view) affectedJobElements() []msvm.AffectedJobElement {
 	var rows []msvm.AffectedJobElement
 	for _, j := range v.jobs() {
-		for _, m := range []*machine{j.machine, j.result} {
-			if m != nil {
-				rows = append(rows, msvm.AffectedJobElement{AffectedElement: msvm.VMRef(m.id), AffectingElement: msvm.JobRef(j.id)})
+		for _, vm := range []*hostVM{j.vm, j.createdVM} {
+			if vm != nil {
+				rows = append(rows, msvm.AffectedJobElement{AffectedElement: msvm.VMRef(vm.id), AffectingElement: msvm.JobRef(j.id)})
 			}
 		}
 	}

@@ -10,16 +10,16 @@ import (
 
 // scenario is a kind of world.
 type scenario struct {
-	name  string
-	help  string
-	shows func(situation) bool // which situations; nil shows all
+	name     string
+	help     string
+	includes func(situation) bool // which situations; nil shows all
 	// draw makes the situation of a VM beyond those, from one like many; nil leaves
 	// it as it is.
 	draw func(*rand.Rand, situation) situation
 	// outage is when the hosts cannot reach each other, if ever.
-	outage outage
-	alone  int // percent of the VMs beyond the situations that never replicated
-	texts  texts
+	outage          outage
+	neverReplicated int // percent of the VMs beyond the situations that never replicated
+	texts           texts
 }
 
 // outage is a time without a network between the hosts: from so long before New
@@ -30,55 +30,55 @@ type outage struct{ before, after time.Duration }
 var scenarios = []scenario{
 	{
 		name: "mixed", help: "every situation once, then VMs that replicate",
-		alone: 10, texts: english,
+		neverReplicated: 10, texts: english,
 	},
 	{
 		name: "healthy", help: "only VMs that replicate",
-		shows: situation.replicates, texts: english,
+		includes: situation.replicates, texts: english,
 	},
 	{
 		name: "lagging", help: "two VMs of three cannot send as much as they should",
-		shows: situation.replicates, draw: lag, texts: english,
+		includes: situation.replicates, draw: drawLagging, texts: english,
 	},
 	{
 		name: "wan-outage", help: "the hosts cannot reach each other since 45 minutes ago, and for an hour to come",
-		shows: situation.replicates, outage: outage{45 * time.Minute, time.Hour}, texts: english,
+		includes: situation.replicates, outage: outage{45 * time.Minute, time.Hour}, texts: english,
 	},
 	{
 		name: "resync-storm", help: "after an outage most VMs need a resynchronization, and many are at it",
-		shows: situation.replicates, draw: storm, texts: english,
+		includes: situation.replicates, draw: drawResyncStorm, texts: english,
 	},
 	{
 		name: "failover-drill", help: "VMs in every step of a failover, planned, unplanned and for test",
-		shows: situation.failsOver, draw: exercise, texts: english,
+		includes: situation.isFailoverStep, draw: drawFailoverStep, texts: english,
 	},
-	{name: "german", help: "as mixed, on a German Windows", alone: 10, texts: german},
-	{name: "chinese", help: "as mixed, on a Chinese Windows", alone: 10, texts: chinese},
+	{name: "german", help: "as mixed, on a German Windows", neverReplicated: 10, texts: german},
+	{name: "chinese", help: "as mixed, on a Chinese Windows", neverReplicated: 10, texts: chinese},
 }
 
 // lag makes VMs slow.
-func lag(r *rand.Rand, s situation) situation {
+func drawLagging(r *rand.Rand, s situation) situation {
 	s.slow = r.IntN(3) > 0
 	return s
 }
 
 // storm has VMs resynchronize, since some time within the last hour.
-func storm(r *rand.Rand, s situation) situation {
-	s.ago = time.Duration(5+r.IntN(50)) * time.Minute
+func drawResyncStorm(r *rand.Rand, s situation) situation {
+	s.age = time.Duration(5+r.IntN(50)) * time.Minute
 	switch n := r.IntN(10); {
 	case n < 5:
 		s.sender, s.receiver = msvm.WaitingToStartResynchronization, msvm.Replicating
 	case n < 8:
 		s.sender, s.receiver = msvm.Resynchronizing, msvm.Resynchronizing
-		s.lasts = s.ago + time.Duration(10+r.IntN(90))*time.Minute
+		s.jobDuration = s.age + time.Duration(10+r.IntN(90))*time.Minute
 	}
 	return s
 }
 
 // exercise has VMs in one of the steps of a failover, from HV02, so that what is
 // done is done on HV01.
-func exercise(r *rand.Rand, s situation) situation {
-	steps := slices.DeleteFunc(slices.Clone(situations), func(x situation) bool { return !x.failsOver() })
+func drawFailoverStep(r *rand.Rand, s situation) situation {
+	steps := slices.DeleteFunc(slices.Clone(situations), func(x situation) bool { return !x.isFailoverStep() })
 	if n := r.IntN(2 * len(steps)); n < len(steps) {
 		step := steps[n]
 		step.inbound, step.interval = true, s.interval
@@ -90,15 +90,15 @@ func exercise(r *rand.Rand, s situation) situation {
 
 // failsOver tells the situations that a drill is made of: those of a failover, and
 // where one can begin.
-func (s situation) failsOver() bool {
-	return s.tested || s.sender == msvm.SyncedReplicationComplete || s.receiver == msvm.FailoverInProgress ||
+func (s situation) isFailoverStep() bool {
+	return s.testReplica || s.sender == msvm.SyncedReplicationComplete || s.receiver == msvm.FailoverInProgress ||
 		s.receiver == msvm.Recovered || s.receiver == msvm.Committed || s.replicates() && s.inbound
 }
 
 // out tells whether the network between the hosts is out at a time.
-func (w *World) out(at time.Time) bool {
+func (w *World) networkDown(at time.Time) bool {
 	o := w.scenario.outage
-	return o.before > 0 && !at.Before(w.born.Add(-o.before)) && at.Before(w.born.Add(o.after))
+	return o.before > 0 && !at.Before(w.created.Add(-o.before)) && at.Before(w.created.Add(o.after))
 }
 
 // texts are those of Msvm_ReplicationService.StatusDescriptions, which Windows
@@ -134,7 +134,7 @@ func ScenarioHelp() []string {
 func (s scenario) situations() []situation {
 	var shown []situation
 	for _, x := range situations {
-		if s.shows == nil || s.shows(x) {
+		if s.includes == nil || s.includes(x) {
 			shown = append(shown, x)
 		}
 	}
@@ -145,9 +145,9 @@ func (s scenario) situations() []situation {
 func (s scenario) drawSituation(r *rand.Rand) situation {
 	intervals := []time.Duration{30 * time.Second, 300 * time.Second, 300 * time.Second, 300 * time.Second, 900 * time.Second}
 	drawn := situation{
-		alone:    r.IntN(100) < s.alone,
-		inbound:  r.IntN(100) < 20,
-		interval: intervals[r.IntN(len(intervals))],
+		neverReplicated: r.IntN(100) < s.neverReplicated,
+		inbound:         r.IntN(100) < 20,
+		interval:        intervals[r.IntN(len(intervals))],
 	}
 	if s.draw != nil {
 		return s.draw(r, drawn)

@@ -60,7 +60,7 @@ func (s *session) Read(dst any) error {
 }
 
 func read[T wmiquery.Instance](s *session, dst *[]T, rows func(view) []T) error {
-	faults, err := s.pass((*new(T)).WMIClass().Name, "")
+	faults, err := s.faultsFor((*new(T)).WMIClass().Name, "")
 	if err != nil {
 		return err
 	}
@@ -68,25 +68,25 @@ func read[T wmiquery.Instance](s *session, dst *[]T, rows func(view) []T) error 
 		*dst = nil
 		return nil
 	}
-	all := look(s.world, s.host, faults, rows)
+	all := withView(s.world, s.host, faults, rows)
 	for i := range all {
-		faults.disguise(&all[i])
+		faults.applyToRow(&all[i])
 	}
 	*dst = all
 	return nil
 }
 
 // look gives what is seen in a view of the host.
-func look[T any](w *World, h *host, f Faults, from func(view) T) T {
+func withView[T any](w *World, h *host, f Faults, from func(view) T) T {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	at := w.now()
-	w.settle(at)
+	w.advanceVMsWithJobs(at)
 	return from(view{world: w, host: h, at: at, faults: f})
 }
 
 // pass takes a read or a call past the faults.
-func (s *session) pass(class, method string) (Faults, error) {
+func (s *session) faultsFor(class, method string) (Faults, error) {
 	if s.closed {
 		return Faults{}, fmt.Errorf("session is closed: %w", wmiquery.ErrUnavailable)
 	}
@@ -95,21 +95,21 @@ func (s *session) pass(class, method string) (Faults, error) {
 
 // Call runs a method.
 func (s *session) Call(c wmiquery.Call) (wmiquery.Reply, error) {
-	class := className(relative(c.Object))
+	class := className(relativePath(c.Object))
 	if !strings.EqualFold(c.Namespace, wmiquery.Virtualization) {
 		return wmiquery.Reply{}, fmt.Errorf("namespace %s: %w", c.Namespace, wmiquery.ErrUnsupported)
 	}
-	faults, err := s.pass(class, c.Method)
+	faults, err := s.faultsFor(class, c.Method)
 	if err != nil {
 		return wmiquery.Reply{}, err
 	}
 	if faults.Denied {
 		return wmiquery.Reply{Code: wmiquery.CodeAccessDenied}, nil
 	}
-	if m, ok := msvm.FindMethod(class, c.Method); ok && faults.fails(m) {
-		return refuse(wmiquery.CodeFailed), nil
+	if m, ok := msvm.FindMethod(class, c.Method); ok && faults.methodFails(m) {
+		return errorReply(wmiquery.CodeFailed), nil
 	}
-	for _, m := range methods {
+	for _, m := range methodTable {
 		if strings.EqualFold(m.class, class) && strings.EqualFold(m.name, c.Method) {
 			return m.run(s, c, faults)
 		}

@@ -9,7 +9,7 @@ import (
 // guest is a VM as all hosts together have it: its machines, the links between
 // them and the jobs about them. What happens to one guest happens to no other, so
 // each is brought up to now by itself.
-type guest struct {
+type logicalVM struct {
 	world *World
 	index int     // of the VM in the world
 	links []*link // in the order of their making
@@ -20,20 +20,20 @@ type guest struct {
 
 // rand is the source of what calls and jobs draw. Links have their own, so that
 // a call changes nothing that would have happened anyway.
-func (g *guest) rand() *rand.Rand {
-	if g.random == nil {
-		g.random = rand.New(rand.NewPCG(g.world.cfg.Seed, 2<<32|uint64(g.index)))
+func (lv *logicalVM) rand() *rand.Rand {
+	if lv.random == nil {
+		lv.random = rand.New(rand.NewPCG(lv.world.cfg.Seed, 2<<32|uint64(lv.index)))
 	}
-	return g.random
+	return lv.random
 }
 
 // event is what can happen to a guest by itself. At the same second it happens in
 // this order: a window ends first, and what is under way ends before something
 // new begins.
-type event int
+type eventKind int
 
 const (
-	windowEnds event = iota
+	windowEnds eventKind = iota
 	cycleEnds
 	jobSteps
 	cycleBegins
@@ -41,20 +41,20 @@ const (
 
 // moment is when an event happens, and to what: a link, or a job if that is not
 // nil.
-type moment struct {
+type event struct {
 	at   time.Time
-	what event
+	kind eventKind
 	link *link
 	job  *job
 }
 
 // before tells which of two moments comes first. One without a time never comes.
-func (m moment) before(o moment) bool {
+func (m event) before(o event) bool {
 	switch {
 	case m.at.IsZero() || o.at.IsZero():
 		return !m.at.IsZero()
 	case m.at.Equal(o.at):
-		return m.what < o.what
+		return m.kind < o.kind
 	}
 	return m.at.Before(o.at)
 }
@@ -63,35 +63,35 @@ func (m moment) before(o moment) bool {
 // happens, each at its own time. Nothing but calls changes a guest otherwise, and
 // they come at their own time too, so the steps in which it is advanced do not
 // matter.
-func (g *guest) advance(to time.Time) {
-	for len(g.jobs) == 0 && len(g.links) == 1 { // as most are
-		m := g.links[0].next()
+func (lv *logicalVM) advance(to time.Time) {
+	for len(lv.jobs) == 0 && len(lv.links) == 1 { // as most are
+		m := lv.links[0].next()
 		if m.at.After(to) {
 			return
 		}
-		m.link.happen(m.what, m.at)
+		m.link.handle(m.kind, m.at)
 	}
 	for {
-		m := g.next()
+		m := lv.next()
 		switch {
 		case m.at.IsZero() || m.at.After(to):
 			return
 		case m.job != nil:
-			m.job.step(m.at)
+			m.job.advance(m.at)
 		default:
-			m.link.happen(m.what, m.at)
+			m.link.handle(m.kind, m.at)
 		}
 	}
 }
 
-func (g *guest) next() (first moment) {
-	for _, l := range g.links {
+func (lv *logicalVM) next() (first event) {
+	for _, l := range lv.links {
 		if m := l.next(); m.before(first) {
 			first = m
 		}
 	}
-	for _, j := range g.jobs {
-		if m := (moment{j.next(), jobSteps, nil, j}); m.before(first) {
+	for _, j := range lv.jobs {
+		if m := (event{j.next(), jobSteps, nil, j}); m.before(first) {
 			first = m
 		}
 	}
@@ -99,23 +99,23 @@ func (g *guest) next() (first moment) {
 }
 
 // unlink forgets a link that no machine has any more.
-func (g *guest) unlink(l *link) {
-	g.links = slices.DeleteFunc(g.links, func(x *link) bool { return x == l })
+func (lv *logicalVM) removeLink(l *link) {
+	lv.links = slices.DeleteFunc(lv.links, func(x *link) bool { return x == l })
 }
 
 // settle brings the guests that have jobs up to a time: only jobs change which
 // machines a host has, and what they are.
-func (w *World) settle(at time.Time) {
-	w.working = slices.DeleteFunc(w.working, func(g *guest) bool {
-		g.advance(at)
-		return len(g.jobs) == 0
+func (w *World) advanceVMsWithJobs(at time.Time) {
+	w.vmsWithJobs = slices.DeleteFunc(w.vmsWithJobs, func(lv *logicalVM) bool {
+		lv.advance(at)
+		return len(lv.jobs) == 0
 	})
 }
 
 // settleAll brings everything up to a time: what is then set on a host counts
 // from there on.
-func (w *World) settleAll(at time.Time) {
-	w.settle(at)
+func (w *World) advanceAll(at time.Time) {
+	w.advanceVMsWithJobs(at)
 	for _, h := range w.hosts {
 		h.advance(at)
 	}
@@ -123,7 +123,7 @@ func (w *World) settleAll(at time.Time) {
 
 // advance brings all VMs of the host up to a time that the world has settled to.
 func (h *host) advance(at time.Time) {
-	for _, m := range h.machines {
-		m.guest.advance(at)
+	for _, vm := range h.vms {
+		vm.logical.advance(at)
 	}
 }

@@ -36,32 +36,32 @@ type window struct {
 }
 
 // count counts what happened in the running window and for good.
-func (s *side) count(d Totals) {
-	s.window.add(d)
-	s.totals.add(d)
+func (e *endpoint) count(d Totals) {
+	e.window.add(d)
+	e.totals.add(d)
 	if d.Cycles == 1 {
-		s.window.maxBytes = max(s.window.maxBytes, d.Bytes)
-		s.window.maxSeconds = max(s.window.maxSeconds, d.Seconds)
+		e.window.maxBytes = max(e.window.maxBytes, d.Bytes)
+		e.window.maxSeconds = max(e.window.maxSeconds, d.Seconds)
 	}
 }
 
 // startWindow begins the first monitoring window of a side.
-func (s *side) startWindow(at time.Time) {
-	s.window = window{start: at}
-	length, start := s.machine.host.monitoring()
-	s.windowEnd = windowAfter(at, length, start)
+func (e *endpoint) startWindow(at time.Time) {
+	e.window = window{start: at}
+	length, start := e.vm.host.monitoring()
+	e.windowEnd = windowAfter(at, length, start)
 }
 
 // endWindow begins a new monitoring window: all starts at 0 again.
-func (s *side) endWindow(at time.Time) {
-	s.startWindow(at)
-	s.totals.Windows++
+func (e *endpoint) endWindow(at time.Time) {
+	e.startWindow(at)
+	e.totals.Windows++
 }
 
 // monitoring is how long the host's monitoring windows are, and the time of day
 // that they are counted from.
 func (h *host) monitoring() (length, start time.Duration) {
-	return time.Duration(*h.server.MonitoringInterval) * time.Second, *h.server.MonitoringStartTime
+	return time.Duration(*h.settings.MonitoringInterval) * time.Second, *h.settings.MonitoringStartTime
 }
 
 // windowAfter is the first end of a window after a time.

@@ -64,18 +64,18 @@ const maxVMs = 10_000
 type World struct {
 	cfg      Config
 	scenario scenario
-	born     time.Time // when New ran; totals count from here
+	created  time.Time // when New ran; totals count from here
 	// certificates are those in the store of every host; the first is the one that
 	// replication uses.
 	certificates []certificate
-	faults       *obstacles
+	faults       *faultGate
 
-	mu     sync.Mutex // guards all below and the links behind the hosts
-	latest time.Time  // the last reading of the clock
-	hosts  map[string]*host
+	mu      sync.Mutex // guards all below and the links behind the hosts
+	lastNow time.Time  // the last reading of the clock
+	hosts   map[string]*host
 	// working are guests with jobs, and maybe some without.
-	working []*guest
-	random  *rand.Rand // of what hosts draw; see guest.rand
+	vmsWithJobs []*logicalVM
+	random      *rand.Rand // of what hosts draw; see guest.rand
 }
 
 // New makes a world in the middle of its life: with some hours of history.
@@ -88,7 +88,7 @@ func New(cfg Config) (*World, error) {
 	w := &World{
 		cfg:      cfg,
 		scenario: scenario,
-		faults:   newObstacles(cfg.Faults),
+		faults:   newFaultGate(cfg.Faults),
 		hosts:    make(map[string]*host, len(hostNames)),
 		random:   rand.New(rand.NewPCG(cfg.Seed, 3<<32)),
 	}
@@ -97,10 +97,10 @@ func New(cfg Config) (*World, error) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.born = w.now()
-	w.certificates = newCertificates(w.born)
+	w.created = w.now()
+	w.certificates = newCertificates(w.created)
 	for _, h := range w.hosts {
-		h.furnish(w)
+		h.applyDefaults(w)
 	}
 	w.populate()
 	return w, nil
@@ -158,7 +158,7 @@ func (w *World) OpenHost(name string) func() (wmiquery.Session, error) {
 		if !ok {
 			return nil, fmt.Errorf("no host %q, there are %s: %w", name, strings.Join(hostNames, ", "), wmiquery.ErrNotFound)
 		}
-		if w.faults.get().Disconnected {
+		if w.faults.current().Disconnected {
 			return nil, fmt.Errorf("connect to %s: %w", name, wmiquery.ErrUnavailable)
 		}
 		return &session{world: w, host: h}, nil
@@ -175,15 +175,15 @@ func (w *World) Now() time.Time {
 // now reads the clock; w.mu is held.
 func (w *World) now() time.Time {
 	// Round drops the monotonic reading, which would make equal times differ.
-	if t := w.cfg.Now().Round(0).UTC(); t.After(w.latest) {
-		w.latest = t
+	if t := w.cfg.Now().Round(0).UTC(); t.After(w.lastNow) {
+		w.lastNow = t
 	}
-	return w.latest
+	return w.lastNow
 }
 
 // SetFaults replaces the faults that are on. Calls that hang because of one that
 // is gone go on.
-func (w *World) SetFaults(f Faults) { w.faults.set(f) }
+func (w *World) SetFaults(f Faults) { w.faults.replace(f) }
 
 // Totals is what really happened to a relationship of Config.Host since New,
 // however many monitoring windows have ended since. It is false when the host
@@ -191,12 +191,12 @@ func (w *World) SetFaults(f Faults) { w.faults.set(f) }
 func (w *World) Totals(key msvm.Key) (Totals, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.settle(w.now())
-	m, ok := w.hosts[w.cfg.Host].byID[key.VM]
-	if !ok || m.sides[key.Link] == nil {
+	w.advanceVMsWithJobs(w.now())
+	vm, ok := w.hosts[w.cfg.Host].byID[key.VM]
+	if !ok || vm.endpoints[key.Link] == nil {
 		return Totals{}, false
 	}
-	s := m.sides[key.Link]
-	m.guest.advance(w.latest)
-	return s.totals, true
+	e := vm.endpoints[key.Link]
+	vm.logical.advance(w.lastNow)
+	return e.totals, true
 }

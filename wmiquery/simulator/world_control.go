@@ -11,36 +11,36 @@ import (
 // RequestStateChange does. A replica cannot be turned on before it has failed
 // over, and a primary that is prepared for a failover not at all:
 // wmiquery.ErrInvalidState. wmiquery.ErrNotFound if the host has no such VM.
-func (w *World) SetPower(vm, host string, on bool) error {
+func (w *World) SetPower(id, host string, on bool) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	m, err := w.find(vm, host)
+	vm, err := w.findVM(id, host)
 	if err != nil {
 		return err
 	}
-	if on && m.locked() {
-		return fmt.Errorf("turn on %s on %s: %w", vm, host, wmiquery.ErrInvalidState)
+	if on && vm.startBlocked() {
+		return fmt.Errorf("turn on %s on %s: %w", id, host, wmiquery.ErrInvalidState)
 	}
-	m.on = on
-	for _, s := range m.sides {
-		if s.sends() {
-			s.link.track(w.latest)
+	vm.on = on
+	for _, e := range vm.endpoints {
+		if e.sends() {
+			e.link.updateBacklog(w.lastNow)
 		}
 	}
 	return nil
 }
 
 // IsOn tells whether a VM on a host runs.
-func (w *World) IsOn(vm, host string) (bool, error) {
+func (w *World) IsOn(id, host string) (bool, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	m, err := w.find(vm, host)
-	return err == nil && m.on, err
+	vm, err := w.findVM(id, host)
+	return err == nil && vm.on, err
 }
 
 // enabledState is on or off: simulated VMs are neither saved nor on the way.
-func (m *machine) enabledState() msvm.EnabledState {
-	if m.on {
+func (vm *hostVM) enabledState() msvm.EnabledState {
+	if vm.on {
 		return msvm.EnabledOn
 	}
 	return msvm.EnabledOff
@@ -49,19 +49,19 @@ func (m *machine) enabledState() msvm.EnabledState {
 // ModifyDisk changes a virtual disk of a VM that is off, behind Hyper-V's back:
 // what replicates it then requires a resynchronization. The error is as that of
 // SetPower.
-func (w *World) ModifyDisk(vm, host string) error {
+func (w *World) ModifyDisk(id, host string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	m, err := w.find(vm, host)
+	vm, err := w.findVM(id, host)
 	if err != nil {
 		return err
 	}
-	if m.on || m.busy() {
-		return fmt.Errorf("modify a disk of %s on %s: %w", vm, host, wmiquery.ErrInvalidState)
+	if vm.on || vm.hasRunningJob() {
+		return fmt.Errorf("modify a disk of %s on %s: %w", id, host, wmiquery.ErrInvalidState)
 	}
-	for _, s := range m.sides {
-		if s.sends() && s.state == msvm.Replicating {
-			s.link.loseTrack(w.latest)
+	for _, e := range vm.endpoints {
+		if e.sends() && e.state == msvm.Replicating {
+			e.link.requireResync(w.lastNow)
 		}
 	}
 	return nil
@@ -73,43 +73,43 @@ func (w *World) ModifyDisk(vm, host string) error {
 func (w *World) SetState(host string, key msvm.Key, state msvm.ReplicationState) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	m, err := w.find(key.VM, host)
+	vm, err := w.findVM(key.VM, host)
 	if err != nil {
 		return err
 	}
-	s := m.sides[key.Link]
-	if s == nil || state == msvm.Disabled {
+	e := vm.endpoints[key.Link]
+	if e == nil || state == msvm.Disabled {
 		return fmt.Errorf("state %s of %s on %s: %w", state, key.InstanceID(), host, wmiquery.ErrInvalidState)
 	}
-	s.link.drop(w.latest)
-	s.enter(state, w.latest)
+	e.link.stopSending(w.lastNow)
+	e.setState(state, w.lastNow)
 	return nil
 }
 
 // find brings a VM on a host up to now; w.mu is held.
-func (w *World) find(vm, host string) (*machine, error) {
-	w.settle(w.now())
+func (w *World) findVM(id, host string) (*hostVM, error) {
+	w.advanceVMsWithJobs(w.now())
 	h, ok := w.hosts[host]
 	if !ok {
 		return nil, fmt.Errorf("host %s: %w", host, wmiquery.ErrNotFound)
 	}
-	m, ok := h.byID[vm]
+	vm, ok := h.byID[id]
 	if !ok {
-		return nil, fmt.Errorf("VM %s on %s: %w", vm, host, wmiquery.ErrNotFound)
+		return nil, fmt.Errorf("VM %s on %s: %w", id, host, wmiquery.ErrNotFound)
 	}
-	m.guest.advance(w.latest)
-	return m, nil
+	vm.logical.advance(w.lastNow)
+	return vm, nil
 }
 
 // locked tells whether replication keeps the VM from being turned on.
-func (m *machine) locked() bool {
-	for link, s := range m.sides {
+func (vm *hostVM) startBlocked() bool {
+	for link, e := range vm.endpoints {
 		switch {
-		case s.sends():
-			if s.state == msvm.SyncedReplicationComplete && link == msvm.Primary {
+		case e.sends():
+			if e.state == msvm.SyncedReplicationComplete && link == msvm.Primary {
 				return true
 			}
-		case s.state != msvm.Recovered && s.state != msvm.Committed && s.state != msvm.Disabled:
+		case e.state != msvm.Recovered && e.state != msvm.Committed && e.state != msvm.Disabled:
 			return true
 		}
 	}

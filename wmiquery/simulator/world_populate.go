@@ -21,11 +21,11 @@ const (
 // statistics look as if reset then.
 func (w *World) historyStart() time.Time {
 	length := w.cfg.MonitoringInterval
-	start := windowAfter(w.born, length, *w.cfg.MonitoringStart).Add(-length)
-	if earliest := w.born.Add(-maxHistory); start.Before(earliest) {
+	start := windowAfter(w.created, length, *w.cfg.MonitoringStart).Add(-length)
+	if earliest := w.created.Add(-maxHistory); start.Before(earliest) {
 		start = earliest
 	}
-	if latest := w.born.Add(-minHistory); start.After(latest) {
+	if latest := w.created.Add(-minHistory); start.After(latest) {
 		start = latest
 	}
 	return start.Truncate(time.Second)
@@ -33,7 +33,7 @@ func (w *World) historyStart() time.Time {
 
 // drawn is how many VMs show what a scenario is about beyond its situations, if
 // nobody says how many.
-const drawn = 12
+const defaultExtraVMs = 12
 
 // populate makes the VMs and brings them up to now; w.mu is held.
 func (w *World) populate() {
@@ -42,7 +42,7 @@ func (w *World) populate() {
 	if vms == 0 {
 		vms = len(shown)
 		if w.scenario.draw != nil {
-			vms += drawn
+			vms += defaultExtraVMs
 		}
 	}
 	for i := range vms {
@@ -52,15 +52,15 @@ func (w *World) populate() {
 		if i < len(shown) {
 			s = shown[i]
 		}
-		v := &vm{guest: &guest{world: w, index: i}, world: w, index: i, id: id, name: vmName(i), random: r, situation: s}
-		v.installed = w.born.Add(-time.Duration(30*24+r.IntN(900*24)) * time.Hour).Truncate(time.Second)
-		v.place()
+		v := &vmBuilder{logical: &logicalVM{world: w, index: i}, world: w, index: i, id: id, name: vmName(i), random: r, situation: s}
+		v.installed = w.created.Add(-time.Duration(30*24+r.IntN(900*24)) * time.Hour).Truncate(time.Second)
+		v.build()
 	}
 }
 
 // vm is a VM that is being made, on all hosts.
-type vm struct {
-	guest     *guest
+type vmBuilder struct {
+	logical   *logicalVM
 	world     *World
 	index     int
 	id, name  string
@@ -70,127 +70,127 @@ type vm struct {
 }
 
 // place puts the VM on its hosts and gives it its past.
-func (v *vm) place() {
-	if v.situation.alone {
-		v.machine(hostNames[0], msvm.ModeNone).on = true
+func (v *vmBuilder) build() {
+	if v.situation.neverReplicated {
+		v.addVM(hostNames[0], msvm.ModeNone).on = true
 		return
 	}
 	from, to := hostNames[0], hostNames[1]
 	if v.situation.inbound {
 		from, to = to, from
 	}
-	primary, replica := v.machine(from, msvm.ModePrimary), v.machine(to, msvm.ModeReplica)
-	l := v.link(primary, msvm.Primary, replica)
+	primary, replica := v.addVM(from, msvm.ModePrimary), v.addVM(to, msvm.ModeReplica)
+	l := v.addLink(primary, msvm.Primary, replica)
 	primary.on = true
-	v.live(l)
-	if v.situation.tested {
-		v.addTest(l)
+	v.runHistory(l)
+	if v.situation.testReplica {
+		v.addTestReplica(l)
 	}
 	if v.situation.extended {
-		v.extend(replica)
+		v.addExtendedReplica(replica)
 	}
 }
 
-func (v *vm) machine(hostName string, mode msvm.ReplicationMode) *machine {
-	m := &machine{
-		guest: v.guest, index: v.index, id: v.id, name: v.name, installed: v.installed,
-		mode: mode, sides: map[msvm.Link]*side{},
+func (v *vmBuilder) addVM(hostName string, mode msvm.ReplicationMode) *hostVM {
+	vm := &hostVM{
+		logical: v.logical, index: v.index, id: v.id, name: v.name, installed: v.installed,
+		mode: mode, endpoints: map[msvm.Link]*endpoint{},
 	}
-	v.world.hosts[hostName].add(m)
-	return m
+	v.world.hosts[hostName].add(vm)
+	return vm
 }
 
 // link joins two machines, as the sender's relationship of that name. For the
 // receiver it is always the primary one.
-func (v *vm) link(from *machine, as msvm.Link, to *machine) *link {
+func (v *vmBuilder) addLink(from *hostVM, as msvm.Link, to *hostVM) *link {
 	interval := v.situation.interval
 	if interval == 0 || as == msvm.Extended {
 		interval = max(interval, 300*time.Second)
 	}
 	t := drawTraffic(v.random, interval)
 	if v.situation.slow {
-		t = t.slow()
+		t = t.slowDown()
 	}
 	l := newLink(v.random, t, from, as, to)
 	l.settings = v.drawSettings(from, to, as, &l.traffic)
-	to.host.configureFailover(to)
+	to.host.configureFailoverNetwork(to)
 	return l
 }
 
 // live brings the link to now, through what its situation says.
-func (v *vm) live(l *link) {
+func (v *vmBuilder) runHistory(l *link) {
 	s, start := v.situation, v.world.historyStart()
-	changed := v.world.born.Add(-s.ago).Truncate(time.Second)
+	changed := v.world.created.Add(-s.age).Truncate(time.Second)
 	if changed.Before(start) {
 		changed = start
 	}
-	if s.fresh {
+	if s.newlyEnabled {
 		start = changed
 	}
 	l.start(start)
-	if !s.fresh {
-		l.replicatedAt(start)
-		l.receiver.stock(start)
-		l.receiver.lastTest = v.drawTest()
-		v.guest.advance(changed)
+	if !s.newlyEnabled {
+		l.setReplicating(start)
+		l.receiver.addInitialPoints(start)
+		l.receiver.lastTest = v.drawLastTest()
+		v.logical.advance(changed)
 	}
 	if s.sender != msvm.Disabled {
-		v.enter(l, changed)
+		v.enterSituation(l, changed)
 	}
-	v.guest.advance(v.world.born)
-	for _, side := range l.sides() {
-		side.totals = Totals{} // they count from now
+	v.logical.advance(v.world.created)
+	for _, e := range l.endpoints() {
+		e.totals = Totals{} // they count from now
 	}
 }
 
 // enter puts the link into the VM's situation at a time.
-func (v *vm) enter(l *link, at time.Time) {
-	s, from, to := v.situation, l.sender.machine, l.receiver.machine
-	from.on, to.on = from.on && !s.sourceOff, s.replicaOn
-	l.track(at)
+func (v *vmBuilder) enterSituation(l *link, at time.Time) {
+	s, from, to := v.situation, l.sender.vm, l.receiver.vm
+	from.on, to.on = from.on && !s.senderOff, s.receiverOn
+	l.updateBacklog(at)
 	l.sender.state, l.receiver.state = s.sender, s.receiver
-	l.stays = s.sender == msvm.WaitingToStartResynchronization
-	l.sending = nil
+	l.noAutoResync = s.sender == msvm.WaitingToStartResynchronization
+	l.currentCycle = nil
 	l.receiver.failedOver = s.failedOver
 	switch {
 	case s.receiver == msvm.FailoverInProgress:
-		l.failOver(at, s.lasts, nil, nil)
+		l.startFailover(at, s.jobDuration, nil, nil)
 	case s.receiver == msvm.Committed:
-		l.receiver.mergeAll()
-	case s.lasts > 0:
-		l.resumeTransfer(at, s.lasts)
+		l.receiver.mergeAllPoints()
+	case s.jobDuration > 0:
+		l.restoreTransfer(at, s.jobDuration)
 	}
 	if s.sender == msvm.ResynchronizationSuspended {
-		l.transfer.pause(at.Add(s.lasts / 4))
+		l.transfer.suspend(at.Add(s.jobDuration / 4))
 	}
-	if s.shipped {
+	if s.changesSent {
 		l.backlog = 0
-		l.shipped(at)
+		l.completePlannedSync(at)
 	}
 }
 
 // drawTest is when the last test failover was: never for most.
-func (v *vm) drawTest() time.Time {
+func (v *vmBuilder) drawLastTest() time.Time {
 	days := v.random.IntN(120)
 	if days > 30 {
 		return msvm.Never()
 	}
-	return v.world.born.Add(-time.Duration(1+days) * 24 * time.Hour).Truncate(time.Hour)
+	return v.world.created.Add(-time.Duration(1+days) * 24 * time.Hour).Truncate(time.Hour)
 }
 
 // addTest puts a test replica VM beside the replica.
-func (v *vm) addTest(l *link) {
-	replica := l.receiver.machine
-	begun := v.world.born.Add(-3 * time.Hour).Truncate(time.Second)
+func (v *vmBuilder) addTestReplica(l *link) {
+	replica := l.receiver.vm
+	begun := v.world.created.Add(-3 * time.Hour).Truncate(time.Second)
 	l.receiver.lastTest = begun
-	replica.host.add(replica.newTest(drawGUID(v.random), begun))
+	replica.host.add(replica.newTestReplica(drawGUID(v.random), begun))
 }
 
 // extend has the replica replicated on to the third site.
-func (v *vm) extend(replica *machine) {
-	third := v.machine(hostNames[2], msvm.ModeExtendedReplica)
+func (v *vmBuilder) addExtendedReplica(replica *hostVM) {
+	third := v.addVM(hostNames[2], msvm.ModeExtendedReplica)
 	v.random = rand.New(rand.NewPCG(v.world.cfg.Seed, 1<<32|uint64(v.index))) // one source a link
-	v.live(v.link(replica, msvm.Extended, third))
+	v.runHistory(v.addLink(replica, msvm.Extended, third))
 }
 
 const hexDigits = "0123456789ABCDEF"
