@@ -155,12 +155,6 @@ func (l *link) endCycle(at time.Time) {
 	l.receiver.addCyclePoint(at, c.kind)
 }
 
-// apply has what arrived at a time applied a little later.
-func (e *endpoint) setApplied(at time.Time, after time.Duration) {
-	e.previousApplied = e.lastApply(at)
-	e.lastApplied = at.Add(after)
-}
-
 // track settles what the VM wrote up to a time and lets it write on at another
 // rate.
 func (l *link) updateBacklog(at time.Time) {

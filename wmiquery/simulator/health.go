@@ -135,22 +135,6 @@ func (e *endpoint) health(at time.Time) msvm.ReplicationHealth {
 	return h
 }
 
-// PerceivedSeverity, by the numbers of the schema.
-var severities = map[msvm.ReplicationHealth]msvm.Severity{
-	msvm.HealthWarning:  3, // degraded
-	msvm.HealthCritical: 6, // critical
-}
-
-// errorInstance is Msvm_Error as far as the host fills it for a health issue.
-type errorInstance struct {
-	ErrorType         *uint16
-	MessageID         *string
-	Message           *string
-	MessageArguments  []string
-	PerceivedSeverity *msvm.Severity
-	ErrorSource       *string // null
-}
-
 func (r *healthRule) issue(name string) errorInstance {
 	return errorInstance{
 		ErrorType:         new(uint16(0)),

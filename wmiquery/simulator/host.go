@@ -1,9 +1,9 @@
 package simulator
 
 import (
-	"cmp"
 	"iter"
 	"slices"
+	"strings"
 	"time"
 
 	"hyperv_replica_exporter/wmiquery"
@@ -57,49 +57,12 @@ func (h *host) add(vm *hostVM) {
 	h.byID[vm.id] = vm
 }
 
-func (vm *hostVM) addedBefore(o *hostVM) bool {
-	return cmp.Or(vm.added.Compare(o.added), cmp.Compare(vm.logical.index, o.logical.index)) < 0 && !vm.added.IsZero()
-}
-
 // remove takes a machine off the host.
 func (h *host) remove(vm *hostVM) {
 	h.vms = slices.DeleteFunc(h.vms, func(x *hostVM) bool { return x == vm })
 	delete(h.byID, vm.id)
 	delete(h.failoverNetworks, vm.id)
 }
-
-// machine is a VM as one host has it: a replica is another machine than its
-// primary, on another host, with the same GUID.
-type hostVM struct {
-	host        *host
-	logical     *logicalVM
-	index       int // of the VM in the world
-	id          string
-	name        string
-	installed   time.Time
-	added       time.Time // zero for those that the world began with
-	mode        msvm.ReplicationMode
-	on          bool    // the VM runs
-	testReplica *hostVM // the test replica of a replica, if any
-	testOf      *hostVM // the replica of a test replica
-	// authorization is the entry of the replica server that the VM is bound to, ""
-	// for any.
-	authorization string
-	// sides are the machine's ends of links, none when it does not replicate.
-	endpoints map[msvm.Link]*endpoint
-}
-
-// links are the relationships that the host shows of the machine, whether they
-// replicate or not: a primary one for every VM, and for every replica also an
-// extended one.
-func (vm *hostVM) linkTypes() []msvm.Link {
-	if vm.mode == msvm.ModeReplica {
-		return replicaLinkTypes
-	}
-	return replicaLinkTypes[:1]
-}
-
-var replicaLinkTypes = []msvm.Link{msvm.Primary, msvm.Extended}
 
 // relationships are the host's relationships in the order of its rows. The side
 // is nil where the machine does not replicate.
@@ -115,10 +78,34 @@ func (h *host) relationships() iter.Seq2[relationship, *endpoint] {
 	}
 }
 
-// relationship names a relationship of a machine.
-type relationship struct {
-	vm       *hostVM
-	linkType msvm.Link
+// machineAt is the VM with that path, nil if there is none.
+func (h *host) vmAt(path wmiquery.Ref) *hostVM {
+	vm := h.byID[msvm.VMOf(path)]
+	if vm == nil || !strings.EqualFold(string(path), string(msvm.VMRef(vm.id))) {
+		return nil
+	}
+	return vm
 }
 
-func (r relationship) key() msvm.Key { return msvm.Key{VM: r.vm.id, Link: r.linkType} }
+// advance brings all VMs of the host up to a time that the world has settled to.
+func (h *host) advance(at time.Time) {
+	for _, vm := range h.vms {
+		vm.logical.advance(at)
+	}
+}
+
+// service is the replication service, with its keys only.
+func (h *host) service() msvm.ReplicationService {
+	return msvm.ReplicationService{
+		Name:                    "replicasvc",
+		CreationClassName:       "Msvm_ReplicationService",
+		SystemName:              h.name,
+		SystemCreationClassName: "Msvm_ComputerSystem",
+	}
+}
+
+// monitoring is how long the host's monitoring windows are, and the time of day
+// that they are counted from.
+func (h *host) monitoring() (length, start time.Duration) {
+	return time.Duration(*h.settings.MonitoringInterval) * time.Second, *h.settings.MonitoringStartTime
+}

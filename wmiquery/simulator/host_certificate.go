@@ -5,12 +5,9 @@ import (
 	"crypto/sha1" // a thumbprint is a SHA-1, by definition
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/base64"
 	"fmt"
 	"math/big"
 	"time"
-
-	"hyperv_replica_exporter/wmiquery"
 )
 
 // certificate is one in the store LocalMachine\My of a host.
@@ -42,13 +39,4 @@ func newCertificates(born time.Time) []certificate {
 		all = append(all, certificate{der, fmt.Sprintf("%X", sha1.Sum(der))})
 	}
 	return all
-}
-
-// systemCertificates is Msvm_ReplicationService.GetSystemCertificates.
-func (s *session) systemCertificates(wmiquery.Call, Faults) (wmiquery.Reply, error) {
-	texts := make([]string, 0, len(s.world.certificates))
-	for _, c := range s.world.certificates {
-		texts = append(texts, base64.StdEncoding.EncodeToString(c.der))
-	}
-	return wmiquery.Reply{Out: map[string]any{"EncodedCertificates": texts}}, nil
 }

@@ -44,36 +44,6 @@ type failure struct {
 	text string // a sentence, with %s for the VM's name
 }
 
-// post puts a job on its host, and begins it if it is not for later.
-func (w *World) submitJob(j *job, at time.Time) {
-	j.submitted = at
-	if j.begin.IsZero() {
-		j.begin = at
-	}
-	j.end = j.begin.Add(j.duration)
-	if j.failure != nil {
-		j.end = j.begin.Add(j.duration / 2)
-	}
-	if j.transfer != nil {
-		j.transfer.transfer = j
-	}
-	j.host.jobs = slices.DeleteFunc(j.host.jobs, func(old *job) bool { return old.expired(at) })
-	j.host.jobs = append(j.host.jobs, j)
-	if j.vm == nil {
-		j.id = drawGUID(w.random)
-		return
-	}
-	lv := j.vm.logical
-	j.id = drawGUID(lv.rand())
-	lv.jobs = append(lv.jobs, j)
-	if !slices.Contains(w.vmsWithJobs, lv) {
-		w.vmsWithJobs = append(w.vmsWithJobs, lv)
-	}
-	if !j.begin.After(at) {
-		j.advance(at)
-	}
-}
-
 // next is when something happens to the job by itself, zero for never.
 func (j *job) next() time.Time {
 	switch {

@@ -44,42 +44,7 @@ type link struct {
 	replicaExported bool
 }
 
-// side is one host's end of a link.
-type endpoint struct {
-	link  *link
-	vm    *hostVM
-	state msvm.ReplicationState
-
-	failedOver                msvm.ReplicationType
-	lastType                  msvm.ReplicationType
-	lastReplication           time.Time // LastReplicationTime
-	lastConsistentReplication time.Time
-	lastTest                  time.Time
-	// applied is when the last replication was applied, or will be: the one before
-	// that counts until then. The sender applies nothing.
-	lastApplied, previousApplied time.Time
-
-	window    window
-	windowEnd time.Time
-	totals    Totals
-
-	recoveryPoints           []recoveryPoint // of the receiver, in the order of their making
-	pointsMade, pointsMerged int             // points ever
-	rewound                  bool            // failed over to what was not the latest
-}
-
-// sends tells the sending side from the receiving one.
-func (e *endpoint) sends() bool { return e == &e.link.sender }
-
 func (l *link) endpoints() [2]*endpoint { return [2]*endpoint{&l.sender, &l.receiver} }
-
-// lastApply is LastApplyTime at a time.
-func (e *endpoint) lastApply(at time.Time) time.Time {
-	if e.lastApplied.After(at) {
-		return e.previousApplied
-	}
-	return e.lastApplied
-}
 
 // newLink is a link between two machines, as the sender's relationship of that
 // name, on which nothing has happened yet.
@@ -90,14 +55,6 @@ func newLink(random *rand.Rand, t traffic, from *hostVM, as msvm.Link, to *hostV
 	from.endpoints[as], to.endpoints[msvm.Primary] = &l.sender, &l.receiver
 	from.logical.links = append(from.logical.links, l)
 	return l
-}
-
-func newEndpoint(l *link, vm *hostVM) endpoint {
-	never := msvm.Never()
-	return endpoint{
-		link: l, vm: vm,
-		lastReplication: never, lastConsistentReplication: never, lastTest: never, lastApplied: never, previousApplied: never,
-	}
 }
 
 // start begins the link's life at a time, in whole seconds.

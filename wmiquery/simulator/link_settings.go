@@ -2,7 +2,6 @@ package simulator
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"hyperv_replica_exporter/wmiquery"
@@ -15,40 +14,6 @@ const (
 	certificatePort = 443
 	broker          = "replica-broker" + domain // a cluster's name as connection point
 )
-
-// drawSettings is how a link is set up. It is shared by the rows of both sides
-// and must not be written to.
-func (v *vmBuilder) drawSettings(from, to *hostVM, as msvm.Link, t *traffic) msvm.ReplicationSettingData {
-	s := unsetSettings()
-	s.AuthenticationType = new(msvm.AuthenticationKerberos)
-	s.RecoveryServerPortNumber = new(uint16(kerberosPort))
-	if v.index%5 == 4 || v.index%5 == 2 && as == msvm.Extended {
-		s.AuthenticationType = new(msvm.AuthenticationCertificate)
-		s.RecoveryServerPortNumber = new(uint16(certificatePort))
-		s.CertificateThumbPrint = new(v.world.certificates[0].thumbprint)
-	}
-	s.CompressionEnabled = new(v.index%7 != 6)
-	s.PrimaryConnectionPoint, s.PrimaryHostSystem = &from.host.fqdn, &from.host.fqdn
-	s.RecoveryConnectionPoint, s.RecoveryHostSystem = &to.host.fqdn, &to.host.fqdn
-	if v.index == 3 {
-		s.RecoveryConnectionPoint = new(broker)
-	}
-	s.ReplicationInterval = new(uint16(t.interval / time.Second))
-	history := pick(v.random, 0, 4, 24)
-	s.RecoveryHistory = &history
-	if history > 0 && as == msvm.Primary {
-		hours := pick(v.random, 0, 1, 4)
-		s.ApplicationConsistentSnapshotInterval = &hours
-		t.snapshotInterval = time.Duration(hours) * time.Hour
-	}
-	s.AutoResynchronizeEnabled = new(v.index%6 != 5)
-	for disk := range 1 + v.random.IntN(3) {
-		s.IncludedDisks = append(s.IncludedDisks, diskPath(from, disk))
-	}
-	return s
-}
-
-func pick(r *rand.Rand, of ...uint16) uint16 { return of[r.IntN(len(of))] }
 
 // diskPath is the path of a virtual disk on the first SCSI controller.
 func diskPath(vm *hostVM, n int) string {
@@ -74,4 +39,13 @@ func unsetSettings() msvm.ReplicationSettingData {
 		AutoResynchronizeIntervalEnd:          new(6 * time.Hour),
 		ReplicationInterval:                   new(uint16(300)),
 	}
+}
+
+// apply has the link go by settings from now on.
+func (l *link) applySettings(s msvm.ReplicationSettingData) {
+	l.settings = s
+	l.traffic.interval = time.Duration(*s.ReplicationInterval) * time.Second
+	l.traffic.snapshotInterval = time.Duration(*s.ApplicationConsistentSnapshotInterval) * time.Hour
+	l.receiver.mergePoints(int(*s.RecoveryHistory))
+	l.rejection = l.receiver.vm.host.authorize(l.sender.vm, s)
 }

@@ -77,29 +77,6 @@ func (l *link) peerRemoved() bool {
 	return false
 }
 
-// enter changes the state. What the VM wrote is settled first if changes are
-// tracked in one of the states and not in the other.
-func (e *endpoint) setState(state msvm.ReplicationState, at time.Time) {
-	if e.sends() && tracksChanges(e.state) != tracksChanges(state) {
-		e.link.updateBacklog(at)
-	}
-	e.state = state
-}
-
-// replicated tells whether the side ever replicated.
-func (e *endpoint) hasReplicated() bool { return e.lastReplication.After(msvm.Never()) }
-
-// fallback is the state of a side whose attempt at something is over.
-func (e *endpoint) stateAfterAbort() msvm.ReplicationState {
-	switch {
-	case e.hasReplicated():
-		return msvm.Replicating
-	case e.sends():
-		return msvm.ReadyForReplication
-	}
-	return msvm.WaitingToCompleteInitialReplication
-}
-
 // shipped is when the last changes before a planned failover have arrived.
 func (l *link) completePlannedSync(at time.Time) {
 	for _, e := range l.endpoints() {
@@ -107,4 +84,105 @@ func (l *link) completePlannedSync(at time.Time) {
 	}
 	l.receiver.setApplied(at, 0)
 	l.receiver.addPoint(recoveryPoint{at.Unix(), pointPlanned})
+}
+
+// failOver brings the replica to a recovery point, the latest if that is nil: job
+// 97. What kind of failover it is follows from the point; the latest is what the
+// last replication brought.
+func (l *link) startFailover(at time.Time, length time.Duration, to *recoveryPoint, fails *failure) *job {
+	e := &l.receiver
+	kind, rewound := e.lastType, false
+	if to != nil {
+		kind = to.kind.replicationType()
+		rewound = *to != e.recoveryPoints[len(e.recoveryPoints)-1]
+	}
+	l.currentCycle = nil
+	e.setState(msvm.FailoverInProgress, at)
+	return e.vm.submitJob(at, &job{
+		kind: msvm.JobInitiateFailover, duration: length, failure: fails,
+		onEnd: func(time.Time) *failure {
+			e.state, e.failedOver, e.rewound = msvm.Recovered, kind, rewound
+			return nil
+		},
+		onFail: e.revertFailover,
+	})
+}
+
+// swap replaces the link by one that goes the other way. After a planned failover
+// the disks are alike and it replicates. Otherwise nobody knows what the old
+// primary has, so it waits for an initial replication: that is inferred, from the
+// cmdlets that Microsoft tells to use then.
+func (l *link) swapRoles(at time.Time, settings msvm.ReplicationSettingData) {
+	from, to := l.receiver.vm, l.sender.vm
+	inSync := l.receiver.failedOver == msvm.TypePlanned && l.sender.state == msvm.SyncedReplicationComplete
+	was, wasSender := l.receiver, l.sender
+	var disks []string
+	l.stopSending(at)
+	from.logical.removeLink(l)
+	from.mode, to.mode = msvm.ModePrimary, msvm.ModeReplica
+	for i := range settings.IncludedDisks {
+		disks = append(disks, diskPath(from, i))
+	}
+	settings.IncludedDisks = disks
+	n := from.logical.connect(from, msvm.Primary, to, settings)
+	n.traffic = l.traffic
+	n.applySettings(n.settings)
+	n.start(at)
+	n.sender.copyStatistics(was)
+	n.receiver.copyStatistics(wasSender)
+	if inSync {
+		n.setReplicating(at)
+		return
+	}
+	n.sender.state, n.receiver.state = msvm.ReadyForReplication, msvm.WaitingToCompleteInitialReplication
+}
+
+// enterBoth puts both sides into a state of a disk update, if the other side is
+// in none that is about something else.
+func (l *link) setDiskUpdateState(state msvm.ReplicationState, at time.Time) {
+	for _, e := range l.endpoints() {
+		switch e.state {
+		case msvm.Replicating, msvm.DiskUpdateInProgress, msvm.DiskUpdateCritical:
+			e.setState(state, at)
+		}
+	}
+}
+
+// leaveDiskUpdate ends an update, whether the disks were changed or not.
+func (l *link) endDiskUpdate(at time.Time) {
+	for _, e := range l.endpoints() {
+		if isDiskUpdate(e.state) {
+			e.setState(e.stateAfterAbort(), at)
+		}
+	}
+}
+
+func isDiskUpdate(s msvm.ReplicationState) bool {
+	return s == msvm.DiskUpdateInProgress || s == msvm.DiskUpdateCritical
+}
+
+// goOn has the sender go on after it was suspended or in error.
+func (l *link) resumeSending(was msvm.ReplicationState, at time.Time) *failure {
+	if l.receiver.state == msvm.Critical {
+		l.receiver.state = l.receiver.stateAfterAbort()
+	}
+	switch r := l.receiver.state; {
+	case was == msvm.Critical && !l.acceptsDisks():
+		return errDisksNotAccepted
+	case was == msvm.ResynchronizationSuspended && l.transfer != nil && r == msvm.Resynchronizing:
+		l.sender.setState(msvm.Resynchronizing, at)
+		l.transfer.resume(at)
+	case was == msvm.ResynchronizationSuspended:
+		l.requireResync(at)
+	case !l.sender.hasReplicated() && l.transfer != nil:
+		l.sender.setState(msvm.WaitingToCompleteInitialReplication, at)
+		l.transfer.resume(at)
+	case !l.sender.hasReplicated() && l.replicaExported:
+		l.sender.setState(msvm.WaitingToCompleteInitialReplication, at)
+	case !l.sender.hasReplicated():
+		l.sender.setState(msvm.WaitingToCompleteInitialReplication, at)
+		l.startInitialTransfer(at, l.drawInitialDuration())
+	}
+	l.lastCycleRejected, l.rejectedCycles = false, 0
+	return nil
 }

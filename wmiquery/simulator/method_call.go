@@ -98,15 +98,6 @@ func (r *request) findVM(object wmiquery.Ref) bool {
 	return true
 }
 
-// machineAt is the VM with that path, nil if there is none.
-func (h *host) vmAt(path wmiquery.Ref) *hostVM {
-	vm := h.byID[msvm.VMOf(path)]
-	if vm == nil || !strings.EqualFold(string(path), string(msvm.VMRef(vm.id))) {
-		return nil
-	}
-	return vm
-}
-
 // check is what all methods have in common: the VM, its mode, whether it is at
 // work, its state and its power, in this order.
 func (r *request) checkPreconditions(a handler) uint32 {
@@ -146,16 +137,6 @@ func (r *request) state() msvm.ReplicationState {
 // operation per VM at a time.
 func (r *request) operationRunning() bool {
 	return r.vm.hasRunningJob() || r.vm.hasRunningTransfer(r.at)
-}
-
-// sendsDisks tells whether a transfer of the machine is at work.
-func (vm *hostVM) hasRunningTransfer(at time.Time) bool {
-	for _, j := range vm.logical.jobs {
-		if j.vm == vm && j.transfer != nil && j.state(at) == msvm.JobRunning {
-			return true
-		}
-	}
-	return false
 }
 
 // Which relationship a method is about.

@@ -29,30 +29,6 @@ func (r *request) updateDisks() *job {
 	})
 }
 
-// enterBoth puts both sides into a state of a disk update, if the other side is
-// in none that is about something else.
-func (l *link) setDiskUpdateState(state msvm.ReplicationState, at time.Time) {
-	for _, e := range l.endpoints() {
-		switch e.state {
-		case msvm.Replicating, msvm.DiskUpdateInProgress, msvm.DiskUpdateCritical:
-			e.setState(state, at)
-		}
-	}
-}
-
-// leaveDiskUpdate ends an update, whether the disks were changed or not.
-func (l *link) endDiskUpdate(at time.Time) {
-	for _, e := range l.endpoints() {
-		if isDiskUpdate(e.state) {
-			e.setState(e.stateAfterAbort(), at)
-		}
-	}
-}
-
-func isDiskUpdate(s msvm.ReplicationState) bool {
-	return s == msvm.DiskUpdateInProgress || s == msvm.DiskUpdateCritical
-}
-
 // giveUpDiskUpdate is request 1, 2 or 3 during an update: whichever it is, a side
 // that replicated does so again, and another waits as before. Microsoft's client
 // does not ask for it on extended links.

@@ -34,34 +34,6 @@ func (r *request) givenPoint() (*recoveryPoint, uint32) {
 	return &p, wmiquery.CodeCompleted
 }
 
-// failOver brings the replica to a recovery point, the latest if that is nil: job
-// 97. What kind of failover it is follows from the point; the latest is what the
-// last replication brought.
-func (l *link) startFailover(at time.Time, length time.Duration, to *recoveryPoint, fails *failure) *job {
-	e := &l.receiver
-	kind, rewound := e.lastType, false
-	if to != nil {
-		kind = to.kind.replicationType()
-		rewound = *to != e.recoveryPoints[len(e.recoveryPoints)-1]
-	}
-	l.currentCycle = nil
-	e.setState(msvm.FailoverInProgress, at)
-	return e.vm.submitJob(at, &job{
-		kind: msvm.JobInitiateFailover, duration: length, failure: fails,
-		onEnd: func(time.Time) *failure {
-			e.state, e.failedOver, e.rewound = msvm.Recovered, kind, rewound
-			return nil
-		},
-		onFail: e.revertFailover,
-	})
-}
-
-// revert has a side that failed over as it was before.
-func (e *endpoint) revertFailover(at time.Time) {
-	e.setState(msvm.Replicating, at)
-	e.failedOver, e.rewound = msvm.TypeNone, false
-}
-
 // relevant is the relationship that RevertFailover is about: of a replica that is
 // replicated on and has not failed over, a prepared extended one.
 func revertLink(r *request) msvm.Link {
@@ -131,3 +103,39 @@ func commitFailover(r *request) wmiquery.Reply {
 // initiateFailback is Msvm_ReplicationService.InitiateFailback, which Hyper-V's
 // own provider does not have.
 func initiateFailback(*request) wmiquery.Reply { return errorReply(wmiquery.CodeNotSupported) }
+
+// testReplica is Msvm_ReplicationService.TestReplicaSystem: a test VM of a
+// recovery point, of which a replica has one at most. Replication goes on. The
+// test VM is known when the job is done, by Msvm_AffectedJobElement.
+func testReplica(r *request) wmiquery.Reply {
+	vm, e := r.vm, r.endpoint
+	if vm.testReplica != nil {
+		return errorReply(wmiquery.CodeInvalidState)
+	}
+	if _, code := r.givenPoint(); code != wmiquery.CodeCompleted {
+		return errorReply(code)
+	}
+	j := &job{kind: msvm.JobInitiateTestReplica, duration: r.drawDuration(10, 30)}
+	j.onEnd = func(at time.Time) *failure {
+		j.createdVM = vm.newTestReplica(drawGUID(vm.logical.rand()), at)
+		j.createdVM.added = at
+		vm.host.add(j.createdVM)
+		e.lastTest = at
+		return nil
+	}
+	return jobReply(r.submitJob(j))
+}
+
+// destroy is Msvm_VirtualSystemManagementService.DestroySystem, of test replicas
+// only: package msvm says so, and the table of methods checks it.
+func destroySystem(r *request) wmiquery.Reply {
+	vm := r.vm
+	return jobReply(r.submitJob(&job{
+		kind: msvm.JobRemoveTestReplica, duration: r.drawDuration(2, 8),
+		onEnd: func(time.Time) *failure {
+			vm.host.remove(vm)
+			vm.testOf.testReplica = nil
+			return nil
+		},
+	}))
+}

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"encoding/base64"
 	"slices"
 	"strings"
 	"time"
@@ -184,4 +185,13 @@ func resetStatistics(r *request) wmiquery.Reply {
 		return completedReply()
 	}
 	return jobReply(r.submitJob(&job{kind: msvm.JobResetStatistics, duration: time.Second, onEnd: reset}))
+}
+
+// systemCertificates is Msvm_ReplicationService.GetSystemCertificates.
+func (s *session) systemCertificates(wmiquery.Call, Faults) (wmiquery.Reply, error) {
+	texts := make([]string, 0, len(s.world.certificates))
+	for _, c := range s.world.certificates {
+		texts = append(texts, base64.StdEncoding.EncodeToString(c.der))
+	}
+	return wmiquery.Reply{Out: map[string]any{"EncodedCertificates": texts}}, nil
 }

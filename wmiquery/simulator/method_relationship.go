@@ -1,9 +1,7 @@
 package simulator
 
 import (
-	"math/rand/v2"
 	"slices"
-	"strings"
 	"time"
 
 	"hyperv_replica_exporter/wmiquery"
@@ -78,68 +76,6 @@ func (r *request) givenSettings(onto msvm.ReplicationSettingData) (msvm.Replicat
 	return s, true
 }
 
-// serverAt is the host that replicas are sent to under a name: its own, or that
-// of the broker.
-func (w *World) serverAt(point string) *host {
-	if strings.EqualFold(point, broker) {
-		return w.hosts[hostNames[1]]
-	}
-	name, rest, _ := strings.Cut(strings.ToUpper(point), ".")
-	if rest != "" && !strings.EqualFold("."+rest, domain) {
-		return nil
-	}
-	return w.hosts[name]
-}
-
-// shell is the machine that is to receive on a host: a new one, or the VM that was
-// made a replica there before.
-func (vm *hostVM) newReplicaVM(h *host, at time.Time) (*hostVM, *failure) {
-	mode := msvm.ModeReplica
-	if vm.mode == msvm.ModeReplica {
-		mode = msvm.ModeExtendedReplica
-	}
-	if there := h.byID[vm.id]; there != nil {
-		e := there.endpoints[msvm.Primary]
-		if e == nil || e.sends() || e.state != msvm.WaitingToCompleteInitialReplication || e.link.sender.state != msvm.Disabled || there.hasRunningJob() {
-			return nil, errVMExists
-		}
-		vm.logical.removeLink(e.link)
-		there.mode = mode
-		return there, nil
-	}
-	to := &hostVM{
-		logical: vm.logical, index: vm.index, id: vm.id, name: vm.name, installed: at.Truncate(time.Second), added: at,
-		mode: mode, endpoints: map[msvm.Link]*endpoint{},
-	}
-	h.add(to)
-	return to, nil
-}
-
-// connect joins two machines by a new link.
-func (lv *logicalVM) connect(from *hostVM, as msvm.Link, to *hostVM, settings msvm.ReplicationSettingData) *link {
-	random := rand.New(rand.NewPCG(lv.rand().Uint64(), lv.rand().Uint64()))
-	l := newLink(random, drawTraffic(random, 300*time.Second), from, as, to)
-	settings.PrimaryHostSystem, settings.PrimaryConnectionPoint = &from.host.fqdn, &from.host.fqdn
-	settings.RecoveryHostSystem = &to.host.fqdn
-	switch inbound := from.endpoints[msvm.Primary]; {
-	case as == msvm.Extended && inbound != nil:
-		settings.IncludedDisks = inbound.link.settings.IncludedDisks
-	case settings.IncludedDisks == nil:
-		settings.IncludedDisks = []string{diskPath(from, 0)}
-	}
-	l.applySettings(settings)
-	return l
-}
-
-// apply has the link go by settings from now on.
-func (l *link) applySettings(s msvm.ReplicationSettingData) {
-	l.settings = s
-	l.traffic.interval = time.Duration(*s.ReplicationInterval) * time.Second
-	l.traffic.snapshotInterval = time.Duration(*s.ApplicationConsistentSnapshotInterval) * time.Hour
-	l.receiver.mergePoints(int(*s.RecoveryHistory))
-	l.rejection = l.receiver.vm.host.authorize(l.sender.vm, s)
-}
-
 // makeReplica is request 2: a plain VM becomes a replica that nobody sends to yet.
 func (r *request) makeReplica(q msvm.StateRequest) wmiquery.Reply {
 	vm := r.vm
@@ -211,20 +147,4 @@ func removeRelationship(r *request) wmiquery.Reply {
 		kind: msvm.JobRemoveRelationship, duration: r.drawDuration(2, 6),
 		onEnd: func(at time.Time) *failure { r.vm.leaveLink(r.linkType, at); return nil },
 	}))
-}
-
-// part takes a machine off a link. The VM and its disks stay, its recovery points
-// go with the link's side.
-func (vm *hostVM) leaveLink(from msvm.Link, at time.Time) {
-	e := vm.endpoints[from]
-	e.link.stopSending(at)
-	e.setState(msvm.Disabled, at)
-	delete(vm.endpoints, from)
-	if from == msvm.Primary {
-		vm.mode = msvm.ModeNone
-		delete(vm.host.failoverNetworks, vm.id)
-	}
-	if e.link.sender.state == msvm.Disabled && e.link.receiver.state == msvm.Disabled {
-		vm.logical.removeLink(e.link)
-	}
 }

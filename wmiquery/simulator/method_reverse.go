@@ -55,40 +55,6 @@ func reverseReplication(r *request) wmiquery.Reply {
 	}))
 }
 
-// swap replaces the link by one that goes the other way. After a planned failover
-// the disks are alike and it replicates. Otherwise nobody knows what the old
-// primary has, so it waits for an initial replication: that is inferred, from the
-// cmdlets that Microsoft tells to use then.
-func (l *link) swapRoles(at time.Time, settings msvm.ReplicationSettingData) {
-	from, to := l.receiver.vm, l.sender.vm
-	inSync := l.receiver.failedOver == msvm.TypePlanned && l.sender.state == msvm.SyncedReplicationComplete
-	was, wasSender := l.receiver, l.sender
-	var disks []string
-	l.stopSending(at)
-	from.logical.removeLink(l)
-	from.mode, to.mode = msvm.ModePrimary, msvm.ModeReplica
-	for i := range settings.IncludedDisks {
-		disks = append(disks, diskPath(from, i))
-	}
-	settings.IncludedDisks = disks
-	n := from.logical.connect(from, msvm.Primary, to, settings)
-	n.traffic = l.traffic
-	n.applySettings(n.settings)
-	n.start(at)
-	n.sender.copyStatistics(was)
-	n.receiver.copyStatistics(wasSender)
-	if inSync {
-		n.setReplicating(at)
-		return
-	}
-	n.sender.state, n.receiver.state = msvm.ReadyForReplication, msvm.WaitingToCompleteInitialReplication
-}
-
-// keepFigures has the side go on with what was counted for its machine.
-func (e *endpoint) copyStatistics(was endpoint) {
-	e.window, e.windowEnd, e.totals, e.lastTest = was.window, was.windowEnd, was.totals, was.lastTest
-}
-
 // changeToPrimary is Msvm_ReplicationService.ChangeReplicationModeToPrimary: a
 // replica that has failed over for good becomes the primary of what was its
 // extended replication. If it went back to an earlier point the third host must be

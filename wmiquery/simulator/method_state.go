@@ -130,32 +130,6 @@ func (r *request) resume(q msvm.StateRequest) wmiquery.Reply {
 	})
 }
 
-// goOn has the sender go on after it was suspended or in error.
-func (l *link) resumeSending(was msvm.ReplicationState, at time.Time) *failure {
-	if l.receiver.state == msvm.Critical {
-		l.receiver.state = l.receiver.stateAfterAbort()
-	}
-	switch r := l.receiver.state; {
-	case was == msvm.Critical && !l.acceptsDisks():
-		return errDisksNotAccepted
-	case was == msvm.ResynchronizationSuspended && l.transfer != nil && r == msvm.Resynchronizing:
-		l.sender.setState(msvm.Resynchronizing, at)
-		l.transfer.resume(at)
-	case was == msvm.ResynchronizationSuspended:
-		l.requireResync(at)
-	case !l.sender.hasReplicated() && l.transfer != nil:
-		l.sender.setState(msvm.WaitingToCompleteInitialReplication, at)
-		l.transfer.resume(at)
-	case !l.sender.hasReplicated() && l.replicaExported:
-		l.sender.setState(msvm.WaitingToCompleteInitialReplication, at)
-	case !l.sender.hasReplicated():
-		l.sender.setState(msvm.WaitingToCompleteInitialReplication, at)
-		l.startInitialTransfer(at, l.drawInitialDuration())
-	}
-	l.lastCycleRejected, l.rejectedCycles = false, 0
-	return nil
-}
-
 // cancelInitial is request 1: what starts, sends or exports an initial replica is
 // stopped.
 func (r *request) cancelInitial(q msvm.StateRequest) wmiquery.Reply {

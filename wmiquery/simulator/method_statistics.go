@@ -176,3 +176,19 @@ func marshalInstances[T any](faults Faults, class string, instances ...T) ([]str
 
 // statisticsJob is the job that the fault statistics-job starts.
 const statisticsJob = "9947DC62-9DA2-4B25-BB27-BA9A161D75A9"
+
+// errorInstance is Msvm_Error as far as the host fills it for a health issue.
+type errorInstance struct {
+	ErrorType         *uint16
+	MessageID         *string
+	Message           *string
+	MessageArguments  []string
+	PerceivedSeverity *msvm.Severity
+	ErrorSource       *string // null
+}
+
+// PerceivedSeverity, by the numbers of the schema.
+var severities = map[msvm.ReplicationHealth]msvm.Severity{
+	msvm.HealthWarning:  3, // degraded
+	msvm.HealthCritical: 6, // critical
+}

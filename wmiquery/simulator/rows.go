@@ -109,28 +109,3 @@ func (v view) systemReplicationRelationships() []msvm.SystemReplicationRelations
 	}
 	return rows
 }
-
-// replicationServices is the one service. Of its texts only the status is
-// translated here.
-func (v view) replicationServices() []msvm.ReplicationService {
-	s, texts := v.host.service(), v.world.scenario.texts
-	s.OperationalStatus, s.StatusDescriptions = []uint16{msvm.StatusOK}, []string{texts.working}
-	if v.faults.ServiceError {
-		s.OperationalStatus, s.StatusDescriptions = []uint16{msvm.StatusError}, []string{texts.noListener}
-	}
-	return []msvm.ReplicationService{s}
-}
-
-// service is the replication service, with its keys only.
-func (h *host) service() msvm.ReplicationService {
-	return msvm.ReplicationService{
-		Name:                    "replicasvc",
-		CreationClassName:       "Msvm_ReplicationService",
-		SystemName:              h.name,
-		SystemCreationClassName: "Msvm_ComputerSystem",
-	}
-}
-
-func (v view) replicationServiceSettings() []msvm.ReplicationServiceSettingData {
-	return []msvm.ReplicationServiceSettingData{v.host.settings}
-}

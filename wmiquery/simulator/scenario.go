@@ -95,12 +95,6 @@ func (s situation) isFailoverStep() bool {
 		s.receiver == msvm.Recovered || s.receiver == msvm.Committed || s.replicates() && s.inbound
 }
 
-// out tells whether the network between the hosts is out at a time.
-func (w *World) networkDown(at time.Time) bool {
-	o := w.scenario.outage
-	return o.before > 0 && !at.Before(w.created.Add(-o.before)) && at.Before(w.created.Add(o.after))
-}
-
 // texts are those of Msvm_ReplicationService.StatusDescriptions, which Windows
 // translates, and what it says first of a job that failed. All but the first are
 // invented.

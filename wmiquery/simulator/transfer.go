@@ -130,23 +130,3 @@ func (l *link) drawTransferDuration(bytesPerSecond float64) time.Duration {
 
 // post puts a job about the sending machine on its host.
 func (l *link) submitJob(at time.Time, j *job) *job { return l.sender.vm.submitJob(at, j) }
-
-// post puts a job about the machine on its host.
-func (vm *hostVM) submitJob(at time.Time, j *job) *job {
-	j.host, j.vm = vm.host, vm
-	vm.logical.world.submitJob(j, at)
-	return j
-}
-
-// busy tells whether a job about the machine is at work, other than a transfer.
-func (vm *hostVM) hasRunningJob() bool { return vm.runningJob() != nil }
-
-// job is the job about the machine that is at work, other than a transfer.
-func (vm *hostVM) runningJob() *job {
-	for _, j := range vm.logical.jobs {
-		if j.vm == vm && j.started && j.transfer == nil {
-			return j
-		}
-	}
-	return nil
-}

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"hyperv_replica_exporter/wmiquery/msvm"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -103,27 +104,18 @@ func (lv *logicalVM) removeLink(l *link) {
 	lv.links = slices.DeleteFunc(lv.links, func(x *link) bool { return x == l })
 }
 
-// settle brings the guests that have jobs up to a time: only jobs change which
-// machines a host has, and what they are.
-func (w *World) advanceVMsWithJobs(at time.Time) {
-	w.vmsWithJobs = slices.DeleteFunc(w.vmsWithJobs, func(lv *logicalVM) bool {
-		lv.advance(at)
-		return len(lv.jobs) == 0
-	})
-}
-
-// settleAll brings everything up to a time: what is then set on a host counts
-// from there on.
-func (w *World) advanceAll(at time.Time) {
-	w.advanceVMsWithJobs(at)
-	for _, h := range w.hosts {
-		h.advance(at)
+// connect joins two machines by a new link.
+func (lv *logicalVM) connect(from *hostVM, as msvm.Link, to *hostVM, settings msvm.ReplicationSettingData) *link {
+	random := rand.New(rand.NewPCG(lv.rand().Uint64(), lv.rand().Uint64()))
+	l := newLink(random, drawTraffic(random, 300*time.Second), from, as, to)
+	settings.PrimaryHostSystem, settings.PrimaryConnectionPoint = &from.host.fqdn, &from.host.fqdn
+	settings.RecoveryHostSystem = &to.host.fqdn
+	switch inbound := from.endpoints[msvm.Primary]; {
+	case as == msvm.Extended && inbound != nil:
+		settings.IncludedDisks = inbound.link.settings.IncludedDisks
+	case settings.IncludedDisks == nil:
+		settings.IncludedDisks = []string{diskPath(from, 0)}
 	}
-}
-
-// advance brings all VMs of the host up to a time that the world has settled to.
-func (h *host) advance(at time.Time) {
-	for _, vm := range h.vms {
-		vm.logical.advance(at)
-	}
+	l.applySettings(settings)
+	return l
 }

@@ -58,12 +58,6 @@ func (e *endpoint) endWindow(at time.Time) {
 	e.totals.Windows++
 }
 
-// monitoring is how long the host's monitoring windows are, and the time of day
-// that they are counted from.
-func (h *host) monitoring() (length, start time.Duration) {
-	return time.Duration(*h.settings.MonitoringInterval) * time.Second, *h.settings.MonitoringStartTime
-}
-
 // windowAfter is the first end of a window after a time.
 func windowAfter(t time.Time, length, start time.Duration) time.Time {
 	first := time.Unix(0, 0).UTC().Add(start)

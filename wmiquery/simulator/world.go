@@ -200,3 +200,85 @@ func (w *World) Totals(key msvm.Key) (Totals, bool) {
 	vm.logical.advance(w.lastNow)
 	return e.totals, true
 }
+
+// settle brings the guests that have jobs up to a time: only jobs change which
+// machines a host has, and what they are.
+func (w *World) advanceVMsWithJobs(at time.Time) {
+	w.vmsWithJobs = slices.DeleteFunc(w.vmsWithJobs, func(lv *logicalVM) bool {
+		lv.advance(at)
+		return len(lv.jobs) == 0
+	})
+}
+
+// settleAll brings everything up to a time: what is then set on a host counts
+// from there on.
+func (w *World) advanceAll(at time.Time) {
+	w.advanceVMsWithJobs(at)
+	for _, h := range w.hosts {
+		h.advance(at)
+	}
+}
+
+// out tells whether the network between the hosts is out at a time.
+func (w *World) networkDown(at time.Time) bool {
+	o := w.scenario.outage
+	return o.before > 0 && !at.Before(w.created.Add(-o.before)) && at.Before(w.created.Add(o.after))
+}
+
+// post puts a job on its host, and begins it if it is not for later.
+func (w *World) submitJob(j *job, at time.Time) {
+	j.submitted = at
+	if j.begin.IsZero() {
+		j.begin = at
+	}
+	j.end = j.begin.Add(j.duration)
+	if j.failure != nil {
+		j.end = j.begin.Add(j.duration / 2)
+	}
+	if j.transfer != nil {
+		j.transfer.transfer = j
+	}
+	j.host.jobs = slices.DeleteFunc(j.host.jobs, func(old *job) bool { return old.expired(at) })
+	j.host.jobs = append(j.host.jobs, j)
+	if j.vm == nil {
+		j.id = drawGUID(w.random)
+		return
+	}
+	lv := j.vm.logical
+	j.id = drawGUID(lv.rand())
+	lv.jobs = append(lv.jobs, j)
+	if !slices.Contains(w.vmsWithJobs, lv) {
+		w.vmsWithJobs = append(w.vmsWithJobs, lv)
+	}
+	if !j.begin.After(at) {
+		j.advance(at)
+	}
+}
+
+// serverAt is the host that replicas are sent to under a name: its own, or that
+// of the broker.
+func (w *World) serverAt(point string) *host {
+	if strings.EqualFold(point, broker) {
+		return w.hosts[hostNames[1]]
+	}
+	name, rest, _ := strings.Cut(strings.ToUpper(point), ".")
+	if rest != "" && !strings.EqualFold("."+rest, domain) {
+		return nil
+	}
+	return w.hosts[name]
+}
+
+// historyStart is when the world begins: where the running window did, if that
+// is not too recent for figures or too long ago. In the latter case the window's
+// statistics look as if reset then.
+func (w *World) historyStart() time.Time {
+	length := w.cfg.MonitoringInterval
+	start := windowAfter(w.created, length, *w.cfg.MonitoringStart).Add(-length)
+	if earliest := w.created.Add(-maxHistory); start.Before(earliest) {
+		start = earliest
+	}
+	if latest := w.created.Add(-minHistory); start.After(latest) {
+		start = latest
+	}
+	return start.Truncate(time.Second)
+}

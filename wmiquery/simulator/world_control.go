@@ -38,14 +38,6 @@ func (w *World) IsOn(id, host string) (bool, error) {
 	return err == nil && vm.on, err
 }
 
-// enabledState is on or off: simulated VMs are neither saved nor on the way.
-func (vm *hostVM) enabledState() msvm.EnabledState {
-	if vm.on {
-		return msvm.EnabledOn
-	}
-	return msvm.EnabledOff
-}
-
 // ModifyDisk changes a virtual disk of a VM that is off, behind Hyper-V's back:
 // what replicates it then requires a resynchronization. The error is as that of
 // SetPower.
@@ -99,19 +91,4 @@ func (w *World) findVM(id, host string) (*hostVM, error) {
 	}
 	vm.logical.advance(w.lastNow)
 	return vm, nil
-}
-
-// locked tells whether replication keeps the VM from being turned on.
-func (vm *hostVM) startBlocked() bool {
-	for link, e := range vm.endpoints {
-		switch {
-		case e.sends():
-			if e.state == msvm.SyncedReplicationComplete && link == msvm.Primary {
-				return true
-			}
-		case e.state != msvm.Recovered && e.state != msvm.Committed && e.state != msvm.Disabled:
-			return true
-		}
-	}
-	return false
 }

@@ -16,21 +16,6 @@ const (
 	maxHistory = 12 * time.Hour
 )
 
-// historyStart is when the world begins: where the running window did, if that
-// is not too recent for figures or too long ago. In the latter case the window's
-// statistics look as if reset then.
-func (w *World) historyStart() time.Time {
-	length := w.cfg.MonitoringInterval
-	start := windowAfter(w.created, length, *w.cfg.MonitoringStart).Add(-length)
-	if earliest := w.created.Add(-maxHistory); start.Before(earliest) {
-		start = earliest
-	}
-	if latest := w.created.Add(-minHistory); start.After(latest) {
-		start = latest
-	}
-	return start.Truncate(time.Second)
-}
-
 // drawn is how many VMs show what a scenario is about beyond its situations, if
 // nobody says how many.
 const defaultExtraVMs = 12
@@ -221,3 +206,37 @@ func vmName(i int) string {
 	}
 	return fmt.Sprintf("%s%02d", roles[i%len(roles)], i/len(roles)+1)
 }
+
+// drawSettings is how a link is set up. It is shared by the rows of both sides
+// and must not be written to.
+func (v *vmBuilder) drawSettings(from, to *hostVM, as msvm.Link, t *traffic) msvm.ReplicationSettingData {
+	s := unsetSettings()
+	s.AuthenticationType = new(msvm.AuthenticationKerberos)
+	s.RecoveryServerPortNumber = new(uint16(kerberosPort))
+	if v.index%5 == 4 || v.index%5 == 2 && as == msvm.Extended {
+		s.AuthenticationType = new(msvm.AuthenticationCertificate)
+		s.RecoveryServerPortNumber = new(uint16(certificatePort))
+		s.CertificateThumbPrint = new(v.world.certificates[0].thumbprint)
+	}
+	s.CompressionEnabled = new(v.index%7 != 6)
+	s.PrimaryConnectionPoint, s.PrimaryHostSystem = &from.host.fqdn, &from.host.fqdn
+	s.RecoveryConnectionPoint, s.RecoveryHostSystem = &to.host.fqdn, &to.host.fqdn
+	if v.index == 3 {
+		s.RecoveryConnectionPoint = new(broker)
+	}
+	s.ReplicationInterval = new(uint16(t.interval / time.Second))
+	history := pick(v.random, 0, 4, 24)
+	s.RecoveryHistory = &history
+	if history > 0 && as == msvm.Primary {
+		hours := pick(v.random, 0, 1, 4)
+		s.ApplicationConsistentSnapshotInterval = &hours
+		t.snapshotInterval = time.Duration(hours) * time.Hour
+	}
+	s.AutoResynchronizeEnabled = new(v.index%6 != 5)
+	for disk := range 1 + v.random.IntN(3) {
+		s.IncludedDisks = append(s.IncludedDisks, diskPath(from, disk))
+	}
+	return s
+}
+
+func pick(r *rand.Rand, of ...uint16) uint16 { return of[r.IntN(len(of))] }

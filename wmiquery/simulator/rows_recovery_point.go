@@ -1,0 +1,68 @@
+package simulator
+
+import (
+	"fmt"
+	"hyperv_replica_exporter/wmiquery/msvm"
+	"time"
+)
+
+// points are the recovery points of the host's replicas.
+func (v view) eachPoint(each func(vm *hostVM, e *endpoint, p recoveryPoint)) {
+	for _, vm := range v.host.vms {
+		vm.logical.advance(v.at)
+		if e := vm.endpoints[msvm.Primary]; e != nil {
+			for _, p := range e.recoveryPoints {
+				each(vm, e, p)
+			}
+		}
+	}
+}
+
+// virtualSystemSettings has the settings of each VM, and the recovery points.
+func (v view) virtualSystemSettings() []msvm.VirtualSystemSettingData {
+	rows := make([]msvm.VirtualSystemSettingData, 0, len(v.host.vms))
+	for _, vm := range v.host.vms {
+		rows = append(rows, msvm.VirtualSystemSettingData{
+			InstanceID:              "Microsoft:" + vm.id,
+			ElementName:             new(v.faults.displayName(vm)),
+			VirtualSystemIdentifier: &vm.id,
+			VirtualSystemType:       new("Microsoft:Hyper-V:System:Realized"),
+			CreationTime:            new(vm.installed),
+		})
+	}
+	types := msvm.RecoveryPointTypes()
+	v.eachPoint(func(vm *hostVM, e *endpoint, p recoveryPoint) {
+		at := time.Unix(p.at, 0).UTC()
+		rows = append(rows, msvm.VirtualSystemSettingData{
+			InstanceID:              e.pointID(p),
+			ElementName:             new(fmt.Sprintf("%s - %s - (%s)", v.faults.displayName(vm), p.kind, at.Format("1/2/2006 - 3:04:05 PM"))),
+			VirtualSystemIdentifier: &vm.id,
+			VirtualSystemType:       new(types[p.kind].VirtualSystemType()),
+			CreationTime:            &at,
+		})
+	})
+	return rows
+}
+
+// snapshotsOfVirtualSystems has the VM of each recovery point.
+func (v view) snapshotsOfVirtualSystems() []msvm.SnapshotOfVirtualSystem {
+	var rows []msvm.SnapshotOfVirtualSystem
+	v.eachPoint(func(vm *hostVM, e *endpoint, p recoveryPoint) {
+		rows = append(rows, msvm.SnapshotOfVirtualSystem{
+			Antecedent: msvm.VMRef(vm.id),
+			Dependent:  msvm.VirtualSystemSettingData{InstanceID: e.pointID(p)}.Ref(),
+		})
+	})
+	return rows
+}
+
+// replicaSystemDependencies has the test VM of each replica that has one.
+func (v view) replicaSystemDependencies() []msvm.ReplicaSystemDependency {
+	var rows []msvm.ReplicaSystemDependency
+	for _, vm := range v.host.vms {
+		if vm.testReplica != nil {
+			rows = append(rows, msvm.ReplicaSystemDependency{Antecedent: msvm.VMRef(vm.id), Dependent: msvm.VMRef(vm.testReplica.id)})
+		}
+	}
+	return rows
+}
