@@ -63,7 +63,7 @@ func verbs() []verb {
 	}
 }
 
-const requestState = msvm.MethodRequestReplicationStateChange
+const requestState = msvm.MethodRequestReplicationStateChangeEx
 
 // findVerb finds a verb by its name.
 func findVerb(name string) (verb, bool) {

@@ -62,7 +62,7 @@ func statisticsCollector(concurrency int) Collector {
 		Help:    "Statistics of the monitoring window, counters over all windows, pending bytes, reasons for bad health.",
 		Default: true,
 		Reads: append(rowsOf(msvm.ReplicationRelationship{}, msvm.ReplicationService{}, msvm.ComputerSystem{}),
-			answerOf(msvm.ReplicationService{}, msvm.MethodGetReplicationStatistics)),
+			answerOf(msvm.ReplicationService{}, msvm.MethodGetReplicationStatisticsEx)),
 		Metrics: metrics,
 		collect: func(ctx context.Context, v *view, out *output) error {
 			relationships, relErr := readRelationships(ctx, v)
@@ -89,7 +89,7 @@ func statisticsCollector(concurrency int) Collector {
 
 // statisticsKey is the question for a relationship's statistics.
 func statisticsKey(k msvm.Key) string {
-	return msvm.MethodGetReplicationStatistics + " " + k.InstanceID()
+	return msvm.MethodGetReplicationStatisticsEx + " " + k.InstanceID()
 }
 
 // forget drops what is kept of relationships that are gone.
@@ -99,7 +99,7 @@ func forget(v *view, counters *counters, there map[msvm.Key]relationship) {
 		keys[statisticsKey(k)] = true
 	}
 	v.forget(func(key string) bool {
-		return strings.HasPrefix(key, msvm.MethodGetReplicationStatistics) && !keys[key]
+		return strings.HasPrefix(key, msvm.MethodGetReplicationStatisticsEx) && !keys[key]
 	})
 	counters.keep(func(k msvm.Key) bool { _, ok := there[k]; return ok })
 }
@@ -157,14 +157,14 @@ func (a *asker) ask(ctx context.Context, r relationship) (*statisticsOf, error) 
 	key := statisticsKey(r.key)
 	if ctx.Err() != nil {
 		if last, ok := a.view.lastGood(key); ok {
-			a.view.noteLate(msvm.MethodGetReplicationStatistics)
+			a.view.noteLate(msvm.MethodGetReplicationStatisticsEx)
 			a.view.noteTime(last.at)
 			return last.value.(*statisticsOf), nil
 		}
 		return nil, wmiquery.ErrTimeout
 	}
 	answer, err := a.view.get(ctx, question{
-		key: key, operation: msvm.MethodGetReplicationStatistics,
+		key: key, operation: msvm.MethodGetReplicationStatisticsEx,
 		ask: func(ctx context.Context) (any, error) { return a.statistics(ctx, r) },
 		// Here the counters grow: once for every answer, however many see it.
 		keep: func(v any) {

@@ -104,11 +104,7 @@ func (m machines) name(id string) string { return msvm.StringOrEmpty(m[id].Eleme
 
 // mode is the part that the VM plays, false if the host does not tell.
 func (m machines) mode(id string) (msvm.ReplicationMode, bool) {
-	mode := m[id].ReplicationMode
-	if mode == nil {
-		return 0, false
-	}
-	return *mode, true
+	return m[id].Mode()
 }
 
 // running tells whether the VM runs, false if it neither does nor is off, or the host
@@ -127,6 +123,5 @@ func (m machines) running(id string) (runs, known bool) {
 // sends tells whether this host is the sending side of a relationship; false,
 // too, if the VM's mode is not known.
 func (m machines) sends(k msvm.Key) bool {
-	mode, known := m.mode(k.VM)
-	return known && k.Sends(mode)
+	return m[k.VM].Sends(k.Link)
 }

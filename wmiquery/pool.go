@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"strings"
 	"time"
 )
 
@@ -68,7 +67,7 @@ func (p *Pool) Read(ctx context.Context, dst any) error {
 
 // Get runs a method that only reads, see [Reader].
 func (p *Pool) Get(ctx context.Context, call Call) (Reply, error) {
-	if !strings.HasPrefix(call.Method, "Get") {
+	if !IsGetMethod(call.Method) {
 		return Reply{}, fmt.Errorf("%s does more than read: %w", call.Method, ErrUnsupported)
 	}
 	return p.Invoke(ctx, call)

@@ -59,6 +59,12 @@ func Relative(path string) Ref {
 	return Ref(path)
 }
 
+// Class returns the name of the class in the path.
+func (r Ref) Class() string {
+	class, _, _ := strings.Cut(string(r), ".")
+	return class
+}
+
 // Embedded is the text of an embedded instance: what CIM types as a string with
 // the qualifier EmbeddedInstance, written as CIM-XML.
 type Embedded string
@@ -78,6 +84,10 @@ type Call struct {
 	Method    string
 	In        []Param
 }
+
+// IsGetMethod reports whether a method only reads, by its name: the names of the methods of Hyper-V that only return
+// data, and of no others, start with Get.
+func IsGetMethod(name string) bool { return strings.HasPrefix(name, "Get") }
 
 // Text is the value of a parameter that is a reference or a text, "" if it is null, not
 // given, or anything else. Names are not case-sensitive.

@@ -15,5 +15,5 @@ type ReplicationAuthorizationSettingData struct {
 
 // WMIClass is Msvm_ReplicationAuthorizationSettingData.
 func (ReplicationAuthorizationSettingData) WMIClass() wmiquery.Class {
-	return class("Msvm_ReplicationAuthorizationSettingData")
+	return class(ClassReplicationAuthorizationSettingData)
 }

@@ -20,14 +20,53 @@ type ComputerSystem struct {
 }
 
 // WMIClass is Msvm_ComputerSystem.
-func (ComputerSystem) WMIClass() wmiquery.Class { return class("Msvm_ComputerSystem") }
+func (ComputerSystem) WMIClass() wmiquery.Class { return class(ClassComputerSystem) }
 
 // IsVM tells a VM's row from the host's. Caption would too, but it is localized.
 func (c ComputerSystem) IsVM() bool { return IsGUID(c.Name) }
 
+// Mode returns the replication mode of the VM. It returns false if the host does not report it.
+func (c ComputerSystem) Mode() (ReplicationMode, bool) {
+	if c.ReplicationMode == nil {
+		return 0, false
+	}
+	return *c.ReplicationMode, true
+}
+
+// Sends reports whether this host is the sending side of the VM's relationship: the primary server sends on the
+// primary relationship, the replica server on the extended one. It is false if the mode of the VM is not known.
+func (c ComputerSystem) Sends(link Link) bool {
+	mode, known := c.Mode()
+	return known && (link == Primary && mode == ModePrimary || link == Extended && mode == ModeReplica)
+}
+
+// PowerState summarizes EnabledState.
+type PowerState string
+
+// The power states. PowerOther stands for a VM that is saved, paused, starting or shutting down.
+const (
+	PowerOn      PowerState = "on"
+	PowerOff     PowerState = "off"
+	PowerOther   PowerState = "other"
+	PowerUnknown PowerState = "unknown" // null, or EnabledUnknown
+)
+
+// Power returns the power state of the VM.
+func (c ComputerSystem) Power() PowerState {
+	switch s := c.EnabledState; {
+	case s == nil || *s == EnabledUnknown:
+		return PowerUnknown
+	case *s == EnabledOn:
+		return PowerOn
+	case *s == EnabledOff:
+		return PowerOff
+	}
+	return PowerOther
+}
+
 // VMRef is the object path of the VM with that GUID.
 func VMRef(guid string) wmiquery.Ref {
-	return ref("Msvm_ComputerSystem", "CreationClassName", "Msvm_ComputerSystem", "Name", guid)
+	return ref(ClassComputerSystem, "CreationClassName", ClassComputerSystem, "Name", guid)
 }
 
 // ref writes an object path: class, then names and values of its keys.

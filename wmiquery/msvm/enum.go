@@ -70,6 +70,11 @@ var replicationStates = enum{
 
 func (s ReplicationState) String() string { return replicationStates.name(uint16(s)) }
 
+// IsDiskUpdate reports whether the set of replicated disks is being changed, or such a change has failed.
+func (s ReplicationState) IsDiskUpdate() bool {
+	return s == DiskUpdateInProgress || s == DiskUpdateCritical
+}
+
 // ReplicationStates has the documented names by number.
 func ReplicationStates() []string { return replicationStates }
 

@@ -12,4 +12,4 @@ type Error struct {
 }
 
 // WMIClass is Msvm_Error.
-func (Error) WMIClass() wmiquery.Class { return class("Msvm_Error") }
+func (Error) WMIClass() wmiquery.Class { return class(ClassError) }

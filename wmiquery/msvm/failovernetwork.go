@@ -18,7 +18,7 @@ type FailoverNetworkAdapterSettingData struct {
 
 // WMIClass is Msvm_FailoverNetworkAdapterSettingData.
 func (FailoverNetworkAdapterSettingData) WMIClass() wmiquery.Class {
-	return class("Msvm_FailoverNetworkAdapterSettingData")
+	return class(ClassFailoverNetworkAdapterSettingData)
 }
 
 // Ref is the object path, "" if the host gave no InstanceID.
@@ -26,7 +26,7 @@ func (s FailoverNetworkAdapterSettingData) Ref() wmiquery.Ref {
 	if StringOrEmpty(s.InstanceID) == "" {
 		return ""
 	}
-	return ref("Msvm_FailoverNetworkAdapterSettingData", "InstanceID", *s.InstanceID)
+	return ref(ClassFailoverNetworkAdapterSettingData, "InstanceID", *s.InstanceID)
 }
 
 // EthernetPortFailoverSettingDataComponent is

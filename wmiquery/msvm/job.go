@@ -26,13 +26,13 @@ type ConcreteJob struct {
 }
 
 // WMIClass is Msvm_ConcreteJob.
-func (ConcreteJob) WMIClass() wmiquery.Class { return class(classJob) }
+func (ConcreteJob) WMIClass() wmiquery.Class { return class(ClassConcreteJob) }
 
 // Ref is the job's object path.
 func (j ConcreteJob) Ref() wmiquery.Ref { return JobRef(j.InstanceID) }
 
 // JobRef is the object path of the job with that InstanceID.
-func JobRef(id string) wmiquery.Ref { return ref(classJob, "InstanceID", id) }
+func JobRef(id string) wmiquery.Ref { return ref(ClassConcreteJob, "InstanceID", id) }
 
 // JobID is the InstanceID in a job's path, in upper case as Windows may write it
 // in either.

@@ -3,6 +3,9 @@ package msvm
 import (
 	"slices"
 	"strings"
+	"time"
+
+	"hyperv_replica_exporter/wmiquery"
 )
 
 // Method is one method: what it takes and gives, when the host accepts it and
@@ -41,6 +44,32 @@ type Method struct {
 	ReplacedBy string
 }
 
+// IsGet reports whether the method only returns data. Any caller of [wmiquery.Reader] may call it.
+func (m Method) IsGet() bool { return wmiquery.IsGetMethod(m.Name) }
+
+// RequestsState reports whether the method requests a state of a relationship. StateRequests has the conditions of
+// each state.
+func (m Method) RequestsState() bool {
+	return m.Class == ClassComputerSystem &&
+		(m.Name == MethodRequestReplicationStateChange || m.Name == MethodRequestReplicationStateChangeEx)
+}
+
+// DefaultLink returns the relationship that the host chooses for a call that names only a VM, by the mode of the VM.
+// RevertFailover is the exception: there the host also considers the states of both relationships.
+func (m Method) DefaultLink(mode ReplicationMode) Link {
+	if m.SendingSide && mode == ModeReplica {
+		return Extended
+	}
+	return Primary
+}
+
+// MaxStartDelay is how far in the future an initial replication or a resynchronization can be scheduled. Microsoft's
+// own client checks this limit; that the host checks it too is inferred.
+const MaxStartDelay = 7 * 24 * time.Hour
+
+// ValidStartTime reports whether the host accepts t as a StartTime: after now, at most MaxStartDelay ahead.
+func ValidStartTime(t, now time.Time) bool { return t.After(now) && !t.After(now.Add(MaxStartDelay)) }
+
 // Parameter is one parameter of a method.
 type Parameter struct {
 	Name string
@@ -67,38 +96,19 @@ const (
 	TypeDatetime      Type = "datetime"
 )
 
-// Names of classes that methods stand at or refer to.
-const (
-	classService  = "Msvm_ReplicationService"
-	classSystem   = "Msvm_ComputerSystem"
-	classJob      = "Msvm_ConcreteJob"
-	classManager  = "Msvm_VirtualSystemManagementService"
-	classError    = "Msvm_Error"
-	classSettings = "Msvm_ReplicationSettingData"
-)
-
-// MethodGetReplicationStatistics is the name of the method that gives the
-// statistics and the health issues of one relationship. Windows Server 2012
-// lacks it.
-const MethodGetReplicationStatistics = "GetReplicationStatisticsEx"
-
-// MethodGetSystemCertificates is the name of the method that gives the
-// certificates of the host.
-const MethodGetSystemCertificates = "GetSystemCertificates"
-
 // Parameters that many methods have.
 var (
-	system       = Parameter{"ComputerSystem", TypeReference, classSystem, false}
-	relationship = Parameter{"ReplicationRelationship", TypeEmbedded, "Msvm_ReplicationRelationship", false}
-	settings     = Parameter{"ReplicationSettingData", TypeEmbedded, classSettings, false}
-	entry        = Parameter{"AuthorizationEntry", TypeEmbedded, "Msvm_ReplicationAuthorizationSettingData", false}
-	snapshot     = Parameter{"SnapshotSettingData", TypeReference, "Msvm_VirtualSystemSettingData", true}
+	system       = Parameter{"ComputerSystem", TypeReference, ClassComputerSystem, false}
+	relationship = Parameter{"ReplicationRelationship", TypeEmbedded, ClassReplicationRelationship, false}
+	settings     = Parameter{"ReplicationSettingData", TypeEmbedded, ClassReplicationSettingData, false}
+	entry        = Parameter{"AuthorizationEntry", TypeEmbedded, ClassReplicationAuthorizationSettingData, false}
+	snapshot     = Parameter{"SnapshotSettingData", TypeReference, ClassVirtualSystemSettingData, true}
 	startTime    = Parameter{"StartTime", TypeDatetime, "", true}
 	requested    = Parameter{"RequestedState", TypeUint16, "", false}
 	timeout      = Parameter{"TimeoutPeriod", TypeDatetime, "", true} // ignored by the host
-	job          = Parameter{"Job", TypeReference, classJob, true}
-	statistics   = Parameter{outStatistics, TypeEmbeddedArray, "Msvm_ReplicationStatistics", true}
-	issues       = Parameter{outIssues, TypeEmbeddedArray, classError, true}
+	job          = Parameter{"Job", TypeReference, ClassConcreteJob, true}
+	statistics   = Parameter{outStatistics, TypeEmbeddedArray, ClassReplicationStatistics, true}
+	issues       = Parameter{outIssues, TypeEmbeddedArray, ClassError, true}
 )
 
 // Modes of VMs that take part in replication.

@@ -19,12 +19,12 @@ type VirtualSystemSettingData struct {
 
 // WMIClass is Msvm_VirtualSystemSettingData.
 func (VirtualSystemSettingData) WMIClass() wmiquery.Class {
-	return class("Msvm_VirtualSystemSettingData")
+	return class(ClassVirtualSystemSettingData)
 }
 
 // Ref is the object path, as InitiateFailover takes it for a recovery point.
 func (s VirtualSystemSettingData) Ref() wmiquery.Ref {
-	return ref("Msvm_VirtualSystemSettingData", "InstanceID", s.InstanceID)
+	return ref(ClassVirtualSystemSettingData, "InstanceID", s.InstanceID)
 }
 
 // RecoveryPointType is the kind of a recovery point.

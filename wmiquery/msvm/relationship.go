@@ -29,18 +29,26 @@ type ReplicationRelationship struct {
 
 // WMIClass is Msvm_ReplicationRelationship.
 func (ReplicationRelationship) WMIClass() wmiquery.Class {
-	return class("Msvm_ReplicationRelationship")
+	return class(ClassReplicationRelationship)
 }
 
 // Replicates tells whether the relationship is more than the empty row that
 // every VM has. An unknown or null state is not Disabled.
 func (r ReplicationRelationship) Replicates() bool {
-	return r.ReplicationState == nil || *r.ReplicationState != Disabled
+	return r.State() != Disabled
+}
+
+// State returns the state of the relationship, StateUnknown for null.
+func (r ReplicationRelationship) State() ReplicationState {
+	if r.ReplicationState == nil {
+		return StateUnknown
+	}
+	return *r.ReplicationState
 }
 
 // Ref is the relationship's object path.
 func (r ReplicationRelationship) Ref() wmiquery.Ref {
-	return ref("Msvm_ReplicationRelationship", "InstanceID", r.InstanceID)
+	return ref(ClassReplicationRelationship, "InstanceID", r.InstanceID)
 }
 
 // SystemReplicationRelationship is Msvm_SystemReplicationRelationship: which

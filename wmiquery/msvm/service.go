@@ -26,11 +26,11 @@ const (
 )
 
 // WMIClass is Msvm_ReplicationService.
-func (ReplicationService) WMIClass() wmiquery.Class { return class("Msvm_ReplicationService") }
+func (ReplicationService) WMIClass() wmiquery.Class { return class(ClassReplicationService) }
 
 // Ref is the service's object path.
 func (s ReplicationService) Ref() wmiquery.Ref {
-	return ref("Msvm_ReplicationService",
+	return ref(ClassReplicationService,
 		"CreationClassName", s.CreationClassName, "Name", s.Name,
 		"SystemCreationClassName", s.SystemCreationClassName, "SystemName", s.SystemName)
 }
@@ -52,13 +52,13 @@ type ReplicationServiceSettingData struct {
 
 // WMIClass is Msvm_ReplicationServiceSettingData.
 func (ReplicationServiceSettingData) WMIClass() wmiquery.Class {
-	return class("Msvm_ReplicationServiceSettingData")
+	return class(ClassReplicationServiceSettingData)
 }
 
 // ManagementServiceRef is the object path of Msvm_VirtualSystemManagementService,
 // which has DestroySystem, on the host with that NetBIOS name.
 func ManagementServiceRef(host string) wmiquery.Ref {
-	return ref(classManager,
-		"CreationClassName", classManager, "Name", "vmms",
-		"SystemCreationClassName", classSystem, "SystemName", host)
+	return ref(ClassVirtualSystemManagementService,
+		"CreationClassName", ClassVirtualSystemManagementService, "Name", "vmms",
+		"SystemCreationClassName", ClassComputerSystem, "SystemName", host)
 }

@@ -47,7 +47,7 @@ type ReplicationSettingData struct {
 }
 
 // WMIClass is Msvm_ReplicationSettingData.
-func (ReplicationSettingData) WMIClass() wmiquery.Class { return class("Msvm_ReplicationSettingData") }
+func (ReplicationSettingData) WMIClass() wmiquery.Class { return class(ClassReplicationSettingData) }
 
 // BuiltinProvider is the GUID of Hyper-V's own replication provider; any other
 // is external, such as Azure Site Recovery.

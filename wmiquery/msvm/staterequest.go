@@ -17,6 +17,16 @@ type StateRequest struct {
 	Job JobType
 }
 
+// FindStateRequest returns the request for a state. It returns false if the state cannot be requested.
+func FindStateRequest(state ReplicationState) (StateRequest, bool) {
+	for _, r := range StateRequests() {
+		if r.State == state {
+			return r, true
+		}
+	}
+	return StateRequest{}, false
+}
+
 // StateRequests has the values that can be requested.
 func StateRequests() []StateRequest {
 	return []StateRequest{

@@ -36,7 +36,7 @@ type ReplicationStatistics struct {
 }
 
 // WMIClass is Msvm_ReplicationStatistics.
-func (ReplicationStatistics) WMIClass() wmiquery.Class { return class("Msvm_ReplicationStatistics") }
+func (ReplicationStatistics) WMIClass() wmiquery.Class { return class(ClassReplicationStatistics) }
 
 // What a host may answer instead of what it was asked for.
 var (
@@ -65,7 +65,7 @@ func GetReplicationStatistics(service ReplicationService, k Key, r ReplicationRe
 	return wmiquery.Call{
 		Namespace: wmiquery.Virtualization,
 		Object:    service.Ref(),
-		Method:    MethodGetReplicationStatistics,
+		Method:    MethodGetReplicationStatisticsEx,
 		In: []wmiquery.Param{
 			{Name: "ComputerSystem", Value: VMRef(k.VM)},
 			{Name: "ReplicationRelationship", Value: wmiquery.Embedded(text)},

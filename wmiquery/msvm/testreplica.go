@@ -25,7 +25,7 @@ func (ReplicaSystemDependency) WMIClass() wmiquery.Class {
 func VMOf(path wmiquery.Ref) string {
 	class, keys, _ := strings.Cut(string(path), ".")
 	id := ""
-	if strings.EqualFold(class, classSystem) {
+	if strings.EqualFold(class, ClassComputerSystem) {
 		id = between(keys, `,Name="`, `"`)
 	} else if _, after, ok := strings.Cut(keys, `InstanceID="Microsoft:`); ok {
 		id = after[:min(36, len(after))]

@@ -34,7 +34,7 @@ func (h *Host) call(c wmiquery.Call) (wmiquery.Reply, error) {
 	}
 	service := strings.EqualFold(class, msvm.ReplicationService{}.WMIClass().Name)
 	switch {
-	case service && c.Method == msvm.MethodGetReplicationStatistics:
+	case service && c.Method == msvm.MethodGetReplicationStatisticsEx:
 		return h.statistics(c)
 	case service && c.Method == msvm.MethodGetSystemCertificates:
 		return h.systemCertificates(c)
@@ -109,7 +109,7 @@ func (f *methodFile) reply(n int) (wmiquery.Reply, error) {
 	if out.Job != nil {
 		reply.Job = wmiquery.Relative(string(*out.Job))
 	}
-	if f.Name == msvm.MethodGetReplicationStatistics {
+	if f.Name == msvm.MethodGetReplicationStatisticsEx {
 		reply.Out["ReplicationStatistics"] = texts(out.ReplicationStatistics)
 		reply.Out["ReplicationHealthIssues"] = texts(out.ReplicationHealthIssues)
 	}

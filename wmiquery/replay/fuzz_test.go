@@ -17,7 +17,7 @@ func FuzzCapture(f *testing.F) {
 		f.Add(name, string(file.Data))
 	}
 	few := fstest.MapFS{} // what a call needs: to read all files each time takes long
-	for _, name := range []string{"Msvm_ReplicationService", "Msvm_ReplicationRelationship", msvm.MethodGetReplicationStatistics} {
+	for _, name := range []string{"Msvm_ReplicationService", "Msvm_ReplicationRelationship", msvm.MethodGetReplicationStatisticsEx} {
 		few[fileName(name)] = seed[fileName(name)]
 	}
 	few[fileName(manifestName)] = &fstest.MapFile{Data: []byte(`<CAPTURE FORMAT="1" TIME="20261122214210.500000-000" />`)}

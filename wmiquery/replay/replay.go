@@ -70,7 +70,7 @@ func Open(capture fs.FS, now func() time.Time) (*Host, error) {
 
 // methodNames are the methods that a capture has answers of.
 func methodNames() []string {
-	return []string{msvm.MethodGetReplicationStatistics, msvm.MethodGetSystemCertificates}
+	return []string{msvm.MethodGetReplicationStatisticsEx, msvm.MethodGetSystemCertificates}
 }
 
 // Open opens a session.

@@ -135,7 +135,7 @@ func record(t *testing.T, s wmiquery.Session) fstest.MapFS {
 			}
 		}
 	}
-	file(msvm.MethodGetReplicationStatistics, `<METHOD NAME=%q>%s</METHOD>`, msvm.MethodGetReplicationStatistics, &body)
+	file(msvm.MethodGetReplicationStatisticsEx, `<METHOD NAME=%q>%s</METHOD>`, msvm.MethodGetReplicationStatisticsEx, &body)
 	file(msvm.MethodGetSystemCertificates, `<METHOD NAME=%q />`, msvm.MethodGetSystemCertificates)
 	file("manifest", `<CAPTURE FORMAT="1" TIME="20261122120000.123456-000" BUILD="20348">%s</CAPTURE>`, reads)
 	return capture

@@ -105,7 +105,7 @@ func (d *drill) call(host, method string, pairs ...any) wmiquery.Reply {
 // request asks for a state of the primary relationship, or of another.
 func (d *drill) request(host string, state uint16, relationship ...any) wmiquery.Reply {
 	d.Helper()
-	return d.call(host, msvm.MethodRequestReplicationStateChange, append(relationship, "RequestedState", state)...)
+	return d.call(host, msvm.MethodRequestReplicationStateChangeEx, append(relationship, "RequestedState", state)...)
 }
 
 // link is a relationship as a parameter.

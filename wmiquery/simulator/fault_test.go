@@ -248,7 +248,7 @@ func TestFaults(t *testing.T) {
 			p.codes(map[uint32]int{wmiquery.CodeCompleted: len(p.calls)})
 			id := vms(p.T, p)[0]
 			p.calls = []wmiquery.Call{
-				invocation(msvm.VMRef(id), msvm.MethodRequestReplicationStateChange, wmiquery.Param{Name: "RequestedState", Value: uint16(7)}),
+				invocation(msvm.VMRef(id), msvm.MethodRequestReplicationStateChangeEx, wmiquery.Param{Name: "RequestedState", Value: uint16(7)}),
 				invocation(read[msvm.ReplicationService](p.T, p)[0].Ref(), "Resynchronize", wmiquery.Param{Name: "ComputerSystem", Value: msvm.VMRef(id)}),
 			}
 			p.codes(map[uint32]int{wmiquery.CodeFailed: 2})

@@ -194,7 +194,7 @@ func TestFailingJobs(t *testing.T) {
 	d.wantStates("while it runs", "1[7] 2[3 0] -")
 	j := d.finish("pause", "HV01", reply, msvm.JobStateChange, msvm.JobException)
 	d.wantStates("after it failed", "1[3] 2[3 0] -")
-	d.world.SetFaults(mustFaults(t, "method-failing="+msvm.MethodRequestReplicationStateChange))
+	d.world.SetFaults(mustFaults(t, "method-failing="+msvm.MethodRequestReplicationStateChangeEx))
 	d.code("refused", d.request("HV01", 7), wmiquery.CodeFailed)
 	d.world.SetFaults(mustFaults(t))
 	if *j.ErrorCode != wmiquery.CodeFailed || *j.Cancellable {

@@ -61,9 +61,9 @@ func TestStateRequests(t *testing.T) {
 		}
 	}
 	d.code("another VM's relationship", d.request("HV01", 7, newDrill(t, inbound).link(msvm.Primary)...), wmiquery.CodeInvalidParam)
-	d.code("no number", d.call("HV01", msvm.MethodRequestReplicationStateChange, "RequestedState", "seven"), wmiquery.CodeInvalidDataType)
-	d.code("no text", d.call("HV01", msvm.MethodRequestReplicationStateChange, "RequestedState", uint16(7), "ReplicationRelationship", "junk"), wmiquery.CodeInvalidParam)
-	d.code("no state", d.call("HV01", msvm.MethodRequestReplicationStateChange), wmiquery.CodeInvalidParam)
+	d.code("no number", d.call("HV01", msvm.MethodRequestReplicationStateChangeEx, "RequestedState", "seven"), wmiquery.CodeInvalidDataType)
+	d.code("no text", d.call("HV01", msvm.MethodRequestReplicationStateChangeEx, "RequestedState", uint16(7), "ReplicationRelationship", "junk"), wmiquery.CodeInvalidParam)
+	d.code("no state", d.call("HV01", msvm.MethodRequestReplicationStateChangeEx), wmiquery.CodeInvalidParam)
 	d.vm = "HV01"
 	d.code("the host", d.request("HV01", 7), wmiquery.CodeNotSupported)
 }

@@ -39,7 +39,7 @@ func (s *session) relationshipOf(c wmiquery.Call) (r relationship, ok bool) {
 			return false
 		}
 		r = relationship{vm, msvm.Primary}
-		if strings.EqualFold(c.Method, msvm.MethodGetReplicationStatistics) {
+		if strings.EqualFold(c.Method, msvm.MethodGetReplicationStatisticsEx) {
 			r, ok = vm.relationshipParam(c, "ReplicationRelationship")
 		}
 		ok = ok && slices.Contains(vm.linkTypes(), r.linkType)

@@ -16,9 +16,9 @@ type methodEntry struct {
 
 // methods are those that the simulated hosts have: all of msvm.Methods.
 var methodTable = []methodEntry{
-	{"Msvm_ReplicationService", msvm.MethodGetReplicationStatistics, (*session).replicationStatistics},
+	{"Msvm_ReplicationService", msvm.MethodGetReplicationStatisticsEx, (*session).replicationStatistics},
 	{"Msvm_ReplicationService", msvm.MethodGetSystemCertificates, (*session).systemCertificates},
-	{"Msvm_ReplicationService", "GetReplicationStatistics", (*session).replicationStatistics},
+	{"Msvm_ReplicationService", msvm.MethodGetReplicationStatistics, (*session).replicationStatistics},
 	{"Msvm_ReplicationService", "ResetReplicationStatistics", handle(handler{linkType: primaryLink, run: resetStatistics})},
 	{"Msvm_ReplicationService", "ResetReplicationStatisticsEx", handle(handler{linkType: givenLink, run: resetStatistics})},
 
@@ -51,7 +51,7 @@ var methodTable = []methodEntry{
 	{"Msvm_VirtualSystemManagementService", "DestroySystem", handle(handler{run: destroySystem})},
 
 	{"Msvm_ComputerSystem", "RequestReplicationStateChange", handle(handler{linkType: primaryLink, allowedDuringJob: true, run: requestState})},
-	{"Msvm_ComputerSystem", msvm.MethodRequestReplicationStateChange, handle(handler{linkType: givenLink, allowedDuringJob: true, run: requestState})},
+	{"Msvm_ComputerSystem", msvm.MethodRequestReplicationStateChangeEx, handle(handler{linkType: givenLink, allowedDuringJob: true, run: requestState})},
 
 	{"Msvm_ConcreteJob", "GetErrorEx", onJob(jobErrors)},
 	{"Msvm_ConcreteJob", "GetError", onJob(jobError)},

@@ -63,7 +63,7 @@ func (m *monkey) call(s wmiquery.Session, host, vm string) {
 	}
 	if strings.Contains(method.Name, "Authorization") || method.Name == "ModifyServiceSettings" {
 		if m.IntN(8) > 0 {
-			method, _ = msvm.FindMethod("Msvm_ComputerSystem", msvm.MethodRequestReplicationStateChange)
+			method, _ = msvm.FindMethod("Msvm_ComputerSystem", msvm.MethodRequestReplicationStateChangeEx)
 		}
 	}
 	c := wmiquery.Call{Namespace: wmiquery.Virtualization, Method: method.Name, Object: `Msvm_VirtualSystemManagementService.Name="vmms"`}
