@@ -151,14 +151,10 @@ func (l *link) setDiskUpdateState(state msvm.ReplicationState, at time.Time) {
 // leaveDiskUpdate ends an update, whether the disks were changed or not.
 func (l *link) endDiskUpdate(at time.Time) {
 	for _, e := range l.endpoints() {
-		if isDiskUpdate(e.state) {
+		if e.state.IsDiskUpdate() {
 			e.setState(e.stateAfterAbort(), at)
 		}
 	}
-}
-
-func isDiskUpdate(s msvm.ReplicationState) bool {
-	return s == msvm.DiskUpdateInProgress || s == msvm.DiskUpdateCritical
 }
 
 // goOn has the sender go on after it was suspended or in error.

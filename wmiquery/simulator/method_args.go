@@ -12,13 +12,19 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// arguments are the in parameters of a call by their documented names, each in
-// the Go type of its CIM type: wmiquery.Ref, string (of embedded instances too),
-// []string, bool, uint16 or time.Time. What is null is not there.
+// arguments are the in parameters of a call by their documented names. The type of a value follows from the type of
+// the parameter: wmiquery.Ref, string, embedded, []string (of embedded instances, too), bool, uint16 or time.Time.
+// Null parameters are absent.
 type arguments map[string]any
 
-// arguments checks what a call gives against the method's signature. The code is
-// 0, 32773 (invalid parameter) or 32776 (incorrect data type).
+// embedded is an argument that is an embedded instance.
+type embedded struct {
+	text     string
+	instance cimxml.Instance
+}
+
+// parseArguments checks the parameters of a call against the signature of the method. The code is CodeCompleted,
+// CodeInvalidParam or CodeInvalidDataType.
 func parseArguments(m msvm.Method, in []wmiquery.Param) (arguments, uint32) {
 	args := arguments{}
 	for _, given := range in {
@@ -36,15 +42,15 @@ func parseArguments(m msvm.Method, in []wmiquery.Param) (arguments, uint32) {
 		args[m.In[i].Name] = v
 	}
 	for _, p := range m.In {
-		if _, ok := args[p.Name]; !ok && !p.Optional {
+		if !p.Optional && !args.has(p.Name) {
 			return nil, wmiquery.CodeInvalidParam
 		}
 	}
 	return args, wmiquery.CodeCompleted
 }
 
-// argument is a value in its parameter's type. Text may come as any kind of
-// string, and numbers as any kind of integer, since scripts have one of each.
+// convertArgument converts a value to the type of its parameter. It accepts any kind of string and any kind of integer,
+// because scripting languages have one of each.
 func convertArgument(p msvm.Parameter, value any) (any, uint32) {
 	v := reflect.ValueOf(value)
 	switch {
@@ -80,7 +86,7 @@ func convertText(p msvm.Parameter, text string) (any, uint32) {
 	case msvm.TypeReference:
 		return relativePath(wmiquery.Ref(text)), wmiquery.CodeCompleted
 	case msvm.TypeEmbedded:
-		return text, checkEmbedded(p, text)
+		return parseEmbedded(p, text)
 	case msvm.TypeDatetime:
 		t, err := cimxml.ParseTime(text)
 		if err != nil {
@@ -97,7 +103,7 @@ func convertTexts(p msvm.Parameter, texts []string) (any, uint32) {
 		return texts, wmiquery.CodeCompleted
 	case msvm.TypeEmbeddedArray:
 		for _, t := range texts {
-			if code := checkEmbedded(p, t); code != wmiquery.CodeCompleted {
+			if _, code := parseEmbedded(p, t); code != wmiquery.CodeCompleted {
 				return nil, code
 			}
 		}
@@ -106,51 +112,53 @@ func convertTexts(p msvm.Parameter, texts []string) (any, uint32) {
 	return nil, wmiquery.CodeInvalidDataType
 }
 
-// embeddedCode checks that a text is an instance of the parameter's class.
-func checkEmbedded(p msvm.Parameter, text string) uint32 {
-	if i, err := cimxml.Parse(text); err != nil || !strings.EqualFold(i.Class, p.Class) {
-		return wmiquery.CodeInvalidParam
+// parseEmbedded parses an instance of the class of the parameter.
+func parseEmbedded(p msvm.Parameter, text string) (embedded, uint32) {
+	i, err := cimxml.Parse(text)
+	if err != nil || !strings.EqualFold(i.Class, p.Class) {
+		return embedded{}, wmiquery.CodeInvalidParam
 	}
-	return wmiquery.CodeCompleted
+	return embedded{text, i}, wmiquery.CodeCompleted
 }
 
-// relative is an object path without the host and the namespace.
-func relativePath(path wmiquery.Ref) wmiquery.Ref {
-	if strings.HasPrefix(string(path), `\\`) {
-		_, after, _ := strings.Cut(string(path), ":")
-		return wmiquery.Ref(after)
-	}
-	return path
-}
-
+func (a arguments) has(name string) bool         { _, ok := a[name]; return ok }
 func (a arguments) ref(name string) wmiquery.Ref { v, _ := a[name].(wmiquery.Ref); return v }
 func (a arguments) text(name string) string      { v, _ := a[name].(string); return v }
 func (a arguments) number(name string) uint16    { v, _ := a[name].(uint16); return v }
 func (a arguments) texts(name string) []string   { v, _ := a[name].([]string); return v }
 
-// instance reads an embedded instance, false if its properties do not fit.
-func (a arguments) instance(name string, dst any) bool {
-	_, err := cimxml.Unmarshal(a.text(name), dst)
+// property is a property of an embedded instance. It is "" if the property is missing, null or an array.
+func (a arguments) property(name, property string) string {
+	e, _ := a[name].(embedded)
+	for _, p := range e.instance.Properties {
+		if strings.EqualFold(p.Name, property) && !p.Array && !p.Null {
+			return p.Values[0]
+		}
+	}
+	return ""
+}
+
+// unmarshal reads an embedded instance into dst. It returns false if the instance is missing or a property does not
+// fit.
+func (a arguments) unmarshal(name string, dst any) bool {
+	e, _ := a[name].(embedded)
+	_, err := cimxml.Unmarshal(e.text, dst)
 	return err == nil
 }
 
-// maxDelay is how far ahead something can be scheduled: what Microsoft's client
-// checks, that the host does too is inferred.
-const maxDelay = 7 * 24 * time.Hour
-
-// startTime is the time that is asked for, or now if none is; false if it is past
-// or too far away.
+// startTime is the parameter StartTime, or the current time if it is null. It returns false if the time is in the past
+// or too far in the future.
 func (a arguments) startTime(now time.Time) (time.Time, bool) {
 	t, ok := a["StartTime"].(time.Time)
 	if !ok {
 		return now, true
 	}
-	return t.UTC(), t.After(now) && !t.After(now.Add(maxDelay))
+	return t.UTC(), msvm.ValidStartTime(t, now)
 }
 
-// overlay is settings with those properties replaced that with has.
-func overlay[T any](settings, with T) T {
-	to, from := reflect.ValueOf(&settings).Elem(), reflect.ValueOf(with)
+// overlay returns settings, with each property replaced that is not null in changes.
+func overlay[T any](settings, changes T) T {
+	to, from := reflect.ValueOf(&settings).Elem(), reflect.ValueOf(changes)
 	for i := range to.NumField() {
 		if f := from.Field(i); !f.IsZero() {
 			to.Field(i).Set(f)

@@ -10,59 +10,50 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// action is what a host does when a method is called that has passed the checks
-// that all have in common.
-type handler struct {
-	// link is the relationship that it is about, "" for none.
-	linkType func(*request) msvm.Link
-	// beside: it may be called while a job about the VM is at work, and looks
-	// itself at what it can do then.
-	allowedDuringJob bool
-	run              func(*request) wmiquery.Reply
-}
-
-// request is a call that is under way.
+// request is a call of a method that a host is processing.
 type request struct {
 	view
-	method   msvm.Method
+	method   *method
 	args     arguments
-	vm       *hostVM   // nil for what is about the host
-	linkType msvm.Link // which relationship of the machine
-	endpoint *endpoint // nil if that does not replicate
+	job      *job      // the job whose method is called, nil for other methods
+	vm       *hostVM   // nil if the call is about the host or a job
+	linkType msvm.Link // the relationship of the VM that the call is about
+	endpoint *endpoint // nil if that relationship does not replicate
+	// encode, if set, writes the out parameters after World.mu is released. Embedded instances are the most expensive
+	// part of a call for statistics.
+	encode func(out map[string]any) error
 }
 
-// act is how a method of the table runs an action: with w.mu held, at the time of
-// the call, and only if the rules of package msvm let it.
-func handle(a handler) func(*session, wmiquery.Call, Faults) (wmiquery.Reply, error) {
-	return func(s *session, c wmiquery.Call, faults Faults) (wmiquery.Reply, error) {
-		var reply wmiquery.Reply
-		var err error
-		withView(s.world, s.host, faults, func(v view) bool {
-			r := &request{view: v}
-			r.method, _ = msvm.FindMethod(className(relativePath(c.Object)), c.Method)
-			reply, err = r.execute(a, c)
-			return true
-		})
-		return reply, err
+// call runs a method on the host of the session.
+func (s *session) call(m *method, c wmiquery.Call, f Faults) (wmiquery.Reply, error) {
+	f = s.waitWhileRelationshipHung(m, c, f)
+	r := &request{method: m}
+	var reply wmiquery.Reply
+	var err error
+	withView(s.world, s.host, f, func(v view) bool {
+		r.view = v
+		reply, err = r.execute(c)
+		return true
+	})
+	if err == nil && r.encode != nil {
+		err = r.encode(reply.Out)
 	}
+	return reply, err
 }
 
-func (r *request) execute(a handler, c wmiquery.Call) (wmiquery.Reply, error) {
-	object := relativePath(c.Object)
-	if !r.hasObject(object) {
-		return wmiquery.Reply{}, fmt.Errorf("%s: %w", object, wmiquery.ErrNotFound)
+// execute checks the call and runs the handler of its method.
+func (r *request) execute(c wmiquery.Call) (wmiquery.Reply, error) {
+	code, err := r.resolve(c)
+	if err != nil {
+		return wmiquery.Reply{}, err
 	}
-	var code uint32
-	if r.args, code = parseArguments(r.method, c.In); code != wmiquery.CodeCompleted {
+	if code == wmiquery.CodeCompleted {
+		code = r.checkPreconditions()
+	}
+	if code != wmiquery.CodeCompleted {
 		return errorReply(code), nil
 	}
-	if !r.findVM(object) {
-		return errorReply(wmiquery.CodeInvalidParam), nil
-	}
-	if code := r.checkPreconditions(a); code != wmiquery.CodeCompleted {
-		return errorReply(code), nil
-	}
-	reply := a.run(r)
+	reply := r.method.run(r)
 	if reply.Err() == nil {
 		for _, p := range r.method.Out {
 			if _, ok := reply.Out[p.Name]; !ok && p.Name != "Job" {
@@ -73,24 +64,57 @@ func (r *request) execute(a handler, c wmiquery.Call) (wmiquery.Reply, error) {
 	return reply, nil
 }
 
-// exists tells whether the host has the object whose method is called.
-func (r *request) hasObject(object wmiquery.Ref) bool {
-	switch class := className(object); {
-	case strings.EqualFold(class, "Msvm_ReplicationService"):
-		return strings.EqualFold(string(object), string(r.host.service().Ref()))
-	case strings.EqualFold(class, "Msvm_ComputerSystem"):
-		return strings.EqualFold(string(object), string(msvm.VMRef(r.host.name))) || r.host.vmAt(object) != nil
+// resolve finds the object, the VM and the relationship of the call, and parses its arguments. It returns an error if
+// the object does not exist, and a code other than CodeCompleted if an argument is not valid.
+func (r *request) resolve(c wmiquery.Call) (code uint32, err error) {
+	object := relativePath(c.Object)
+	if !r.findObject(object) {
+		return 0, fmt.Errorf("%s: %w", object, wmiquery.ErrNotFound)
 	}
-	return true // the service that manages VMs; jobs are looked for later
+	if r.args, code = parseArguments(r.method.Method, c.In); code != wmiquery.CodeCompleted {
+		if r.job != nil { // jobs return other codes than the replication service
+			code = wmiquery.CodeCIMInvalidParam
+		}
+		return code, nil
+	}
+	if !r.findVM(object) {
+		return wmiquery.CodeInvalidParam, nil
+	}
+	if r.vm == nil {
+		return wmiquery.CodeCompleted, nil
+	}
+	r.vm.logical.advance(r.at)
+	link := r.method.link
+	if link == nil {
+		link = (*request).defaultLink
+	}
+	if r.linkType = link(r); !slices.Contains(r.vm.linkTypes(), r.linkType) {
+		return wmiquery.CodeInvalidParam, nil
+	}
+	r.endpoint = r.vm.endpoints[r.linkType]
+	return wmiquery.CodeCompleted, nil
 }
 
-// findMachine finds the VM that the call is about, if it is about one; false if
-// the host has none such.
+// findObject reports whether the host has the object whose method is called. It sets r.job if that is a job.
+func (r *request) findObject(object wmiquery.Ref) bool {
+	switch r.method.Class {
+	case msvm.ClassReplicationService:
+		return strings.EqualFold(string(object), string(r.host.service().Ref()))
+	case msvm.ClassComputerSystem:
+		return strings.EqualFold(string(object), string(msvm.VMRef(r.host.name))) || r.host.vmAt(object) != nil
+	case msvm.ClassConcreteJob:
+		r.job = r.jobAt(object)
+		return r.job != nil
+	}
+	return true // the service that manages VMs
+}
+
+// findVM sets r.vm to the VM that a parameter refers to, or whose method is called. It returns false if a parameter
+// refers to a VM that the host does not have.
 func (r *request) findVM(object wmiquery.Ref) bool {
 	for _, p := range r.method.In {
-		if p.Type == msvm.TypeReference && p.Class == "Msvm_ComputerSystem" {
-			object = r.args.ref(p.Name)
-			r.vm = r.host.vmAt(object)
+		if p.Type == msvm.TypeReference && p.Class == msvm.ClassComputerSystem {
+			r.vm = r.host.vmAt(r.args.ref(p.Name))
 			return r.vm != nil
 		}
 	}
@@ -98,24 +122,17 @@ func (r *request) findVM(object wmiquery.Ref) bool {
 	return true
 }
 
-// check is what all methods have in common: the VM, its mode, whether it is at
-// work, its state and its power, in this order.
-func (r *request) checkPreconditions(a handler) uint32 {
+// checkPreconditions checks what all methods have in common, in this order: the mode of the VM, whether a job is
+// running, the state of the relationship, and the power state.
+func (r *request) checkPreconditions() uint32 {
 	if r.vm == nil {
 		return wmiquery.CodeCompleted
-	}
-	r.vm.logical.advance(r.at)
-	if a.linkType != nil {
-		if r.linkType = a.linkType(r); !slices.Contains(r.vm.linkTypes(), r.linkType) {
-			return wmiquery.CodeInvalidParam
-		}
-		r.endpoint = r.vm.endpoints[r.linkType]
 	}
 	m := r.method
 	switch {
 	case len(m.Modes) > 0 && !slices.Contains(m.Modes, r.vm.mode):
 		return wmiquery.CodeInvalidState
-	case !a.allowedDuringJob && !m.Reads && r.operationRunning():
+	case !m.allowedDuringJob && !m.Reads && r.operationRunning():
 		return wmiquery.CodeInUse
 	case len(m.States) > 0 && !slices.Contains(m.States, r.state()):
 		return wmiquery.CodeInvalidState
@@ -133,53 +150,34 @@ func (r *request) state() msvm.ReplicationState {
 	return r.endpoint.state
 }
 
-// blocked tells whether a job about the VM is at work: there is one replication
-// operation per VM at a time.
+// operationRunning reports whether a job for the VM is running. A VM has one replication operation at a time.
 func (r *request) operationRunning() bool {
 	return r.vm.hasRunningJob() || r.vm.hasRunningTransfer(r.at)
 }
 
-// Which relationship a method is about.
+// defaultLink is the given relationship. If the method has no such parameter, or it is null, it is the one that the
+// host chooses for the VM.
+func (r *request) defaultLink() msvm.Link {
+	if r.args.has("ReplicationRelationship") {
+		return r.givenLink()
+	}
+	return r.method.DefaultLink(r.vm.mode)
+}
 
-// named is the one that is given, the primary one if none is.
-func givenLink(r *request) msvm.Link {
-	if r.args["ReplicationRelationship"] == nil {
-		return msvm.Primary
-	}
-	var given msvm.ReplicationRelationship
-	if !r.args.instance("ReplicationRelationship", &given) {
-		return ""
-	}
-	key, err := msvm.ParseKey(given.InstanceID) // of the text only the key counts
+// givenLink is the relationship that the parameter ReplicationRelationship names. It is "" if that is a relationship
+// of another VM. Only the key of the instance is used.
+func (r *request) givenLink() msvm.Link {
+	key, err := msvm.ParseKey(r.args.property("ReplicationRelationship", "InstanceID"))
 	if err != nil || key.VM != r.vm.id {
 		return ""
 	}
 	return key.Link
 }
 
-// primary is the primary one: of a replica, the one that it receives on.
+// primaryLink is the primary relationship, on which a replica receives.
 func primaryLink(*request) msvm.Link { return msvm.Primary }
 
-// outbound is the one that the VM sends on: of a replica, the extended one.
-func sendingLink(r *request) msvm.Link {
-	if r.vm.mode == msvm.ModeReplica {
-		return msvm.Extended
-	}
-	return msvm.Primary
-}
-
-// refuse is an answer with a code that is no success.
-func errorReply(code uint32) wmiquery.Reply { return wmiquery.Reply{Code: code} }
-
-// done is the answer of a method that has completed.
-func completedReply() wmiquery.Reply { return wmiquery.Reply{Out: map[string]any{}} }
-
-// started is the answer of a method that started a job.
-func jobReply(j *job) wmiquery.Reply {
-	return wmiquery.Reply{Code: wmiquery.CodeJobStarted, Job: msvm.JobRef(j.id), Out: map[string]any{}}
-}
-
-// post starts a job about the machine, which fails if a fault says so.
+// submitJob starts a job for the VM. The job fails if the faults say so.
 func (r *request) submitJob(j *job) *job {
 	if j.failure == nil {
 		j.failure = r.faults.jobFailure()
@@ -187,7 +185,7 @@ func (r *request) submitJob(j *job) *job {
 	return r.vm.submitJob(r.at, j)
 }
 
-// between draws how long a job takes, in whole seconds.
+// drawDuration draws how long a job takes, in whole seconds from least to most.
 func (r *request) drawDuration(least, most int) time.Duration {
 	return time.Duration(least+r.vm.logical.rand().IntN(most-least+1)) * time.Second
 }

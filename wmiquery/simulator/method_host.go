@@ -23,7 +23,7 @@ func (r *request) changeHost(change func()) {
 // once, and its job tells so a little later: that is a simplification.
 func modifyService(r *request) wmiquery.Reply {
 	var given msvm.ReplicationServiceSettingData
-	if !r.args.instance("SettingData", &given) {
+	if !r.args.unmarshal("SettingData", &given) {
 		return errorReply(wmiquery.CodeInvalidParam)
 	}
 	s := overlay(r.host.settings, given)
@@ -64,7 +64,7 @@ func (r *request) startHostJob(kind msvm.JobType, f *failure) wmiquery.Reply {
 // entry is the authorization entry that is given, and where the host has one of
 // that name: -1 if it has not. It is false if what is given is none.
 func (r *request) givenEntry() (e msvm.ReplicationAuthorizationSettingData, at int, ok bool) {
-	ok = r.args.instance("AuthorizationEntry", &e) && msvm.StringOrEmpty(e.AllowedPrimaryHostSystem) != ""
+	ok = r.args.unmarshal("AuthorizationEntry", &e) && msvm.StringOrEmpty(e.AllowedPrimaryHostSystem) != ""
 	return e, r.host.findEntry(msvm.StringOrEmpty(e.AllowedPrimaryHostSystem)), ok
 }
 
@@ -172,26 +172,13 @@ func setFailoverNetwork(r *request) wmiquery.Reply {
 // 1, not supported.
 func unsupported(*request) wmiquery.Reply { return errorReply(1) }
 
-// resetStatistics is ResetReplicationStatistics(Ex): the window starts anew. As in
-// request.change, every other VM needs no job for it.
-func resetStatistics(r *request) wmiquery.Reply {
-	e := r.endpoint
-	reset := func(at time.Time) *failure {
-		e.window = window{start: at}
-		return nil
-	}
-	if r.vm.index%2 == 1 && !r.faults.JobFailing {
-		reset(r.at)
-		return completedReply()
-	}
-	return jobReply(r.submitJob(&job{kind: msvm.JobResetStatistics, duration: time.Second, onEnd: reset}))
-}
-
 // systemCertificates is Msvm_ReplicationService.GetSystemCertificates.
-func (s *session) systemCertificates(wmiquery.Call, Faults) (wmiquery.Reply, error) {
-	texts := make([]string, 0, len(s.world.certificates))
-	for _, c := range s.world.certificates {
+func systemCertificates(r *request) wmiquery.Reply {
+	texts := make([]string, 0, len(r.world.certificates))
+	for _, c := range r.world.certificates {
 		texts = append(texts, base64.StdEncoding.EncodeToString(c.der))
 	}
-	return wmiquery.Reply{Out: map[string]any{"EncodedCertificates": texts}}, nil
+	reply := completedReply()
+	reply.Out["EncodedCertificates"] = texts
+	return reply
 }

@@ -7,86 +7,59 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// onJob is how a method of the table runs for a job, which must still be there.
-func onJob(run func(*request, *job) (wmiquery.Reply, error)) func(*session, wmiquery.Call, Faults) (wmiquery.Reply, error) {
-	return func(s *session, c wmiquery.Call, faults Faults) (reply wmiquery.Reply, err error) {
-		withView(s.world, s.host, faults, func(v view) bool {
-			r := &request{view: v}
-			r.method, _ = msvm.FindMethod("Msvm_ConcreteJob", c.Method)
-			j := v.jobAt(relativePath(c.Object))
-			if j == nil {
-				err = fmt.Errorf("%s: %w", c.Object, wmiquery.ErrNotFound)
-				return false
-			}
-			var code uint32
-			if r.args, code = parseArguments(r.method, c.In); code != wmiquery.CodeCompleted {
-				reply = errorReply(wmiquery.CodeCIMInvalidParam)
-				return false
-			}
-			reply, err = run(r, j)
-			return true
-		})
-		return reply, err
-	}
+// getJobErrors is Msvm_ConcreteJob.GetErrorEx.
+func getJobErrors(r *request) wmiquery.Reply {
+	return r.replyWithJobError("Errors", func(text string) any { return []string{text} })
 }
 
-// errors are why the job failed, as embedded instances; none if it did not.
-func (r *request) jobErrorTexts(j *job) ([]string, error) {
+// getJobError is Msvm_ConcreteJob.GetError.
+func getJobError(r *request) wmiquery.Reply {
+	return r.replyWithJobError("Error", func(text string) any { return text })
+}
+
+// replyWithJobError returns a reply with the error of the job as an out parameter. The parameter is null if the job
+// has not failed.
+func (r *request) replyWithJobError(param string, value func(text string) any) wmiquery.Reply {
+	j := r.job
 	if j.failure == nil || !j.state(r.at).Done() {
-		return nil, nil
+		return completedReply()
 	}
-	return marshalInstances(r.faults, "Msvm_Error", errorInstance{
+	instance := errorInstance{
 		ErrorType:         new(uint16(4)), // software error
 		MessageID:         new(fmt.Sprint(j.failure.code)),
 		Message:           new(r.errorDescription(j)),
 		PerceivedSeverity: new(severities[msvm.HealthCritical]),
 		ErrorSource:       new(string(msvm.JobRef(j.id))),
-	})
-}
-
-// jobErrors is GetErrorEx.
-func jobErrors(r *request, j *job) (wmiquery.Reply, error) {
-	texts, err := r.jobErrorTexts(j)
-	reply := completedReply()
-	reply.Out["Errors"] = nil
-	if len(texts) > 0 {
-		reply.Out["Errors"] = texts
 	}
-	return reply, err
-}
-
-// jobError is GetError.
-func jobError(r *request, j *job) (wmiquery.Reply, error) {
-	texts, err := r.jobErrorTexts(j)
-	reply := completedReply()
-	reply.Out["Error"] = nil
-	if len(texts) > 0 {
-		reply.Out["Error"] = texts[len(texts)-1]
+	r.encode = func(out map[string]any) error {
+		texts, err := marshalInstances(r.faults, msvm.ClassError, instance)
+		if err == nil {
+			out[param] = value(texts[0])
+		}
+		return err
 	}
-	return reply, err
+	return completedReply()
 }
 
-// Values of a job's RequestedState.
+// Values of RequestedState in Msvm_ConcreteJob.RequestStateChange.
 const (
 	requestStart     = 2
 	requestTerminate = 4
 	requestService   = 6
 )
 
-// changeJob is RequestStateChange. Of the documented states only 4, terminate, has
-// been seen in use.
-func changeJob(r *request, j *job) (wmiquery.Reply, error) {
+// changeJobState is Msvm_ConcreteJob.RequestStateChange. Of the documented states, clients are known to use only 4,
+// terminate.
+func changeJobState(r *request) wmiquery.Reply {
 	switch n := r.args.number("RequestedState"); {
 	case n < requestStart || n > requestService:
-		return errorReply(wmiquery.CodeCIMInvalidParam), nil
-	case n != requestTerminate || !j.cancellable(r.at):
-		return errorReply(wmiquery.CodeCIMTransition), nil
+		return errorReply(wmiquery.CodeCIMInvalidParam)
+	case n != requestTerminate || !r.job.cancellable(r.at):
+		return errorReply(wmiquery.CodeCIMTransition)
 	}
-	j.cancel(r.at)
-	return completedReply(), nil
+	r.job.cancel(r.at)
+	return completedReply()
 }
 
-// killJob is KillJob, which Hyper-V does not support.
-func killJob(*request, *job) (wmiquery.Reply, error) {
-	return errorReply(wmiquery.CodeCIMNotSupported), nil
-}
+// killJob is Msvm_ConcreteJob.KillJob, which Hyper-V does not support.
+func killJob(*request) wmiquery.Reply { return errorReply(wmiquery.CodeCIMNotSupported) }

@@ -53,7 +53,7 @@ func createRelationship(r *request) wmiquery.Reply {
 // allowed.
 func (r *request) givenSettings(onto msvm.ReplicationSettingData) (msvm.ReplicationSettingData, bool) {
 	var given msvm.ReplicationSettingData
-	if !r.args.instance("ReplicationSettingData", &given) {
+	if !r.args.unmarshal("ReplicationSettingData", &given) {
 		return given, false
 	}
 	s := overlay(onto, given)

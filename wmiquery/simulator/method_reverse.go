@@ -62,7 +62,7 @@ func reverseReplication(r *request) wmiquery.Reply {
 func changeToPrimary(r *request) wmiquery.Reply {
 	vm := r.vm
 	inbound, extended := vm.endpoints[msvm.Primary], vm.endpoints[msvm.Extended]
-	if givenLink(r) != msvm.Extended {
+	if r.givenLink() != msvm.Extended {
 		return errorReply(wmiquery.CodeInvalidParam)
 	}
 	if extended == nil || extended.state == msvm.Disabled {

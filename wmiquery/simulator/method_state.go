@@ -10,17 +10,13 @@ import (
 
 // requestState is Msvm_ComputerSystem.RequestReplicationStateChange(Ex).
 func requestState(r *request) wmiquery.Reply {
-	requests := msvm.StateRequests()
-	i := slices.IndexFunc(requests, func(q msvm.StateRequest) bool {
-		return q.State == msvm.ReplicationState(r.args.number("RequestedState"))
-	})
-	switch {
-	case r.vm == nil: // the host's own row
+	if r.vm == nil { // the row of the host itself
 		return errorReply(wmiquery.CodeNotSupported)
-	case i < 0:
+	}
+	q, ok := msvm.FindStateRequest(msvm.ReplicationState(r.args.number("RequestedState")))
+	if !ok {
 		return errorReply(wmiquery.CodeInvalidParam)
 	}
-	q := requests[i]
 	was, sends := r.state(), r.endpoint != nil && r.endpoint.sends()
 	switch {
 	case !slices.Contains(q.Modes, r.vm.mode):
@@ -30,7 +26,7 @@ func requestState(r *request) wmiquery.Reply {
 	case !slices.Contains(q.States, was), q.SendingSide && !sends, q.RequiresOff && r.vm.on:
 		return errorReply(wmiquery.CodeInvalidState)
 	}
-	if was == msvm.DiskUpdateInProgress || was == msvm.DiskUpdateCritical {
+	if was.IsDiskUpdate() {
 		if q.State != msvm.DiskUpdateInProgress && q.State != msvm.SyncedReplicationComplete {
 			return r.abortDiskUpdate(q)
 		}

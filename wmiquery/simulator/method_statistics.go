@@ -1,89 +1,92 @@
 package simulator
 
 import (
-	"slices"
-	"strings"
 	"time"
 
 	"hyperv_replica_exporter/wmiquery"
-	"hyperv_replica_exporter/wmiquery/cimxml"
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// replicationStatistics is Msvm_ReplicationService.GetReplicationStatisticsEx, and
-// without a relationship GetReplicationStatistics, for the primary one.
-func (s *session) replicationStatistics(c wmiquery.Call, faults Faults) (wmiquery.Reply, error) {
-	if !strings.EqualFold(string(c.Object), string(s.host.service().Ref())) {
-		return wmiquery.Reply{}, wmiquery.ErrNotFound
+// getStatistics is GetReplicationStatisticsEx and GetReplicationStatistics of Msvm_ReplicationService. The latter
+// returns the statistics of the primary relationship.
+func getStatistics(r *request) wmiquery.Reply {
+	switch {
+	case r.state() == msvm.Disabled: // the code that Windows returns is not publicly documented
+		return errorReply(wmiquery.CodeInvalidState)
+	case r.faults.RelationshipFailing && r.isFirstReplicating():
+		return errorReply(wmiquery.CodeFailed)
+	case r.faults.StatisticsJob:
+		reply := completedReply()
+		reply.Code, reply.Job = wmiquery.CodeJobStarted, msvm.JobRef(statisticsJob)
+		return reply
 	}
-	r, ok := s.relationshipOf(c)
-	if !ok {
-		return errorReply(wmiquery.CodeInvalidParam), nil
+	reply := completedReply()
+	reply.Out[outStatistics] = emptyOutput(r.vm.index)
+	reply.Out[outIssues] = emptyOutput(r.vm.index)
+	if r.faults.StatisticsEmpty {
+		return reply
 	}
-	faults = s.world.faults.waitWhile(func(f Faults) bool { return f.RelationshipHung && s.isFirst(r) })
-	if faults.RelationshipFailing && s.isFirst(r) {
-		return wmiquery.Reply{Code: wmiquery.CodeFailed}, nil
+	health, rules := evaluateHealth(r.endpoint.healthInput(r.at))
+	stats := r.endpoint.statistics(r.at)
+	stats.ReplicationHealth = new(uint32(health))
+	var issues []errorInstance
+	for _, rule := range rules {
+		issues = append(issues, rule.issue(r.faults.displayName(r.vm)))
 	}
-	f := withView(s.world, s.host, faults, func(v view) *findings { return v.findings(r) })
-	if f == nil { // no public evidence of the code that Windows answers with
-		return wmiquery.Reply{Code: wmiquery.CodeInvalidState}, nil
+	r.encode = func(out map[string]any) (err error) {
+		if out[outStatistics], err = marshalInstances(r.faults, msvm.ClassReplicationStatistics, stats); err != nil {
+			return err
+		}
+		if len(issues) > 0 {
+			out[outIssues], err = marshalInstances(r.faults, msvm.ClassError, issues...)
+		}
+		return err
 	}
-	return f.reply(faults)
+	return reply
 }
 
-// relationshipOf is the relationship that a call for statistics is about.
-func (s *session) relationshipOf(c wmiquery.Call) (r relationship, ok bool) {
-	withView(s.world, s.host, Faults{}, func(v view) bool {
-		var vm *hostVM
-		if vm, ok = v.host.machineParam(c, "ComputerSystem"); !ok {
-			return false
-		}
-		r = relationship{vm, msvm.Primary}
-		if strings.EqualFold(c.Method, msvm.MethodGetReplicationStatisticsEx) {
-			r, ok = vm.relationshipParam(c, "ReplicationRelationship")
-		}
-		ok = ok && slices.Contains(vm.linkTypes(), r.linkType)
-		return ok
+// Out parameters of GetReplicationStatistics(Ex).
+const (
+	outStatistics = "ReplicationStatistics"
+	outIssues     = "ReplicationHealthIssues"
+)
+
+// statisticsJob is the job that the host starts under the fault statistics-job.
+const statisticsJob = "9947DC62-9DA2-4B25-BB27-BA9A161D75A9"
+
+// emptyOutput returns one of the values by which hosts report that there are no instances. Clients must accept all of
+// them.
+func emptyOutput(index int) any {
+	return []any{nil, []string{}, []string{""}}[index%3]
+}
+
+// waitWhileRelationshipHung waits while the fault relationship-hung holds up the call. It returns the faults that are
+// active after the wait.
+func (s *session) waitWhileRelationshipHung(m *method, c wmiquery.Call, f Faults) Faults {
+	if m.Name != msvm.MethodGetReplicationStatistics && m.Name != msvm.MethodGetReplicationStatisticsEx {
+		return f
+	}
+	return s.world.faults.waitWhile(func(f Faults) bool {
+		return f.RelationshipHung && withView(s.world, s.host, f, func(v view) bool {
+			r := &request{view: v, method: m}
+			code, err := r.resolve(c)
+			return err == nil && code == wmiquery.CodeCompleted && r.isFirstReplicating()
+		})
 	})
-	return r, ok
 }
 
-// isFirst tells whether the relationship is the host's first that replicates.
-func (s *session) isFirst(r relationship) bool {
-	return withView(s.world, s.host, Faults{}, func(v view) bool {
-		for x, e := range v.host.relationships() {
-			if v.replicates(e) {
-				return x == r
-			}
+// isFirstReplicating reports whether the relationship is the first one of the host that replicates.
+func (r *request) isFirstReplicating() bool {
+	for _, e := range r.host.relationships() {
+		if r.replicates(e) {
+			return e == r.endpoint
 		}
-		return false
-	})
-}
-
-// findings are the statistics of one relationship, not yet as text.
-type findings struct {
-	stats  statisticsInstance
-	issues []errorInstance
-	index  int // of the VM, for what differs from host to host without a rule
-}
-
-// findings of a relationship, nil when it does not replicate.
-func (v view) findings(r relationship) *findings {
-	e := r.vm.endpoints[r.linkType]
-	if !v.replicates(e) {
-		return nil
 	}
-	health, why := evaluateHealth(e.healthInput(v.at))
-	f := &findings{stats: e.statistics(v.at), index: r.vm.index}
-	f.stats.ReplicationHealth = new(uint32(health))
-	for _, reason := range why {
-		f.issues = append(f.issues, reason.issue(v.faults.displayName(r.vm)))
-	}
-	return f
+	return false
 }
 
-// statisticsInstance is Msvm_ReplicationStatistics, whole: in the order in which
-// the host writes it, and with the properties that are always null.
+// statisticsInstance is Msvm_ReplicationStatistics with all of its properties, in the order in which the host writes
+// them. The properties of the first line are always null.
 type statisticsInstance struct {
 	InstanceID, Caption, Description, ElementName *string
 
@@ -103,8 +106,8 @@ type statisticsInstance struct {
 	LastTestFailoverTime                      *time.Time
 }
 
-// statistics are those of the running window, without health. Their end is now,
-// as Hyper-V Manager shows it.
+// statistics returns the statistics of the current monitoring window, without the health. EndStatisticTime is the
+// current time, as Hyper-V Manager shows it.
 func (e *endpoint) statistics(at time.Time) statisticsInstance {
 	w := e.window
 	pending := uint64(0)
@@ -128,67 +131,17 @@ func (e *endpoint) statistics(at time.Time) statisticsInstance {
 	}
 }
 
-// The answers that mean "none": hosts differ, and clients must take all of them.
-func emptyOutput(index int) any {
-	return []any{nil, []string{}, []string{""}}[index%3]
-}
-
-// reply writes the findings as CIM-XML.
-func (f *findings) reply(faults Faults) (wmiquery.Reply, error) {
-	if faults.StatisticsJob {
-		job := wmiquery.Ref(`Msvm_ConcreteJob.InstanceID="` + statisticsJob + `"`)
-		return wmiquery.Reply{Code: wmiquery.CodeJobStarted, Job: job, Out: map[string]any{}}, nil
+// resetStatistics is ResetReplicationStatistics(Ex): a new monitoring window starts. For every other VM it completes
+// without a job, as in request.changeState.
+func resetStatistics(r *request) wmiquery.Reply {
+	e := r.endpoint
+	reset := func(at time.Time) *failure {
+		e.window = window{start: at}
+		return nil
 	}
-	out := map[string]any{"ReplicationStatistics": emptyOutput(f.index), "ReplicationHealthIssues": emptyOutput(f.index)}
-	reply := wmiquery.Reply{Code: wmiquery.CodeCompleted, Out: out}
-	if faults.StatisticsEmpty {
-		return reply, nil
+	if r.vm.index%2 == 1 && !r.faults.JobFailing {
+		reset(r.at)
+		return completedReply()
 	}
-	stats, err := marshalInstances(faults, "Msvm_ReplicationStatistics", f.stats)
-	if err != nil {
-		return wmiquery.Reply{}, err
-	}
-	out["ReplicationStatistics"] = stats
-	if len(f.issues) == 0 {
-		return reply, nil
-	}
-	issues, err := marshalInstances(faults, "Msvm_Error", f.issues...)
-	if err != nil {
-		return wmiquery.Reply{}, err
-	}
-	out["ReplicationHealthIssues"] = issues
-	return reply, nil
-}
-
-// embed writes instances of a class as the faults show them.
-func marshalInstances[T any](faults Faults, class string, instances ...T) ([]string, error) {
-	texts := make([]string, len(instances))
-	for i := range instances {
-		faults.applyToRow(&instances[i])
-		text, err := cimxml.Marshal(class, instances[i])
-		if err != nil {
-			return nil, err
-		}
-		texts[i] = text
-	}
-	return texts, nil
-}
-
-// statisticsJob is the job that the fault statistics-job starts.
-const statisticsJob = "9947DC62-9DA2-4B25-BB27-BA9A161D75A9"
-
-// errorInstance is Msvm_Error as far as the host fills it for a health issue.
-type errorInstance struct {
-	ErrorType         *uint16
-	MessageID         *string
-	Message           *string
-	MessageArguments  []string
-	PerceivedSeverity *msvm.Severity
-	ErrorSource       *string // null
-}
-
-// PerceivedSeverity, by the numbers of the schema.
-var severities = map[msvm.ReplicationHealth]msvm.Severity{
-	msvm.HealthWarning:  3, // degraded
-	msvm.HealthCritical: 6, // critical
+	return jobReply(r.submitJob(&job{kind: msvm.JobResetStatistics, duration: time.Second, onEnd: reset}))
 }

@@ -4,59 +4,95 @@ import (
 	"strings"
 
 	"hyperv_replica_exporter/wmiquery"
-	"hyperv_replica_exporter/wmiquery/cimxml"
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// method is a method of a class and what the host does when it is called.
-type methodEntry struct {
-	class, name string
-	run         func(*session, wmiquery.Call, Faults) (wmiquery.Reply, error)
+// method is a method of package msvm and how the simulated hosts run it.
+type method struct {
+	msvm.Method
+	handler
 }
 
-// methods are those that the simulated hosts have: all of msvm.Methods.
-var methodTable = []methodEntry{
-	{"Msvm_ReplicationService", msvm.MethodGetReplicationStatisticsEx, (*session).replicationStatistics},
-	{"Msvm_ReplicationService", msvm.MethodGetSystemCertificates, (*session).systemCertificates},
-	{"Msvm_ReplicationService", msvm.MethodGetReplicationStatistics, (*session).replicationStatistics},
-	{"Msvm_ReplicationService", "ResetReplicationStatistics", handle(handler{linkType: primaryLink, run: resetStatistics})},
-	{"Msvm_ReplicationService", "ResetReplicationStatisticsEx", handle(handler{linkType: givenLink, run: resetStatistics})},
+// handler is how a host runs a method, after the checks that all methods have in common.
+type handler struct {
+	// run processes the call. World.mu is held, and the VM is at the time of the call.
+	run func(*request) wmiquery.Reply
+	// link returns the relationship that the call is about. Nil is request.defaultLink.
+	link func(*request) msvm.Link
+	// allowedDuringJob: the method accepts calls while a job for the VM is running, or checks for jobs itself.
+	allowedDuringJob bool
+}
 
-	{"Msvm_ReplicationService", "ModifyServiceSettings", handle(handler{run: modifyService})},
-	{"Msvm_ReplicationService", "AddAuthorizationEntry", handle(handler{run: addEntry})},
-	{"Msvm_ReplicationService", "ModifyAuthorizationEntry", handle(handler{run: modifyEntry})},
-	{"Msvm_ReplicationService", "RemoveAuthorizationEntry", handle(handler{run: removeEntry})},
-	{"Msvm_ReplicationService", "SetAuthorizationEntry", handle(handler{allowedDuringJob: true, run: bindEntry})},
-	{"Msvm_ReplicationService", "TestReplicationConnection", handle(handler{run: testConnection})},
-	{"Msvm_ReplicationService", "SetFailoverNetworkAdapterSettings", handle(handler{linkType: primaryLink, allowedDuringJob: true, run: setFailoverNetwork})},
-	{"Msvm_ReplicationService", "RequestStateChange", handle(handler{run: unsupported})},
-	{"Msvm_ReplicationService", "StartService", handle(handler{run: unsupported})},
-	{"Msvm_ReplicationService", "StopService", handle(handler{run: unsupported})},
+// handlers are the handlers of all methods of package msvm, by class and name.
+var handlers = map[string]map[string]handler{
+	msvm.ClassReplicationService: {
+		msvm.MethodModifyServiceSettings:     {run: modifyService},
+		msvm.MethodAddAuthorizationEntry:     {run: addEntry},
+		msvm.MethodModifyAuthorizationEntry:  {run: modifyEntry},
+		msvm.MethodRemoveAuthorizationEntry:  {run: removeEntry},
+		msvm.MethodSetAuthorizationEntry:     {run: bindEntry, allowedDuringJob: true},
+		msvm.MethodTestReplicationConnection: {run: testConnection},
+		msvm.MethodGetSystemCertificates:     {run: systemCertificates},
+		msvm.MethodRequestStateChange:        {run: unsupported},
+		msvm.MethodStartService:              {run: unsupported},
+		msvm.MethodStopService:               {run: unsupported},
 
-	{"Msvm_ReplicationService", "CreateReplicationRelationship", handle(handler{linkType: sendingLink, run: createRelationship})},
-	{"Msvm_ReplicationService", "ModifyReplicationSettings", handle(handler{linkType: sendingLink, run: modifyRelationship})},
-	{"Msvm_ReplicationService", "RemoveReplicationRelationship", handle(handler{linkType: primaryLink, allowedDuringJob: true, run: removeRelationship})},
-	{"Msvm_ReplicationService", "RemoveReplicationRelationshipEx", handle(handler{linkType: givenLink, allowedDuringJob: true, run: removeRelationship})},
-	{"Msvm_ReplicationService", "StartReplication", handle(handler{linkType: sendingLink, run: startReplication})},
-	{"Msvm_ReplicationService", "ImportInitialReplica", handle(handler{linkType: primaryLink, run: importInitialReplica})},
-	{"Msvm_ReplicationService", "Resynchronize", handle(handler{linkType: sendingLink, run: resynchronize})},
+		msvm.MethodCreateReplicationRelationship:     {run: createRelationship},
+		msvm.MethodModifyReplicationSettings:         {run: modifyRelationship},
+		msvm.MethodRemoveReplicationRelationship:     {run: removeRelationship, allowedDuringJob: true},
+		msvm.MethodRemoveReplicationRelationshipEx:   {run: removeRelationship, allowedDuringJob: true},
+		msvm.MethodStartReplication:                  {run: startReplication},
+		msvm.MethodImportInitialReplica:              {run: importInitialReplica},
+		msvm.MethodResynchronize:                     {run: resynchronize},
+		msvm.MethodSetFailoverNetworkAdapterSettings: {run: setFailoverNetwork, allowedDuringJob: true},
 
-	{"Msvm_ReplicationService", "InitiateFailover", handle(handler{linkType: primaryLink, run: initiateFailover})},
-	{"Msvm_ReplicationService", "RevertFailover", handle(handler{linkType: revertLink, allowedDuringJob: true, run: revertFailover})},
-	{"Msvm_ReplicationService", "CommitFailover", handle(handler{linkType: primaryLink, run: commitFailover})},
-	{"Msvm_ReplicationService", "TestReplicaSystem", handle(handler{linkType: primaryLink, run: testReplica})},
-	{"Msvm_ReplicationService", "ReverseReplicationRelationship", handle(handler{linkType: primaryLink, run: reverseReplication})},
-	{"Msvm_ReplicationService", "ChangeReplicationModeToPrimary", handle(handler{linkType: primaryLink, run: changeToPrimary})},
-	{"Msvm_ReplicationService", "InitiateFailback", handle(handler{linkType: primaryLink, run: initiateFailback})},
-	{"Msvm_VirtualSystemManagementService", "DestroySystem", handle(handler{run: destroySystem})},
+		msvm.MethodInitiateFailover:               {run: initiateFailover},
+		msvm.MethodRevertFailover:                 {run: revertFailover, link: revertLink, allowedDuringJob: true},
+		msvm.MethodCommitFailover:                 {run: commitFailover},
+		msvm.MethodTestReplicaSystem:              {run: testReplica},
+		msvm.MethodReverseReplicationRelationship: {run: reverseReplication},
+		msvm.MethodChangeReplicationModeToPrimary: {run: changeToPrimary, link: primaryLink},
+		msvm.MethodInitiateFailback:               {run: initiateFailback},
 
-	{"Msvm_ComputerSystem", "RequestReplicationStateChange", handle(handler{linkType: primaryLink, allowedDuringJob: true, run: requestState})},
-	{"Msvm_ComputerSystem", msvm.MethodRequestReplicationStateChangeEx, handle(handler{linkType: givenLink, allowedDuringJob: true, run: requestState})},
+		msvm.MethodGetReplicationStatistics:     {run: getStatistics},
+		msvm.MethodGetReplicationStatisticsEx:   {run: getStatistics},
+		msvm.MethodResetReplicationStatistics:   {run: resetStatistics},
+		msvm.MethodResetReplicationStatisticsEx: {run: resetStatistics},
+	},
+	msvm.ClassComputerSystem: {
+		msvm.MethodRequestReplicationStateChange:   {run: requestState, allowedDuringJob: true},
+		msvm.MethodRequestReplicationStateChangeEx: {run: requestState, allowedDuringJob: true},
+	},
+	msvm.ClassVirtualSystemManagementService: {
+		msvm.MethodDestroySystem: {run: destroySystem},
+	},
+	msvm.ClassConcreteJob: {
+		msvm.MethodGetErrorEx:         {run: getJobErrors},
+		msvm.MethodGetError:           {run: getJobError},
+		msvm.MethodRequestStateChange: {run: changeJobState},
+		msvm.MethodKillJob:            {run: killJob},
+	},
+}
 
-	{"Msvm_ConcreteJob", "GetErrorEx", onJob(jobErrors)},
-	{"Msvm_ConcreteJob", "GetError", onJob(jobError)},
-	{"Msvm_ConcreteJob", "RequestStateChange", onJob(changeJob)},
-	{"Msvm_ConcreteJob", "KillJob", onJob(killJob)},
+// methods are the methods that have a handler.
+var methods = func() []*method {
+	var all []*method
+	for _, m := range msvm.Methods() {
+		if h, ok := handlers[m.Class][m.Name]; ok {
+			all = append(all, &method{m, h})
+		}
+	}
+	return all
+}()
+
+// findMethod returns the method of a class, or nil if there is none. Names are not case-sensitive.
+func findMethod(class, name string) *method {
+	for _, m := range methods {
+		if strings.EqualFold(m.Name, name) && strings.EqualFold(m.Class, class) {
+			return m
+		}
+	}
+	return nil
 }
 
 // className is the class in an object path.
@@ -65,23 +101,11 @@ func className(r wmiquery.Ref) string {
 	return class
 }
 
-// machineParam is the machine of the host that a parameter refers to.
-func (h *host) machineParam(c wmiquery.Call, name string) (*hostVM, bool) {
-	ref := c.Text(name)
-	_, after, _ := strings.Cut(ref, `Name="Msvm_ComputerSystem",Name="`)
-	id := strings.ToUpper(strings.TrimSuffix(after, `"`))
-	vm, ok := h.byID[id]
-	return vm, ok && strings.EqualFold(ref, string(msvm.VMRef(id)))
-}
-
-// relationshipParam is the relationship of the machine that a parameter, which
-// is an embedded instance, names. Of the text only the key counts.
-func (vm *hostVM) relationshipParam(c wmiquery.Call, name string) (relationship, bool) {
-	var r msvm.ReplicationRelationship
-	class, err := cimxml.Unmarshal(c.Text(name), &r)
-	if err != nil || !strings.EqualFold(class, r.WMIClass().Name) {
-		return relationship{}, false
+// relativePath is an object path without the host and the namespace.
+func relativePath(path wmiquery.Ref) wmiquery.Ref {
+	if strings.HasPrefix(string(path), `\\`) {
+		_, after, _ := strings.Cut(string(path), ":")
+		return wmiquery.Ref(after)
 	}
-	key, err := msvm.ParseKey(r.InstanceID)
-	return relationship{vm, key.Link}, err == nil && key.VM == vm.id
+	return path
 }

@@ -104,15 +104,14 @@ func (s *session) Call(c wmiquery.Call) (wmiquery.Reply, error) {
 		return wmiquery.Reply{}, err
 	}
 	if faults.Denied {
-		return wmiquery.Reply{Code: wmiquery.CodeAccessDenied}, nil
+		return errorReply(wmiquery.CodeAccessDenied), nil
 	}
-	if m, ok := msvm.FindMethod(class, c.Method); ok && faults.methodFails(m) {
+	m := findMethod(class, c.Method)
+	if m == nil {
+		return wmiquery.Reply{}, fmt.Errorf("method %s of %s: %w", c.Method, class, wmiquery.ErrUnsupported)
+	}
+	if faults.methodFails(m.Method) {
 		return errorReply(wmiquery.CodeFailed), nil
 	}
-	for _, m := range methodTable {
-		if strings.EqualFold(m.class, class) && strings.EqualFold(m.name, c.Method) {
-			return m.run(s, c, faults)
-		}
-	}
-	return wmiquery.Reply{}, fmt.Errorf("method %s of %s: %w", c.Method, class, wmiquery.ErrUnsupported)
+	return s.call(m, c, faults)
 }
