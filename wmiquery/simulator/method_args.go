@@ -19,8 +19,8 @@ type arguments map[string]any
 
 // embedded is an argument that is an embedded instance.
 type embedded struct {
-	text     string
-	instance cimxml.Instance
+	text       string
+	instanceID string // "" if it is null or the class has no such property
 }
 
 // parseArguments checks the parameters of a call against the signature of the method. The code is CodeCompleted,
@@ -112,13 +112,14 @@ func convertTexts(p msvm.Parameter, texts []string) (any, uint32) {
 	return nil, wmiquery.CodeInvalidDataType
 }
 
-// parseEmbedded parses an instance of the class of the parameter.
+// parseEmbedded checks that a text is an instance of the class of the parameter.
 func parseEmbedded(p msvm.Parameter, text string) (embedded, uint32) {
-	i, err := cimxml.Parse(text)
-	if err != nil || !strings.EqualFold(i.Class, p.Class) {
+	var i struct{ InstanceID string }
+	class, err := cimxml.Unmarshal(text, &i)
+	if err != nil || !strings.EqualFold(class, p.Class) {
 		return embedded{}, wmiquery.CodeInvalidParam
 	}
-	return embedded{text, i}, wmiquery.CodeCompleted
+	return embedded{text, i.InstanceID}, wmiquery.CodeCompleted
 }
 
 func (a arguments) has(name string) bool         { _, ok := a[name]; return ok }
@@ -127,16 +128,8 @@ func (a arguments) text(name string) string      { v, _ := a[name].(string); ret
 func (a arguments) number(name string) uint16    { v, _ := a[name].(uint16); return v }
 func (a arguments) texts(name string) []string   { v, _ := a[name].([]string); return v }
 
-// property is a property of an embedded instance. It is "" if the property is missing, null or an array.
-func (a arguments) property(name, property string) string {
-	e, _ := a[name].(embedded)
-	for _, p := range e.instance.Properties {
-		if strings.EqualFold(p.Name, property) && !p.Array && !p.Null {
-			return p.Values[0]
-		}
-	}
-	return ""
-}
+// instanceID is the property InstanceID of an embedded instance.
+func (a arguments) instanceID(name string) string { v, _ := a[name].(embedded); return v.instanceID }
 
 // unmarshal reads an embedded instance into dst. It returns false if the instance is missing or a property does not
 // fit.

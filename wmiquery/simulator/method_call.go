@@ -167,7 +167,7 @@ func (r *request) defaultLink() msvm.Link {
 // givenLink is the relationship that the parameter ReplicationRelationship names. It is "" if that is a relationship
 // of another VM. Only the key of the instance is used.
 func (r *request) givenLink() msvm.Link {
-	key, err := msvm.ParseKey(r.args.property("ReplicationRelationship", "InstanceID"))
+	key, err := msvm.ParseKey(r.args.instanceID("ReplicationRelationship"))
 	if err != nil || key.VM != r.vm.id {
 		return ""
 	}
