@@ -3,15 +3,7 @@ package simulator
 import (
 	"strings"
 
-	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
-)
-
-// Why a replica server does not let another server in. The texts are invented.
-var (
-	errServerDisabled     = &failure{wmiquery.CodeFailed, "The Replica server is not enabled to receive replication."}
-	errNotAuthorized      = &failure{wmiquery.CodeAccessDenied, "The Replica server does not authorize the primary server."}
-	errAuthenticationType = &failure{wmiquery.CodeFailed, "The Replica server does not allow the authentication type."}
 )
 
 // admits tells why the host does not let a VM replicate to it by such settings,

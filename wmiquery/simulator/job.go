@@ -38,12 +38,6 @@ type job struct {
 	onCancel func(time.Time)
 }
 
-// failure is why something did not work.
-type failure struct {
-	code uint32 // a return code of the methods, ErrorCode of a job
-	text string // a sentence, with %s for the VM's name
-}
-
 // next is when something happens to the job by itself, zero for never.
 func (j *job) next() time.Time {
 	switch {

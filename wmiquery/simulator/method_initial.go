@@ -14,8 +14,6 @@ const (
 	initialFromExisting = 3 // over the network, but only what differs from a VM that is there
 )
 
-var errNoExportedReplica = &failure{32779, "There is no initial replica of the virtual machine in the folder."}
-
 // startReplication is Msvm_ReplicationService.StartReplication. A job begins the
 // initial replication, at once or at StartTime; over the network another one
 // sends the disks, while an export is for somebody to carry.

@@ -8,14 +8,6 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// Why a relationship cannot be made or changed. The texts are invented.
-var (
-	errServerNotFound = &failure{32768, "The Replica server name could not be resolved."}
-	errVMExists       = &failure{32768, "The virtual machine exists on the Replica server and is not enabled as a Replica virtual machine."}
-	errRunning        = &failure{32775, "The virtual machine is running."}
-	errOtherServer    = &failure{32768, "The Replica virtual machine is not on that Replica server."}
-)
-
 // create is Msvm_ReplicationService.CreateReplicationRelationship: on a plain VM
 // it makes it a primary, on a replica it extends the replication to a third host.
 func createRelationship(r *request) wmiquery.Reply {

@@ -7,14 +7,6 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// Why the roles cannot be swapped. The texts are invented.
-var (
-	errPrimaryNotEnabled   = &failure{wmiquery.CodeFailed, "The virtual machine on the primary server is not enabled for replication any more."}
-	errPrimaryIsReplica    = &failure{wmiquery.CodeInvalidState, "The virtual machine on the other server is a Replica itself."}
-	errOperationInProgress = &failure{wmiquery.CodeInUse, "Another replication operation is in progress for the virtual machine."}
-	errPrimaryRunning      = &failure{wmiquery.CodeInvalidState, "The virtual machine on the primary server is running."}
-)
-
 // reverse is Msvm_ReplicationService.ReverseReplicationRelationship. The old
 // primary's host must be a replica server that lets this one in. That the old
 // primary must be off, and that an extended replication cannot be reversed nor a

@@ -7,12 +7,6 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// Failures of transfers, as jobs tell them. The texts are invented.
-var (
-	errDisksNotAccepted = &failure{32768, "The Replica server does not take the disks in the state that its relationship is in."}
-	errResyncRequired   = &failure{32768, "The virtual machine requires resynchronization."}
-)
-
 // receives tells whether the receiving side takes whole disks.
 func (l *link) acceptsDisks() bool {
 	switch l.receiver.state {
@@ -67,7 +61,7 @@ func (l *link) beginResync(at time.Time) *failure {
 	case msvm.Resynchronizing, // as a VM of a world that is being made
 		msvm.WaitingToStartResynchronization, msvm.Suspended, msvm.Critical, msvm.ResynchronizationSuspended:
 	default:
-		return &failure{32775, "The virtual machine is not in a state to be resynchronized."}
+		return errResyncNotAllowed
 	}
 	if l.receiver.state == msvm.Critical {
 		l.receiver.state = msvm.Replicating // it has nothing against it
