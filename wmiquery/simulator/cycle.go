@@ -8,30 +8,31 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// traffic is how a VM writes and how its changes travel.
+// traffic describes how much a VM writes and how fast its changes are sent.
 type traffic struct {
 	interval      time.Duration // ReplicationInterval
-	meanWriteRate float64       // bytes a second in the mean
-	bandwidth     float64       // bytes a second
-	meanOverhead  time.Duration // what a cycle takes in the mean, besides its bytes
-	// snapshots is ApplicationConsistentSnapshotInterval; 0 is off.
+	meanWriteRate float64       // average, in bytes per second
+	bandwidth     float64       // bytes per second
+	meanOverhead  time.Duration // average duration of a cycle without the time to send its bytes
+	// snapshotInterval is ApplicationConsistentSnapshotInterval. Zero means no application-consistent
+	// snapshots.
 	snapshotInterval time.Duration
 }
 
-// How often, by cycle, something goes wrong on a good network.
+// Probabilities of a failure per cycle while the network works.
 const (
 	networkFailures  = 0.004
 	snapshotFailures = 0.02
 )
 
-// cycle is a replication cycle under way.
+// cycle is a replication cycle.
 type cycle struct {
 	begin, end time.Time
 	bytes      float64
 	kind       msvm.ReplicationType
 }
 
-// drawTraffic is a VM like many.
+// drawTraffic draws the traffic of a typical VM.
 func drawTraffic(r *rand.Rand, interval time.Duration) traffic {
 	return traffic{
 		interval:      interval,
@@ -41,17 +42,17 @@ func drawTraffic(r *rand.Rand, interval time.Duration) traffic {
 	}
 }
 
-// slow makes the link one that cannot keep up: a cycle takes longer than the
-// interval even at night.
+// slowDown returns traffic that the link cannot keep up with: a cycle takes longer than the interval,
+// even at night.
 func (t traffic) slowDown() traffic {
 	t.meanOverhead = t.interval + t.interval/10
 	t.bandwidth = t.meanWriteRate * 3
 	return t
 }
 
-// drawRate is what the VM writes for a while, in bytes a second: more by day
-// than by night, in bursts, and nothing while it is off. A replica that is
-// replicated on is off and changes all the same.
+// drawWriteRate draws how much the VM writes until the next cycle, in bytes per second: more by day than
+// by night, in bursts, and nothing while the VM is off. A replica with extended replication is off, but
+// it changes with every cycle that it receives.
 func (l *link) drawWriteRate(at time.Time) float64 {
 	rate := l.traffic.drawWriteRate(l.random, at)
 	if l.linkType == msvm.Primary && !l.sender.vm.on {
@@ -67,17 +68,17 @@ func (t traffic) drawWriteRate(r *rand.Rand, at time.Time) float64 {
 	return t.meanWriteRate * day * burst
 }
 
-// drawTime is how long a cycle takes, in whole seconds.
+// drawCycleDuration draws how long a cycle takes, in whole seconds.
 func (t traffic) drawCycleDuration(r *rand.Rand, bytes float64) time.Duration {
 	d := t.meanOverhead.Seconds()*(0.8+0.4*r.Float64()) + bytes/t.bandwidth
 	return time.Duration(math.Ceil(d)) * time.Second
 }
 
-// retries is how many cycles in a row may be refused before the sender is in
-// error. Microsoft tells that there is a limit, not which.
+// maxRejectedCycles is the number of consecutive rejected cycles after which the sender enters the error
+// state. Microsoft documents that there is a limit, but not its value.
 const maxRejectedCycles = 3
 
-// beginCycle is what happens at every interval, whether a cycle can run or not.
+// beginCycle runs at every replication interval, whether a cycle can start or not.
 func (l *link) beginCycle(at time.Time) {
 	l.nextCycle = at.Add(l.traffic.interval)
 	l.updateBacklog(at)
@@ -89,7 +90,7 @@ func (l *link) beginCycle(at time.Time) {
 	case l.autoResyncDue(at):
 		l.startResync(at, at, nil)
 	case l.sender.state != msvm.Replicating || l.sender.vm.hasRunningJob():
-		// Nothing is sent, and nothing was meant to be: no cycle is missed.
+		// No cycle is expected, so none is missed.
 	case l.currentCycle != nil:
 		l.missCycle(Totals{})
 	case l.receiver.state != msvm.Replicating || l.rejection != nil:
@@ -101,9 +102,9 @@ func (l *link) beginCycle(at time.Time) {
 	}
 }
 
-// refuse is a cycle that the replica server does not take. It takes one again
-// when the administrator lets it, but not when the VM has failed over there, or
-// the server lets the sender in no more: then the sender gives up.
+// rejectCycle handles a cycle that the replica server rejects. While replication is paused there, the
+// sender tries again. If the VM has failed over there, or the server does not authorize the sender any
+// more, the sender enters the error state.
 func (l *link) rejectCycle(at time.Time) {
 	l.lastCycleRejected = true
 	l.rejectedCycles++
@@ -116,8 +117,7 @@ func (l *link) rejectCycle(at time.Time) {
 	}
 }
 
-// miss counts a cycle that was due and did not run. Why it failed is known to
-// the sender only.
+// missCycle counts a cycle that was due and did not run. Only the sender knows the cause.
 func (l *link) missCycle(why Totals) {
 	l.receiver.count(Totals{Missed: 1})
 	why.Missed = 1
@@ -155,15 +155,14 @@ func (l *link) endCycle(at time.Time) {
 	l.receiver.addCyclePoint(at, c.kind)
 }
 
-// track settles what the VM wrote up to a time and lets it write on at another
-// rate.
+// updateBacklog adds what the VM has written since the last update, and draws a new write rate.
 func (l *link) updateBacklog(at time.Time) {
 	l.backlog = l.pendingBytes(at)
 	l.backlogTime = at
 	l.writeRate = l.drawWriteRate(at)
 }
 
-// pending is what is tracked and not sent, in bytes.
+// pendingBytes is the size of the tracked changes that are not sent yet.
 func (l *link) pendingBytes(at time.Time) float64 {
 	if !tracksChanges(l.sender.state) {
 		return l.backlog
@@ -171,9 +170,9 @@ func (l *link) pendingBytes(at time.Time) float64 {
 	return l.backlog + l.writeRate*at.Sub(l.backlogTime).Seconds()
 }
 
-// tracks tells whether changes are tracked in a state of the sending side:
-// before the initial replication and while a resynchronization is required they
-// are not, and a VM prepared for failover is off.
+// tracksChanges reports whether Hyper-V tracks changes while the sender is in the state. It does not
+// track them before the initial replication and while resynchronization is required. A VM that is
+// prepared for failover is off.
 func tracksChanges(s msvm.ReplicationState) bool {
 	switch s {
 	case msvm.WaitingToCompleteInitialReplication, msvm.Replicating, msvm.Suspended, msvm.Critical,

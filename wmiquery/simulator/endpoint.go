@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// side is one host's end of a link.
+// endpoint is one end of a link, on one host.
 type endpoint struct {
 	link  *link
 	vm    *hostVM
@@ -16,23 +16,23 @@ type endpoint struct {
 	lastReplication           time.Time // LastReplicationTime
 	lastConsistentReplication time.Time
 	lastTest                  time.Time
-	// applied is when the last replication was applied, or will be: the one before
-	// that counts until then. The sender applies nothing.
+	// lastApplied is when the last replication is applied. It may be in the future; until then
+	// previousApplied is LastApplyTime. The sender applies nothing.
 	lastApplied, previousApplied time.Time
 
 	window    window
 	windowEnd time.Time
 	totals    Totals
 
-	recoveryPoints           []recoveryPoint // of the receiver, in the order of their making
-	pointsMade, pointsMerged int             // points ever
-	rewound                  bool            // failed over to what was not the latest
+	recoveryPoints           []recoveryPoint // of the receiver, oldest first
+	pointsMade, pointsMerged int             // totals; for consistency checks
+	rewound                  bool            // failed over to a recovery point that was not the latest
 }
 
-// sends tells the sending side from the receiving one.
+// sends reports whether the endpoint is the sender of its link.
 func (e *endpoint) sends() bool { return e == &e.link.sender }
 
-// lastApply is LastApplyTime at a time.
+// lastApplyTime is LastApplyTime at the time.
 func (e *endpoint) lastApply(at time.Time) time.Time {
 	if e.lastApplied.After(at) {
 		return e.previousApplied
@@ -48,14 +48,14 @@ func newEndpoint(l *link, vm *hostVM) endpoint {
 	}
 }
 
-// apply has what arrived at a time applied a little later.
+// setApplied schedules the apply of a replication that arrived at a time.
 func (e *endpoint) setApplied(at time.Time, after time.Duration) {
 	e.previousApplied = e.lastApply(at)
 	e.lastApplied = at.Add(after)
 }
 
-// enter changes the state. What the VM wrote is settled first if changes are
-// tracked in one of the states and not in the other.
+// setState changes the state. If only one of the old and the new state tracks changes, the backlog is
+// updated first.
 func (e *endpoint) setState(state msvm.ReplicationState, at time.Time) {
 	if e.sends() && tracksChanges(e.state) != tracksChanges(state) {
 		e.link.updateBacklog(at)
@@ -63,10 +63,10 @@ func (e *endpoint) setState(state msvm.ReplicationState, at time.Time) {
 	e.state = state
 }
 
-// replicated tells whether the side ever replicated.
+// hasReplicated reports whether the endpoint has ever replicated.
 func (e *endpoint) hasReplicated() bool { return e.lastReplication.After(msvm.Never()) }
 
-// fallback is the state of a side whose attempt at something is over.
+// stateAfterAbort is the state to return to after an operation has ended without success.
 func (e *endpoint) stateAfterAbort() msvm.ReplicationState {
 	switch {
 	case e.hasReplicated():
@@ -77,13 +77,13 @@ func (e *endpoint) stateAfterAbort() msvm.ReplicationState {
 	return msvm.WaitingToCompleteInitialReplication
 }
 
-// revert has a side that failed over as it was before.
+// revertFailover cancels a failover of the endpoint.
 func (e *endpoint) revertFailover(at time.Time) {
 	e.setState(msvm.Replicating, at)
 	e.failedOver, e.rewound = msvm.TypeNone, false
 }
 
-// keepFigures has the side go on with what was counted for its machine.
+// copyStatistics continues with the statistics of another endpoint of the same VM.
 func (e *endpoint) copyStatistics(was endpoint) {
 	e.window, e.windowEnd, e.totals, e.lastTest = was.window, was.windowEnd, was.totals, was.lastTest
 }

@@ -11,13 +11,12 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// Faults are what is wrong with the hosts, as they show themselves to who reads:
-// the model behind them is not touched. The zero value is none. FaultNames says
-// what each does, in the order of the fields.
+// Faults are the active faults. They change what clients of the hosts see, not the simulated hosts
+// themselves. The zero value has no faults. FaultNames describes each fault, in the order of the fields.
 type Faults struct {
 	Denied              bool
 	ClassMissing        []string      // names of classes of package msvm
-	Slow                time.Duration // of every read and call; 0 is at once
+	Slow                time.Duration // duration of every read and call; 0 means no delay
 	Hung                bool
 	HungAt              []string // names of classes and methods
 	RelationshipFailing bool
@@ -30,23 +29,22 @@ type Faults struct {
 	ServiceError        bool
 	StatisticsJob       bool
 	StatisticsEmpty     bool
-	MethodFailing       []string // names of methods; "" is every one that changes something
+	MethodFailing       []string // names of methods; "" stands for every method that changes something
 	JobFailing          bool
 }
 
-// Fault describes a fault: its name as ParseFaults takes it, with what may
-// follow it, and a sentence about what it does.
+// Fault is the name of a fault as ParseFaults accepts it, with its parameter, and its description.
 type Fault struct{ Name, Help string }
 
-// fault is one fault: how it is written and where it is kept.
+// fault defines a fault: its syntax, its description, and how it is set.
 type fault struct {
 	name  string
-	value string // what stands after "="; in brackets if it can be left out; "" for nothing
+	value string // placeholder of the parameter; in brackets if it is optional; "" if there is none
 	help  string
 	set   func(f *Faults, value string) error
 }
 
-// faults is every fault.
+// faults returns all faults.
 func faults() []fault {
 	return []fault{
 		{"denied", "", "no class has rows and calls are refused, as without rights.", flag(func(f *Faults) *bool { return &f.Denied })},
@@ -88,12 +86,12 @@ func addMethod(f *Faults, value string) error {
 	return nil
 }
 
-// fails tells whether a method is refused.
+// methodFails reports whether calls of the method fail.
 func (f Faults) methodFails(m msvm.Method) bool {
 	return slices.Contains(f.MethodFailing, m.Name) || !m.Reads && slices.Contains(f.MethodFailing, "")
 }
 
-// jobFailure is why a job that is started now will fail, nil if it will not.
+// jobFailure returns the reason why a job that starts now will fail, or nil if it will not.
 func (f Faults) jobFailure() *failure {
 	if !f.JobFailing {
 		return nil
@@ -137,14 +135,14 @@ func classNames() []string {
 func methodNames() []string {
 	var names []string
 	for _, m := range msvm.Methods() {
-		if !slices.Contains(names, m.Name) { // two classes have a RequestStateChange
+		if !slices.Contains(names, m.Name) { // several classes have a RequestStateChange
 			names = append(names, m.Name)
 		}
 	}
 	return names
 }
 
-// spelling is how the fault is written.
+// syntax is how the fault is written, with its parameter.
 func (f fault) spelling() string {
 	switch v, optional := strings.CutPrefix(f.value, "["); {
 	case f.value == "":
@@ -156,7 +154,7 @@ func (f fault) spelling() string {
 	}
 }
 
-// FaultNames has every fault, for a help text.
+// FaultNames returns all faults, for help texts.
 func FaultNames() []Fault {
 	var names []Fault
 	for _, f := range faults() {
@@ -165,8 +163,8 @@ func FaultNames() []Fault {
 	return names
 }
 
-// ParseFaults reads faults as FaultNames writes them, such as "denied", "slow"
-// or "slow=500ms". Faults that take a class can be repeated.
+// ParseFaults parses faults such as "denied", "slow" or "slow=500ms". FaultNames lists their syntax.
+// Faults with a class or a method can be repeated.
 func ParseFaults(specs []string) (Faults, error) {
 	var parsed Faults
 	var errs []error

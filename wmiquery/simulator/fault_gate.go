@@ -9,7 +9,7 @@ import (
 	"hyperv_replica_exporter/wmiquery"
 )
 
-// obstacles hold the faults that are on, and those who wait for one to go.
+// faultGate holds the active faults and blocks reads and calls while a fault demands it.
 type faultGate struct {
 	mu      sync.Mutex
 	faults  Faults
@@ -20,27 +20,27 @@ func newFaultGate(f Faults) *faultGate {
 	return &faultGate{faults: f, changed: make(chan struct{})}
 }
 
-func (o *faultGate) current() Faults {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.faults
+func (g *faultGate) current() Faults {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.faults
 }
 
-func (o *faultGate) replace(f Faults) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.faults = f
-	close(o.changed)
-	o.changed = make(chan struct{})
+func (g *faultGate) replace(f Faults) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.faults = f
+	close(g.changed)
+	g.changed = make(chan struct{})
 }
 
-// hangWhile waits for as long as the faults say so, and gives those that are on
-// then.
-func (o *faultGate) waitWhile(hangs func(Faults) bool) Faults {
+// waitWhile blocks while hangs returns true for the active faults. It returns the faults that are active
+// afterwards.
+func (g *faultGate) waitWhile(hangs func(Faults) bool) Faults {
 	for {
-		o.mu.Lock()
-		on, changed := o.faults, o.changed
-		o.mu.Unlock()
+		g.mu.Lock()
+		on, changed := g.faults, g.changed
+		g.mu.Unlock()
 		if !hangs(on) {
 			return on
 		}
@@ -48,17 +48,17 @@ func (o *faultGate) waitWhile(hangs func(Faults) bool) Faults {
 	}
 }
 
-// pass is what every read and call goes through before the host looks at it. It
-// gives the faults for the answer: those that are on when the wait is over.
-func (o *faultGate) pass(class, method string) (Faults, error) {
-	on := o.waitWhile(func(f Faults) bool {
+// pass applies the faults that delay or fail a read or a call before it reaches the host. method is ""
+// for a read. It returns the faults that are active when the delay is over.
+func (g *faultGate) pass(class, method string) (Faults, error) {
+	on := g.waitWhile(func(f Faults) bool {
 		return f.Hung || slices.Contains(f.HungAt, class) || slices.Contains(f.HungAt, method)
 	})
 	if on.Slow > 0 {
 		t := time.NewTimer(on.Slow)
 		defer t.Stop()
 		<-t.C
-		on = o.current()
+		on = g.current()
 	}
 	switch {
 	case on.Disconnected:

@@ -8,7 +8,7 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// hostileNames are what a VM may be called, for all that Hyper-V cares.
+// hostileNames are unusual VM names that Hyper-V accepts.
 var hostileNames = []string{
 	`web "01"`,
 	`O'Brien's \\server\share\`,
@@ -22,7 +22,7 @@ var hostileNames = []string{
 	"tab\there",
 }
 
-// nameOf is the name that the host shows for a machine.
+// displayName is the ElementName of the VM.
 func (f Faults) displayName(vm *hostVM) string {
 	switch {
 	case f.DuplicateNames:
@@ -33,10 +33,10 @@ func (f Faults) displayName(vm *hostVM) string {
 	return vm.name
 }
 
-// unknownNumber stands for a value of a Windows to come.
+// unknownNumber stands for an enum value of a future version of Windows.
 const unknownNumber = 99
 
-// enumerations are the types that the fault unknown-enum is about.
+// enumTypes are the types that the fault unknown-enum affects.
 var enumTypes = []reflect.Type{
 	reflect.TypeFor[*msvm.ReplicationState](),
 	reflect.TypeFor[*msvm.ReplicationHealth](),
@@ -45,8 +45,8 @@ var enumTypes = []reflect.Type{
 	reflect.TypeFor[*msvm.Severity](),
 }
 
-// disguise changes an instance, a pointer to a struct, as the faults want it. It
-// replaces what the fields point to, which may be shared, and does not write to it.
+// applyToRow changes instance, a pointer to a struct, according to the faults. It replaces pointers and
+// never writes to what they point to, because rows share it.
 func (f Faults) applyToRow(instance any) {
 	if !f.Nulls && !f.UnknownEnum {
 		return
@@ -68,8 +68,8 @@ func setNull(field reflect.Value) {
 	}
 }
 
-// isEnumeration goes by type; OperationalStatus, and ReplicationHealth of
-// Msvm_ReplicationStatistics, are plain numbers and go by name.
+// isEnumField reports whether the fault unknown-enum affects the field. OperationalStatus, and
+// ReplicationHealth of Msvm_ReplicationStatistics, have no type of their own and are recognized by name.
 func isEnumField(f reflect.StructField) bool {
 	if slices.Contains(enumTypes, f.Type) {
 		return true
@@ -77,7 +77,7 @@ func isEnumField(f reflect.StructField) bool {
 	return f.Name == "OperationalStatus" || f.Name == "ReplicationHealth"
 }
 
-// unknown is a pointer to the unknown number, or a slice of it.
+// unknownValue is a pointer to unknownNumber or a slice that contains it.
 func unknownValue(t reflect.Type) reflect.Value {
 	if t.Kind() == reflect.Slice {
 		s := reflect.MakeSlice(t, 1, 1)

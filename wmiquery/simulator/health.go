@@ -8,12 +8,12 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// condition is what the health of one side of a link follows from.
+// healthInput is what determines the health of an endpoint.
 type healthInput struct {
 	state             msvm.ReplicationState
 	sends             bool
-	lastCycleRejected bool          // the other side did not take the last cycle
-	sinceReplication  time.Duration // since the last replication; 0 when there never was one
+	lastCycleRejected bool          // the other side rejected the last cycle
+	sinceReplication  time.Duration // time since the last replication; 0 if there was none
 	interval          time.Duration
 	window            Totals
 }
@@ -32,25 +32,25 @@ func (e *endpoint) healthInput(at time.Time) healthInput {
 	return c
 }
 
-// Limits of a healthy link, from "Interpreting Replication Health - Part 1" of
-// Microsoft's virtualization team. It has five minutes for the latency, which
-// was the only interval then.
+// Limits of a healthy link, from "Interpreting Replication Health - Part 1" by Microsoft's
+// virtualization team. For the latency it gives five minutes, because that was the only replication
+// interval at the time.
 const (
 	maxMissedShare    = 0.20 // of the cycles of the window
 	maxReplicationAge = time.Hour
 )
 
-// reason is one reason for a health that is not Ok.
+// healthRule is one rule that makes the health worse than Ok.
 type healthRule struct {
 	health msvm.ReplicationHealth
-	// id is the MessageID. The real ones are not documented: these are invented.
+	// id is the MessageID. The IDs that Windows uses are not documented; these are invented.
 	id      string
-	text    string // of the message, with the VM's name
+	text    string // of the message, with %s for the name of the VM
 	applies func(healthInput) bool
 }
 
-// reasons are all of them, from the same description: but that a running or
-// suspended resynchronization is a warning is inferred.
+// healthRules are all rules, from the same article. That a resynchronization that is running or
+// suspended is a warning is inferred.
 var healthRules = []healthRule{
 	{
 		msvm.HealthCritical, "33670", "Replication of '%s' is in error. Fix the cause and resume replication.",
@@ -102,18 +102,18 @@ var healthRules = []healthRule{
 	},
 }
 
-// in is true in the states.
+// stateIn returns a condition that is true in the states.
 func stateIn(states ...msvm.ReplicationState) func(healthInput) bool {
 	return func(c healthInput) bool { return slices.Contains(states, c.state) }
 }
 
-// behind tells whether replication is expected in a state: not when the VM is
-// prepared for failover or has failed over.
+// expectsReplication reports whether cycles are expected in the state. They are not expected while the
+// VM is prepared for failover or has failed over.
 func expectsReplication(s msvm.ReplicationState) bool {
 	return tracksChanges(s) || s == msvm.WaitingToStartResynchronization
 }
 
-// assess is the health, and why it is not better.
+// evaluateHealth returns the health and the rules that apply.
 func evaluateHealth(c healthInput) (msvm.ReplicationHealth, []*healthRule) {
 	if c.state == msvm.Disabled {
 		return msvm.HealthNotApplicable, nil
@@ -129,7 +129,7 @@ func evaluateHealth(c healthInput) (msvm.ReplicationHealth, []*healthRule) {
 	return health, why
 }
 
-// health is ReplicationHealth at a time. It is never stored.
+// health is ReplicationHealth at the time. It is computed for each read.
 func (e *endpoint) health(at time.Time) msvm.ReplicationHealth {
 	h, _ := evaluateHealth(e.healthInput(at))
 	return h

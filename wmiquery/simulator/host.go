@@ -10,25 +10,25 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// The hosts, by NetBIOS name. Most VMs replicate from the first to the second
-// and some the other way; some go on from there to the third.
+// hostNames are the NetBIOS names of the hosts. Most VMs replicate from the first host to the second,
+// some the other way. Some have extended replication to the third.
 var hostNames = []string{"HV01", "HV02", "HV03"}
 
 const domain = ".contoso.com"
 
 // host is a Hyper-V host.
 type host struct {
-	name     string // NetBIOS
+	name     string // NetBIOS name
 	fqdn     string
 	provider string // full object path of the built-in replication provider
 	vms      []*hostVM
 	byID     map[string]*hostVM
-	jobs     []*job // that run, are for later, or have ended; some may be gone
+	jobs     []*job // scheduled, running and finished jobs; some may have expired
 
-	// What administrators set on the host; see inventory.go.
+	// Configuration that administrators can change. applyDefaults sets the initial values.
 	settings       msvm.ReplicationServiceSettingData
 	authorizations []msvm.ReplicationAuthorizationSettingData
-	// failoverNetworks are the configurations of a VM's adapters, by the VM's GUID.
+	// failoverNetworks are the failover configurations of the network adapters, by the GUID of the VM.
 	failoverNetworks map[string][]msvm.FailoverNetworkAdapterSettingData
 }
 
@@ -46,8 +46,8 @@ func (h *host) path(r wmiquery.Ref) string {
 	return `\\` + h.name + `\` + wmiquery.Virtualization + ":" + string(r)
 }
 
-// add puts a machine on the host. Those that come while the world lives stand in
-// the order of their coming, whenever that is noticed.
+// addVM adds a VM to the host. VMs that are created after New are sorted by the time of their creation,
+// no matter when the simulation reaches that time.
 func (h *host) add(vm *hostVM) {
 	vm.host = h
 	i := len(h.vms)
@@ -57,15 +57,15 @@ func (h *host) add(vm *hostVM) {
 	h.byID[vm.id] = vm
 }
 
-// remove takes a machine off the host.
+// removeVM removes a VM from the host.
 func (h *host) remove(vm *hostVM) {
 	h.vms = slices.DeleteFunc(h.vms, func(x *hostVM) bool { return x == vm })
 	delete(h.byID, vm.id)
 	delete(h.failoverNetworks, vm.id)
 }
 
-// relationships are the host's relationships in the order of its rows. The side
-// is nil where the machine does not replicate.
+// relationships iterates over the relationships of the host in the order of its rows. The endpoint is
+// nil if the relationship does not replicate.
 func (h *host) relationships() iter.Seq2[relationship, *endpoint] {
 	return func(yield func(relationship, *endpoint) bool) {
 		for _, vm := range h.vms {
@@ -78,7 +78,7 @@ func (h *host) relationships() iter.Seq2[relationship, *endpoint] {
 	}
 }
 
-// machineAt is the VM with that path, nil if there is none.
+// vmAt is the VM with that object path, or nil.
 func (h *host) vmAt(path wmiquery.Ref) *hostVM {
 	vm := h.byID[msvm.VMOf(path)]
 	if vm == nil || !strings.EqualFold(string(path), string(msvm.VMRef(vm.id))) {
@@ -87,14 +87,14 @@ func (h *host) vmAt(path wmiquery.Ref) *hostVM {
 	return vm
 }
 
-// advance brings all VMs of the host up to a time that the world has settled to.
+// advance advances all VMs of the host to a time. World.advanceVMsWithJobs must have run for that time.
 func (h *host) advance(at time.Time) {
 	for _, vm := range h.vms {
 		vm.logical.advance(at)
 	}
 }
 
-// service is the replication service, with its keys only.
+// service is the replication service with its key properties only.
 func (h *host) service() msvm.ReplicationService {
 	return msvm.ReplicationService{
 		Name:                    "replicasvc",
@@ -104,8 +104,8 @@ func (h *host) service() msvm.ReplicationService {
 	}
 }
 
-// monitoring is how long the host's monitoring windows are, and the time of day
-// that they are counted from.
+// monitoringWindow is the length of the monitoring windows of the host, and the time of day from which
+// they are counted.
 func (h *host) monitoring() (length, start time.Duration) {
 	return time.Duration(*h.settings.MonitoringInterval) * time.Second, *h.settings.MonitoringStartTime
 }

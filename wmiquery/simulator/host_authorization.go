@@ -6,8 +6,8 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// admits tells why the host does not let a VM replicate to it by such settings,
-// nil if it does.
+// authorize returns the reason why the host rejects replication from a VM with the settings, or nil if
+// it accepts it.
 func (h *host) authorize(from *hostVM, s msvm.ReplicationSettingData) *failure {
 	bound := ""
 	if there := h.byID[from.id]; there != nil {
@@ -24,8 +24,8 @@ func (h *host) authorize(from *hostVM, s msvm.ReplicationSettingData) *failure {
 	return nil
 }
 
-// authorizes tells whether an entry, the bound one if there is one, is for the
-// other host.
+// hasEntryFor reports whether an authorization entry matches the other host. If bound is not empty, only
+// the entry of that name counts.
 func (h *host) hasEntryFor(other *host, bound string) bool {
 	for _, e := range h.authorizations {
 		allowed := msvm.StringOrEmpty(e.AllowedPrimaryHostSystem)
@@ -39,8 +39,8 @@ func (h *host) hasEntryFor(other *host, bound string) bool {
 	return false
 }
 
-// covers tells whether AllowedPrimaryHostSystem is for a host: its name, a
-// wildcard for its domain, or * for any.
+// matchesHost reports whether a value of AllowedPrimaryHostSystem matches a host. It is a host name, a
+// wildcard for a domain, or * for all hosts.
 func matchesHost(allowed, fqdn string) bool {
 	if wildcard, ok := strings.CutPrefix(allowed, "*"); ok {
 		return strings.HasSuffix(strings.ToLower(fqdn), strings.ToLower(wildcard))
@@ -48,8 +48,8 @@ func matchesHost(allowed, fqdn string) bool {
 	return strings.EqualFold(allowed, fqdn)
 }
 
-// reauthorize finds out anew who may send to the host, after what that depends on
-// has changed.
+// reauthorize checks all senders again. It must be called after a change of the settings or the
+// authorization entries.
 func (h *host) reauthorize() {
 	for _, vm := range h.vms {
 		if e := vm.endpoints[msvm.Primary]; e != nil && !e.sends() {

@@ -2,7 +2,7 @@ package simulator
 
 import (
 	"crypto/ed25519"
-	"crypto/sha1" // a thumbprint is a SHA-1, by definition
+	"crypto/sha1" // a thumbprint is a SHA-1 hash by definition
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"fmt"
@@ -10,15 +10,15 @@ import (
 	"time"
 )
 
-// certificate is one in the store LocalMachine\My of a host.
+// certificate is a certificate in the store LocalMachine\My of a host.
 type certificate struct {
 	der        []byte
-	thumbprint string // hex in upper case
+	thumbprint string // upper-case hex
 }
 
-// newCertificates makes the certificates of a world born at a time: the one that
-// replication uses, which has two months to go, and one that has expired.
-// Ed25519 makes the same seed sign the same.
+// newCertificates creates the certificates of the hosts: one that replication uses, which expires in two
+// months, and one that has expired. Ed25519 signatures are deterministic, so the same time gives the
+// same certificates.
 func newCertificates(born time.Time) []certificate {
 	day := born.Truncate(24 * time.Hour)
 	var all []certificate
@@ -34,7 +34,7 @@ func newCertificates(born time.Time) []certificate {
 		}
 		der, err := x509.CreateCertificate(nil, template, template, key.Public(), key)
 		if err != nil {
-			panic(err) // the template is ours
+			panic(err) // the template is valid
 		}
 		all = append(all, certificate{der, fmt.Sprintf("%X", sha1.Sum(der))})
 	}

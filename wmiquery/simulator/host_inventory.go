@@ -7,10 +7,10 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// furnish gives the host what its administrators have set.
+// applyDefaults sets the configuration that the hosts have at the start.
 func (h *host) applyDefaults(w *World) {
 	h.settings = msvm.ReplicationServiceSettingData{
-		InstanceID:                "Microsoft:" + h.name + `\ReplicationService`, // not documented
+		InstanceID:                "Microsoft:" + h.name + `\ReplicationService`, // the format is not documented
 		RecoveryServerEnabled:     new(true),
 		AllowedAuthenticationType: new(msvm.AuthenticationBoth),
 		CertificateThumbPrint:     new(w.certificates[0].thumbprint),
@@ -32,8 +32,8 @@ func (h *host) applyDefaults(w *World) {
 	allow("*", `D:\Replica`, "DEFAULT")
 }
 
-// configureFailover gives the adapters of a replica what Microsoft's client
-// writes for each way to set them up: static addresses, DHCP, or nothing.
+// configureFailoverNetwork configures the adapters of a replica. The four variants are what Microsoft's
+// client writes for static addresses, for DHCP and for no configuration.
 func (h *host) configureFailoverNetwork(vm *hostVM) {
 	static := msvm.FailoverNetworkAdapterSettingData{
 		ProtocolIFType: new(uint16(4096)), DHCPEnabled: new(false),

@@ -6,28 +6,27 @@ import (
 	"time"
 )
 
-// machine is a VM as one host has it: a replica is another machine than its
-// primary, on another host, with the same GUID.
+// hostVM is a VM on one host. The primary VM and its replica are two hostVMs with the same GUID on
+// different hosts.
 type hostVM struct {
 	host        *host
 	logical     *logicalVM
-	index       int // of the VM in the world
+	index       int // of the VM in the World
 	id          string
 	name        string
 	installed   time.Time
-	added       time.Time // zero for those that the world began with
+	added       time.Time // zero for VMs that New created
 	mode        msvm.ReplicationMode
-	on          bool    // the VM runs
-	testReplica *hostVM // the test replica of a replica, if any
-	testOf      *hostVM // the replica of a test replica
-	// authorization is the entry of the replica server that the VM is bound to, ""
-	// for any.
+	on          bool    // the VM is running
+	testReplica *hostVM // the test replica of a replica, or nil
+	testOf      *hostVM // the replica that a test replica belongs to
+	// authorization is the authorization entry that the VM is bound to. "" means any entry.
 	authorization string
-	// sides are the machine's ends of links, none when it does not replicate.
+	// endpoints are the ends of links that the VM has. They are empty if it does not replicate.
 	endpoints map[msvm.Link]*endpoint
 }
 
-// enabledState is on or off: simulated VMs are neither saved nor on the way.
+// enabledState is the power state. Simulated VMs are never saved, starting or stopping.
 func (vm *hostVM) enabledState() msvm.EnabledState {
 	if vm.on {
 		return msvm.EnabledOn
@@ -35,9 +34,8 @@ func (vm *hostVM) enabledState() msvm.EnabledState {
 	return msvm.EnabledOff
 }
 
-// links are the relationships that the host shows of the machine, whether they
-// replicate or not: a primary one for every VM, and for every replica also an
-// extended one.
+// linkTypes are the relationships that the host reports for the VM, whether they replicate or not. Every
+// VM has a primary one, and a replica also has an extended one.
 func (vm *hostVM) linkTypes() []msvm.Link {
 	if vm.mode == msvm.ModeReplica {
 		return replicaLinkTypes
@@ -51,7 +49,7 @@ func (vm *hostVM) addedBefore(o *hostVM) bool {
 	return cmp.Or(vm.added.Compare(o.added), cmp.Compare(vm.logical.index, o.logical.index)) < 0 && !vm.added.IsZero()
 }
 
-// locked tells whether replication keeps the VM from being turned on.
+// startBlocked reports whether replication prevents the VM from being turned on.
 func (vm *hostVM) startBlocked() bool {
 	for link, e := range vm.endpoints {
 		switch {
@@ -66,7 +64,7 @@ func (vm *hostVM) startBlocked() bool {
 	return false
 }
 
-// newTest is a test replica of the machine, turned off.
+// newTestReplica creates a test replica of the VM. It is off.
 func (vm *hostVM) newTestReplica(id string, at time.Time) *hostVM {
 	vm.testReplica = &hostVM{
 		logical: vm.logical, index: vm.index, id: id, name: vm.name + " - Test",
@@ -75,8 +73,8 @@ func (vm *hostVM) newTestReplica(id string, at time.Time) *hostVM {
 	return vm.testReplica
 }
 
-// shell is the machine that is to receive on a host: a new one, or the VM that was
-// made a replica there before.
+// newReplicaVM returns the VM that is to receive on a host: a new one, or an existing one that was made
+// a replica before.
 func (vm *hostVM) newReplicaVM(h *host, at time.Time) (*hostVM, *failure) {
 	mode := msvm.ModeReplica
 	if vm.mode == msvm.ModeReplica {
@@ -99,8 +97,8 @@ func (vm *hostVM) newReplicaVM(h *host, at time.Time) (*hostVM, *failure) {
 	return to, nil
 }
 
-// part takes a machine off a link. The VM and its disks stay, its recovery points
-// go with the link's side.
+// leaveLink detaches the VM from a link. The VM and its disks remain. The recovery points are removed
+// with the endpoint.
 func (vm *hostVM) leaveLink(from msvm.Link, at time.Time) {
 	e := vm.endpoints[from]
 	e.link.stopSending(at)
@@ -115,17 +113,17 @@ func (vm *hostVM) leaveLink(from msvm.Link, at time.Time) {
 	}
 }
 
-// post puts a job about the machine on its host.
+// submitJob starts a job for the VM on its host.
 func (vm *hostVM) submitJob(at time.Time, j *job) *job {
 	j.host, j.vm = vm.host, vm
 	vm.logical.world.submitJob(j, at)
 	return j
 }
 
-// busy tells whether a job about the machine is at work, other than a transfer.
+// hasRunningJob reports whether a job for the VM is running. Transfers do not count.
 func (vm *hostVM) hasRunningJob() bool { return vm.runningJob() != nil }
 
-// job is the job about the machine that is at work, other than a transfer.
+// runningJob is the job for the VM that is running, or nil. Transfers do not count.
 func (vm *hostVM) runningJob() *job {
 	for _, j := range vm.logical.jobs {
 		if j.vm == vm && j.started && j.transfer == nil {
@@ -135,7 +133,7 @@ func (vm *hostVM) runningJob() *job {
 	return nil
 }
 
-// sendsDisks tells whether a transfer of the machine is at work.
+// hasRunningTransfer reports whether a transfer from the VM is running.
 func (vm *hostVM) hasRunningTransfer(at time.Time) bool {
 	for _, j := range vm.logical.jobs {
 		if j.vm == vm && j.transfer != nil && j.state(at) == msvm.JobRunning {
@@ -145,7 +143,7 @@ func (vm *hostVM) hasRunningTransfer(at time.Time) bool {
 	return false
 }
 
-// relationship names a relationship of a machine.
+// relationship identifies a relationship of a VM.
 type relationship struct {
 	vm       *hostVM
 	linkType msvm.Link

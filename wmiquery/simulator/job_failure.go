@@ -4,8 +4,8 @@ import "hyperv_replica_exporter/wmiquery"
 
 // failure is the reason why a job or a replication cycle fails.
 type failure struct {
-	code uint32 // a return code of the methods, which is also ErrorCode of the job
-	text string // a sentence
+	code uint32 // return code of the method, or ErrorCode of the job
+	text string // a complete sentence
 }
 
 // Reasons why a replica server rejects replication from another server. All texts in this file are invented.

@@ -7,47 +7,46 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// link is the replication of one VM from one host to another: one object with
-// two sides, so that what happens on either host happens to the same link.
+// link is the replication of one VM from one host to another. It has two endpoints, so that an event on
+// either host affects the same link.
 //
-// Its life is a row of events at whole seconds, see advance.
+// Its state changes only by events, at whole seconds; see logicalVM.advance.
 type link struct {
 	sender, receiver endpoint
-	settings         msvm.ReplicationSettingData // without what differs by side; never written to
+	settings         msvm.ReplicationSettingData // without what differs between the endpoints; never written to
 	traffic          traffic
 	random           *rand.Rand
 
-	linkType     msvm.Link // the sender's relationship; the receiver's is always the primary one
-	nextCycle    time.Time // the next cycle
-	currentCycle *cycle    // the cycle under way, if any, which is cycle
+	linkType     msvm.Link // of the sender; for the receiver it is always Primary
+	nextCycle    time.Time
+	currentCycle *cycle // nil if no cycle is running; points to cycleStorage
 	cycleStorage cycle
-	transfer     *job // the initial replication or resynchronization under way, if any
+	transfer     *job // running initial replication or resynchronization, or nil
 
-	// What is not sent yet: backlog bytes at the time since, and bytes a second
-	// from then on, as long as the sender tracks changes.
+	// Changes that are not sent yet: backlog bytes at backlogTime, growing by writeRate bytes per second
+	// while the sender tracks changes.
 	backlog     float64
 	writeRate   float64
 	backlogTime time.Time
 
-	nextSnapshot      time.Time // the next application-consistent cycle
-	lastCycleRejected bool      // the last cycle could not be sent
-	rejectedCycles    int       // cycles in a row that could not
-	// barred is why the receiving host does not let the sending one in, nil if it
-	// does; see reauthorize.
+	nextSnapshot      time.Time // time of the next application-consistent cycle
+	lastCycleRejected bool
+	rejectedCycles    int // consecutive cycles that were rejected
+	// rejection is the reason why the receiving host rejects the sender, or nil if it accepts it.
+	// host.reauthorize updates it.
 	rejection *failure
-	// stays: the link was made to show that a resynchronization is required, and is
-	// not to begin one by itself.
+	// noAutoResync prevents an automatic resynchronization. It is set for situations that show a
+	// required resynchronization.
 	noAutoResync bool
-	// update is the settings that a change of the disks leads to.
+	// pendingSettings are the settings that a running disk update will apply.
 	pendingSettings *msvm.ReplicationSettingData
-	// exported: an initial replica was written to a folder.
+	// initialReplicaExported: an initial replica was exported to a folder and not imported yet.
 	replicaExported bool
 }
 
 func (l *link) endpoints() [2]*endpoint { return [2]*endpoint{&l.sender, &l.receiver} }
 
-// newLink is a link between two machines, as the sender's relationship of that
-// name, on which nothing has happened yet.
+// newLink creates a link between two VMs. linkType is the relationship of the sender.
 func newLink(random *rand.Rand, t traffic, from *hostVM, as msvm.Link, to *hostVM) *link {
 	l := &link{random: random, traffic: t, linkType: as}
 	l.sender = newEndpoint(l, from)
@@ -57,19 +56,20 @@ func newLink(random *rand.Rand, t traffic, from *hostVM, as msvm.Link, to *hostV
 	return l
 }
 
-// start begins the link's life at a time, in whole seconds.
+// start starts the first monitoring window and schedules the first cycle. The time must be in whole
+// seconds.
 func (l *link) start(at time.Time) {
 	for _, e := range l.endpoints() {
 		e.startWindow(at)
 	}
-	// Links do not all send at the same second.
+	// Spread the links over the interval.
 	l.nextCycle = at.Add(time.Duration(1+l.random.IntN(int(l.traffic.interval/time.Second))) * time.Second)
 	l.backlogTime = at
 	l.writeRate = l.drawWriteRate(at)
 	l.nextSnapshot = at
 }
 
-// next is what happens next to the link by itself.
+// next is the next event of the link.
 func (l *link) next() event {
 	at, what := l.sender.windowEnd, windowEnds
 	if l.receiver.windowEnd.Before(at) {
@@ -84,7 +84,7 @@ func (l *link) next() event {
 	return event{at, what, l, nil}
 }
 
-// happen has an event happen.
+// handle processes an event.
 func (l *link) handle(what eventKind, at time.Time) {
 	switch what {
 	case windowEnds:
@@ -100,7 +100,7 @@ func (l *link) handle(what eventKind, at time.Time) {
 	}
 }
 
-// replicatedAt makes the link one that replicates and last did so at a time.
+// setReplicating sets both endpoints to Replicating, with a last replication at the time.
 func (l *link) setReplicating(at time.Time) {
 	for _, e := range l.endpoints() {
 		e.state = msvm.Replicating

@@ -8,11 +8,11 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// What administrators set, beside the defaults.
+// Configuration that is not a default of Windows.
 const (
 	kerberosPort    = 80
 	certificatePort = 443
-	broker          = "replica-broker" + domain // a cluster's name as connection point
+	broker          = "replica-broker" + domain // connection point of a cluster
 )
 
 // diskPath is the path of a virtual disk on the first SCSI controller.
@@ -23,8 +23,8 @@ func diskPath(vm *hostVM, n int) string {
 
 const scsiController = "83F8638B-8DCA-4152-9EDA-2CA8B33039B4"
 
-// unsetSettings are those of a relationship that does not replicate: a row that
-// is there all the same, with the defaults of the schema.
+// unsetSettings are the settings of a relationship that does not replicate. Windows reports a row with
+// the defaults of the schema.
 func unsetSettings() msvm.ReplicationSettingData {
 	return msvm.ReplicationSettingData{
 		AuthenticationType:                    new(msvm.AuthenticationNotDefined),
@@ -41,7 +41,7 @@ func unsetSettings() msvm.ReplicationSettingData {
 	}
 }
 
-// apply has the link go by settings from now on.
+// applySettings changes the settings of the link.
 func (l *link) applySettings(s msvm.ReplicationSettingData) {
 	l.settings = s
 	l.traffic.interval = time.Duration(*s.ReplicationInterval) * time.Second

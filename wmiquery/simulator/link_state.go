@@ -6,20 +6,18 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// What befalls a link: errors, and changes that were not tracked.
-
-// diskSize is the size of one virtual disk, in bytes: all are alike.
+// diskSize is the size of every virtual disk, in bytes.
 const diskSize = 60e9
 
-// size is that of the replicated disks together, in bytes.
+// diskBytes is the total size of the replicated disks.
 func (l *link) diskBytes() float64 { return diskSize * float64(max(1, len(l.settings.IncludedDisks))) }
 
-// maxBacklog is the part of the disks' size that tracked changes may have, from
-// "Resynchronization of virtual machines in Hyper-V Replica" of Microsoft's
-// virtualization team.
+// maxBacklogShare is the share of the disk size that the tracked changes may reach before a
+// resynchronization is required. It is from "Resynchronization of virtual machines in Hyper-V Replica"
+// by Microsoft's virtualization team.
 const maxBacklogShare = 0.5
 
-// requiresResynchronization tells whether more is tracked than may be.
+// backlogTooLarge reports whether the tracked changes require a resynchronization.
 func (l *link) backlogTooLarge() bool {
 	switch l.sender.state {
 	case msvm.Replicating, msvm.Resynchronizing:
@@ -28,8 +26,8 @@ func (l *link) backlogTooLarge() bool {
 	return false
 }
 
-// loseTrack is what happens when it is not known any more in what the disks of
-// the two sides differ.
+// requireResync changes the state to WaitingToStartResynchronization, because the differences between
+// the disks are no longer known.
 func (l *link) requireResync(at time.Time) {
 	l.stopSending(at)
 	l.sender.setState(msvm.WaitingToStartResynchronization, at)
@@ -39,8 +37,7 @@ func (l *link) requireResync(at time.Time) {
 	}
 }
 
-// drop gives up the cycle and the transfer under way; what was not sent stays to
-// be sent.
+// stopSending aborts the running cycle and the running transfer. Unsent changes remain in the backlog.
 func (l *link) stopSending(at time.Time) {
 	l.currentCycle = nil
 	if l.transfer != nil {
@@ -49,8 +46,8 @@ func (l *link) stopSending(at time.Time) {
 	}
 }
 
-// fail has both sides that still replicate in error: for the receiving one that
-// is inferred, from what happens to it when the sender is gone.
+// enterError sets the sender to Critical, or the receiver if the sender does not replicate any more. For
+// the receiver this is inferred.
 func (l *link) enterError(at time.Time) {
 	l.stopSending(at)
 	switch l.sender.state {
@@ -61,9 +58,8 @@ func (l *link) enterError(at time.Time) {
 	}
 }
 
-// abandoned tells whether one side replicates and the other does not know it any
-// more: the relationship was removed on one host only. That the other side then
-// is in error is inferred.
+// peerRemoved reports whether the relationship was removed on one host only. That the other side is then
+// in an error state is inferred.
 func (l *link) peerRemoved() bool {
 	for i, e := range l.endpoints() {
 		other := l.endpoints()[1-i]
@@ -77,7 +73,7 @@ func (l *link) peerRemoved() bool {
 	return false
 }
 
-// shipped is when the last changes before a planned failover have arrived.
+// completePlannedSync records that the last changes before a planned failover have arrived.
 func (l *link) completePlannedSync(at time.Time) {
 	for _, e := range l.endpoints() {
 		e.lastReplication, e.lastType = at, msvm.TypePlanned
@@ -86,9 +82,9 @@ func (l *link) completePlannedSync(at time.Time) {
 	l.receiver.addPoint(recoveryPoint{at.Unix(), pointPlanned})
 }
 
-// failOver brings the replica to a recovery point, the latest if that is nil: job
-// 97. What kind of failover it is follows from the point; the latest is what the
-// last replication brought.
+// startFailover starts the job that fails the replica over to a recovery point (JobInitiateFailover).
+// Nil means the latest one. The type of the failover is that of the recovery point, or of the last
+// replication.
 func (l *link) startFailover(at time.Time, length time.Duration, to *recoveryPoint, fails *failure) *job {
 	e := &l.receiver
 	kind, rewound := e.lastType, false
@@ -108,10 +104,9 @@ func (l *link) startFailover(at time.Time, length time.Duration, to *recoveryPoi
 	})
 }
 
-// swap replaces the link by one that goes the other way. After a planned failover
-// the disks are alike and it replicates. Otherwise nobody knows what the old
-// primary has, so it waits for an initial replication: that is inferred, from the
-// cmdlets that Microsoft tells to use then.
+// swapRoles replaces the link by one in the other direction. After a planned failover the disks are
+// identical and replication continues. Otherwise the new link waits for an initial replication; that is
+// inferred from the cmdlets that Microsoft recommends for this case.
 func (l *link) swapRoles(at time.Time, settings msvm.ReplicationSettingData) {
 	from, to := l.receiver.vm, l.sender.vm
 	inSync := l.receiver.failedOver == msvm.TypePlanned && l.sender.state == msvm.SyncedReplicationComplete
@@ -137,8 +132,8 @@ func (l *link) swapRoles(at time.Time, settings msvm.ReplicationSettingData) {
 	n.sender.state, n.receiver.state = msvm.ReadyForReplication, msvm.WaitingToCompleteInitialReplication
 }
 
-// enterBoth puts both sides into a state of a disk update, if the other side is
-// in none that is about something else.
+// setDiskUpdateState sets both endpoints to a state of a disk update. An endpoint in an unrelated state
+// does not change.
 func (l *link) setDiskUpdateState(state msvm.ReplicationState, at time.Time) {
 	for _, e := range l.endpoints() {
 		switch e.state {
@@ -148,7 +143,7 @@ func (l *link) setDiskUpdateState(state msvm.ReplicationState, at time.Time) {
 	}
 }
 
-// leaveDiskUpdate ends an update, whether the disks were changed or not.
+// endDiskUpdate ends a disk update, whether it succeeded or not.
 func (l *link) endDiskUpdate(at time.Time) {
 	for _, e := range l.endpoints() {
 		if e.state.IsDiskUpdate() {
@@ -157,7 +152,7 @@ func (l *link) endDiskUpdate(at time.Time) {
 	}
 }
 
-// goOn has the sender go on after it was suspended or in error.
+// resumeSending resumes the sender after it was suspended or in an error state.
 func (l *link) resumeSending(was msvm.ReplicationState, at time.Time) *failure {
 	if l.receiver.state == msvm.Critical {
 		l.receiver.state = l.receiver.stateAfterAbort()

@@ -7,9 +7,9 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// updateDisks changes the disks that are replicated: job 125, during which both
-// sides show it. What the other host shows is inferred from the states that
-// Microsoft's client knows of a replica.
+// updateDisks starts the job that changes the replicated disks (JobUpdateDiskSet). While it runs, both
+// endpoints are in a state of a disk update. For the other host this is inferred from the states of a
+// replica that Microsoft's client knows.
 func (r *request) updateDisks() *job {
 	l := r.endpoint.link
 	l.currentCycle = nil
@@ -29,9 +29,9 @@ func (r *request) updateDisks() *job {
 	})
 }
 
-// giveUpDiskUpdate is request 1, 2 or 3 during an update: whichever it is, a side
-// that replicated does so again, and another waits as before. Microsoft's client
-// does not ask for it on extended links.
+// abortDiskUpdate handles the requested states 1, 2 and 3 during a disk update. All three return to
+// replication, or to the state before the first replication. Microsoft's client does not request them on
+// extended links.
 func (r *request) abortDiskUpdate(q msvm.StateRequest) wmiquery.Reply {
 	l, e := r.endpoint.link, r.endpoint
 	if l.linkType == msvm.Extended {
@@ -45,7 +45,7 @@ func (r *request) abortDiskUpdate(q msvm.StateRequest) wmiquery.Reply {
 	})
 }
 
-// retryDiskUpdate is request 15.
+// retryDiskUpdate handles the requested state 15, DiskUpdateInProgress.
 func (r *request) retryDiskUpdate(msvm.StateRequest) wmiquery.Reply {
 	return jobReply(r.updateDisks())
 }

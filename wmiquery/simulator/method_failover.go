@@ -7,8 +7,8 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// initiateFailover is Msvm_ReplicationService.InitiateFailover. The VM stays off,
-// and the primary hears nothing of it.
+// initiateFailover is Msvm_ReplicationService.InitiateFailover. The VM remains off, and the primary
+// server is not informed.
 func initiateFailover(r *request) wmiquery.Reply {
 	to, code := r.givenPoint()
 	if code != wmiquery.CodeCompleted {
@@ -17,8 +17,8 @@ func initiateFailover(r *request) wmiquery.Reply {
 	return jobReply(r.endpoint.link.startFailover(r.at, r.drawDuration(15, 60), to, r.faults.jobFailure()))
 }
 
-// point is the recovery point that is given, nil for the latest. There is none
-// before something was replicated.
+// givenPoint is the given recovery point, or nil for the latest one. It fails if nothing has been
+// replicated yet.
 func (r *request) givenPoint() (*recoveryPoint, uint32) {
 	if !r.endpoint.hasReplicated() {
 		return nil, wmiquery.CodeInvalidState
@@ -34,8 +34,8 @@ func (r *request) givenPoint() (*recoveryPoint, uint32) {
 	return &p, wmiquery.CodeCompleted
 }
 
-// relevant is the relationship that RevertFailover is about: of a replica that is
-// replicated on and has not failed over, a prepared extended one.
+// revertLink is the relationship that RevertFailover is about. It is the primary one, unless the VM is a
+// replica that has not failed over and whose extended relationship is prepared for a failover.
 func revertLink(r *request) msvm.Link {
 	inbound, extended := r.vm.endpoints[msvm.Primary], r.vm.endpoints[msvm.Extended]
 	if extended != nil && extended.state == msvm.SyncedReplicationComplete && inbound != nil && inbound.failedOver == msvm.TypeNone {
@@ -44,9 +44,8 @@ func revertLink(r *request) msvm.Link {
 	return msvm.Primary
 }
 
-// revertFailover is Msvm_ReplicationService.RevertFailover: on the replica a
-// failover is taken back, or stopped if it is under way; on the sending side a
-// prepared one is.
+// revertFailover is Msvm_ReplicationService.RevertFailover. On the replica it reverts or stops a
+// failover. On the sending side it cancels a prepared one.
 func revertFailover(r *request) wmiquery.Reply {
 	e, l := r.endpoint, r.endpoint.link
 	if j := r.vm.runningJob(); j != nil {
@@ -67,7 +66,7 @@ func revertFailover(r *request) wmiquery.Reply {
 				return nil
 			},
 			onFail: func(at time.Time) {
-				if e.state == msvm.FailoverInProgress { // and nothing goes on with it
+				if e.state == msvm.FailoverInProgress { // the failover that was stopped does not continue
 					e.revertFailover(at)
 					e.setState(msvm.Critical, at)
 				}
@@ -86,8 +85,8 @@ func revertFailover(r *request) wmiquery.Reply {
 	}))
 }
 
-// commitFailover is Msvm_ReplicationService.CommitFailover: the recovery points
-// are merged, and there is no way back.
+// commitFailover is Msvm_ReplicationService.CommitFailover. It merges the recovery points and cannot be
+// undone.
 func commitFailover(r *request) wmiquery.Reply {
 	e := r.endpoint
 	return jobReply(r.submitJob(&job{
@@ -100,13 +99,13 @@ func commitFailover(r *request) wmiquery.Reply {
 	}))
 }
 
-// initiateFailback is Msvm_ReplicationService.InitiateFailback, which Hyper-V's
-// own provider does not have.
+// initiateFailback is Msvm_ReplicationService.InitiateFailback, which the built-in provider of Hyper-V
+// does not support.
 func initiateFailback(*request) wmiquery.Reply { return errorReply(wmiquery.CodeNotSupported) }
 
-// testReplica is Msvm_ReplicationService.TestReplicaSystem: a test VM of a
-// recovery point, of which a replica has one at most. Replication goes on. The
-// test VM is known when the job is done, by Msvm_AffectedJobElement.
+// testReplica is Msvm_ReplicationService.TestReplicaSystem. It creates a test VM from a recovery point;
+// a replica has at most one. Replication continues. Msvm_AffectedJobElement refers to the test VM when
+// the job has completed.
 func testReplica(r *request) wmiquery.Reply {
 	vm, e := r.vm, r.endpoint
 	if vm.testReplica != nil {
@@ -126,8 +125,8 @@ func testReplica(r *request) wmiquery.Reply {
 	return jobReply(r.submitJob(j))
 }
 
-// destroy is Msvm_VirtualSystemManagementService.DestroySystem, of test replicas
-// only: package msvm says so, and the table of methods checks it.
+// destroySystem is Msvm_VirtualSystemManagementService.DestroySystem. Package msvm allows it for test
+// replicas only.
 func destroySystem(r *request) wmiquery.Reply {
 	vm := r.vm
 	return jobReply(r.submitJob(&job{

@@ -11,16 +11,16 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// What is set on a host counts at once: everything is brought up to now before,
-// and who may replicate is found out anew after.
+// changeHost changes the configuration of the host with immediate effect. All VMs are advanced before,
+// and the senders are authorized again afterwards.
 func (r *request) changeHost(change func()) {
 	r.world.advanceAll(r.at)
 	change()
 	r.host.reauthorize()
 }
 
-// modifyService is Msvm_ReplicationService.ModifyServiceSettings. It counts at
-// once, and its job tells so a little later: that is a simplification.
+// modifyService is Msvm_ReplicationService.ModifyServiceSettings. As a simplification, the settings take
+// effect at once and not when the job completes.
 func modifyService(r *request) wmiquery.Reply {
 	var given msvm.ReplicationServiceSettingData
 	if !r.args.unmarshal("SettingData", &given) {
@@ -54,30 +54,29 @@ func modifyService(r *request) wmiquery.Reply {
 	return r.startHostJob(msvm.JobModifyServerSettings, nil)
 }
 
-// startOnHost starts a job about the host itself, which takes two seconds.
+// startHostJob starts a job about the host itself, which takes two seconds.
 func (r *request) startHostJob(kind msvm.JobType, f *failure) wmiquery.Reply {
 	j := &job{kind: kind, host: r.host, duration: 2 * time.Second, failure: f}
 	r.world.submitJob(j, r.at)
 	return jobReply(j)
 }
 
-// entry is the authorization entry that is given, and where the host has one of
-// that name: -1 if it has not. It is false if what is given is none.
+// givenEntry is the given authorization entry and the index of the entry with the same name on the host,
+// or -1. It returns false if the argument is not valid.
 func (r *request) givenEntry() (e msvm.ReplicationAuthorizationSettingData, at int, ok bool) {
 	ok = r.args.unmarshal("AuthorizationEntry", &e) && msvm.StringOrEmpty(e.AllowedPrimaryHostSystem) != ""
 	return e, r.host.findEntry(msvm.StringOrEmpty(e.AllowedPrimaryHostSystem)), ok
 }
 
-// entryAt is where the host has the entry of that name, -1 if it has none. Case
-// does not matter.
+// findEntry is the index of the authorization entry with the name, or -1. Names are not case-sensitive.
 func (h *host) findEntry(name string) int {
 	return slices.IndexFunc(h.authorizations, func(e msvm.ReplicationAuthorizationSettingData) bool {
 		return strings.EqualFold(msvm.StringOrEmpty(e.AllowedPrimaryHostSystem), name)
 	})
 }
 
-// addEntry is AddAuthorizationEntry. An entry of that name must not be there yet,
-// and needs a folder: both inferred.
+// addEntry is AddAuthorizationEntry. That the name must be new and that a storage location is required
+// is inferred.
 func addEntry(r *request) wmiquery.Reply {
 	e, i, ok := r.givenEntry()
 	if !ok || i >= 0 || msvm.StringOrEmpty(e.ReplicaStorageLocation) == "" {
@@ -100,8 +99,8 @@ func modifyEntry(r *request) wmiquery.Reply {
 	return completedReply()
 }
 
-// removeEntry is RemoveAuthorizationEntry, by name. VMs that it let in are not let
-// in any more.
+// removeEntry is RemoveAuthorizationEntry. The host then rejects the VMs that only this entry
+// authorized.
 func removeEntry(r *request) wmiquery.Reply {
 	i := r.host.findEntry(r.args.text("AllowedPrimaryHostSystem"))
 	if i < 0 {
@@ -111,8 +110,7 @@ func removeEntry(r *request) wmiquery.Reply {
 	return completedReply()
 }
 
-// bindEntry is SetAuthorizationEntry: from then on only that entry counts for the
-// VM.
+// bindEntry is SetAuthorizationEntry. From then on only this entry counts for the VM.
 func bindEntry(r *request) wmiquery.Reply {
 	e, i, ok := r.givenEntry()
 	if !ok || i < 0 {
@@ -122,8 +120,8 @@ func bindEntry(r *request) wmiquery.Reply {
 	return completedReply()
 }
 
-// testConnection is TestReplicationConnection: a job that fails where
-// CreateReplicationRelationship would.
+// testConnection is TestReplicationConnection. It starts a job, which fails for the same reasons as that
+// of CreateReplicationRelationship.
 func testConnection(r *request) wmiquery.Reply {
 	auth, port := msvm.Authentication(r.args.number("AuthenticationType")), r.args.number("RecoveryServerPortNumber")
 	if auth != msvm.AuthenticationKerberos && auth != msvm.AuthenticationCertificate || port == 0 ||
@@ -152,8 +150,8 @@ func (r *request) checkConnection(point string, port uint16, auth msvm.Authentic
 	return h.authorize(&hostVM{host: r.host}, msvm.ReplicationSettingData{AuthenticationType: &auth})
 }
 
-// setFailoverNetwork is SetFailoverNetworkAdapterSettings. IPAddresses and
-// DHCPEnabled must be there in each element.
+// setFailoverNetwork is SetFailoverNetworkAdapterSettings. IPAddresses and DHCPEnabled are required in
+// each element.
 func setFailoverNetwork(r *request) wmiquery.Reply {
 	var all []msvm.FailoverNetworkAdapterSettingData
 	for _, text := range r.args.texts("NetworkSettings") {
@@ -161,18 +159,17 @@ func setFailoverNetwork(r *request) wmiquery.Reply {
 		if _, err := cimxml.Unmarshal(text, &s); err != nil || s.DHCPEnabled == nil || s.IPAddresses == nil || len(s.DefaultGateways) > 5 {
 			return errorReply(wmiquery.CodeInvalidParam)
 		}
-		s.InstanceID = nil // the rows have one of their own
+		s.InstanceID = nil // the host generates it
 		all = append(all, s)
 	}
 	r.host.failoverNetworks[r.vm.id] = all
 	return completedReply()
 }
 
-// unsupported are RequestStateChange, StartService and StopService, which answer
-// 1, not supported.
+// unsupported is RequestStateChange, StartService and StopService, which return 1, not supported.
 func unsupported(*request) wmiquery.Reply { return errorReply(1) }
 
-// systemCertificates is Msvm_ReplicationService.GetSystemCertificates.
+// systemCertificates is GetSystemCertificates.
 func systemCertificates(r *request) wmiquery.Reply {
 	texts := make([]string, 0, len(r.world.certificates))
 	for _, c := range r.world.certificates {

@@ -7,16 +7,16 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// InitialReplicationType of StartReplication.
+// Values of InitialReplicationType in StartReplication.
 const (
 	initialOverNetwork  = 1
 	initialByExport     = 2
-	initialFromExisting = 3 // over the network, but only what differs from a VM that is there
+	initialFromExisting = 3 // over the network, but only the differences from an existing VM
 )
 
-// startReplication is Msvm_ReplicationService.StartReplication. A job begins the
-// initial replication, at once or at StartTime; over the network another one
-// sends the disks, while an export is for somebody to carry.
+// startReplication is Msvm_ReplicationService.StartReplication. Its job begins at once or at StartTime.
+// When it completes, a second job transfers the disks over the network. An export needs no second job,
+// because the replica is carried to the other host.
 func startReplication(r *request) wmiquery.Reply {
 	l, how := r.endpoint.link, r.args.number("InitialReplicationType")
 	begin, ok := r.args.startTime(r.at)
@@ -28,7 +28,7 @@ func startReplication(r *request) wmiquery.Reply {
 	}
 	for _, j := range r.vm.logical.jobs {
 		if j.vm == r.vm && startsInitial(j) {
-			return errorReply(wmiquery.CodeInUse) // one is scheduled
+			return errorReply(wmiquery.CodeInUse) // a start is scheduled
 		}
 	}
 	kind, length := msvm.JobStartInitialReplication, r.drawDuration(2, 5)
@@ -63,8 +63,8 @@ func startReplication(r *request) wmiquery.Reply {
 	}))
 }
 
-// importInitialReplica is Msvm_ReplicationService.ImportInitialReplica: what was
-// exported on the primary has been carried here.
+// importInitialReplica is Msvm_ReplicationService.ImportInitialReplica. It imports a replica that was
+// exported on the primary server.
 func importInitialReplica(r *request) wmiquery.Reply {
 	if r.args.text("InitialReplicationImportLocation") == "" {
 		return errorReply(wmiquery.CodeInvalidParam)
@@ -85,7 +85,7 @@ func importInitialReplica(r *request) wmiquery.Reply {
 	}))
 }
 
-// resynchronize is Msvm_ReplicationService.Resynchronize, at once or at StartTime.
+// resynchronize is Msvm_ReplicationService.Resynchronize. It starts at once or at StartTime.
 func resynchronize(r *request) wmiquery.Reply {
 	begin, ok := r.args.startTime(r.at)
 	if !ok {
@@ -94,9 +94,9 @@ func resynchronize(r *request) wmiquery.Reply {
 	l := r.endpoint.link
 	if t := l.transfer; t != nil {
 		if t.state(r.at) == msvm.JobNew {
-			return errorReply(wmiquery.CodeInUse) // one is scheduled
+			return errorReply(wmiquery.CodeInUse) // a resynchronization is scheduled
 		}
-		l.stopSending(r.at) // it is suspended: the new one starts from the beginning
+		l.stopSending(r.at) // the suspended resynchronization is replaced by a new one
 	}
 	return jobReply(l.startResync(r.at, begin, r.faults.jobFailure()))
 }

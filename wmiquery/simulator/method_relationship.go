@@ -8,8 +8,8 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// create is Msvm_ReplicationService.CreateReplicationRelationship: on a plain VM
-// it makes it a primary, on a replica it extends the replication to a third host.
+// createRelationship is Msvm_ReplicationService.CreateReplicationRelationship. It makes a VM without
+// replication a primary VM, and extends the replication of a replica to a third host.
 func createRelationship(r *request) wmiquery.Reply {
 	settings, ok := r.givenSettings(unsetSettings())
 	if !ok {
@@ -41,8 +41,8 @@ func createRelationship(r *request) wmiquery.Reply {
 	}))
 }
 
-// settings are those that are given on top of others, false if they are not
-// allowed.
+// givenSettings are the base settings with the given changes. It returns false if the result is not
+// valid.
 func (r *request) givenSettings(onto msvm.ReplicationSettingData) (msvm.ReplicationSettingData, bool) {
 	var given msvm.ReplicationSettingData
 	if !r.args.unmarshal("ReplicationSettingData", &given) {
@@ -51,7 +51,7 @@ func (r *request) givenSettings(onto msvm.ReplicationSettingData) (msvm.Replicat
 	s := overlay(onto, given)
 	history, hours := *s.RecoveryHistory, *s.ApplicationConsistentSnapshotInterval
 	intervals := []uint16{30, 300, 900}
-	if r.linkType == msvm.Extended { // and not shorter than on the primary link
+	if r.linkType == msvm.Extended { // at least 300 s and at least the interval of the primary link
 		intervals = slices.DeleteFunc(intervals, func(i uint16) bool {
 			inbound := r.vm.endpoints[msvm.Primary]
 			return i < 300 || inbound != nil && i < *inbound.link.settings.ReplicationInterval
@@ -68,7 +68,8 @@ func (r *request) givenSettings(onto msvm.ReplicationSettingData) (msvm.Replicat
 	return s, true
 }
 
-// makeReplica is request 2: a plain VM becomes a replica that nobody sends to yet.
+// makeReplica handles the requested state 2, WaitingToCompleteInitialReplication: a VM without
+// replication becomes a replica without a sender.
 func (r *request) makeReplica(q msvm.StateRequest) wmiquery.Reply {
 	vm := r.vm
 	if r.endpoint != nil || r.linkType != msvm.Primary {
@@ -91,8 +92,8 @@ func (r *request) makeReplica(q msvm.StateRequest) wmiquery.Reply {
 	}))
 }
 
-// modify is Msvm_ReplicationService.ModifyReplicationSettings. Other disks are a
-// matter of their own.
+// modifyRelationship is Msvm_ReplicationService.ModifyReplicationSettings. A change of the replicated
+// disks starts a disk update instead.
 func modifyRelationship(r *request) wmiquery.Reply {
 	l := r.endpoint.link
 	settings, ok := r.givenSettings(l.settings)
@@ -118,8 +119,8 @@ func modifyRelationship(r *request) wmiquery.Reply {
 	}))
 }
 
-// remove is Msvm_ReplicationService.RemoveReplicationRelationship(Ex): the other
-// host keeps its side. A replica that is replicated on must lose that first.
+// removeRelationship is Msvm_ReplicationService.RemoveReplicationRelationship(Ex). It removes the
+// relationship on this host only. The extended relationship of a replica must be removed first.
 func removeRelationship(r *request) wmiquery.Reply {
 	if r.vm.hasRunningJob() {
 		return errorReply(wmiquery.CodeInUse)

@@ -7,11 +7,10 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// reverse is Msvm_ReplicationService.ReverseReplicationRelationship. The old
-// primary's host must be a replica server that lets this one in. That the old
-// primary must be off, and that an extended replication cannot be reversed nor a
-// replica that has one, is inferred: one VM would run twice, or have three
-// relationships.
+// reverseReplication is Msvm_ReplicationService.ReverseReplicationRelationship. The host of the old
+// primary must be a replica server that authorizes this host. It is inferred that the old primary must
+// be off, and that neither an extended replication nor a replica with an extended replication can be
+// reversed: otherwise one VM would run twice or have three relationships.
 func reverseReplication(r *request) wmiquery.Reply {
 	l, vm := r.endpoint.link, r.vm
 	if vm.endpoints[msvm.Extended] != nil {
@@ -47,10 +46,9 @@ func reverseReplication(r *request) wmiquery.Reply {
 	}))
 }
 
-// changeToPrimary is Msvm_ReplicationService.ChangeReplicationModeToPrimary: a
-// replica that has failed over for good becomes the primary of what was its
-// extended replication. If it went back to an earlier point the third host must be
-// resynchronized, which is inferred.
+// changeToPrimary is Msvm_ReplicationService.ChangeReplicationModeToPrimary. A replica with a committed
+// failover becomes the primary of its extended relationship. It is inferred that the third host requires
+// a resynchronization if the failover was to an earlier recovery point.
 func changeToPrimary(r *request) wmiquery.Reply {
 	vm := r.vm
 	inbound, extended := vm.endpoints[msvm.Primary], vm.endpoints[msvm.Extended]

@@ -48,19 +48,18 @@ func requestState(r *request) wmiquery.Reply {
 	return r.retryDiskUpdate(q)
 }
 
-// blocksRequest tells whether a job is at work that the request cannot stop: it
-// can stop a transfer, and 1 also what starts an initial replication.
+// blockedByJob reports whether a running job prevents the request. Transfers do not, and
+// ReadyForReplication also stops the job that starts an initial replication.
 func (r *request) blockedByJob(requested msvm.ReplicationState) bool {
 	j := r.vm.runningJob()
 	return j != nil && (requested != msvm.ReadyForReplication || !startsInitial(j))
 }
 
-// change has the state show what was requested at once, as the reference tells,
-// while a job goes about it. end tells the state that comes of it; if that fails,
-// it is as before.
+// changeState sets the requested state at once, as the reference describes, and starts a job that
+// completes the change. end sets the final state. If it fails, the previous state is restored.
 //
-// The host may as well complete the simple changes at once: that it does for
-// every other VM is to show both to clients.
+// It is not known whether Windows completes simple changes without a job. For every other VM the
+// simulator does, so that clients meet both cases.
 func (r *request) changeState(q msvm.StateRequest, length time.Duration, end func(time.Time) *failure) wmiquery.Reply {
 	e, was := r.endpoint, r.endpoint.state
 	transfer := e.link.transfer
@@ -89,7 +88,7 @@ func (r *request) changeState(q msvm.StateRequest, length time.Duration, end fun
 	return jobReply(r.submitJob(&job{kind: q.Job, duration: length, onEnd: end, onFail: back}))
 }
 
-// pause is request 7. A transfer is suspended with it.
+// pause handles the requested state 7, Suspended. It suspends a running transfer, too.
 func (r *request) pause(q msvm.StateRequest) wmiquery.Reply {
 	e, was := r.endpoint, r.endpoint.state
 	if t := e.link.transfer; t != nil && e.sends() && t.state(r.at) == msvm.JobRunning {
@@ -103,11 +102,11 @@ func (r *request) pause(q msvm.StateRequest) wmiquery.Reply {
 	})
 }
 
-// resume is request 3.
+// resume handles the requested state 3, Replicating.
 func (r *request) resume(q msvm.StateRequest) wmiquery.Reply {
 	e, l, was := r.endpoint, r.endpoint.link, r.endpoint.state
 	if was == msvm.Resynchronizing {
-		if e.sends() { // only a replica ends a resynchronization so
+		if e.sends() { // only a replica can end a resynchronization this way
 			return errorReply(wmiquery.CodeInvalidState)
 		}
 		if l.sender.state == msvm.Resynchronizing || l.sender.state == msvm.ResynchronizationSuspended {
@@ -116,7 +115,7 @@ func (r *request) resume(q msvm.StateRequest) wmiquery.Reply {
 	}
 	return r.changeState(q, r.drawDuration(2, 6), func(at time.Time) *failure {
 		switch {
-		case was == msvm.WaitingToStartResynchronization: // what comes of it is not documented
+		case was == msvm.WaitingToStartResynchronization: // the result is not documented
 			return errResyncRequired
 		case e.sends():
 			return l.resumeSending(was, at)
@@ -126,8 +125,8 @@ func (r *request) resume(q msvm.StateRequest) wmiquery.Reply {
 	})
 }
 
-// cancelInitial is request 1: what starts, sends or exports an initial replica is
-// stopped.
+// cancelInitial handles the requested state 1, ReadyForReplication. It stops the jobs that start, send
+// or export an initial replica.
 func (r *request) cancelInitial(q msvm.StateRequest) wmiquery.Reply {
 	l := r.endpoint.link
 	for _, j := range slices.Clone(r.vm.logical.jobs) {
@@ -139,7 +138,7 @@ func (r *request) cancelInitial(q msvm.StateRequest) wmiquery.Reply {
 	return r.changeState(q, r.drawDuration(1, 4), nil)
 }
 
-// startsInitial tells the jobs by which StartReplication begins.
+// startsInitial reports whether the job was started by StartReplication.
 func startsInitial(j *job) bool {
 	switch j.kind {
 	case msvm.JobStartInitialReplication, msvm.JobStartResynchronizingInitialReplication, msvm.JobStartExportInitialReplication:
@@ -148,7 +147,8 @@ func startsInitial(j *job) bool {
 	return false
 }
 
-// prepare is request 4: the last changes are sent, and the VM is locked.
+// preparePlannedFailover handles the requested state 4, SyncedReplicationComplete. It sends the last
+// changes and locks the VM.
 func (r *request) preparePlannedFailover(q msvm.StateRequest) wmiquery.Reply {
 	l := r.endpoint.link
 	return r.changeState(q, r.drawDuration(5, 20), func(at time.Time) *failure {
@@ -164,8 +164,8 @@ func (r *request) preparePlannedFailover(q msvm.StateRequest) wmiquery.Reply {
 	})
 }
 
-// cancelResynchronization is request 9. The next resynchronization starts from
-// the beginning.
+// cancelResynchronization handles the requested state 9, WaitingToStartResynchronization. The next
+// resynchronization starts from the beginning.
 func (r *request) cancelResynchronization(q msvm.StateRequest) wmiquery.Reply {
 	l := r.endpoint.link
 	l.stopSending(r.at)

@@ -11,14 +11,14 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// point is a recovery point of a replica. There may be a hundred thousand, so it
-// is small, and its row is made when somebody reads it.
+// recoveryPoint is a recovery point of a replica. It is small because there may be 100,000 of them. Rows
+// are built when they are read.
 type recoveryPoint struct {
 	at   int64 // Unix seconds
 	kind recoveryPointKind
 }
 
-// pointKind is an index of msvm.RecoveryPointTypes.
+// recoveryPointKind is an index of msvm.RecoveryPointTypes.
 type recoveryPointKind uint8
 
 const (
@@ -31,13 +31,13 @@ func (k recoveryPointKind) String() string {
 	return [...]string{"Standard Replica", "Application Consistent Replica", "Planned Failover Replica"}[k]
 }
 
-// replicationType is FailedOverReplicationType of a failover to such a point.
+// replicationType is FailedOverReplicationType after a failover to such a point.
 func (k recoveryPointKind) replicationType() msvm.ReplicationType {
 	return [...]msvm.ReplicationType{msvm.TypeRegular, msvm.TypeApplicationConsistent, msvm.TypePlanned}[k]
 }
 
-// keep makes a recovery point of what has just arrived, when it is time: one for
-// each hour, and one for each application-consistent replication.
+// addCyclePoint adds a recovery point for a cycle that has arrived, if one is due: one per hour, and one
+// per application-consistent cycle.
 func (e *endpoint) addCyclePoint(at time.Time, kind msvm.ReplicationType) {
 	history := int(*e.link.settings.RecoveryHistory)
 	if history == 0 {
@@ -62,8 +62,8 @@ func (e *endpoint) addPoint(p recoveryPoint) {
 	e.pointsMade++
 }
 
-// mergePoints merges the oldest points until no more than so many are left, not
-// counting that of a planned failover.
+// mergePoints merges the oldest points until at most left remain. The point of a planned failover does
+// not count.
 func (e *endpoint) mergePoints(left int) {
 	planned := 0
 	for _, p := range e.recoveryPoints {
@@ -78,20 +78,20 @@ func (e *endpoint) mergePoints(left int) {
 	}
 }
 
-// mergeAll merges all points, that of a planned failover too.
+// mergeAllPoints merges all points, including that of a planned failover.
 func (e *endpoint) mergeAllPoints() {
 	e.pointsMerged += len(e.recoveryPoints)
 	e.recoveryPoints = e.recoveryPoints[:0]
 }
 
-// dropPlanned merges the point of a planned failover that does not come about.
+// mergePlannedPoint merges the point of a cancelled planned failover.
 func (e *endpoint) mergePlannedPoint() {
 	n := len(e.recoveryPoints)
 	e.recoveryPoints = slices.DeleteFunc(e.recoveryPoints, func(p recoveryPoint) bool { return p.kind == pointPlanned })
 	e.pointsMerged += n - len(e.recoveryPoints)
 }
 
-// stock gives a replica the points that it has after a long life.
+// addInitialPoints adds the points that a replica has accumulated before the simulation starts.
 func (e *endpoint) addInitialPoints(at time.Time) {
 	history := int(*e.link.settings.RecoveryHistory)
 	every := int64(e.link.traffic.snapshotInterval / time.Hour)
@@ -104,14 +104,14 @@ func (e *endpoint) addInitialPoints(at time.Time) {
 	}
 }
 
-// id is the InstanceID of a point: the same whenever it is asked for.
+// pointID is the InstanceID of a point. It is always the same for the same point.
 func (e *endpoint) pointID(p recoveryPoint) string {
 	h := fnv.New64a()
 	h.Write([]byte(e.vm.id))
 	return "Microsoft:" + drawGUID(rand.New(rand.NewPCG(h.Sum64(), uint64(p.at)<<2|uint64(p.kind))))
 }
 
-// pointAt is the point with that path, false if the side has none.
+// pointAt is the point with that object path. It returns false if there is none.
 func (e *endpoint) pointAt(path wmiquery.Ref) (recoveryPoint, bool) {
 	for _, p := range e.recoveryPoints {
 		if strings.EqualFold(string(msvm.VirtualSystemSettingData{InstanceID: e.pointID(p)}.Ref()), string(path)) {

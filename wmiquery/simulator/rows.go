@@ -6,9 +6,8 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// view is a host as it is seen at one moment, and through the faults that are on
-// then. It makes the rows of each class anew; what their fields point to may be
-// shared by several rows and is never written to.
+// view is a host at one point in time, seen through the active faults. Its methods build the rows of
+// each class. Rows may share what their fields point to; nobody writes to it.
 type view struct {
 	world  *World
 	host   *host
@@ -16,8 +15,7 @@ type view struct {
 	faults Faults
 }
 
-// replicates tells the rows of links from the empty ones, and brings links up to
-// the moment of the view.
+// replicates reports whether the relationship replicates. It advances the VM to the time of the view.
 func (v view) replicates(e *endpoint) bool {
 	if e == nil {
 		return false
@@ -26,7 +24,8 @@ func (v view) replicates(e *endpoint) bool {
 	return e.state != msvm.Disabled
 }
 
-// computerSystems has the host's own row first: no date, and no GUID for a name.
+// computerSystems has the row of the host itself first. That row has no InstallDate, and its name is not
+// a GUID.
 func (v view) computerSystems() []msvm.ComputerSystem {
 	rows := make([]msvm.ComputerSystem, 0, 1+len(v.host.vms))
 	rows = append(rows, msvm.ComputerSystem{
@@ -80,7 +79,7 @@ func (v view) relationship(r relationship, e *endpoint) msvm.ReplicationRelation
 	return row
 }
 
-// replicationSettings has a row for each relationship, replicating or not.
+// replicationSettings has a row for each relationship, whether it replicates or not.
 func (v view) replicationSettings() []msvm.ReplicationSettingData {
 	rows := make([]msvm.ReplicationSettingData, 0, 2*len(v.host.vms))
 	for r, e := range v.host.relationships() {
@@ -96,7 +95,7 @@ func (v view) replicationSettings() []msvm.ReplicationSettingData {
 	return rows
 }
 
-// replicationStatistics has no rows: Windows gives statistics by method only.
+// replicationStatistics has no rows: in Windows only methods return statistics.
 func (view) replicationStatistics() []msvm.ReplicationStatistics { return nil }
 
 func (v view) systemReplicationRelationships() []msvm.SystemReplicationRelationship {

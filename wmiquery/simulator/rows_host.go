@@ -9,12 +9,12 @@ import (
 	"strings"
 )
 
-// authorizations are the servers that may replicate to the host.
+// authorizations are the authorization entries.
 func (v view) authorizations() []msvm.ReplicationAuthorizationSettingData {
 	return slices.Clone(v.host.authorizations)
 }
 
-// providers are Hyper-V's own and, at the third site, an external one.
+// providers are the built-in provider and, on the third host, an external one.
 func (v view) providers() []msvm.ReplicationProvider {
 	rows := []msvm.ReplicationProvider{{
 		Name:              msvm.BuiltinProvider,
@@ -29,16 +29,16 @@ func (v view) providers() []msvm.ReplicationProvider {
 	return rows
 }
 
-// externalProvider is a provider that is not Hyper-V's, as Azure Site Recovery
-// installs one: its name is a class of COM.
+// externalProvider is a provider that is not part of Hyper-V, such as that of Azure Site Recovery. Its
+// name is a COM class ID.
 const externalProvider = "B8B5C7E6-4D2C-4F0B-9C53-6C2A5D7B9F10"
 
-// failoverConfigurations gives each configuration with its adapter.
+// failoverConfigurations calls each for every configuration with the path of its adapter.
 func (v view) failoverConfigurations(each func(adapter wmiquery.Ref, c msvm.FailoverNetworkAdapterSettingData)) {
 	for _, id := range slices.Sorted(maps.Keys(v.host.failoverNetworks)) {
 		for n, c := range v.host.failoverNetworks[id] {
-			// The form of a failover configuration's InstanceID is not documented; this
-			// is that of an adapter and of what belongs to it.
+			// The format of InstanceID is not documented for failover configurations. This one follows
+			// the settings that belong to an adapter.
 			adapter := fmt.Sprintf(`Microsoft:%s\%s`, id, adapterGUID(n))
 			c.InstanceID = new(adapter + `\Failover`)
 			each(wmiquery.Ref(`Msvm_SyntheticEthernetPortSettingData.InstanceID="`+strings.ReplaceAll(adapter, `\`, `\\`)+`"`), c)
@@ -62,11 +62,11 @@ func (v view) failoverNetworkComponents() []msvm.EthernetPortFailoverSettingData
 	return rows
 }
 
-// compression is the part of a replication's bytes that goes over the wire.
+// compression is the ratio of the bytes on the network to ReplicationSize.
 const compression = 0.6
 
-// performance has a row for each VM that replicates, by its display name. Where
-// several have the same, Windows numbers them.
+// performance has a row for each replicating VM by its display name. Windows adds numbers to equal
+// names.
 func (v view) performance() []msvm.ReplicaPerformance {
 	var rows []msvm.ReplicaPerformance
 	seen := map[string]int{}
@@ -92,8 +92,7 @@ func (v view) performance() []msvm.ReplicaPerformance {
 	return rows
 }
 
-// replicationServices is the one service. Of its texts only the status is
-// translated here.
+// replicationServices has one row. Of its texts, only the status is translated.
 func (v view) replicationServices() []msvm.ReplicationService {
 	s, texts := v.host.service(), v.world.scenario.texts
 	s.OperationalStatus, s.StatusDescriptions = []uint16{msvm.StatusOK}, []string{texts.working}

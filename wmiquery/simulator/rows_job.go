@@ -10,24 +10,24 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// jobs are those of the host that can be seen, the oldest first.
+// visibleJobs are the visible jobs of the host, oldest first.
 func (v view) jobs() []*job {
-	v.host.advance(v.at) // a resynchronization may have begun by itself
+	v.host.advance(v.at) // an automatic resynchronization may have started
 	var seen []*job
 	for _, j := range v.host.jobs {
 		if !j.expired(v.at) {
 			seen = append(seen, j)
 		}
 	}
-	// A job that began by itself came to the list when somebody looked.
+	// Jobs that start by themselves are appended when the VM is advanced, which may be late.
 	slices.SortFunc(seen, func(a, b *job) int {
 		return cmp.Or(a.submitted.Compare(b.submitted), strings.Compare(a.id, b.id))
 	})
 	return seen
 }
 
-// concreteJobs are the jobs that run, are for later, or ended less than five
-// minutes ago. They come without the short ones of each cycle.
+// concreteJobs are the jobs that are running or scheduled, or that ended less than five minutes ago. The
+// short jobs of the replication cycles are not simulated.
 func (v view) concreteJobs() []msvm.ConcreteJob {
 	jobs := v.jobs()
 	rows := make([]msvm.ConcreteJob, 0, len(jobs))
@@ -59,7 +59,7 @@ func (v view) concreteJobs() []msvm.ConcreteJob {
 	return rows
 }
 
-// explain is why the job failed: what failed for which VM, and the cause.
+// errorDescription is ErrorDescription of a failed job: the operation, the VM and the cause.
 func (v view) errorDescription(j *job) string {
 	about := j.host.name
 	if j.vm != nil {
@@ -68,8 +68,7 @@ func (v view) errorDescription(j *job) string {
 	return fmt.Sprintf("%s %s: %s", v.world.scenario.texts.failed, about, j.failure.text)
 }
 
-// affectedJobElements has the VM of each job, and the test replica that a job
-// made.
+// affectedJobElements refers each job to its VM, and to the test replica that it has created.
 func (v view) affectedJobElements() []msvm.AffectedJobElement {
 	var rows []msvm.AffectedJobElement
 	for _, j := range v.jobs() {
@@ -82,7 +81,7 @@ func (v view) affectedJobElements() []msvm.AffectedJobElement {
 	return rows
 }
 
-// jobAt is the job of the host with that path, nil if there is none any more.
+// jobAt is the visible job with that object path, or nil.
 func (v view) jobAt(path wmiquery.Ref) *job {
 	for _, j := range v.jobs() {
 		if strings.EqualFold(string(msvm.JobRef(j.id)), string(path)) {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// points are the recovery points of the host's replicas.
+// eachPoint calls each for every recovery point on the host.
 func (v view) eachPoint(each func(vm *hostVM, e *endpoint, p recoveryPoint)) {
 	for _, vm := range v.host.vms {
 		vm.logical.advance(v.at)
@@ -18,7 +18,7 @@ func (v view) eachPoint(each func(vm *hostVM, e *endpoint, p recoveryPoint)) {
 	}
 }
 
-// virtualSystemSettings has the settings of each VM, and the recovery points.
+// virtualSystemSettings has a row for each VM and for each recovery point.
 func (v view) virtualSystemSettings() []msvm.VirtualSystemSettingData {
 	rows := make([]msvm.VirtualSystemSettingData, 0, len(v.host.vms))
 	for _, vm := range v.host.vms {
@@ -44,7 +44,7 @@ func (v view) virtualSystemSettings() []msvm.VirtualSystemSettingData {
 	return rows
 }
 
-// snapshotsOfVirtualSystems has the VM of each recovery point.
+// snapshotsOfVirtualSystems refers each recovery point to its VM.
 func (v view) snapshotsOfVirtualSystems() []msvm.SnapshotOfVirtualSystem {
 	var rows []msvm.SnapshotOfVirtualSystem
 	v.eachPoint(func(vm *hostVM, e *endpoint, p recoveryPoint) {
@@ -56,7 +56,7 @@ func (v view) snapshotsOfVirtualSystems() []msvm.SnapshotOfVirtualSystem {
 	return rows
 }
 
-// replicaSystemDependencies has the test VM of each replica that has one.
+// replicaSystemDependencies refers replicas to their test replicas.
 func (v view) replicaSystemDependencies() []msvm.ReplicaSystemDependency {
 	var rows []msvm.ReplicaSystemDependency
 	for _, vm := range v.host.vms {

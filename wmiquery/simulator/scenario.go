@@ -8,25 +8,24 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// scenario is a kind of world.
+// scenario is a set of situations for the VMs of a World.
 type scenario struct {
 	name     string
 	help     string
-	includes func(situation) bool // which situations; nil shows all
-	// draw makes the situation of a VM beyond those, from one like many; nil leaves
-	// it as it is.
+	includes func(situation) bool // which situations are shown; nil means all
+	// draw changes the situation of a typical VM, for the VMs beyond the shown situations. Nil changes
+	// nothing.
 	draw func(*rand.Rand, situation) situation
-	// outage is when the hosts cannot reach each other, if ever.
+	// when the network between the hosts is down
 	outage          outage
-	neverReplicated int // percent of the VMs beyond the situations that never replicated
+	neverReplicated int // percentage of the VMs beyond the shown situations
 	texts           texts
 }
 
-// outage is a time without a network between the hosts: from so long before New
-// to so long after it.
+// outage is a network outage between the hosts, from before until after the time of New.
 type outage struct{ before, after time.Duration }
 
-// scenarios is every scenario, the default first.
+// scenarios are all scenarios, the default first.
 var scenarios = []scenario{
 	{
 		name: "mixed", help: "every situation once, then VMs that replicate",
@@ -56,13 +55,13 @@ var scenarios = []scenario{
 	{name: "chinese", help: "as mixed, on a Chinese Windows", neverReplicated: 10, texts: chinese},
 }
 
-// lag makes VMs slow.
+// drawLagging makes two of three VMs slow.
 func drawLagging(r *rand.Rand, s situation) situation {
 	s.slow = r.IntN(3) > 0
 	return s
 }
 
-// storm has VMs resynchronize, since some time within the last hour.
+// drawResyncStorm makes most VMs require or run a resynchronization that began within the last hour.
 func drawResyncStorm(r *rand.Rand, s situation) situation {
 	s.age = time.Duration(5+r.IntN(50)) * time.Minute
 	switch n := r.IntN(10); {
@@ -75,8 +74,8 @@ func drawResyncStorm(r *rand.Rand, s situation) situation {
 	return s
 }
 
-// exercise has VMs in one of the steps of a failover, from HV02, so that what is
-// done is done on HV01.
+// drawFailoverStep puts half of the VMs into a step of a failover. HV02 is the primary server, so that
+// the steps are taken on HV01.
 func drawFailoverStep(r *rand.Rand, s situation) situation {
 	steps := slices.DeleteFunc(slices.Clone(situations), func(x situation) bool { return !x.isFailoverStep() })
 	if n := r.IntN(2 * len(steps)); n < len(steps) {
@@ -88,16 +87,15 @@ func drawFailoverStep(r *rand.Rand, s situation) situation {
 	return s
 }
 
-// failsOver tells the situations that a drill is made of: those of a failover, and
-// where one can begin.
+// isFailoverStep reports whether the situation is a step of a failover or one from which a failover can
+// begin.
 func (s situation) isFailoverStep() bool {
 	return s.testReplica || s.sender == msvm.SyncedReplicationComplete || s.receiver == msvm.FailoverInProgress ||
 		s.receiver == msvm.Recovered || s.receiver == msvm.Committed || s.replicates() && s.inbound
 }
 
-// texts are those of Msvm_ReplicationService.StatusDescriptions, which Windows
-// translates, and what it says first of a job that failed. All but the first are
-// invented.
+// texts are localized texts of Windows: the values of StatusDescriptions in Msvm_ReplicationService, and
+// the summary of a failed job. All are invented except "Operating normally".
 type texts struct{ working, noListener, failed string }
 
 var (
@@ -106,7 +104,7 @@ var (
 	chinese = texts{"正常运行", "网络侦听器未运行", "操作失败。"}
 )
 
-// Scenarios has the names for Config.Scenario, the default first.
+// Scenarios returns the values of Config.Scenario, the default first.
 func Scenarios() []string {
 	names := make([]string, len(scenarios))
 	for i, s := range scenarios {
@@ -115,7 +113,7 @@ func Scenarios() []string {
 	return names
 }
 
-// ScenarioHelp is a sentence for each scenario, in the order of Scenarios.
+// ScenarioHelp returns a description of each scenario, in the order of Scenarios.
 func ScenarioHelp() []string {
 	texts := make([]string, len(scenarios))
 	for i, s := range scenarios {
@@ -135,7 +133,7 @@ func (s scenario) situations() []situation {
 	return shown
 }
 
-// drawSituation is that of a VM beyond those that show each situation once.
+// drawSituation draws the situation of a VM beyond the shown situations.
 func (s scenario) drawSituation(r *rand.Rand) situation {
 	intervals := []time.Duration{30 * time.Second, 300 * time.Second, 300 * time.Second, 300 * time.Second, 900 * time.Second}
 	drawn := situation{

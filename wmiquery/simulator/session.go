@@ -15,10 +15,10 @@ type session struct {
 	closed bool
 }
 
-// Close ends the session: it answers no more.
+// Close ends the session. Later reads and calls fail.
 func (s *session) Close() { s.closed = true }
 
-// Read gives every instance of a class of package msvm.
+// Read returns all instances of a class of package msvm.
 func (s *session) Read(dst any) error {
 	switch dst := dst.(type) {
 	case *[]msvm.ComputerSystem:
@@ -76,7 +76,7 @@ func read[T wmiquery.Instance](s *session, dst *[]T, rows func(view) []T) error 
 	return nil
 }
 
-// look gives what is seen in a view of the host.
+// withView calls f with a view of the host at the current time. World.mu is held during the call.
 func withView[T any](w *World, h *host, f Faults, from func(view) T) T {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -85,7 +85,8 @@ func withView[T any](w *World, h *host, f Faults, from func(view) T) T {
 	return from(view{world: w, host: h, at: at, faults: f})
 }
 
-// pass takes a read or a call past the faults.
+// faultsFor applies the faults that delay or fail a read or a call, and returns the faults that are
+// active afterwards.
 func (s *session) faultsFor(class, method string) (Faults, error) {
 	if s.closed {
 		return Faults{}, fmt.Errorf("session is closed: %w", wmiquery.ErrUnavailable)

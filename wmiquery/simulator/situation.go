@@ -6,37 +6,35 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// situation is what a VM shows: where it replicates to, how that stands and
-// since when. It stays until the clock or somebody changes it.
+// situation is the state of a VM when the World is created: the direction of replication, its state, and
+// since when. It lasts until time or a client changes it.
 type situation struct {
 	name            string
-	neverReplicated bool // no replication, ever; only on HV01
-	inbound         bool // HV02 sends to HV01; otherwise HV01 to HV02
+	neverReplicated bool // the VM exists on HV01 only
+	inbound         bool // HV02 sends to HV01; otherwise HV01 sends to HV02
 
-	interval time.Duration // 0 is 300 s, which is the default
+	interval time.Duration // 0 means 300 s, the default of Windows
 	slow     bool          // a cycle takes longer than the interval
 
-	// States of the sending and the receiving side, for as long as ago; before
-	// that both replicated, or, if fresh, replication was not enabled. Zero is
-	// both replicating.
+	// States of both endpoints since age ago. Before that, both replicated; if newlyEnabled, replication
+	// was not enabled. The zero value means that both replicate.
 	sender, receiver msvm.ReplicationState
 	age              time.Duration
 	newlyEnabled     bool
-	jobDuration      time.Duration        // of the job that runs since ago; 0 for none
-	failedOver       msvm.ReplicationType // kind of the failover on the receiving side
+	jobDuration      time.Duration        // duration of the job that started age ago; 0 means no job
+	failedOver       msvm.ReplicationType // type of the failover of the receiver
 	changesSent      bool                 // the last changes were sent
 	senderOff        bool                 // the sending VM was turned off
 	receiverOn       bool                 // the receiving VM was turned on
 
-	extended    bool // HV01 sends on to HV03
-	testReplica bool // a test replica VM stands beside the replica
+	extended    bool // HV01 sends to HV03, too
+	testReplica bool // the replica has a test replica
 }
 
-// situations is every situation once, common ones first: a world of few VMs has
-// those of the front.
+// situations are all situations, common ones first, so that a World with few VMs shows the common ones.
 //
-// Sender states that go with a failover are inferred: a primary whose replica
-// has failed over can no longer send and is critical.
+// The states of senders during a failover are inferred: a primary whose replica has failed over cannot
+// send any more and is critical.
 var situations = []situation{
 	{name: "replicating"},
 	{name: "replicating inbound", inbound: true},
@@ -86,7 +84,7 @@ var situations = []situation{
 	{
 		name: "failover in progress", inbound: true,
 		sender: msvm.Critical, receiver: msvm.FailoverInProgress, age: 2 * time.Minute,
-		jobDuration: 3 * time.Hour, // a large VM, to be seen for a while
+		jobDuration: 3 * time.Hour, // long enough to be seen
 	},
 	{
 		name: "failed over", inbound: true,
@@ -106,7 +104,7 @@ var situations = []situation{
 	},
 }
 
-// replicates tells whether all is well and stays so.
+// replicates reports whether the VM replicates without problems.
 func (s situation) replicates() bool {
 	return !s.neverReplicated && !s.slow && s.sender == msvm.Disabled
 }

@@ -7,7 +7,7 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// receives tells whether the receiving side takes whole disks.
+// acceptsDisks reports whether the receiver accepts complete disks.
 func (l *link) acceptsDisks() bool {
 	switch l.receiver.state {
 	case msvm.WaitingToCompleteInitialReplication, msvm.Replicating, msvm.Resynchronizing:
@@ -16,7 +16,8 @@ func (l *link) acceptsDisks() bool {
 	return false
 }
 
-// sendInitial sends the initial replica: job 116, until both sides replicate.
+// startInitialTransfer starts the job that sends the initial replica (JobSendInitialReplica). When it
+// completes, both endpoints replicate.
 func (l *link) startInitialTransfer(at time.Time, length time.Duration) {
 	l.submitJob(at, &job{
 		kind: msvm.JobSendInitialReplica, duration: length, transfer: l,
@@ -32,9 +33,9 @@ func (l *link) startInitialTransfer(at time.Time, length time.Duration) {
 	})
 }
 
-// resynchronize compares the disks and sends what differs, beginning at a time:
-// job 107, or 121 on an extended link, until both sides replicate. The recovery
-// points are then gone.
+// startResync starts or schedules the job that compares the disks and sends the differences
+// (JobResynchronize, or JobResynchronizeExtended). When it completes, both endpoints replicate and the
+// recovery points are merged.
 func (l *link) startResync(at, begin time.Time, fails *failure) *job {
 	kind := msvm.JobResynchronize
 	if l.linkType == msvm.Extended {
@@ -58,13 +59,13 @@ func (l *link) startResync(at, begin time.Time, fails *failure) *job {
 
 func (l *link) beginResync(at time.Time) *failure {
 	switch l.sender.state {
-	case msvm.Resynchronizing, // as a VM of a world that is being made
+	case msvm.Resynchronizing, // set by a situation
 		msvm.WaitingToStartResynchronization, msvm.Suspended, msvm.Critical, msvm.ResynchronizationSuspended:
 	default:
 		return errResyncNotAllowed
 	}
 	if l.receiver.state == msvm.Critical {
-		l.receiver.state = msvm.Replicating // it has nothing against it
+		l.receiver.state = msvm.Replicating // it accepts the disks
 	}
 	if !l.acceptsDisks() || !l.receiver.hasReplicated() {
 		return errDisksNotAccepted
@@ -75,8 +76,8 @@ func (l *link) beginResync(at time.Time) *failure {
 	return nil
 }
 
-// resumeTransfer has a link that is in the midst of a transfer, as its state
-// says, when the world is made.
+// restoreTransfer starts the transfer that belongs to the current state of the link. It is used when the
+// World is created.
 func (l *link) restoreTransfer(at time.Time, length time.Duration) {
 	if l.sender.state == msvm.WaitingToCompleteInitialReplication {
 		l.startInitialTransfer(at, length)
@@ -91,9 +92,9 @@ func (l *link) restoreTransfer(at time.Time, length time.Duration) {
 	}
 }
 
-// resynchronizesItself tells whether it is time for an automatic
-// resynchronization: between AutoResynchronizeIntervalStart and End, which may be
-// the next day, in local time, which is UTC for the simulated hosts.
+// autoResyncDue reports whether an automatic resynchronization must start. It starts between
+// AutoResynchronizeIntervalStart and AutoResynchronizeIntervalEnd, which may be on the next day. Both
+// are in local time, which is UTC on the simulated hosts.
 func (l *link) autoResyncDue(at time.Time) bool {
 	s := l.settings
 	if l.noAutoResync || l.sender.state != msvm.WaitingToStartResynchronization || !*s.AutoResynchronizeEnabled || l.transfer != nil ||
@@ -108,13 +109,13 @@ func (l *link) autoResyncDue(at time.Time) bool {
 	return begin <= clock || clock < end
 }
 
-// drawInitial is how long an initial replication takes.
+// drawInitialDuration draws how long an initial replication takes.
 func (l *link) drawInitialDuration() time.Duration {
 	return l.drawTransferDuration(l.traffic.bandwidth)
 }
 
-// drawResynchronization is how long a resynchronization takes: it reads all, at
-// 200 MB/s, and sends little.
+// drawResyncDuration draws how long a resynchronization takes. It reads all disks at 200 MB/s and sends
+// little.
 func (l *link) drawResyncDuration() time.Duration { return l.drawTransferDuration(200e6) }
 
 func (l *link) drawTransferDuration(bytesPerSecond float64) time.Duration {
@@ -122,5 +123,5 @@ func (l *link) drawTransferDuration(bytesPerSecond float64) time.Duration {
 	return time.Duration(math.Ceil(s)) * time.Second
 }
 
-// post puts a job about the sending machine on its host.
+// submitJob starts a job for the sending VM on its host.
 func (l *link) submitJob(at time.Time, j *job) *job { return l.sender.vm.submitJob(at, j) }

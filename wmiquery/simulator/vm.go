@@ -7,20 +7,19 @@ import (
 	"time"
 )
 
-// guest is a VM as all hosts together have it: its machines, the links between
-// them and the jobs about them. What happens to one guest happens to no other, so
-// each is brought up to now by itself.
+// logicalVM is a VM across all hosts: the hostVMs with its GUID and their test replicas, the links
+// between them and their jobs. Logical VMs do not affect each other, so each is advanced on its own.
 type logicalVM struct {
 	world *World
-	index int     // of the VM in the world
-	links []*link // in the order of their making
-	jobs  []*job  // those that have not ended, in the order of their making
-	// random is made when it is needed: most guests never need it.
+	index int     // of the VM in the World
+	links []*link // in the order of creation
+	jobs  []*job  // jobs that have not ended, in the order of creation
+	// random is created on first use, because most VMs never need it.
 	random *rand.Rand
 }
 
-// rand is the source of what calls and jobs draw. Links have their own, so that
-// a call changes nothing that would have happened anyway.
+// rand is the random source of calls and jobs. Links have sources of their own, so that a call does not
+// change unrelated events.
 func (lv *logicalVM) rand() *rand.Rand {
 	if lv.random == nil {
 		lv.random = rand.New(rand.NewPCG(lv.world.cfg.Seed, 2<<32|uint64(lv.index)))
@@ -28,9 +27,8 @@ func (lv *logicalVM) rand() *rand.Rand {
 	return lv.random
 }
 
-// event is what can happen to a guest by itself. At the same second it happens in
-// this order: a window ends first, and what is under way ends before something
-// new begins.
+// eventKind is the kind of an event. Events at the same second are processed in the order of their
+// kinds: windows end first, and operations end before new ones begin.
 type eventKind int
 
 const (
@@ -40,8 +38,7 @@ const (
 	cycleBegins
 )
 
-// moment is when an event happens, and to what: a link, or a job if that is not
-// nil.
+// event is the next event of a link, or of a job if job is not nil.
 type event struct {
 	at   time.Time
 	kind eventKind
@@ -49,23 +46,22 @@ type event struct {
 	job  *job
 }
 
-// before tells which of two moments comes first. One without a time never comes.
-func (m event) before(o event) bool {
+// before reports whether e comes before o. An event with a zero time never happens.
+func (e event) before(o event) bool {
 	switch {
-	case m.at.IsZero() || o.at.IsZero():
-		return !m.at.IsZero()
-	case m.at.Equal(o.at):
-		return m.kind < o.kind
+	case e.at.IsZero() || o.at.IsZero():
+		return !e.at.IsZero()
+	case e.at.Equal(o.at):
+		return e.kind < o.kind
 	}
-	return m.at.Before(o.at)
+	return e.at.Before(o.at)
 }
 
-// advance brings the guest up to a time: everything that happens until then
-// happens, each at its own time. Nothing but calls changes a guest otherwise, and
-// they come at their own time too, so the steps in which it is advanced do not
-// matter.
+// advance processes all events up to a time, each at its own time. Apart from events, only calls change
+// a VM, and a call advances the VM first. The result is therefore independent of when and how often
+// advance is called.
 func (lv *logicalVM) advance(to time.Time) {
-	for len(lv.jobs) == 0 && len(lv.links) == 1 { // as most are
+	for len(lv.jobs) == 0 && len(lv.links) == 1 { // the common case, kept fast
 		m := lv.links[0].next()
 		if m.at.After(to) {
 			return
@@ -99,12 +95,12 @@ func (lv *logicalVM) next() (first event) {
 	return first
 }
 
-// unlink forgets a link that no machine has any more.
+// removeLink removes a link that no VM uses any more.
 func (lv *logicalVM) removeLink(l *link) {
 	lv.links = slices.DeleteFunc(lv.links, func(x *link) bool { return x == l })
 }
 
-// connect joins two machines by a new link.
+// connect creates a link with settings between two VMs.
 func (lv *logicalVM) connect(from *hostVM, as msvm.Link, to *hostVM, settings msvm.ReplicationSettingData) *link {
 	random := rand.New(rand.NewPCG(lv.rand().Uint64(), lv.rand().Uint64()))
 	l := newLink(random, drawTraffic(random, 300*time.Second), from, as, to)

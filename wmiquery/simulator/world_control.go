@@ -7,10 +7,9 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// SetPower turns a VM on a host on or off, as Msvm_ComputerSystem's
-// RequestStateChange does. A replica cannot be turned on before it has failed
-// over, and a primary that is prepared for a failover not at all:
-// wmiquery.ErrInvalidState. wmiquery.ErrNotFound if the host has no such VM.
+// SetPower turns a VM on a host on or off, like RequestStateChange of Msvm_ComputerSystem. It returns
+// wmiquery.ErrNotFound if the host has no such VM. It returns wmiquery.ErrInvalidState when turning on a
+// replica that has not failed over, or a primary that is prepared for a failover.
 func (w *World) SetPower(id, host string, on bool) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -30,7 +29,7 @@ func (w *World) SetPower(id, host string, on bool) error {
 	return nil
 }
 
-// IsOn tells whether a VM on a host runs.
+// IsOn reports whether a VM on a host is running.
 func (w *World) IsOn(id, host string) (bool, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -38,9 +37,8 @@ func (w *World) IsOn(id, host string) (bool, error) {
 	return err == nil && vm.on, err
 }
 
-// ModifyDisk changes a virtual disk of a VM that is off, behind Hyper-V's back:
-// what replicates it then requires a resynchronization. The error is as that of
-// SetPower.
+// ModifyDisk changes a virtual disk of a VM that is off, outside of Hyper-V. Its replication then
+// requires a resynchronization. Errors are as for SetPower.
 func (w *World) ModifyDisk(id, host string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -59,9 +57,9 @@ func (w *World) ModifyDisk(id, host string) error {
 	return nil
 }
 
-// SetState puts a relationship on a host into any state, as no method does: for
-// those that only external providers and groups of VMs reach. Nothing else
-// changes, and no job goes about it. The error is as that of SetPower.
+// SetState sets the state of a relationship on a host. Use it for states that no method leads to, such
+// as those of external providers and of groups of VMs. Nothing else changes, and no job starts. Errors
+// are as for SetPower.
 func (w *World) SetState(host string, key msvm.Key, state msvm.ReplicationState) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -78,7 +76,7 @@ func (w *World) SetState(host string, key msvm.Key, state msvm.ReplicationState)
 	return nil
 }
 
-// find brings a VM on a host up to now; w.mu is held.
+// findVM finds a VM on a host and advances it to the current time. The caller must hold w.mu.
 func (w *World) findVM(id, host string) (*hostVM, error) {
 	w.advanceVMsWithJobs(w.now())
 	h, ok := w.hosts[host]

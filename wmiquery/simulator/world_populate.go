@@ -9,18 +9,17 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// History that a world has when it is made: that of the running monitoring
-// window, but at least and at most this.
+// Limits of the history that a World has when it is created.
 const (
 	minHistory = 2 * time.Hour
 	maxHistory = 12 * time.Hour
 )
 
-// drawn is how many VMs show what a scenario is about beyond its situations, if
-// nobody says how many.
+// defaultExtraVMs is the default number of VMs beyond the shown situations, for scenarios that draw
+// them.
 const defaultExtraVMs = 12
 
-// populate makes the VMs and brings them up to now; w.mu is held.
+// populate creates the VMs and advances them to the current time. The caller must hold w.mu.
 func (w *World) populate() {
 	shown := w.scenario.situations()
 	vms := w.cfg.VMs
@@ -43,7 +42,7 @@ func (w *World) populate() {
 	}
 }
 
-// vm is a VM that is being made, on all hosts.
+// vmBuilder creates a VM on all hosts.
 type vmBuilder struct {
 	logical   *logicalVM
 	world     *World
@@ -54,7 +53,7 @@ type vmBuilder struct {
 	situation situation
 }
 
-// place puts the VM on its hosts and gives it its past.
+// build adds the VM to its hosts and simulates its history.
 func (v *vmBuilder) build() {
 	if v.situation.neverReplicated {
 		v.addVM(hostNames[0], msvm.ModeNone).on = true
@@ -85,8 +84,7 @@ func (v *vmBuilder) addVM(hostName string, mode msvm.ReplicationMode) *hostVM {
 	return vm
 }
 
-// link joins two machines, as the sender's relationship of that name. For the
-// receiver it is always the primary one.
+// addLink connects two VMs. linkType is the relationship of the sender.
 func (v *vmBuilder) addLink(from *hostVM, as msvm.Link, to *hostVM) *link {
 	interval := v.situation.interval
 	if interval == 0 || as == msvm.Extended {
@@ -102,7 +100,8 @@ func (v *vmBuilder) addLink(from *hostVM, as msvm.Link, to *hostVM) *link {
 	return l
 }
 
-// live brings the link to now, through what its situation says.
+// runHistory advances the link from the start of the history to the time of New, and puts it into its
+// situation on the way.
 func (v *vmBuilder) runHistory(l *link) {
 	s, start := v.situation, v.world.historyStart()
 	changed := v.world.created.Add(-s.age).Truncate(time.Second)
@@ -124,11 +123,11 @@ func (v *vmBuilder) runHistory(l *link) {
 	}
 	v.logical.advance(v.world.created)
 	for _, e := range l.endpoints() {
-		e.totals = Totals{} // they count from now
+		e.totals = Totals{} // they count from New
 	}
 }
 
-// enter puts the link into the VM's situation at a time.
+// enterSituation puts the link into the situation of the VM.
 func (v *vmBuilder) enterSituation(l *link, at time.Time) {
 	s, from, to := v.situation, l.sender.vm, l.receiver.vm
 	from.on, to.on = from.on && !s.senderOff, s.receiverOn
@@ -154,7 +153,7 @@ func (v *vmBuilder) enterSituation(l *link, at time.Time) {
 	}
 }
 
-// drawTest is when the last test failover was: never for most.
+// drawLastTest draws the time of the last test failover. Most VMs never had one.
 func (v *vmBuilder) drawLastTest() time.Time {
 	days := v.random.IntN(120)
 	if days > 30 {
@@ -163,7 +162,7 @@ func (v *vmBuilder) drawLastTest() time.Time {
 	return v.world.created.Add(-time.Duration(1+days) * 24 * time.Hour).Truncate(time.Hour)
 }
 
-// addTest puts a test replica VM beside the replica.
+// addTestReplica adds a test replica of the receiver.
 func (v *vmBuilder) addTestReplica(l *link) {
 	replica := l.receiver.vm
 	begun := v.world.created.Add(-3 * time.Hour).Truncate(time.Second)
@@ -171,16 +170,16 @@ func (v *vmBuilder) addTestReplica(l *link) {
 	replica.host.add(replica.newTestReplica(drawGUID(v.random), begun))
 }
 
-// extend has the replica replicated on to the third site.
+// addExtendedReplica replicates the replica to the third host.
 func (v *vmBuilder) addExtendedReplica(replica *hostVM) {
 	third := v.addVM(hostNames[2], msvm.ModeExtendedReplica)
-	v.random = rand.New(rand.NewPCG(v.world.cfg.Seed, 1<<32|uint64(v.index))) // one source a link
+	v.random = rand.New(rand.NewPCG(v.world.cfg.Seed, 1<<32|uint64(v.index))) // each link has its own source
 	v.runHistory(v.addLink(replica, msvm.Extended, third))
 }
 
 const hexDigits = "0123456789ABCDEF"
 
-// drawGUID is a random GUID as Hyper-V writes it.
+// drawGUID draws a GUID in the format of Hyper-V.
 func drawGUID(r *rand.Rand) string {
 	a, b := r.Uint64(), r.Uint64()
 	a = a&^0xF000 | 0x4000 // version 4
@@ -198,7 +197,7 @@ func drawGUID(r *rand.Rand) string {
 	return string(text)
 }
 
-// vmName is the name of the i-th VM: web01, sql01 … web02 …
+// vmName is the name of the VM with index i: web01, sql01 ... web02 ...
 func vmName(i int) string {
 	roles := []string{
 		"web", "sql", "dc", "file-server-", "app", "mail", "print", "erp-db-", "build", "backup-proxy-", "sharepoint",
@@ -207,8 +206,8 @@ func vmName(i int) string {
 	return fmt.Sprintf("%s%02d", roles[i%len(roles)], i/len(roles)+1)
 }
 
-// drawSettings is how a link is set up. It is shared by the rows of both sides
-// and must not be written to.
+// drawSettings draws the settings of a link. The rows of both endpoints share them, so they must not be
+// written to.
 func (v *vmBuilder) drawSettings(from, to *hostVM, as msvm.Link, t *traffic) msvm.ReplicationSettingData {
 	s := unsetSettings()
 	s.AuthenticationType = new(msvm.AuthenticationKerberos)
