@@ -33,7 +33,7 @@ type endpoint struct {
 func (e *endpoint) sends() bool { return e == &e.link.sender }
 
 // lastApplyTime is LastApplyTime at the time.
-func (e *endpoint) lastApply(at time.Time) time.Time {
+func (e *endpoint) lastApplyTime(at time.Time) time.Time {
 	if e.lastApplied.After(at) {
 		return e.previousApplied
 	}
@@ -50,7 +50,7 @@ func newEndpoint(l *link, vm *hostVM) endpoint {
 
 // setApplied schedules the apply of a replication that arrived at a time.
 func (e *endpoint) setApplied(at time.Time, after time.Duration) {
-	e.previousApplied = e.lastApply(at)
+	e.previousApplied = e.lastApplyTime(at)
 	e.lastApplied = at.Add(after)
 }
 

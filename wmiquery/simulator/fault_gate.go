@@ -39,10 +39,10 @@ func (g *faultGate) replace(f Faults) {
 func (g *faultGate) waitWhile(hangs func(Faults) bool) Faults {
 	for {
 		g.mu.Lock()
-		on, changed := g.faults, g.changed
+		active, changed := g.faults, g.changed
 		g.mu.Unlock()
-		if !hangs(on) {
-			return on
+		if !hangs(active) {
+			return active
 		}
 		<-changed
 	}
@@ -51,20 +51,20 @@ func (g *faultGate) waitWhile(hangs func(Faults) bool) Faults {
 // pass applies the faults that delay or fail a read or a call before it reaches the host. method is ""
 // for a read. It returns the faults that are active when the delay is over.
 func (g *faultGate) pass(class, method string) (Faults, error) {
-	on := g.waitWhile(func(f Faults) bool {
+	active := g.waitWhile(func(f Faults) bool {
 		return f.Hung || slices.Contains(f.HungAt, class) || slices.Contains(f.HungAt, method)
 	})
-	if on.Slow > 0 {
-		t := time.NewTimer(on.Slow)
+	if active.Slow > 0 {
+		t := time.NewTimer(active.Slow)
 		defer t.Stop()
 		<-t.C
-		on = g.current()
+		active = g.current()
 	}
 	switch {
-	case on.Disconnected:
-		return on, wmiquery.ErrUnavailable
-	case slices.Contains(on.ClassMissing, class):
-		return on, fmt.Errorf("class %s: %w", class, wmiquery.ErrUnsupported)
+	case active.Disconnected:
+		return active, wmiquery.ErrUnavailable
+	case slices.Contains(active.ClassMissing, class):
+		return active, fmt.Errorf("class %s: %w", class, wmiquery.ErrUnsupported)
 	}
-	return on, nil
+	return active, nil
 }

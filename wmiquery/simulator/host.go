@@ -48,7 +48,7 @@ func (h *host) path(r wmiquery.Ref) string {
 
 // addVM adds a VM to the host. VMs that are created after New are sorted by the time of their creation,
 // no matter when the simulation reaches that time.
-func (h *host) add(vm *hostVM) {
+func (h *host) addVM(vm *hostVM) {
 	vm.host = h
 	i := len(h.vms)
 	for ; i > 0 && vm.addedBefore(h.vms[i-1]); i-- {
@@ -58,7 +58,7 @@ func (h *host) add(vm *hostVM) {
 }
 
 // removeVM removes a VM from the host.
-func (h *host) remove(vm *hostVM) {
+func (h *host) removeVM(vm *hostVM) {
 	h.vms = slices.DeleteFunc(h.vms, func(x *hostVM) bool { return x == vm })
 	delete(h.byID, vm.id)
 	delete(h.failoverNetworks, vm.id)
@@ -106,6 +106,6 @@ func (h *host) service() msvm.ReplicationService {
 
 // monitoringWindow is the length of the monitoring windows of the host, and the time of day from which
 // they are counted.
-func (h *host) monitoring() (length, start time.Duration) {
+func (h *host) monitoringWindow() (length, start time.Duration) {
 	return time.Duration(*h.settings.MonitoringInterval) * time.Second, *h.settings.MonitoringStartTime
 }

@@ -10,8 +10,8 @@ import (
 // it accepts it.
 func (h *host) authorize(from *hostVM, s msvm.ReplicationSettingData) *failure {
 	bound := ""
-	if there := h.byID[from.id]; there != nil {
-		bound = there.authorization
+	if existing := h.byID[from.id]; existing != nil {
+		bound = existing.authorization
 	}
 	switch {
 	case !*h.settings.RecoveryServerEnabled:

@@ -80,20 +80,20 @@ func (vm *hostVM) newReplicaVM(h *host, at time.Time) (*hostVM, *failure) {
 	if vm.mode == msvm.ModeReplica {
 		mode = msvm.ModeExtendedReplica
 	}
-	if there := h.byID[vm.id]; there != nil {
-		e := there.endpoints[msvm.Primary]
-		if e == nil || e.sends() || e.state != msvm.WaitingToCompleteInitialReplication || e.link.sender.state != msvm.Disabled || there.hasRunningJob() {
+	if existing := h.byID[vm.id]; existing != nil {
+		e := existing.endpoints[msvm.Primary]
+		if e == nil || e.sends() || e.state != msvm.WaitingToCompleteInitialReplication || e.link.sender.state != msvm.Disabled || existing.hasRunningJob() {
 			return nil, errVMExists
 		}
 		vm.logical.removeLink(e.link)
-		there.mode = mode
-		return there, nil
+		existing.mode = mode
+		return existing, nil
 	}
 	to := &hostVM{
 		logical: vm.logical, index: vm.index, id: vm.id, name: vm.name, installed: at.Truncate(time.Second), added: at,
 		mode: mode, endpoints: map[msvm.Link]*endpoint{},
 	}
-	h.add(to)
+	h.addVM(to)
 	return to, nil
 }
 

@@ -41,7 +41,7 @@ type link struct {
 	// pendingSettings are the settings that a running disk update will apply.
 	pendingSettings *msvm.ReplicationSettingData
 	// initialReplicaExported: an initial replica was exported to a folder and not imported yet.
-	replicaExported bool
+	initialReplicaExported bool
 }
 
 func (l *link) endpoints() [2]*endpoint { return [2]*endpoint{&l.sender, &l.receiver} }

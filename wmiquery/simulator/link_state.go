@@ -168,7 +168,7 @@ func (l *link) resumeSending(was msvm.ReplicationState, at time.Time) *failure {
 	case !l.sender.hasReplicated() && l.transfer != nil:
 		l.sender.setState(msvm.WaitingToCompleteInitialReplication, at)
 		l.transfer.resume(at)
-	case !l.sender.hasReplicated() && l.replicaExported:
+	case !l.sender.hasReplicated() && l.initialReplicaExported:
 		l.sender.setState(msvm.WaitingToCompleteInitialReplication, at)
 	case !l.sender.hasReplicated():
 		l.sender.setState(msvm.WaitingToCompleteInitialReplication, at)

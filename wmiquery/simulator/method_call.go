@@ -84,7 +84,7 @@ func (r *request) resolve(c wmiquery.Call) (code uint32, err error) {
 		return wmiquery.CodeCompleted, nil
 	}
 	r.vm.logical.advance(r.at)
-	link := r.method.link
+	link := r.method.linkType
 	if link == nil {
 		link = (*request).defaultLink
 	}

@@ -60,7 +60,7 @@ func revertFailover(r *request) wmiquery.Reply {
 			kind: msvm.JobRevertFailover, duration: r.drawDuration(5, 20),
 			onEnd: func(at time.Time) *failure {
 				if r.vm.on {
-					return errRunning
+					return errVMRunning
 				}
 				e.revertFailover(at)
 				return nil
@@ -118,7 +118,7 @@ func testReplica(r *request) wmiquery.Reply {
 	j.onEnd = func(at time.Time) *failure {
 		j.createdVM = vm.newTestReplica(drawGUID(vm.logical.rand()), at)
 		j.createdVM.added = at
-		vm.host.add(j.createdVM)
+		vm.host.addVM(j.createdVM)
 		e.lastTest = at
 		return nil
 	}
@@ -132,7 +132,7 @@ func destroySystem(r *request) wmiquery.Reply {
 	return jobReply(r.submitJob(&job{
 		kind: msvm.JobRemoveTestReplica, duration: r.drawDuration(2, 8),
 		onEnd: func(time.Time) *failure {
-			vm.host.remove(vm)
+			vm.host.removeVM(vm)
 			vm.testOf.testReplica = nil
 			return nil
 		},

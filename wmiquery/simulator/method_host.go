@@ -39,9 +39,9 @@ func modifyService(r *request) wmiquery.Reply {
 		return r.startHostJob(msvm.JobModifyServerSettings, f)
 	}
 	r.changeHost(func() {
-		was, wasStart := r.host.monitoring()
+		was, wasStart := r.host.monitoringWindow()
 		r.host.settings = s
-		length, start := r.host.monitoring()
+		length, start := r.host.monitoringWindow()
 		if length == was && start == wasStart {
 			return
 		}

@@ -52,7 +52,7 @@ func startReplication(r *request) wmiquery.Reply {
 		onEnd: func(at time.Time) *failure {
 			switch how {
 			case initialByExport:
-				l.replicaExported = true
+				l.initialReplicaExported = true
 			case initialFromExisting:
 				l.startInitialTransfer(at, l.drawInitialDuration()/4)
 			default:
@@ -74,11 +74,11 @@ func importInitialReplica(r *request) wmiquery.Reply {
 		kind: msvm.JobImportReplication, duration: l.drawInitialDuration(),
 		onCancel: func(time.Time) {},
 		onEnd: func(at time.Time) *failure {
-			if !l.replicaExported || l.sender.state != msvm.WaitingToCompleteInitialReplication ||
+			if !l.initialReplicaExported || l.sender.state != msvm.WaitingToCompleteInitialReplication ||
 				l.receiver.state != msvm.WaitingToCompleteInitialReplication {
 				return errNoExportedReplica
 			}
-			l.replicaExported = false
+			l.initialReplicaExported = false
 			l.setReplicating(at)
 			return nil
 		},

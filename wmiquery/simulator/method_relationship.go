@@ -84,7 +84,7 @@ func (r *request) makeReplica(q msvm.StateRequest) wmiquery.Reply {
 		kind: q.Job, duration: r.drawDuration(1, 4),
 		onEnd: func(time.Time) *failure {
 			if vm.on {
-				return errRunning
+				return errVMRunning
 			}
 			return nil
 		},

@@ -134,7 +134,7 @@ func (r *request) cancelInitial(q msvm.StateRequest) wmiquery.Reply {
 			j.cancel(r.at)
 		}
 	}
-	l.replicaExported = false
+	l.initialReplicaExported = false
 	return r.changeState(q, r.drawDuration(1, 4), nil)
 }
 
@@ -156,7 +156,7 @@ func (r *request) preparePlannedFailover(q msvm.StateRequest) wmiquery.Reply {
 		case l.receiver.state != msvm.Replicating || l.rejection != nil:
 			return errDisksNotAccepted
 		case r.vm.on && l.linkType == msvm.Primary:
-			return errRunning
+			return errVMRunning
 		}
 		l.backlog = 0
 		l.completePlannedSync(at)

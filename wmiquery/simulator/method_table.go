@@ -18,7 +18,7 @@ type handler struct {
 	// run processes the call. World.mu is held, and the VM is at the time of the call.
 	run func(*request) wmiquery.Reply
 	// link returns the relationship that the call is about. Nil is request.defaultLink.
-	link func(*request) msvm.Link
+	linkType func(*request) msvm.Link
 	// allowedDuringJob: the method accepts calls while a job for the VM is running, or checks for jobs itself.
 	allowedDuringJob bool
 }
@@ -47,11 +47,11 @@ var handlers = map[string]map[string]handler{
 		msvm.MethodSetFailoverNetworkAdapterSettings: {run: setFailoverNetwork, allowedDuringJob: true},
 
 		msvm.MethodInitiateFailover:               {run: initiateFailover},
-		msvm.MethodRevertFailover:                 {run: revertFailover, link: revertLink, allowedDuringJob: true},
+		msvm.MethodRevertFailover:                 {run: revertFailover, linkType: revertLink, allowedDuringJob: true},
 		msvm.MethodCommitFailover:                 {run: commitFailover},
 		msvm.MethodTestReplicaSystem:              {run: testReplica},
 		msvm.MethodReverseReplicationRelationship: {run: reverseReplication},
-		msvm.MethodChangeReplicationModeToPrimary: {run: changeToPrimary, link: primaryLink},
+		msvm.MethodChangeReplicationModeToPrimary: {run: changeToPrimary, linkType: primaryLink},
 		msvm.MethodInitiateFailback:               {run: initiateFailback},
 
 		msvm.MethodGetReplicationStatistics:     {run: getStatistics},

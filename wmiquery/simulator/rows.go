@@ -75,7 +75,7 @@ func (v view) relationship(r relationship, e *endpoint) msvm.ReplicationRelation
 	*row.LastReplicationType = e.lastType
 	*row.LastReplicationTime = e.lastReplication
 	*row.LastApplicationConsistentReplicationTime = e.lastConsistentReplication
-	*row.LastApplyTime = e.lastApply(v.at)
+	*row.LastApplyTime = e.lastApplyTime(v.at)
 	return row
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 // visibleJobs are the visible jobs of the host, oldest first.
-func (v view) jobs() []*job {
+func (v view) visibleJobs() []*job {
 	v.host.advance(v.at) // an automatic resynchronization may have started
 	var seen []*job
 	for _, j := range v.host.jobs {
@@ -29,7 +29,7 @@ func (v view) jobs() []*job {
 // concreteJobs are the jobs that are running or scheduled, or that ended less than five minutes ago. The
 // short jobs of the replication cycles are not simulated.
 func (v view) concreteJobs() []msvm.ConcreteJob {
-	jobs := v.jobs()
+	jobs := v.visibleJobs()
 	rows := make([]msvm.ConcreteJob, 0, len(jobs))
 	for _, j := range jobs {
 		row := msvm.ConcreteJob{
@@ -71,7 +71,7 @@ func (v view) errorDescription(j *job) string {
 // affectedJobElements refers each job to its VM, and to the test replica that it has created.
 func (v view) affectedJobElements() []msvm.AffectedJobElement {
 	var rows []msvm.AffectedJobElement
-	for _, j := range v.jobs() {
+	for _, j := range v.visibleJobs() {
 		for _, vm := range []*hostVM{j.vm, j.createdVM} {
 			if vm != nil {
 				rows = append(rows, msvm.AffectedJobElement{AffectedElement: msvm.VMRef(vm.id), AffectingElement: msvm.JobRef(j.id)})
@@ -83,7 +83,7 @@ func (v view) affectedJobElements() []msvm.AffectedJobElement {
 
 // jobAt is the visible job with that object path, or nil.
 func (v view) jobAt(path wmiquery.Ref) *job {
-	for _, j := range v.jobs() {
+	for _, j := range v.visibleJobs() {
 		if strings.EqualFold(string(msvm.JobRef(j.id)), string(path)) {
 			return j
 		}

@@ -22,44 +22,44 @@ func (s *session) Close() { s.closed = true }
 func (s *session) Read(dst any) error {
 	switch dst := dst.(type) {
 	case *[]msvm.ComputerSystem:
-		return read(s, dst, view.computerSystems)
+		return readRows(s, dst, view.computerSystems)
 	case *[]msvm.ReplicationRelationship:
-		return read(s, dst, view.replicationRelationships)
+		return readRows(s, dst, view.replicationRelationships)
 	case *[]msvm.ReplicationSettingData:
-		return read(s, dst, view.replicationSettings)
+		return readRows(s, dst, view.replicationSettings)
 	case *[]msvm.ReplicationStatistics:
-		return read(s, dst, view.replicationStatistics)
+		return readRows(s, dst, view.replicationStatistics)
 	case *[]msvm.ReplicationService:
-		return read(s, dst, view.replicationServices)
+		return readRows(s, dst, view.replicationServices)
 	case *[]msvm.ReplicationServiceSettingData:
-		return read(s, dst, view.replicationServiceSettings)
+		return readRows(s, dst, view.replicationServiceSettings)
 	case *[]msvm.SystemReplicationRelationship:
-		return read(s, dst, view.systemReplicationRelationships)
+		return readRows(s, dst, view.systemReplicationRelationships)
 	case *[]msvm.ReplicationAuthorizationSettingData:
-		return read(s, dst, view.authorizations)
+		return readRows(s, dst, view.authorizations)
 	case *[]msvm.ReplicationProvider:
-		return read(s, dst, view.providers)
+		return readRows(s, dst, view.providers)
 	case *[]msvm.FailoverNetworkAdapterSettingData:
-		return read(s, dst, view.failoverNetworkAdapters)
+		return readRows(s, dst, view.failoverNetworkAdapters)
 	case *[]msvm.EthernetPortFailoverSettingDataComponent:
-		return read(s, dst, view.failoverNetworkComponents)
+		return readRows(s, dst, view.failoverNetworkComponents)
 	case *[]msvm.ReplicaSystemDependency:
-		return read(s, dst, view.replicaSystemDependencies)
+		return readRows(s, dst, view.replicaSystemDependencies)
 	case *[]msvm.ConcreteJob:
-		return read(s, dst, view.concreteJobs)
+		return readRows(s, dst, view.concreteJobs)
 	case *[]msvm.AffectedJobElement:
-		return read(s, dst, view.affectedJobElements)
+		return readRows(s, dst, view.affectedJobElements)
 	case *[]msvm.VirtualSystemSettingData:
-		return read(s, dst, view.virtualSystemSettings)
+		return readRows(s, dst, view.virtualSystemSettings)
 	case *[]msvm.SnapshotOfVirtualSystem:
-		return read(s, dst, view.snapshotsOfVirtualSystems)
+		return readRows(s, dst, view.snapshotsOfVirtualSystems)
 	case *[]msvm.ReplicaPerformance:
-		return read(s, dst, view.performance)
+		return readRows(s, dst, view.performance)
 	}
 	return fmt.Errorf("the simulated hosts have no class for a %T: %w", dst, wmiquery.ErrUnsupported)
 }
 
-func read[T wmiquery.Instance](s *session, dst *[]T, rows func(view) []T) error {
+func readRows[T wmiquery.Instance](s *session, dst *[]T, rows func(view) []T) error {
 	faults, err := s.faultsFor((*new(T)).WMIClass().Name, "")
 	if err != nil {
 		return err

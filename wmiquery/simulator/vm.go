@@ -62,34 +62,34 @@ func (e event) before(o event) bool {
 // advance is called.
 func (lv *logicalVM) advance(to time.Time) {
 	for len(lv.jobs) == 0 && len(lv.links) == 1 { // the common case, kept fast
-		m := lv.links[0].next()
-		if m.at.After(to) {
+		ev := lv.links[0].next()
+		if ev.at.After(to) {
 			return
 		}
-		m.link.handle(m.kind, m.at)
+		ev.link.handle(ev.kind, ev.at)
 	}
 	for {
-		m := lv.next()
+		ev := lv.next()
 		switch {
-		case m.at.IsZero() || m.at.After(to):
+		case ev.at.IsZero() || ev.at.After(to):
 			return
-		case m.job != nil:
-			m.job.advance(m.at)
+		case ev.job != nil:
+			ev.job.advance(ev.at)
 		default:
-			m.link.handle(m.kind, m.at)
+			ev.link.handle(ev.kind, ev.at)
 		}
 	}
 }
 
 func (lv *logicalVM) next() (first event) {
 	for _, l := range lv.links {
-		if m := l.next(); m.before(first) {
-			first = m
+		if ev := l.next(); ev.before(first) {
+			first = ev
 		}
 	}
 	for _, j := range lv.jobs {
-		if m := (event{j.next(), jobSteps, nil, j}); m.before(first) {
-			first = m
+		if ev := (event{j.next(), jobSteps, nil, j}); ev.before(first) {
+			first = ev
 		}
 	}
 	return first

@@ -47,7 +47,7 @@ func (e *endpoint) count(d Totals) {
 // startWindow starts a monitoring window.
 func (e *endpoint) startWindow(at time.Time) {
 	e.window = window{start: at}
-	length, start := e.vm.host.monitoring()
+	length, start := e.vm.host.monitoringWindow()
 	e.windowEnd = windowAfter(at, length, start)
 }
 

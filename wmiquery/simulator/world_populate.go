@@ -80,7 +80,7 @@ func (v *vmBuilder) addVM(hostName string, mode msvm.ReplicationMode) *hostVM {
 		logical: v.logical, index: v.index, id: v.id, name: v.name, installed: v.installed,
 		mode: mode, endpoints: map[msvm.Link]*endpoint{},
 	}
-	v.world.hosts[hostName].add(vm)
+	v.world.hosts[hostName].addVM(vm)
 	return vm
 }
 
@@ -167,7 +167,7 @@ func (v *vmBuilder) addTestReplica(l *link) {
 	replica := l.receiver.vm
 	begun := v.world.created.Add(-3 * time.Hour).Truncate(time.Second)
 	l.receiver.lastTest = begun
-	replica.host.add(replica.newTestReplica(drawGUID(v.random), begun))
+	replica.host.addVM(replica.newTestReplica(drawGUID(v.random), begun))
 }
 
 // addExtendedReplica replicates the replica to the third host.
