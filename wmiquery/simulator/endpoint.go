@@ -1,8 +1,9 @@
 package simulator
 
 import (
-	"hyperv_replica_exporter/wmiquery/msvm"
 	"time"
+
+	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
 // endpoint is one end of a link, on one host.

@@ -28,7 +28,7 @@ func (f Faults) displayName(vm *hostVM) string {
 	case f.DuplicateNames:
 		return "web01"
 	case f.HostileNames:
-		return hostileNames[vm.index%len(hostileNames)]
+		return hostileNames[vm.logical.index%len(hostileNames)]
 	}
 	return vm.name
 }

@@ -37,7 +37,7 @@ func (h *host) applyDefaults(w *World) {
 func (h *host) configureFailoverNetwork(vm *hostVM) {
 	static := msvm.FailoverNetworkAdapterSettingData{
 		ProtocolIFType: new(uint16(4096)), DHCPEnabled: new(false),
-		IPAddresses:     []string{fmt.Sprintf("10.20.%d.%d", vm.index/250%250, 4+vm.index%250)},
+		IPAddresses:     []string{fmt.Sprintf("10.20.%d.%d", vm.logical.index/250%250, 4+vm.logical.index%250)},
 		Subnets:         []string{"255.255.0.0"},
 		DefaultGateways: []string{"10.20.0.1"},
 		DNSServers:      []string{"10.20.0.2", "10.20.0.3"},
@@ -46,5 +46,5 @@ func (h *host) configureFailoverNetwork(vm *hostVM) {
 	none := msvm.FailoverNetworkAdapterSettingData{ProtocolIFType: new(uint16(0)), DHCPEnabled: new(true)}
 	h.failoverNetworks[vm.id] = [][]msvm.FailoverNetworkAdapterSettingData{
 		{static}, {automatic}, {static, none}, {none},
-	}[vm.index%4]
+	}[vm.logical.index%4]
 }

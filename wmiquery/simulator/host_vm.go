@@ -2,8 +2,9 @@ package simulator
 
 import (
 	"cmp"
-	"hyperv_replica_exporter/wmiquery/msvm"
 	"time"
+
+	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
 // hostVM is a VM on one host. The primary VM and its replica are two hostVMs with the same GUID on
@@ -11,7 +12,6 @@ import (
 type hostVM struct {
 	host        *host
 	logical     *logicalVM
-	index       int // of the VM in the World
 	id          string
 	name        string
 	installed   time.Time
@@ -25,6 +25,10 @@ type hostVM struct {
 	// endpoints are the ends of links that the VM has. They are empty if it does not replicate.
 	endpoints map[msvm.Link]*endpoint
 }
+
+// skipsSimpleJobs reports whether the host completes simple changes of the VM at once, without a job. It is
+// not known what Windows does. The simulator does it for every other VM, so that clients meet both cases.
+func (vm *hostVM) skipsSimpleJobs() bool { return vm.logical.index%2 == 1 }
 
 // enabledState is the power state. Simulated VMs are never saved, starting or stopping.
 func (vm *hostVM) enabledState() msvm.EnabledState {
@@ -67,7 +71,7 @@ func (vm *hostVM) startBlocked() bool {
 // newTestReplica creates a test replica of the VM. It is off.
 func (vm *hostVM) newTestReplica(id string, at time.Time) *hostVM {
 	vm.testReplica = &hostVM{
-		logical: vm.logical, index: vm.index, id: id, name: vm.name + " - Test",
+		logical: vm.logical, id: id, name: vm.name + " - Test",
 		installed: at.Truncate(time.Second), mode: msvm.ModeTestReplica, testOf: vm,
 	}
 	return vm.testReplica
@@ -82,7 +86,9 @@ func (vm *hostVM) newReplicaVM(h *host, at time.Time) (*hostVM, *failure) {
 	}
 	if existing := h.byID[vm.id]; existing != nil {
 		e := existing.endpoints[msvm.Primary]
-		if e == nil || e.sends() || e.state != msvm.WaitingToCompleteInitialReplication || e.link.sender.state != msvm.Disabled || existing.hasRunningJob() {
+		isFreeReplica := e != nil && !e.sends() && e.state == msvm.WaitingToCompleteInitialReplication &&
+			e.link.sender.state == msvm.Disabled && !existing.hasRunningJob()
+		if !isFreeReplica {
 			return nil, errVMExists
 		}
 		vm.logical.removeLink(e.link)
@@ -90,7 +96,7 @@ func (vm *hostVM) newReplicaVM(h *host, at time.Time) (*hostVM, *failure) {
 		return existing, nil
 	}
 	to := &hostVM{
-		logical: vm.logical, index: vm.index, id: vm.id, name: vm.name, installed: at.Truncate(time.Second), added: at,
+		logical: vm.logical, id: vm.id, name: vm.name, installed: at.Truncate(time.Second), added: at,
 		mode: mode, endpoints: map[msvm.Link]*endpoint{},
 	}
 	h.addVM(to)
@@ -99,12 +105,12 @@ func (vm *hostVM) newReplicaVM(h *host, at time.Time) (*hostVM, *failure) {
 
 // leaveLink detaches the VM from a link. The VM and its disks remain. The recovery points are removed
 // with the endpoint.
-func (vm *hostVM) leaveLink(from msvm.Link, at time.Time) {
-	e := vm.endpoints[from]
+func (vm *hostVM) leaveLink(linkType msvm.Link, at time.Time) {
+	e := vm.endpoints[linkType]
 	e.link.stopSending(at)
 	e.setState(msvm.Disabled, at)
-	delete(vm.endpoints, from)
-	if from == msvm.Primary {
+	delete(vm.endpoints, linkType)
+	if linkType == msvm.Primary {
 		vm.mode = msvm.ModeNone
 		delete(vm.host.failoverNetworks, vm.id)
 	}

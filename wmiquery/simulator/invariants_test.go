@@ -67,20 +67,20 @@ func (vm *hostVM) invariants() error {
 	if vm.host.byID[vm.id] != vm || vm.testReplica != nil && vm.host.byID[vm.testReplica.id] != vm.testReplica {
 		return fmt.Errorf("the host does not know it, or its test VM")
 	}
-	for _, as := range vm.linkTypes() {
-		e := vm.endpoints[as]
+	for _, linkType := range vm.linkTypes() {
+		e := vm.endpoints[linkType]
 		state := msvm.Disabled
 		if e != nil {
 			state = e.state
 		}
-		if as == msvm.Primary && !slices.Contains(allowed[vm.mode], state) || as == msvm.Extended && !slices.Contains(allowedExtended, state) {
-			return fmt.Errorf("its %s relationship is %s as %s", as, state, vm.mode)
+		if linkType == msvm.Primary && !slices.Contains(allowed[vm.mode], state) || linkType == msvm.Extended && !slices.Contains(allowedExtended, state) {
+			return fmt.Errorf("its %s relationship is %s as %s", linkType, state, vm.mode)
 		}
 		if e == nil {
 			continue
 		}
-		if err := e.invariants(vm, as); err != nil {
-			return fmt.Errorf("%s relationship: %w", as, err)
+		if err := e.invariants(vm, linkType); err != nil {
+			return fmt.Errorf("%s relationship: %w", linkType, err)
 		}
 	}
 	for _, l := range vm.logical.links {
@@ -88,9 +88,9 @@ func (vm *hostVM) invariants() error {
 			return fmt.Errorf("a link that nobody has")
 		}
 	}
-	for as := range vm.endpoints {
-		if !slices.Contains(vm.linkTypes(), as) {
-			return fmt.Errorf("a %s has a relationship %s", vm.mode, as)
+	for linkType := range vm.endpoints {
+		if !slices.Contains(vm.linkTypes(), linkType) {
+			return fmt.Errorf("a %s has a relationship %s", vm.mode, linkType)
 		}
 	}
 	if vm.on && vm.startBlocked() && !vm.hasRunningJob() {
@@ -99,9 +99,9 @@ func (vm *hostVM) invariants() error {
 	return nil
 }
 
-func (e *endpoint) invariants(vm *hostVM, as msvm.Link) error {
+func (e *endpoint) invariants(vm *hostVM, linkType msvm.Link) error {
 	l := e.link
-	sends := vm.mode == msvm.ModePrimary || as == msvm.Extended
+	sends := vm.mode == msvm.ModePrimary || linkType == msvm.Extended
 	planned := 0
 	for i, p := range e.recoveryPoints {
 		if p.kind == pointPlanned {

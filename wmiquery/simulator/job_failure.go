@@ -20,7 +20,7 @@ var (
 	errServerNotFound = &failure{wmiquery.CodeFailed, "The Replica server name could not be resolved."}
 	errVMExists       = &failure{wmiquery.CodeFailed, "The virtual machine exists on the Replica server " +
 		"and is not enabled as a Replica virtual machine."}
-	errVMRunning     = &failure{wmiquery.CodeInvalidState, "The virtual machine is running."}
+	errVMRunning   = &failure{wmiquery.CodeInvalidState, "The virtual machine is running."}
 	errOtherServer = &failure{wmiquery.CodeFailed, "The Replica virtual machine is not on that Replica server."}
 )
 

@@ -40,18 +40,18 @@ type link struct {
 	noAutoResync bool
 	// pendingSettings are the settings that a running disk update will apply.
 	pendingSettings *msvm.ReplicationSettingData
-	// initialReplicaExported: an initial replica was exported to a folder and not imported yet.
+	// initialReplicaExported is true while an exported initial replica waits to be imported.
 	initialReplicaExported bool
 }
 
 func (l *link) endpoints() [2]*endpoint { return [2]*endpoint{&l.sender, &l.receiver} }
 
 // newLink creates a link between two VMs. linkType is the relationship of the sender.
-func newLink(random *rand.Rand, t traffic, from *hostVM, as msvm.Link, to *hostVM) *link {
-	l := &link{random: random, traffic: t, linkType: as}
+func newLink(random *rand.Rand, t traffic, from *hostVM, linkType msvm.Link, to *hostVM) *link {
+	l := &link{random: random, traffic: t, linkType: linkType}
 	l.sender = newEndpoint(l, from)
 	l.receiver = newEndpoint(l, to)
-	from.endpoints[as], to.endpoints[msvm.Primary] = &l.sender, &l.receiver
+	from.endpoints[linkType], to.endpoints[msvm.Primary] = &l.sender, &l.receiver
 	from.logical.links = append(from.logical.links, l)
 	return l
 }
@@ -71,22 +71,22 @@ func (l *link) start(at time.Time) {
 
 // next is the next event of the link.
 func (l *link) next() event {
-	at, what := l.sender.windowEnd, windowEnds
+	at, kind := l.sender.windowEnd, windowEnds
 	if l.receiver.windowEnd.Before(at) {
 		at = l.receiver.windowEnd
 	}
 	if l.currentCycle != nil && l.currentCycle.end.Before(at) {
-		at, what = l.currentCycle.end, cycleEnds
+		at, kind = l.currentCycle.end, cycleEnds
 	}
 	if l.nextCycle.Before(at) {
-		at, what = l.nextCycle, cycleBegins
+		at, kind = l.nextCycle, cycleBegins
 	}
-	return event{at, what, l, nil}
+	return event{at, kind, l, nil}
 }
 
 // handle processes an event.
-func (l *link) handle(what eventKind, at time.Time) {
-	switch what {
+func (l *link) handle(kind eventKind, at time.Time) {
+	switch kind {
 	case windowEnds:
 		for _, e := range l.endpoints() {
 			if e.windowEnd.Equal(at) {

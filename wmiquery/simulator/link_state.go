@@ -75,6 +75,7 @@ func (l *link) peerRemoved() bool {
 
 // completePlannedSync records that the last changes before a planned failover have arrived.
 func (l *link) completePlannedSync(at time.Time) {
+	l.backlog = 0
 	for _, e := range l.endpoints() {
 		e.lastReplication, e.lastType = at, msvm.TypePlanned
 	}
@@ -85,7 +86,7 @@ func (l *link) completePlannedSync(at time.Time) {
 // startFailover starts the job that fails the replica over to a recovery point (JobInitiateFailover).
 // Nil means the latest one. The type of the failover is that of the recovery point, or of the last
 // replication.
-func (l *link) startFailover(at time.Time, length time.Duration, to *recoveryPoint, fails *failure) *job {
+func (l *link) startFailover(at time.Time, duration time.Duration, to *recoveryPoint, cause *failure) *job {
 	e := &l.receiver
 	kind, rewound := e.lastType, false
 	if to != nil {
@@ -95,7 +96,7 @@ func (l *link) startFailover(at time.Time, length time.Duration, to *recoveryPoi
 	l.currentCycle = nil
 	e.setState(msvm.FailoverInProgress, at)
 	return e.vm.submitJob(at, &job{
-		kind: msvm.JobInitiateFailover, duration: length, failure: fails,
+		kind: msvm.JobInitiateFailover, duration: duration, failure: cause,
 		onEnd: func(time.Time) *failure {
 			e.state, e.failedOver, e.rewound = msvm.Recovered, kind, rewound
 			return nil

@@ -38,7 +38,8 @@ func (r *request) givenPoint() (*recoveryPoint, uint32) {
 // replica that has not failed over and whose extended relationship is prepared for a failover.
 func revertLink(r *request) msvm.Link {
 	inbound, extended := r.vm.endpoints[msvm.Primary], r.vm.endpoints[msvm.Extended]
-	if extended != nil && extended.state == msvm.SyncedReplicationComplete && inbound != nil && inbound.failedOver == msvm.TypeNone {
+	if extended != nil && extended.state == msvm.SyncedReplicationComplete &&
+		inbound != nil && inbound.failedOver == msvm.TypeNone {
 		return msvm.Extended
 	}
 	return msvm.Primary

@@ -156,7 +156,8 @@ func setFailoverNetwork(r *request) wmiquery.Reply {
 	var all []msvm.FailoverNetworkAdapterSettingData
 	for _, text := range r.args.texts("NetworkSettings") {
 		var s msvm.FailoverNetworkAdapterSettingData
-		if _, err := cimxml.Unmarshal(text, &s); err != nil || s.DHCPEnabled == nil || s.IPAddresses == nil || len(s.DefaultGateways) > 5 {
+		_, err := cimxml.Unmarshal(text, &s)
+		if err != nil || s.DHCPEnabled == nil || s.IPAddresses == nil || len(s.DefaultGateways) > 5 {
 			return errorReply(wmiquery.CodeInvalidParam)
 		}
 		s.InstanceID = nil // the host generates it
@@ -167,7 +168,7 @@ func setFailoverNetwork(r *request) wmiquery.Reply {
 }
 
 // unsupported is RequestStateChange, StartService and StopService, which return 1, not supported.
-func unsupported(*request) wmiquery.Reply { return errorReply(1) }
+func unsupported(*request) wmiquery.Reply { return errorReply(wmiquery.CodeCIMNotSupported) }
 
 // systemCertificates is GetSystemCertificates.
 func systemCertificates(r *request) wmiquery.Reply {

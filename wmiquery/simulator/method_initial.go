@@ -31,17 +31,17 @@ func startReplication(r *request) wmiquery.Reply {
 			return errorReply(wmiquery.CodeInUse) // a start is scheduled
 		}
 	}
-	kind, length := msvm.JobStartInitialReplication, r.drawDuration(2, 5)
+	kind, duration := msvm.JobStartInitialReplication, r.drawDuration(2, 5)
 	switch how {
 	case initialByExport:
-		kind, length = msvm.JobStartExportInitialReplication, l.drawInitialDuration()
+		kind, duration = msvm.JobStartExportInitialReplication, l.drawInitialDuration()
 	case initialFromExisting:
 		kind = msvm.JobStartResynchronizingInitialReplication
 	}
-	back := func(at time.Time) { l.sender.setState(msvm.ReadyForReplication, at) }
-	fails := r.faults.jobFailure()
+	restore := func(at time.Time) { l.sender.setState(msvm.ReadyForReplication, at) }
+	cause := r.faults.jobFailure()
 	return jobReply(r.submitJob(&job{
-		kind: kind, begin: begin, duration: length, failure: fails, onFail: back, onCancel: back,
+		kind: kind, begin: begin, duration: duration, failure: cause, onFail: restore, onCancel: restore,
 		onBegin: func(at time.Time) *failure {
 			if l.sender.state != msvm.ReadyForReplication || !l.acceptsDisks() {
 				return errDisksNotAccepted

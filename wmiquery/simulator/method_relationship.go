@@ -75,8 +75,8 @@ func (r *request) makeReplica(q msvm.StateRequest) wmiquery.Reply {
 	if r.endpoint != nil || r.linkType != msvm.Primary {
 		return errorReply(wmiquery.CodeInvalidState)
 	}
-	nobody := &hostVM{logical: vm.logical, host: vm.host, id: vm.id, index: vm.index, endpoints: map[msvm.Link]*endpoint{}}
-	l := vm.logical.connect(nobody, msvm.Primary, vm, unsetSettings())
+	noSender := &hostVM{logical: vm.logical, host: vm.host, id: vm.id, endpoints: map[msvm.Link]*endpoint{}}
+	l := vm.logical.connect(noSender, msvm.Primary, vm, unsetSettings())
 	l.settings.PrimaryHostSystem, l.settings.PrimaryConnectionPoint = nil, nil
 	l.start(r.at)
 	l.receiver.state, vm.mode = msvm.WaitingToCompleteInitialReplication, msvm.ModeReplica

@@ -26,10 +26,8 @@ func requestState(r *request) wmiquery.Reply {
 	case !slices.Contains(q.States, was), q.SendingSide && !sends, q.RequiresOff && r.vm.on:
 		return errorReply(wmiquery.CodeInvalidState)
 	}
-	if was.IsDiskUpdate() {
-		if q.State != msvm.DiskUpdateInProgress && q.State != msvm.SyncedReplicationComplete {
-			return r.abortDiskUpdate(q)
-		}
+	if was.IsDiskUpdate() && q.State != msvm.DiskUpdateInProgress && q.State != msvm.SyncedReplicationComplete {
+		return r.abortDiskUpdate(q)
 	}
 	switch q.State {
 	case msvm.ReadyForReplication:
@@ -57,15 +55,15 @@ func (r *request) blockedByJob(requested msvm.ReplicationState) bool {
 
 // changeState sets the requested state at once, as the reference describes, and starts a job that
 // completes the change. end sets the final state. If it fails, the previous state is restored.
-//
-// It is not known whether Windows completes simple changes without a job. For every other VM the
-// simulator does, so that clients meet both cases.
-func (r *request) changeState(q msvm.StateRequest, length time.Duration, end func(time.Time) *failure) wmiquery.Reply {
+func (r *request) changeState(
+	q msvm.StateRequest, duration time.Duration, end func(time.Time) *failure,
+) wmiquery.Reply {
 	e, was := r.endpoint, r.endpoint.state
 	transfer := e.link.transfer
-	back := func(at time.Time) {
+	restore := func(at time.Time) {
 		e.setState(was, at)
-		if transfer != nil && transfer == e.link.transfer && (was == msvm.Resynchronizing || was == msvm.WaitingToCompleteInitialReplication) {
+		transferring := was == msvm.Resynchronizing || was == msvm.WaitingToCompleteInitialReplication
+		if transferring && transfer != nil && transfer == e.link.transfer {
 			transfer.resume(at)
 		}
 	}
@@ -74,7 +72,7 @@ func (r *request) changeState(q msvm.StateRequest, length time.Duration, end fun
 	}
 	e.setState(q.State, r.at)
 	e.link.currentCycle = nil
-	if q.Job == msvm.JobStateChange && r.vm.index%2 == 1 {
+	if q.Job == msvm.JobStateChange && r.vm.skipsSimpleJobs() {
 		f := r.faults.jobFailure()
 		if f == nil {
 			f = end(r.at)
@@ -82,10 +80,10 @@ func (r *request) changeState(q msvm.StateRequest, length time.Duration, end fun
 		if f == nil {
 			return completedReply()
 		}
-		back(r.at)
+		restore(r.at)
 		return errorReply(f.code)
 	}
-	return jobReply(r.submitJob(&job{kind: q.Job, duration: length, onEnd: end, onFail: back}))
+	return jobReply(r.submitJob(&job{kind: q.Job, duration: duration, onEnd: end, onFail: restore}))
 }
 
 // pause handles the requested state 7, Suspended. It suspends a running transfer, too.
@@ -141,7 +139,8 @@ func (r *request) cancelInitial(q msvm.StateRequest) wmiquery.Reply {
 // startsInitial reports whether the job was started by StartReplication.
 func startsInitial(j *job) bool {
 	switch j.kind {
-	case msvm.JobStartInitialReplication, msvm.JobStartResynchronizingInitialReplication, msvm.JobStartExportInitialReplication:
+	case msvm.JobStartInitialReplication, msvm.JobStartResynchronizingInitialReplication,
+		msvm.JobStartExportInitialReplication:
 		return true
 	}
 	return false
@@ -158,7 +157,6 @@ func (r *request) preparePlannedFailover(q msvm.StateRequest) wmiquery.Reply {
 		case r.vm.on && l.linkType == msvm.Primary:
 			return errVMRunning
 		}
-		l.backlog = 0
 		l.completePlannedSync(at)
 		return nil
 	})

@@ -21,8 +21,8 @@ func getStatistics(r *request) wmiquery.Reply {
 		return reply
 	}
 	reply := completedReply()
-	reply.Out[outStatistics] = emptyOutput(r.vm.index)
-	reply.Out[outIssues] = emptyOutput(r.vm.index)
+	reply.Out[outStatistics] = emptyOutput(r.vm.logical.index)
+	reply.Out[outIssues] = emptyOutput(r.vm.logical.index)
 	if r.faults.StatisticsEmpty {
 		return reply
 	}
@@ -131,15 +131,14 @@ func (e *endpoint) statistics(at time.Time) statisticsInstance {
 	}
 }
 
-// resetStatistics is ResetReplicationStatistics(Ex): a new monitoring window starts. For every other VM it completes
-// without a job, as in request.changeState.
+// resetStatistics is ResetReplicationStatistics(Ex). It starts a new monitoring window.
 func resetStatistics(r *request) wmiquery.Reply {
 	e := r.endpoint
 	reset := func(at time.Time) *failure {
 		e.window = window{start: at}
 		return nil
 	}
-	if r.vm.index%2 == 1 && !r.faults.JobFailing {
+	if r.vm.skipsSimpleJobs() && !r.faults.JobFailing {
 		reset(r.at)
 		return completedReply()
 	}

@@ -2,11 +2,12 @@ package simulator
 
 import (
 	"fmt"
-	"hyperv_replica_exporter/wmiquery"
-	"hyperv_replica_exporter/wmiquery/msvm"
 	"maps"
 	"slices"
 	"strings"
+
+	"hyperv_replica_exporter/wmiquery"
+	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
 // authorizations are the authorization entries.
@@ -41,7 +42,8 @@ func (v view) failoverConfigurations(each func(adapter wmiquery.Ref, c msvm.Fail
 			// the settings that belong to an adapter.
 			adapter := fmt.Sprintf(`Microsoft:%s\%s`, id, adapterGUID(n))
 			c.InstanceID = new(adapter + `\Failover`)
-			each(wmiquery.Ref(`Msvm_SyntheticEthernetPortSettingData.InstanceID="`+strings.ReplaceAll(adapter, `\`, `\\`)+`"`), c)
+			escaped := strings.ReplaceAll(adapter, `\`, `\\`)
+			each(wmiquery.Ref(`Msvm_SyntheticEthernetPortSettingData.InstanceID="`+escaped+`"`), c)
 		}
 	}
 }

@@ -74,7 +74,9 @@ func (v view) affectedJobElements() []msvm.AffectedJobElement {
 	for _, j := range v.visibleJobs() {
 		for _, vm := range []*hostVM{j.vm, j.createdVM} {
 			if vm != nil {
-				rows = append(rows, msvm.AffectedJobElement{AffectedElement: msvm.VMRef(vm.id), AffectingElement: msvm.JobRef(j.id)})
+				rows = append(rows, msvm.AffectedJobElement{
+					AffectedElement: msvm.VMRef(vm.id), AffectingElement: msvm.JobRef(j.id),
+				})
 			}
 		}
 	}

@@ -2,8 +2,9 @@ package simulator
 
 import (
 	"fmt"
-	"hyperv_replica_exporter/wmiquery/msvm"
 	"time"
+
+	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
 // eachPoint calls each for every recovery point on the host.
@@ -33,9 +34,10 @@ func (v view) virtualSystemSettings() []msvm.VirtualSystemSettingData {
 	types := msvm.RecoveryPointTypes()
 	v.eachPoint(func(vm *hostVM, e *endpoint, p recoveryPoint) {
 		at := time.Unix(p.at, 0).UTC()
+		name := fmt.Sprintf("%s - %s - (%s)", v.faults.displayName(vm), p.kind, at.Format("1/2/2006 - 3:04:05 PM"))
 		rows = append(rows, msvm.VirtualSystemSettingData{
 			InstanceID:              e.pointID(p),
-			ElementName:             new(fmt.Sprintf("%s - %s - (%s)", v.faults.displayName(vm), p.kind, at.Format("1/2/2006 - 3:04:05 PM"))),
+			ElementName:             &name,
 			VirtualSystemIdentifier: &vm.id,
 			VirtualSystemType:       new(types[p.kind].VirtualSystemType()),
 			CreationTime:            &at,
@@ -61,7 +63,9 @@ func (v view) replicaSystemDependencies() []msvm.ReplicaSystemDependency {
 	var rows []msvm.ReplicaSystemDependency
 	for _, vm := range v.host.vms {
 		if vm.testReplica != nil {
-			rows = append(rows, msvm.ReplicaSystemDependency{Antecedent: msvm.VMRef(vm.id), Dependent: msvm.VMRef(vm.testReplica.id)})
+			rows = append(rows, msvm.ReplicaSystemDependency{
+				Antecedent: msvm.VMRef(vm.id), Dependent: msvm.VMRef(vm.testReplica.id),
+			})
 		}
 	}
 	return rows

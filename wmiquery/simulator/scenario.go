@@ -135,7 +135,9 @@ func (s scenario) situations() []situation {
 
 // drawSituation draws the situation of a VM beyond the shown situations.
 func (s scenario) drawSituation(r *rand.Rand) situation {
-	intervals := []time.Duration{30 * time.Second, 300 * time.Second, 300 * time.Second, 300 * time.Second, 900 * time.Second}
+	intervals := []time.Duration{
+		30 * time.Second, 300 * time.Second, 300 * time.Second, 300 * time.Second, 900 * time.Second,
+	}
 	drawn := situation{
 		neverReplicated: r.IntN(100) < s.neverReplicated,
 		inbound:         r.IntN(100) < 20,

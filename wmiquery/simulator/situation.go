@@ -74,7 +74,8 @@ var situations = []situation{
 	},
 	{
 		name:   "resynchronization suspended",
-		sender: msvm.ResynchronizationSuspended, receiver: msvm.Resynchronizing, age: 50 * time.Minute, jobDuration: 80 * time.Minute,
+		sender: msvm.ResynchronizationSuspended, receiver: msvm.Resynchronizing,
+		age: 50 * time.Minute, jobDuration: 80 * time.Minute,
 	},
 	{
 		name:   "prepared for planned failover",

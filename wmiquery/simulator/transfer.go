@@ -18,9 +18,9 @@ func (l *link) acceptsDisks() bool {
 
 // startInitialTransfer starts the job that sends the initial replica (JobSendInitialReplica). When it
 // completes, both endpoints replicate.
-func (l *link) startInitialTransfer(at time.Time, length time.Duration) {
+func (l *link) startInitialTransfer(at time.Time, duration time.Duration) {
 	l.submitJob(at, &job{
-		kind: msvm.JobSendInitialReplica, duration: length, transfer: l,
+		kind: msvm.JobSendInitialReplica, duration: duration, transfer: l,
 		onEnd: func(at time.Time) *failure {
 			if !l.acceptsDisks() {
 				return errDisksNotAccepted
@@ -36,13 +36,13 @@ func (l *link) startInitialTransfer(at time.Time, length time.Duration) {
 // startResync starts or schedules the job that compares the disks and sends the differences
 // (JobResynchronize, or JobResynchronizeExtended). When it completes, both endpoints replicate and the
 // recovery points are merged.
-func (l *link) startResync(at, begin time.Time, fails *failure) *job {
+func (l *link) startResync(at, begin time.Time, cause *failure) *job {
 	kind := msvm.JobResynchronize
 	if l.linkType == msvm.Extended {
 		kind = msvm.JobResynchronizeExtended
 	}
 	return l.submitJob(at, &job{
-		kind: kind, begin: begin, duration: l.drawResyncDuration(), transfer: l, failure: fails,
+		kind: kind, begin: begin, duration: l.drawResyncDuration(), transfer: l, failure: cause,
 		onBegin: l.beginResync,
 		onEnd: func(at time.Time) *failure {
 			if !l.acceptsDisks() {
@@ -78,14 +78,14 @@ func (l *link) beginResync(at time.Time) *failure {
 
 // restoreTransfer starts the transfer that belongs to the current state of the link. It is used when the
 // World is created.
-func (l *link) restoreTransfer(at time.Time, length time.Duration) {
+func (l *link) restoreTransfer(at time.Time, duration time.Duration) {
 	if l.sender.state == msvm.WaitingToCompleteInitialReplication {
-		l.startInitialTransfer(at, length)
+		l.startInitialTransfer(at, duration)
 		return
 	}
 	paused := l.sender.state == msvm.ResynchronizationSuspended
 	j := l.startResync(at, at, nil)
-	j.duration, j.end = length, at.Add(length)
+	j.duration, j.end = duration, at.Add(duration)
 	if paused {
 		l.sender.state = msvm.ResynchronizationSuspended
 		j.suspend(at)
@@ -97,8 +97,9 @@ func (l *link) restoreTransfer(at time.Time, length time.Duration) {
 // are in local time, which is UTC on the simulated hosts.
 func (l *link) autoResyncDue(at time.Time) bool {
 	s := l.settings
-	if l.noAutoResync || l.sender.state != msvm.WaitingToStartResynchronization || !*s.AutoResynchronizeEnabled || l.transfer != nil ||
-		l.sender.vm.hasRunningJob() || !l.acceptsDisks() {
+	switch {
+	case l.noAutoResync, !*s.AutoResynchronizeEnabled, l.sender.state != msvm.WaitingToStartResynchronization,
+		l.transfer != nil, l.sender.vm.hasRunningJob(), !l.acceptsDisks():
 		return false
 	}
 	clock := at.Sub(at.Truncate(24 * time.Hour))

@@ -1,10 +1,11 @@
 package simulator
 
 import (
-	"hyperv_replica_exporter/wmiquery/msvm"
 	"math/rand/v2"
 	"slices"
 	"time"
+
+	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
 // logicalVM is a VM across all hosts: the hostVMs with its GUID and their test replicas, the links
@@ -101,13 +102,13 @@ func (lv *logicalVM) removeLink(l *link) {
 }
 
 // connect creates a link with settings between two VMs.
-func (lv *logicalVM) connect(from *hostVM, as msvm.Link, to *hostVM, settings msvm.ReplicationSettingData) *link {
+func (lv *logicalVM) connect(from *hostVM, linkType msvm.Link, to *hostVM, settings msvm.ReplicationSettingData) *link {
 	random := rand.New(rand.NewPCG(lv.rand().Uint64(), lv.rand().Uint64()))
-	l := newLink(random, drawTraffic(random, 300*time.Second), from, as, to)
+	l := newLink(random, drawTraffic(random, 300*time.Second), from, linkType, to)
 	settings.PrimaryHostSystem, settings.PrimaryConnectionPoint = &from.host.fqdn, &from.host.fqdn
 	settings.RecoveryHostSystem = &to.host.fqdn
 	switch inbound := from.endpoints[msvm.Primary]; {
-	case as == msvm.Extended && inbound != nil:
+	case linkType == msvm.Extended && inbound != nil:
 		settings.IncludedDisks = inbound.link.settings.IncludedDisks
 	case settings.IncludedDisks == nil:
 		settings.IncludedDisks = []string{diskPath(from, 0)}

@@ -36,7 +36,7 @@ func (w *World) populate() {
 		if i < len(shown) {
 			s = shown[i]
 		}
-		v := &vmBuilder{logical: &logicalVM{world: w, index: i}, world: w, index: i, id: id, name: vmName(i), random: r, situation: s}
+		v := &vmBuilder{logical: &logicalVM{world: w, index: i}, id: id, name: vmName(i), random: r, situation: s}
 		v.installed = w.created.Add(-time.Duration(30*24+r.IntN(900*24)) * time.Hour).Truncate(time.Second)
 		v.build()
 	}
@@ -45,8 +45,6 @@ func (w *World) populate() {
 // vmBuilder creates a VM on all hosts.
 type vmBuilder struct {
 	logical   *logicalVM
-	world     *World
-	index     int
 	id, name  string
 	installed time.Time
 	random    *rand.Rand
@@ -77,25 +75,25 @@ func (v *vmBuilder) build() {
 
 func (v *vmBuilder) addVM(hostName string, mode msvm.ReplicationMode) *hostVM {
 	vm := &hostVM{
-		logical: v.logical, index: v.index, id: v.id, name: v.name, installed: v.installed,
+		logical: v.logical, id: v.id, name: v.name, installed: v.installed,
 		mode: mode, endpoints: map[msvm.Link]*endpoint{},
 	}
-	v.world.hosts[hostName].addVM(vm)
+	v.logical.world.hosts[hostName].addVM(vm)
 	return vm
 }
 
 // addLink connects two VMs. linkType is the relationship of the sender.
-func (v *vmBuilder) addLink(from *hostVM, as msvm.Link, to *hostVM) *link {
+func (v *vmBuilder) addLink(from *hostVM, linkType msvm.Link, to *hostVM) *link {
 	interval := v.situation.interval
-	if interval == 0 || as == msvm.Extended {
+	if interval == 0 || linkType == msvm.Extended {
 		interval = max(interval, 300*time.Second)
 	}
 	t := drawTraffic(v.random, interval)
 	if v.situation.slow {
 		t = t.slowDown()
 	}
-	l := newLink(v.random, t, from, as, to)
-	l.settings = v.drawSettings(from, to, as, &l.traffic)
+	l := newLink(v.random, t, from, linkType, to)
+	l.settings = v.drawSettings(from, to, linkType, &l.traffic)
 	to.host.configureFailoverNetwork(to)
 	return l
 }
@@ -103,8 +101,8 @@ func (v *vmBuilder) addLink(from *hostVM, as msvm.Link, to *hostVM) *link {
 // runHistory advances the link from the start of the history to the time of New, and puts it into its
 // situation on the way.
 func (v *vmBuilder) runHistory(l *link) {
-	s, start := v.situation, v.world.historyStart()
-	changed := v.world.created.Add(-s.age).Truncate(time.Second)
+	s, start := v.situation, v.logical.world.historyStart()
+	changed := v.logical.world.created.Add(-s.age).Truncate(time.Second)
 	if changed.Before(start) {
 		changed = start
 	}
@@ -121,7 +119,7 @@ func (v *vmBuilder) runHistory(l *link) {
 	if s.sender != msvm.Disabled {
 		v.enterSituation(l, changed)
 	}
-	v.logical.advance(v.world.created)
+	v.logical.advance(v.logical.world.created)
 	for _, e := range l.endpoints() {
 		e.totals = Totals{} // they count from New
 	}
@@ -148,7 +146,6 @@ func (v *vmBuilder) enterSituation(l *link, at time.Time) {
 		l.transfer.suspend(at.Add(s.jobDuration / 4))
 	}
 	if s.changesSent {
-		l.backlog = 0
 		l.completePlannedSync(at)
 	}
 }
@@ -159,13 +156,13 @@ func (v *vmBuilder) drawLastTest() time.Time {
 	if days > 30 {
 		return msvm.Never()
 	}
-	return v.world.created.Add(-time.Duration(1+days) * 24 * time.Hour).Truncate(time.Hour)
+	return v.logical.world.created.Add(-time.Duration(1+days) * 24 * time.Hour).Truncate(time.Hour)
 }
 
 // addTestReplica adds a test replica of the receiver.
 func (v *vmBuilder) addTestReplica(l *link) {
 	replica := l.receiver.vm
-	begun := v.world.created.Add(-3 * time.Hour).Truncate(time.Second)
+	begun := v.logical.world.created.Add(-3 * time.Hour).Truncate(time.Second)
 	l.receiver.lastTest = begun
 	replica.host.addVM(replica.newTestReplica(drawGUID(v.random), begun))
 }
@@ -173,7 +170,8 @@ func (v *vmBuilder) addTestReplica(l *link) {
 // addExtendedReplica replicates the replica to the third host.
 func (v *vmBuilder) addExtendedReplica(replica *hostVM) {
 	third := v.addVM(hostNames[2], msvm.ModeExtendedReplica)
-	v.random = rand.New(rand.NewPCG(v.world.cfg.Seed, 1<<32|uint64(v.index))) // each link has its own source
+	// Each link has its own random source.
+	v.random = rand.New(rand.NewPCG(v.logical.world.cfg.Seed, 1<<32|uint64(v.logical.index)))
 	v.runHistory(v.addLink(replica, msvm.Extended, third))
 }
 
@@ -208,30 +206,30 @@ func vmName(i int) string {
 
 // drawSettings draws the settings of a link. The rows of both endpoints share them, so they must not be
 // written to.
-func (v *vmBuilder) drawSettings(from, to *hostVM, as msvm.Link, t *traffic) msvm.ReplicationSettingData {
+func (v *vmBuilder) drawSettings(from, to *hostVM, linkType msvm.Link, t *traffic) msvm.ReplicationSettingData {
 	s := unsetSettings()
 	s.AuthenticationType = new(msvm.AuthenticationKerberos)
 	s.RecoveryServerPortNumber = new(uint16(kerberosPort))
-	if v.index%5 == 4 || v.index%5 == 2 && as == msvm.Extended {
+	if v.logical.index%5 == 4 || v.logical.index%5 == 2 && linkType == msvm.Extended {
 		s.AuthenticationType = new(msvm.AuthenticationCertificate)
 		s.RecoveryServerPortNumber = new(uint16(certificatePort))
-		s.CertificateThumbPrint = new(v.world.certificates[0].thumbprint)
+		s.CertificateThumbPrint = new(v.logical.world.certificates[0].thumbprint)
 	}
-	s.CompressionEnabled = new(v.index%7 != 6)
+	s.CompressionEnabled = new(v.logical.index%7 != 6)
 	s.PrimaryConnectionPoint, s.PrimaryHostSystem = &from.host.fqdn, &from.host.fqdn
 	s.RecoveryConnectionPoint, s.RecoveryHostSystem = &to.host.fqdn, &to.host.fqdn
-	if v.index == 3 {
+	if v.logical.index == 3 {
 		s.RecoveryConnectionPoint = new(broker)
 	}
 	s.ReplicationInterval = new(uint16(t.interval / time.Second))
 	history := pick(v.random, 0, 4, 24)
 	s.RecoveryHistory = &history
-	if history > 0 && as == msvm.Primary {
+	if history > 0 && linkType == msvm.Primary {
 		hours := pick(v.random, 0, 1, 4)
 		s.ApplicationConsistentSnapshotInterval = &hours
 		t.snapshotInterval = time.Duration(hours) * time.Hour
 	}
-	s.AutoResynchronizeEnabled = new(v.index%6 != 5)
+	s.AutoResynchronizeEnabled = new(v.logical.index%6 != 5)
 	for disk := range 1 + v.random.IntN(3) {
 		s.IncludedDisks = append(s.IncludedDisks, diskPath(from, disk))
 	}
