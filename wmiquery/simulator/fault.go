@@ -164,7 +164,7 @@ func setHung(f *Faults, value string) error {
 	case slices.Contains(classNames(), value) || slices.Contains(methodNames(), value):
 		f.HungAt = append(f.HungAt, value)
 	default:
-		return fmt.Errorf("unknown class or method %q, known are %s", value,
+		return fmt.Errorf("unknown class or method %q, known classes and methods are %s", value,
 			strings.Join(append(classNames(), methodNames()...), ", "))
 	}
 	return nil

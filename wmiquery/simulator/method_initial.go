@@ -39,9 +39,8 @@ func startReplication(r *request) wmiquery.Reply {
 		kind = msvm.JobStartResynchronizingInitialReplication
 	}
 	restore := func(at time.Time) { l.sender.setState(msvm.ReadyForReplication, at) }
-	cause := r.faults.jobFailure()
 	return jobReply(r.submitJob(&job{
-		kind: kind, begin: begin, duration: duration, failure: cause, onFail: restore, onCancel: restore,
+		kind: kind, begin: begin, duration: duration, onFail: restore, onCancel: restore,
 		onBegin: func(at time.Time) *failure {
 			if l.sender.state != msvm.ReadyForReplication || !l.acceptsDisks() {
 				return errDisksNotAccepted

@@ -28,31 +28,31 @@ type outage struct{ before, after time.Duration }
 // scenarios are all scenarios, the default first.
 var scenarios = []scenario{
 	{
-		name: "mixed", help: "every situation once, then VMs that replicate",
+		name: "mixed", help: "each situation once, all other VMs replicate",
 		neverReplicated: 10, texts: english,
 	},
 	{
-		name: "healthy", help: "only VMs that replicate",
+		name: "healthy", help: "all VMs replicate without problems",
 		includes: situation.replicates, texts: english,
 	},
 	{
-		name: "lagging", help: "two VMs of three cannot send as much as they should",
+		name: "lagging", help: "two of three VMs cannot send changes as fast as they write them",
 		includes: situation.replicates, draw: drawLagging, texts: english,
 	},
 	{
-		name: "wan-outage", help: "the hosts cannot reach each other since 45 minutes ago, and for an hour to come",
+		name: "wan-outage", help: "the network between the hosts went down 45 minutes ago and comes back in an hour",
 		includes: situation.replicates, outage: outage{45 * time.Minute, time.Hour}, texts: english,
 	},
 	{
-		name: "resync-storm", help: "after an outage most VMs need a resynchronization, and many are at it",
+		name: "resync-storm", help: "after an outage most VMs require a resynchronization, and many are resynchronizing",
 		includes: situation.replicates, draw: drawResyncStorm, texts: english,
 	},
 	{
-		name: "failover-drill", help: "VMs in every step of a failover, planned, unplanned and for test",
+		name: "failover-drill", help: "VMs are in all steps of planned, unplanned and test failovers",
 		includes: situation.isFailoverStep, draw: drawFailoverStep, texts: english,
 	},
-	{name: "german", help: "as mixed, on a German Windows", neverReplicated: 10, texts: german},
-	{name: "chinese", help: "as mixed, on a Chinese Windows", neverReplicated: 10, texts: chinese},
+	{name: "german", help: "like mixed, on a German version of Windows", neverReplicated: 10, texts: german},
+	{name: "chinese", help: "like mixed, on a Chinese version of Windows", neverReplicated: 10, texts: chinese},
 }
 
 // drawLagging makes two of three VMs slow.

@@ -56,7 +56,7 @@ func (s *session) Read(dst any) error {
 	case *[]msvm.ReplicaPerformance:
 		return readRows(s, dst, view.performance)
 	}
-	return fmt.Errorf("the simulated hosts have no class for a %T: %w", dst, wmiquery.ErrUnsupported)
+	return fmt.Errorf("class of %T: %w", dst, wmiquery.ErrUnsupported)
 }
 
 func readRows[T wmiquery.Instance](s *session, dst *[]T, rows func(view) []T) error {
@@ -89,7 +89,7 @@ func withView[T any](w *World, h *host, f Faults, from func(view) T) T {
 // active afterwards.
 func (s *session) faultsFor(class, method string) (Faults, error) {
 	if s.closed {
-		return Faults{}, fmt.Errorf("session is closed: %w", wmiquery.ErrUnavailable)
+		return Faults{}, fmt.Errorf("session closed: %w", wmiquery.ErrUnavailable)
 	}
 	return s.world.faults.pass(class, method)
 }

@@ -1,8 +1,8 @@
 // Package simulator simulates two Hyper-V Replica hosts and a third one for extended replication.
 // [World.Open] returns sessions that behave like those of a real host.
 //
-// The simulator models the state of the hosts. A VM has a [hostVM] on each host that has a copy of it,
-// and a [link] connects two of them. Cycles run at the replication interval, take time, are missed and
+// The simulator models the state of the hosts. A VM has a hostVM on each host that has a copy of it,
+// and a link connects two of them. Cycles run at the replication interval, take time, are missed and
 // fail. Recovery points accumulate and are merged. Monitoring windows end. Health follows from all of
 // this. All methods of package msvm can be called. They are checked against the tables of that package,
 // and their jobs change the state when they end.
@@ -124,20 +124,20 @@ func (c Config) withDefaults() Config {
 func (c Config) check() (scenario, error) {
 	var errs []error
 	if c.VMs < 0 || c.VMs > maxVMs {
-		errs = append(errs, fmt.Errorf("VMs is %d, allowed is 0 to %d; for more, simulate several hosts", c.VMs, maxVMs))
+		errs = append(errs, fmt.Errorf("VMs is %d, must be 0 to %d; to simulate more VMs, simulate several hosts", c.VMs, maxVMs))
 	}
 	if !slices.Contains(hostNames, c.Host) {
-		errs = append(errs, fmt.Errorf("Host is %q, allowed is %s", c.Host, strings.Join(hostNames, ", ")))
+		errs = append(errs, fmt.Errorf("Host is %q, must be one of %s", c.Host, strings.Join(hostNames, ", ")))
 	}
 	if s := *c.MonitoringStart; s < 0 || s >= 24*time.Hour || s%time.Second != 0 {
-		errs = append(errs, fmt.Errorf("MonitoringStart is %v, allowed is a time of day in whole seconds", s))
+		errs = append(errs, fmt.Errorf("MonitoringStart is %v, must be a time of day in whole seconds", s))
 	}
 	if m := c.MonitoringInterval; m < time.Hour || m > 7*24*time.Hour || m%time.Second != 0 {
-		errs = append(errs, fmt.Errorf("MonitoringInterval is %v, allowed is 1h to 168h in whole seconds", m))
+		errs = append(errs, fmt.Errorf("MonitoringInterval is %v, must be 1h to 168h in whole seconds", m))
 	}
 	i := slices.IndexFunc(scenarios, func(s scenario) bool { return s.name == c.Scenario })
 	if i < 0 {
-		errs = append(errs, fmt.Errorf("Scenario is %q, allowed is %s", c.Scenario, strings.Join(Scenarios(), ", ")))
+		errs = append(errs, fmt.Errorf("Scenario is %q, must be one of %s", c.Scenario, strings.Join(Scenarios(), ", ")))
 		return scenario{}, errors.Join(errs...)
 	}
 	return scenarios[i], errors.Join(errs...)
@@ -151,7 +151,7 @@ func (w *World) OpenHost(name string) func() (wmiquery.Session, error) {
 	return func() (wmiquery.Session, error) {
 		h, ok := w.hosts[name]
 		if !ok {
-			return nil, fmt.Errorf("no host %q, there are %s: %w", name, strings.Join(hostNames, ", "), wmiquery.ErrNotFound)
+			return nil, fmt.Errorf("host %q: %w; the simulated hosts are %s", name, wmiquery.ErrNotFound, strings.Join(hostNames, ", "))
 		}
 		if w.faults.current().Disconnected {
 			return nil, fmt.Errorf("connect to %s: %w", name, wmiquery.ErrUnavailable)

@@ -69,7 +69,7 @@ func (w *World) SetState(host string, key msvm.Key, state msvm.ReplicationState)
 	}
 	e := vm.endpoints[key.Link]
 	if e == nil || state == msvm.Disabled {
-		return fmt.Errorf("state %s of %s on %s: %w", state, key.InstanceID(), host, wmiquery.ErrInvalidState)
+		return fmt.Errorf("set the state of %s on %s to %s: %w", key.InstanceID(), host, state, wmiquery.ErrInvalidState)
 	}
 	e.link.stopSending(w.lastNow)
 	e.setState(state, w.lastNow)
