@@ -15,7 +15,7 @@ import (
 )
 
 // drill is a VM that a test does things to, on all hosts.
-type drill struct {
+type vmDriver struct {
 	*testing.T
 	world *simulator.World
 	clock *clock
@@ -30,10 +30,10 @@ const (
 	withExtension, withTest                             = 18, 19
 )
 
-func newDrill(t *testing.T, vm int) *drill {
+func newVMDriver(t *testing.T, vm int) *vmDriver {
 	t.Helper()
 	w, c := newWorld(t, simulator.Config{Seed: 1, VMs: 40})
-	d := &drill{t, w, c, map[string]wmiquery.Session{}, ""}
+	d := &vmDriver{t, w, c, map[string]wmiquery.Session{}, ""}
 	for _, h := range hosts {
 		d.hosts[h] = open(t, w, h)
 	}
@@ -43,7 +43,7 @@ func newDrill(t *testing.T, vm int) *drill {
 
 // states are modes and states of the VM on the three hosts, in the numbers of
 // WMI, as 1[3] 2[3 0] -.
-func (d *drill) states() string {
+func (d *vmDriver) states() string {
 	d.Helper()
 	var all []string
 	for _, h := range hosts {
@@ -58,14 +58,14 @@ func (d *drill) states() string {
 	return strings.Join(all, " ")
 }
 
-func (d *drill) rows(host string) []msvm.ReplicationRelationship {
+func (d *vmDriver) rows(host string) []msvm.ReplicationRelationship {
 	d.Helper()
 	return slices.DeleteFunc(read[msvm.ReplicationRelationship](d.T, d.hosts[host]), func(r msvm.ReplicationRelationship) bool {
 		return !strings.Contains(r.InstanceID, d.vm)
 	})
 }
 
-func (d *drill) numbers(host string) []uint16 {
+func (d *vmDriver) numbers(host string) []uint16 {
 	var numbers []uint16
 	for _, r := range d.rows(host) {
 		numbers = append(numbers, uint16(*r.ReplicationState))
@@ -73,7 +73,7 @@ func (d *drill) numbers(host string) []uint16 {
 	return numbers
 }
 
-func (d *drill) wantStates(where, want string) {
+func (d *vmDriver) wantStates(where, want string) {
 	d.Helper()
 	if got := d.states(); got != want {
 		d.Errorf("%s: states are %s, want %s", where, got, want)
@@ -90,7 +90,7 @@ func in(pairs ...any) (params []wmiquery.Param) {
 
 // call calls a method of the service, or of the VM, with the VM as ComputerSystem
 // if there is such a parameter.
-func (d *drill) call(host, method string, pairs ...any) wmiquery.Reply {
+func (d *vmDriver) call(host, method string, pairs ...any) wmiquery.Reply {
 	d.Helper()
 	object := msvm.VMRef(d.vm)
 	if m, ok := msvm.FindMethod("Msvm_ReplicationService", method); ok {
@@ -99,17 +99,17 @@ func (d *drill) call(host, method string, pairs ...any) wmiquery.Reply {
 			pairs = append(pairs, "ComputerSystem", msvm.VMRef(d.vm))
 		}
 	}
-	return call(d.T, d.hosts[host], invocation(object, method, in(pairs...)...))
+	return call(d.T, d.hosts[host], newCall(object, method, in(pairs...)...))
 }
 
 // request asks for a state of the primary relationship, or of another.
-func (d *drill) request(host string, state uint16, relationship ...any) wmiquery.Reply {
+func (d *vmDriver) request(host string, state uint16, relationship ...any) wmiquery.Reply {
 	d.Helper()
 	return d.call(host, msvm.MethodRequestReplicationStateChangeEx, append(relationship, "RequestedState", state)...)
 }
 
 // link is a relationship as a parameter.
-func (d *drill) link(l msvm.Link) []any {
+func (d *vmDriver) link(l msvm.Link) []any {
 	text, err := cimxml.Marshal("Msvm_ReplicationRelationship", msvm.ReplicationRelationship{InstanceID: msvm.Key{VM: d.vm, Link: l}.InstanceID()})
 	if err != nil {
 		d.Fatal(err)
@@ -118,7 +118,7 @@ func (d *drill) link(l msvm.Link) []any {
 }
 
 // job is the row of a job, false when it is gone.
-func (d *drill) job(host string, path wmiquery.Ref) (msvm.ConcreteJob, bool) {
+func (d *vmDriver) job(host string, path wmiquery.Ref) (msvm.ConcreteJob, bool) {
 	d.Helper()
 	for _, j := range read[msvm.ConcreteJob](d.T, d.hosts[host]) {
 		if j.Ref() == path {
@@ -129,7 +129,7 @@ func (d *drill) job(host string, path wmiquery.Ref) (msvm.ConcreteJob, bool) {
 }
 
 // jobOf is the type of the job about the VM on a host that runs, 0 if none does.
-func (d *drill) jobOf(host string) msvm.JobType {
+func (d *vmDriver) jobOf(host string) msvm.JobType {
 	d.Helper()
 	var types []msvm.JobType
 	for _, a := range read[msvm.AffectedJobElement](d.T, d.hosts[host]) {
@@ -146,7 +146,7 @@ func (d *drill) jobOf(host string) msvm.JobType {
 
 // finish waits for the job that a method started, if it did: it must be of a type
 // and end in a state.
-func (d *drill) finish(where, host string, reply wmiquery.Reply, kind msvm.JobType, want msvm.JobState) msvm.ConcreteJob {
+func (d *vmDriver) finish(where, host string, reply wmiquery.Reply, kind msvm.JobType, want msvm.JobState) msvm.ConcreteJob {
 	d.Helper()
 	if reply.Code != wmiquery.CodeJobStarted {
 		d.Fatalf("%s: code %d", where, reply.Code)
@@ -170,7 +170,7 @@ func (d *drill) finish(where, host string, reply wmiquery.Reply, kind msvm.JobTy
 }
 
 // code checks an answer that starts no job.
-func (d *drill) code(where string, reply wmiquery.Reply, want uint32) {
+func (d *vmDriver) code(where string, reply wmiquery.Reply, want uint32) {
 	d.Helper()
 	if reply.Code != want || reply.Job != "" {
 		d.Errorf("%s: code %d, want %d", where, reply.Code, want)
@@ -179,14 +179,14 @@ func (d *drill) code(where string, reply wmiquery.Reply, want uint32) {
 
 // does checks a call from its answer to its end: what shows while the job runs,
 // and afterwards. None lasts: during is after.
-func (d *drill) does(where, host string, reply wmiquery.Reply, kind msvm.JobType, during, after string) {
+func (d *vmDriver) does(where, host string, reply wmiquery.Reply, kind msvm.JobType, during, after string) {
 	d.Helper()
 	d.wantStates("during "+where, during)
 	d.finish(where, host, reply, kind, msvm.JobCompleted)
 	d.wantStates("after "+where, after)
 }
 
-func (d *drill) power(host string, on bool) {
+func (d *vmDriver) power(host string, on bool) {
 	d.Helper()
 	if err := d.world.SetPower(d.vm, host, on); err != nil {
 		d.Error(err)
@@ -194,7 +194,7 @@ func (d *drill) power(host string, on bool) {
 }
 
 // settings are those of a relationship, changed, as a parameter.
-func (d *drill) settings(host string, l msvm.Link, change func(*msvm.ReplicationSettingData)) []any {
+func (d *vmDriver) settings(host string, l msvm.Link, change func(*msvm.ReplicationSettingData)) []any {
 	d.Helper()
 	for _, s := range read[msvm.ReplicationSettingData](d.T, d.hosts[host]) {
 		if s.InstanceID == (msvm.Key{VM: d.vm, Link: l}).InstanceID() {
@@ -222,7 +222,7 @@ func to(host string) func(*msvm.ReplicationSettingData) {
 
 // points are the kinds of the VM's recovery points on HV02, the oldest first, with
 // their paths.
-func (d *drill) points() (kinds []msvm.RecoveryPointType, paths []wmiquery.Ref) {
+func (d *vmDriver) points() (kinds []msvm.RecoveryPointType, paths []wmiquery.Ref) {
 	d.Helper()
 	const host = "HV02"
 	of := map[wmiquery.Ref]bool{}
@@ -248,9 +248,47 @@ func (d *drill) points() (kinds []msvm.RecoveryPointType, paths []wmiquery.Ref) 
 }
 
 // locked checks that a VM cannot be turned on.
-func (d *drill) locked(host string) {
+func (d *vmDriver) locked(host string) {
 	d.Helper()
 	if err := d.world.SetPower(d.vm, host, true); !errors.Is(err, wmiquery.ErrInvalidState) {
 		d.Errorf("turning it on on %s: %v", host, err)
 	}
+}
+
+// entry is an authorization entry as a parameter.
+func entry(t *testing.T, server, folder string) []any {
+	t.Helper()
+	e := msvm.ReplicationAuthorizationSettingData{AllowedPrimaryHostSystem: &server}
+	if folder != "" {
+		e.ReplicaStorageLocation = &folder
+	}
+	return embeddedParam(t, "AuthorizationEntry", e)
+}
+
+// VMs of a world that shows every situation, by position.
+const (
+	pausedOnPrimary, initialReplication, resyncRequired, critical = 6, 7, 8, 9
+	pausedOnReplica, resynchronizing, prepared, slowLink          = 11, 12, 14, 5
+)
+
+// withHistory is a VM like healthy that has recovery points.
+func withHistory(t *testing.T) int {
+	for vm := range 40 {
+		d := newVMDriver(t, vm)
+		if kinds, _ := d.points(); d.states() == "1[3] 2[3 0] -" && len(kinds) > 3 && vm%2 == 0 {
+			return vm
+		}
+	}
+	t.Fatal("no VM has recovery points")
+	return 0
+}
+
+// embedded is an instance as a parameter.
+func embeddedParam(t *testing.T, name string, v wmiquery.Instance) []any {
+	t.Helper()
+	text, err := cimxml.Marshal(v.WMIClass().Name, v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []any{name, wmiquery.Embedded(text)}
 }

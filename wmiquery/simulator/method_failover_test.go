@@ -13,7 +13,7 @@ import (
 // A planned failover from end to end. Q33: 4 is shown before the VM
 // is prepared. Q40: nothing is prepared while the VM runs.
 func TestPlannedFailover(t *testing.T) {
-	d := newDrill(t, healthy)
+	d := newVMDriver(t, healthy)
 	d.wantStates("at first", "1[3] 2[3 0] -")
 	d.locked("HV02")
 	d.code("prepare a VM that runs", d.request("HV01", 4), wmiquery.CodeInvalidState)
@@ -59,8 +59,8 @@ func TestPlannedFailover(t *testing.T) {
 	}
 }
 
-func TestCancelPreparation(t *testing.T) {
-	d := newDrill(t, healthy)
+func TestCancelPlannedFailover(t *testing.T) {
+	d := newVMDriver(t, healthy)
 	d.power("HV01", false)
 	d.does("prepare", "HV01", d.request("HV01", 4), msvm.JobInitiateSyncedReplication, "1[4] 2[3 0] -", "1[4] 2[3 0] -")
 	d.does("cancel", "HV01", d.call("HV01", "RevertFailover"), msvm.JobCancelSyncedReplication, "1[4] 2[3 0] -", "1[3] 2[3 0] -")
@@ -74,7 +74,7 @@ func TestCancelPreparation(t *testing.T) {
 // the other way. Q49: the old primary must be a replica server that lets the new
 // one in.
 func TestUnplannedFailover(t *testing.T) {
-	d := newDrill(t, withHistory(t))
+	d := newVMDriver(t, withHistory(t))
 	_, paths := d.points()
 	d.code("no such point", d.call("HV02", "InitiateFailover", "SnapshotSettingData", paths[0]+"x"), wmiquery.CodeInvalidParam)
 	d.does("failover", "HV02", d.call("HV02", "InitiateFailover", "SnapshotSettingData", paths[0]), msvm.JobInitiateFailover, "1[3] 2[12 0] -", "1[3] 2[5 0] -")
@@ -115,22 +115,10 @@ func TestUnplannedFailover(t *testing.T) {
 	d.wantStates("in the end", "2[3 0] 1[3] -")
 }
 
-// withHistory is a VM like healthy that has recovery points.
-func withHistory(t *testing.T) int {
-	for vm := range 40 {
-		d := newDrill(t, vm)
-		if kinds, _ := d.points(); d.states() == "1[3] 2[3 0] -" && len(kinds) > 3 && vm%2 == 0 {
-			return vm
-		}
-	}
-	t.Fatal("no VM has recovery points")
-	return 0
-}
-
 // A failover that runs can be taken back, and what is under way elsewhere does not
 // matter.
 func TestRevertRunningFailover(t *testing.T) {
-	d := newDrill(t, healthy)
+	d := newVMDriver(t, healthy)
 	d.clock.Advance(10 * time.Minute)
 	d.call("HV02", "InitiateFailover")
 	d.wantStates("during failover", "1[3] 2[12 0] -")
@@ -140,7 +128,7 @@ func TestRevertRunningFailover(t *testing.T) {
 
 // Q38: only test replicas are deleted. Q42: a replica has one at most.
 func TestTestFailover(t *testing.T) {
-	d := newDrill(t, healthy)
+	d := newVMDriver(t, healthy)
 	reply := d.call("HV02", "TestReplicaSystem")
 	if v, ok := reply.Out["ResultingSystem"]; !ok || v != nil {
 		t.Errorf("ResultingSystem is %v while the job runs", v)
@@ -166,7 +154,7 @@ func TestTestFailover(t *testing.T) {
 	d.code("a second test", d.call("HV02", "TestReplicaSystem"), wmiquery.CodeInvalidState)
 	d.code("a test on the primary", d.call("HV01", "TestReplicaSystem"), wmiquery.CodeInvalidState)
 	destroy := func(vm wmiquery.Ref) wmiquery.Reply {
-		return call(t, d.hosts["HV02"], invocation(`Msvm_VirtualSystemManagementService.Name="vmms"`, "DestroySystem", in("AffectedSystem", vm)...))
+		return call(t, d.hosts["HV02"], newCall(`Msvm_VirtualSystemManagementService.Name="vmms"`, "DestroySystem", in("AffectedSystem", vm)...))
 	}
 	d.code("delete the replica", destroy(msvm.VMRef(d.vm)), wmiquery.CodeInvalidState)
 	if err := d.world.SetPower(msvm.VMOf(test), "HV02", true); err != nil {
@@ -187,7 +175,7 @@ func TestTestFailover(t *testing.T) {
 // Extended replication: made, started, guarded by Q36, and what is left when the
 // primary is lost.
 func TestExtendedReplication(t *testing.T) {
-	d := newDrill(t, healthy)
+	d := newVMDriver(t, healthy)
 	extended := func(seconds uint16) []any {
 		return d.settings("HV02", msvm.Extended, func(s *msvm.ReplicationSettingData) { to("HV03")(s); s.ReplicationInterval = &seconds })
 	}
@@ -219,8 +207,8 @@ func TestExtendedReplication(t *testing.T) {
 
 // A replica that went back to an earlier point and becomes primary must
 // resynchronize its extended replica.
-func TestContinueFromEarlierPoint(t *testing.T) {
-	d := newDrill(t, withHistory(t))
+func TestChangeToPrimaryFromEarlierPoint(t *testing.T) {
+	d := newVMDriver(t, withHistory(t))
 	extend := d.settings("HV02", msvm.Extended, to("HV03"))
 	d.finish("extend", "HV02", d.call("HV02", "CreateReplicationRelationship", extend...), msvm.JobCreateRelationship, msvm.JobCompleted)
 	d.call("HV02", "StartReplication", "InitialReplicationType", uint16(1))
@@ -238,9 +226,9 @@ func TestContinueFromEarlierPoint(t *testing.T) {
 }
 
 // New machines stand in the order of their coming, however late they are noticed.
-func TestOrderOfMachines(t *testing.T) {
+func TestNewVMsAreSortedByCreation(t *testing.T) {
 	names := func(look bool) (names []string) {
-		d := newDrill(t, healthy)
+		d := newVMDriver(t, healthy)
 		for _, vm := range []int{22, 20, 6, 2, 0} {
 			d.vm = vms(t, d.hosts["HV01"])[vm]
 			d.call("HV02", "TestReplicaSystem")

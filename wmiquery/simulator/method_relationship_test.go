@@ -9,116 +9,10 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// From a plain VM to one that replicates over the network, and what can be
-// cancelled on the way.
-func TestInitialReplication(t *testing.T) {
-	d := newDrill(t, alone)
-	settings := d.settings("HV01", msvm.Primary, to("HV02"))
-	d.wantStates("at first", "0[0] - -")
-	d.does("create", "HV01", d.call("HV01", "CreateReplicationRelationship", settings...), msvm.JobCreateRelationship, "0[0] - -", "1[1] 2[2 0] -")
-	d.code("create again", d.call("HV01", "CreateReplicationRelationship", settings...), wmiquery.CodeInvalidState)
-	d.code("pause before", d.request("HV01", 7), wmiquery.CodeInvalidState)
-	d.code("fail over before", d.call("HV02", "InitiateFailover"), wmiquery.CodeInvalidState)
-	start := func(pairs ...any) wmiquery.Reply { return d.call("HV01", "StartReplication", pairs...) }
-	d.code("type 4", start("InitialReplicationType", uint16(4)), wmiquery.CodeInvalidParam)
-	d.code("export without a folder", start("InitialReplicationType", uint16(2)), wmiquery.CodeInvalidParam)
-	d.code("start on the replica", d.call("HV02", "StartReplication", "InitialReplicationType", uint16(1)), wmiquery.CodeInvalidState)
-
-	reply := start("InitialReplicationType", uint16(1))
-	d.does("start", "HV01", reply, msvm.JobStartInitialReplication, "1[2] 2[2 0] -", "1[2] 2[2 0] -")
-	if j := d.jobOf("HV01"); j != msvm.JobSendInitialReplica {
-		t.Errorf("job %s runs", j)
-	}
-	d.code("start again", start("InitialReplicationType", uint16(1)), wmiquery.CodeInUse)
-	d.does("pause", "HV01", d.request("HV01", 7), msvm.JobStateChange, "1[7] 2[2 0] -", "1[7] 2[2 0] -")
-	d.clock.Advance(5 * time.Hour)
-	d.wantStates("paused", "1[7] 2[2 0] -")
-	d.does("resume", "HV01", d.request("HV01", 3), msvm.JobStateChange, "1[3] 2[2 0] -", "1[2] 2[2 0] -")
-	d.does("cancel", "HV01", d.request("HV01", 1), msvm.JobStopInitialReplication, "1[1] 2[2 0] -", "1[1] 2[2 0] -")
-	d.clock.Advance(5 * time.Hour)
-	d.wantStates("cancelled", "1[1] 2[2 0] -")
-
-	d.finish("start", "HV01", start("InitialReplicationType", uint16(1)), msvm.JobStartInitialReplication, msvm.JobCompleted)
-	for _, j := range read[msvm.ConcreteJob](t, d.hosts["HV01"]) {
-		if d.clock.Now().Sub(*j.TimeSubmitted) == 0 {
-			call(t, d.hosts["HV01"], invocation(j.Ref(), "RequestStateChange", in("RequestedState", uint16(4))...))
-		}
-	}
-	d.wantStates("cancelled by job", "1[1] 2[2 0] -")
-	d.finish("start", "HV01", start("InitialReplicationType", uint16(1)), msvm.JobStartInitialReplication, msvm.JobCompleted)
-	for range 3600 {
-		if d.clock.Advance(10 * time.Second); d.jobOf("HV01") == 0 {
-			break
-		}
-		d.wantStates("sending", "1[2] 2[2 0] -")
-	}
-	d.wantStates("in the end", "1[3] 2[3 0] -")
-}
-
-// Q48: a start can be scheduled, at most seven days ahead, and cancelled; Q32: by
-// its job or by a request.
-func TestScheduledStart(t *testing.T) {
-	d := newDrill(t, freshlyEnabled)
-	at := d.clock.Now().Add(time.Hour)
-	start := func(at time.Time) wmiquery.Reply {
-		return d.call("HV01", "StartReplication", "InitialReplicationType", uint16(1), "StartTime", at)
-	}
-	d.code("in the past", start(d.clock.Now()), wmiquery.CodeInvalidParam)
-	d.code("in eight days", start(d.clock.Now().Add(8*24*time.Hour)), wmiquery.CodeInvalidParam)
-	reply := start(at)
-	if j, _ := d.job("HV01", reply.Job); *j.JobState != msvm.JobNew || !j.ScheduledStartTime.Equal(at) || j.StartTime != nil || !*j.Cancellable {
-		t.Errorf("the job is %+v", j)
-	}
-	d.code("schedule again", start(at), wmiquery.CodeInUse)
-	d.wantStates("scheduled", "1[1] 2[2 0] -")
-	cancel := invocation(reply.Job, "RequestStateChange", in("RequestedState", uint16(4))...)
-	if code := call(t, d.hosts["HV01"], cancel).Code; code != 0 {
-		t.Errorf("cancelling the job: code %d", code)
-	}
-	if code := call(t, d.hosts["HV01"], cancel).Code; code != 4097 {
-		t.Errorf("cancelling it again: code %d", code)
-	}
-	d.clock.Advance(2 * time.Hour)
-	d.wantStates("cancelled", "1[1] 2[2 0] -")
-	start(d.clock.Now().Add(time.Hour))
-	d.finish("cancel by request", "HV01", d.request("HV01", 1), msvm.JobStopInitialReplication, msvm.JobCompleted)
-	d.clock.Advance(2 * time.Hour)
-	d.wantStates("cancelled by request", "1[1] 2[2 0] -")
-	at = d.clock.Now().Add(time.Hour)
-	start(at)
-	d.clock.Set(at.Add(-time.Second))
-	d.wantStates("a second before", "1[1] 2[2 0] -")
-	d.clock.Set(at)
-	d.wantStates("at that time", "1[2] 2[2 0] -")
-}
-
-// The initial replica is carried: nothing arrives before it is imported.
-func TestOutOfBand(t *testing.T) {
-	d := newDrill(t, freshlyEnabled)
-	takeIn := func() wmiquery.Reply {
-		return d.call("HV02", "ImportInitialReplica", "InitialReplicationImportLocation", `E:\carried`)
-	}
-	d.code("import without a folder", d.call("HV02", "ImportInitialReplica"), wmiquery.CodeInvalidParam)
-	d.code("import on the primary", d.call("HV01", "ImportInitialReplica", "InitialReplicationImportLocation", "x"), wmiquery.CodeInvalidState)
-	if j := d.finish("import too early", "HV02", takeIn(), msvm.JobImportReplication, msvm.JobException); *j.ErrorCode != wmiquery.CodeFileNotFound {
-		t.Errorf("error %d", *j.ErrorCode)
-	}
-	d.call("HV01", "StartReplication", "InitialReplicationType", uint16(2), "InitialReplicationExportLocation", `E:\`)
-	if j := d.finish("import too early", "HV02", takeIn(), msvm.JobImportReplication, msvm.JobException); *j.ErrorCode != wmiquery.CodeFileNotFound {
-		t.Errorf("error %d", *j.ErrorCode)
-	}
-	d.finish("cancel", "HV01", d.request("HV01", 1), msvm.JobStopInitialReplication, msvm.JobCompleted)
-	export := d.call("HV01", "StartReplication", "InitialReplicationType", uint16(2), "InitialReplicationExportLocation", `E:\`)
-	d.does("export", "HV01", export, msvm.JobStartExportInitialReplication, "1[2] 2[2 0] -", "1[2] 2[2 0] -")
-	d.clock.Advance(24 * time.Hour)
-	d.wantStates("on the road", "1[2] 2[2 0] -")
-	d.does("import", "HV02", takeIn(), msvm.JobImportReplication, "1[2] 2[2 0] -", "1[3] 2[3 0] -")
-}
-
 // Removing happens on one host (Q36), the other side then is in error; a VM that
 // stays on the replica server can be made a replica again and seeded.
-func TestRemoveAndSeed(t *testing.T) {
-	d := newDrill(t, healthy)
+func TestRemoveAndRecreateRelationship(t *testing.T) {
+	d := newVMDriver(t, healthy)
 	remove := func(host string) wmiquery.Reply {
 		return d.call(host, "RemoveReplicationRelationshipEx", d.link(msvm.Primary)...)
 	}
@@ -143,8 +37,8 @@ func TestRemoveAndSeed(t *testing.T) {
 
 // Settings are changed, and with them the number of recovery points; other disks
 // are a state of their own, with what can go wrong.
-func TestModify(t *testing.T) {
-	d := newDrill(t, withHistory(t))
+func TestModifySettings(t *testing.T) {
+	d := newVMDriver(t, withHistory(t))
 	modify := func(change func(*msvm.ReplicationSettingData)) wmiquery.Reply {
 		return d.call("HV01", "ModifyReplicationSettings", d.settings("HV01", msvm.Primary, change)...)
 	}
@@ -179,18 +73,18 @@ func TestModify(t *testing.T) {
 	disks := func(s *msvm.ReplicationSettingData) { s.IncludedDisks = []string{"one", "other"} }
 	d.does("change the disks", "HV01", modify(disks), msvm.JobUpdateDiskSet, "1[15] 2[15 0] -", "1[3] 2[3 0] -")
 	other := func(s *msvm.ReplicationSettingData) { s.IncludedDisks = []string{"one"} }
-	d.world.SetFaults(mustFaults(t, "job-failing"))
+	d.world.SetFaults(parseFaults(t, "job-failing"))
 	d.finish("change that fails", "HV01", modify(other), msvm.JobUpdateDiskSet, msvm.JobException)
 	d.wantStates("after it failed", "1[16] 2[16 0] -")
-	d.world.SetFaults(mustFaults(t))
+	d.world.SetFaults(parseFaults(t))
 	d.does("try again", "HV01", d.request("HV01", 15), msvm.JobUpdateDiskSet, "1[15] 2[15 0] -", "1[3] 2[3 0] -")
 	for _, s := range read[msvm.ReplicationSettingData](t, d.hosts["HV01"]) {
 		if s.InstanceID == key.InstanceID() && !slices.Equal(s.IncludedDisks, []string{"one"}) {
 			t.Errorf("disks are %v", s.IncludedDisks)
 		}
 	}
-	d.world.SetFaults(mustFaults(t, "job-failing"))
+	d.world.SetFaults(parseFaults(t, "job-failing"))
 	d.finish("change that fails", "HV01", modify(disks), msvm.JobUpdateDiskSet, msvm.JobException)
-	d.world.SetFaults(mustFaults(t))
+	d.world.SetFaults(parseFaults(t))
 	d.does("give up", "HV01", d.request("HV01", 3), msvm.JobStateChange, "1[3] 2[16 0] -", "1[3] 2[3 0] -")
 }

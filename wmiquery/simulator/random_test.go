@@ -16,8 +16,8 @@ import (
 	"hyperv_replica_exporter/wmiquery/simulator"
 )
 
-// monkey does things to a world at random, most of which make sense.
-type monkey struct {
+// randomCaller does things to a world at random, most of which make sense.
+type randomCaller struct {
 	*testing.T
 	*rand.Rand
 	world *simulator.World
@@ -28,10 +28,10 @@ type monkey struct {
 }
 
 // oneOf is one of several.
-func oneOf[T any](m *monkey, of ...T) T { return of[m.IntN(len(of))] }
+func oneOf[T any](m *randomCaller, of ...T) T { return of[m.IntN(len(of))] }
 
 // step is one thing, and some time.
-func (m *monkey) step() {
+func (m *randomCaller) step() {
 	host := oneOf(m, hosts...)
 	s := open(m.T, m.world, host)
 	machines := read[msvm.ComputerSystem](m.T, s)[1:]
@@ -48,12 +48,12 @@ func (m *monkey) step() {
 	m.clock.Advance(time.Duration(m.IntN(oneOf(m, 2, 10, 60, 600, 3600))) * time.Second)
 }
 
-func (m *monkey) note(format string, args ...any) {
+func (m *randomCaller) note(format string, args ...any) {
 	m.log = append(m.log, m.clock.Now().Format("15:04:05 ")+fmt.Sprintf(format, args...))
 }
 
 // call calls one of all methods; those that spoil a host for all VMs seldom.
-func (m *monkey) call(s wmiquery.Session, host, vm string) {
+func (m *randomCaller) call(s wmiquery.Session, host, vm string) {
 	method := oneOf(m, msvm.Methods()...)
 	for range oneOf(m, 0, 20, 40) {
 		if m.makesSense(s, vm, method) {
@@ -100,7 +100,7 @@ func (m *monkey) call(s wmiquery.Session, host, vm string) {
 
 // makesSense tells whether the tables of package msvm let the method be called, of
 // a VM for one of its relationships.
-func (m *monkey) makesSense(s wmiquery.Session, vm string, method msvm.Method) bool {
+func (m *randomCaller) makesSense(s wmiquery.Session, vm string, method msvm.Method) bool {
 	if len(method.Modes) == 0 {
 		return m.IntN(20) == 0
 	}
@@ -118,7 +118,7 @@ func (m *monkey) makesSense(s wmiquery.Session, vm string, method msvm.Method) b
 }
 
 // history is what was done to a VM.
-func (m *monkey) history(vm string) string {
+func (m *randomCaller) history(vm string) string {
 	lines := slices.DeleteFunc(m.log, func(line string) bool { return !strings.Contains(line, vm) })
 	return strings.Join(lines[max(0, len(lines)-30):], "\n")
 }
@@ -133,7 +133,7 @@ func short(in []wmiquery.Param) (texts []string) {
 }
 
 // argument is a value for a parameter.
-func (m *monkey) argument(s wmiquery.Session, vm string, p msvm.Parameter) any {
+func (m *randomCaller) argument(s wmiquery.Session, vm string, p msvm.Parameter) any {
 	switch p.Name {
 	case "ComputerSystem":
 		return msvm.VMRef(vm)
@@ -195,7 +195,7 @@ func (m *monkey) argument(s wmiquery.Session, vm string, p msvm.Parameter) any {
 	return nil
 }
 
-func (m *monkey) instance(v wmiquery.Instance) wmiquery.Embedded {
+func (m *randomCaller) instance(v wmiquery.Instance) wmiquery.Embedded {
 	text, err := cimxml.Marshal(v.WMIClass().Name, v)
 	if err != nil {
 		m.Fatal(err)
@@ -206,12 +206,12 @@ func (m *monkey) instance(v wmiquery.Instance) wmiquery.Embedded {
 // Whatever is called in whatever order, what must hold of a world holds; and what
 // comes of it depends on the calls and their times, not on what is read between
 // them.
-func TestRandomCalls(t *testing.T) {
+func TestInvariantsHoldAfterRandomCalls(t *testing.T) {
 	codes := map[string]map[uint32]int{}
 	for seed := range uint64(16) {
-		run := func(look bool) *monkey {
+		run := func(look bool) *randomCaller {
 			w, c := newWorld(t, simulator.Config{Seed: seed, VMs: 24})
-			m := &monkey{t, rand.New(rand.NewPCG(seed, 7)), w, c, 1 + int(seed%12), nil, codes}
+			m := &randomCaller{t, rand.New(rand.NewPCG(seed, 7)), w, c, 1 + int(seed%12), nil, codes}
 			for range 600 {
 				m.step()
 				if !look {
@@ -243,7 +243,7 @@ func TestConcurrentCalls(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range uint64(6) {
 		all.Go(func() {
-			m := &monkey{t, rand.New(rand.NewPCG(1, i)), w, c, 5, nil, map[string]map[uint32]int{}}
+			m := &randomCaller{t, rand.New(rand.NewPCG(1, i)), w, c, 5, nil, map[string]map[uint32]int{}}
 			for range 60 {
 				m.step()
 			}

@@ -89,7 +89,7 @@ func withView[T any](w *World, h *host, f Faults, from func(view) T) T {
 // active afterwards.
 func (s *session) faultsFor(class, method string) (Faults, error) {
 	if s.closed {
-		return Faults{}, fmt.Errorf("session closed: %w", wmiquery.ErrUnavailable)
+		return Faults{}, fmt.Errorf("session is closed: %w", wmiquery.ErrUnavailable)
 	}
 	return s.world.faults.pass(class, method)
 }

@@ -1,6 +1,7 @@
 package simulator_test
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
@@ -27,5 +28,62 @@ func TestMonitoringStart(t *testing.T) {
 	}
 	if _, err := simulator.New(simulator.Config{MonitoringStart: new(24 * time.Hour)}); err == nil {
 		t.Error("24:00 is taken for a time of day")
+	}
+}
+
+// figures are what falls to 0 when a window ends.
+func figures(s msvm.ReplicationStatistics) simulator.Totals {
+	return simulator.Totals{
+		Cycles: uint64(*s.ReplicationSuccessCount), Missed: uint64(*s.ReplicationMissCount),
+		Bytes: *s.ReplicationSize, Seconds: uint64(*s.ReplicationLatency),
+		NetworkFailures: uint64(*s.NetworkFailureCount), Failures: uint64(*s.ReplicationFailureCount),
+		SnapshotFailures: uint64(*s.ApplicationConsistentSnapshotFailureCount),
+	}
+}
+
+// add adds figures to a sum, or takes them off.
+func add(sum *simulator.Totals, sign int, figures simulator.Totals) {
+	for i := range reflect.ValueOf(figures).NumField() {
+		to := reflect.ValueOf(sum).Elem().Field(i)
+		to.SetUint(to.Uint() + uint64(sign)*reflect.ValueOf(figures).Field(i).Uint())
+	}
+}
+
+// A window ends at its time to the second: all of its figures start again, and
+// nothing is lost to the totals.
+func TestMonitoringWindows(t *testing.T) {
+	day := func(d, hour int) time.Time { return time.Date(2026, 11, d, hour, 0, 0, 0, time.UTC) }
+	for interval, ends := range map[time.Duration][]time.Time{
+		0:              {day(23, 21), day(24, 9), day(24, 21)},
+		time.Hour:      {day(23, 15), day(23, 16), day(23, 17)},
+		24 * time.Hour: {day(24, 9), day(25, 9)},
+	} {
+		for _, vm := range []int{0, 1, 2, 3, slowLink} {
+			w, c := newWorld(t, simulator.Config{Seed: 1, MonitoringInterval: interval})
+			s := open(t, w, "HV01")
+			id := vms(t, s)[vm]
+			stats := func() msvm.ReplicationStatistics { return relationships(t, s, id)[0].stats }
+			want := simulator.Totals{Windows: uint64(len(ends))}
+			add(&want, -1, figures(stats()))
+			for _, end := range ends {
+				c.Set(end.Add(-time.Second))
+				last := stats()
+				add(&want, 1, figures(last))
+				c.Set(end)
+				next := stats()
+				if !next.StartStatisticTime.Equal(end) || !last.StartStatisticTime.Before(end) || !next.EndStatisticTime.Equal(end) {
+					t.Errorf("%v: windows start at %v and %v, want one to start at %v", interval, last.StartStatisticTime, next.StartStatisticTime, end)
+				}
+				// A cycle that ends in the very second counts in the new window.
+				if n := *next.ReplicationSuccessCount; n > 1 || n >= *last.ReplicationSuccessCount ||
+					*next.MaxReplicationSize != *next.ReplicationSize || *next.MaxReplicationLatency != *next.ReplicationLatency {
+					t.Errorf("%v: a window ends with %+v, the next begins with %+v", interval, figures(last), figures(next))
+				}
+			}
+			add(&want, 1, figures(stats()))
+			if got, _ := w.Totals(msvm.Key{VM: id, Link: msvm.Primary}); got != want {
+				t.Errorf("%v: the totals are %+v, those of the windows %+v", interval, got, want)
+			}
+		}
 	}
 }

@@ -1,0 +1,60 @@
+package simulator_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"hyperv_replica_exporter/wmiquery"
+	"hyperv_replica_exporter/wmiquery/cimxml"
+	"hyperv_replica_exporter/wmiquery/msvm"
+)
+
+// Q43: a job that has ended can be seen for five minutes. Q44: an immediate code
+// and a failed job are two ways to fail.
+func TestFailedJob(t *testing.T) {
+	d := newVMDriver(t, healthy)
+	d.world.SetFaults(parseFaults(t, "job-failing"))
+	reply := d.request("HV01", 7)
+	d.wantStates("while it runs", "1[7] 2[3 0] -")
+	j := d.finish("pause", "HV01", reply, msvm.JobStateChange, msvm.JobException)
+	d.wantStates("after it failed", "1[3] 2[3 0] -")
+	d.world.SetFaults(parseFaults(t, "method-failing="+msvm.MethodRequestReplicationStateChangeEx))
+	d.code("refused", d.request("HV01", 7), wmiquery.CodeFailed)
+	d.world.SetFaults(parseFaults(t))
+	if *j.ErrorCode != wmiquery.CodeFailed || *j.Cancellable {
+		t.Errorf("the job is %+v", j)
+	}
+	ask := func(method string) (wmiquery.Reply, error) {
+		return d.hosts["HV01"].Call(newCall(reply.Job, method))
+	}
+	errorsOut, err := ask("GetErrorEx")
+	texts, _ := errorsOut.Out["Errors"].([]string)
+	last, err2 := ask("GetError")
+	var e msvm.Error
+	if errors.Join(err, err2) != nil || len(texts) != 1 || last.Out["Error"] != texts[0] {
+		t.Fatalf("%v, %v, %v, %v", errorsOut, err, last, err2)
+	}
+	if class, err := cimxml.Unmarshal(texts[0], &e); err != nil || class != "Msvm_Error" || *e.Message != *j.ErrorDescription {
+		t.Errorf("%s %+v, %v", class, e, err)
+	}
+	if r, err := ask("KillJob"); err != nil || r.Code != 1 {
+		t.Errorf("KillJob: %d, %v", r.Code, err)
+	}
+	d.clock.Advance(5*time.Minute - time.Second)
+	if _, ok := d.job("HV01", reply.Job); !ok {
+		t.Error("the job is gone early")
+	}
+	d.clock.Advance(time.Second)
+	if _, ok := d.job("HV01", reply.Job); ok {
+		t.Error("the job is still there")
+	}
+	if _, err := ask("GetErrorEx"); !errors.Is(err, wmiquery.ErrNotFound) {
+		t.Errorf("a job that is gone: %v", err)
+	}
+	for _, a := range read[msvm.AffectedJobElement](t, d.hosts["HV01"]) {
+		if a.AffectingElement == reply.Job {
+			t.Error("the association is still there")
+		}
+	}
+}
