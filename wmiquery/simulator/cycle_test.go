@@ -9,8 +9,8 @@ import (
 	"hyperv_replica_exporter/wmiquery/simulator"
 )
 
-// Changes pile up where they are tracked and not sent, and only there; what the
-// receiving side reports is 0.
+// The pending size grows only on the sender, and only while changes are tracked and not sent. The
+// receiver reports 0.
 func TestPendingSizeGrowsWhileTracked(t *testing.T) {
 	for _, tt := range []struct {
 		vm     int
@@ -44,7 +44,7 @@ func TestPendingSizeGrowsWhileTracked(t *testing.T) {
 	}
 }
 
-// Cycles run at the interval that is set, and no two are alike.
+// Cycles run at the configured interval, and their sizes and durations vary.
 func TestCyclesRunAtInterval(t *testing.T) {
 	w, c := newWorld(t, simulator.Config{Seed: 1})
 	s := open(t, w, "HV01")
@@ -57,14 +57,14 @@ func TestCyclesRunAtInterval(t *testing.T) {
 			}
 		}
 		total, _ := w.Totals(msvm.Key{VM: ids[vm], Link: msvm.Primary})
-		// One may have been under way at the start, and one at the end.
+		// A cycle may be running at the start and at the end.
 		if got, want := int(total.Cycles+total.Missed), int(6*time.Hour/interval); got < want-1 || got > want+1 || total.Missed > total.Cycles/10 {
 			t.Errorf("VM %d: %+v, want %d cycles", vm, total, want)
 		}
 		stats := relationships(t, s, ids[vm])[0].stats
 		n := float64(*stats.ReplicationSuccessCount)
 		if float64(*stats.MaxReplicationSize) < 1.2*float64(*stats.ReplicationSize)/n || float64(*stats.MaxReplicationLatency) < 1.05*float64(*stats.ReplicationLatency)/n {
-			t.Errorf("VM %d: cycles are alike, %+v with %d bytes and %d s at the most", vm, figures(stats), *stats.MaxReplicationSize, *stats.MaxReplicationLatency)
+			t.Errorf("VM %d: cycles are alike, %+v with %d bytes and %d s at the most", vm, counters(stats), *stats.MaxReplicationSize, *stats.MaxReplicationLatency)
 		}
 	}
 }

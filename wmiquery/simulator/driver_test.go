@@ -14,7 +14,7 @@ import (
 	"hyperv_replica_exporter/wmiquery/simulator"
 )
 
-// drill is a VM that a test does things to, on all hosts.
+// vmDriver calls methods for one VM and checks what the hosts report about it.
 type vmDriver struct {
 	*testing.T
 	world *simulator.World
@@ -23,11 +23,10 @@ type vmDriver struct {
 	vm    string
 }
 
-// VMs of a world that shows every situation, by position: those with an even one
-// start jobs where others are done at once.
+// Indexes of VMs in a World that shows every situation. For those with an even index, simple changes
+// start a job; for the others they complete at once.
 const (
-	healthy, healthyOdd, inbound, alone, freshlyEnabled = 0, 3, 1, 4, 10
-	withExtension, withTest                             = 18, 19
+	healthy, healthyWithoutJobs, inbound, neverReplicated, newlyEnabled = 0, 3, 1, 4, 10
 )
 
 func newVMDriver(t *testing.T, vm int) *vmDriver {
@@ -41,8 +40,7 @@ func newVMDriver(t *testing.T, vm int) *vmDriver {
 	return d
 }
 
-// states are modes and states of the VM on the three hosts, in the numbers of
-// WMI, as 1[3] 2[3 0] -.
+// states are the mode and the states of the VM on the three hosts, as numbers, such as "1[3] 2[3 0] -".
 func (d *vmDriver) states() string {
 	d.Helper()
 	var all []string
@@ -50,7 +48,7 @@ func (d *vmDriver) states() string {
 		text := "-"
 		for _, c := range read[msvm.ComputerSystem](d.T, d.hosts[h]) {
 			if c.Name == d.vm {
-				text = fmt.Sprintf("%d%d", *c.ReplicationMode, d.numbers(h))
+				text = fmt.Sprintf("%d%d", *c.ReplicationMode, d.stateNumbers(h))
 			}
 		}
 		all = append(all, text)
@@ -65,7 +63,7 @@ func (d *vmDriver) rows(host string) []msvm.ReplicationRelationship {
 	})
 }
 
-func (d *vmDriver) numbers(host string) []uint16 {
+func (d *vmDriver) stateNumbers(host string) []uint16 {
 	var numbers []uint16
 	for _, r := range d.rows(host) {
 		numbers = append(numbers, uint16(*r.ReplicationState))
@@ -80,16 +78,16 @@ func (d *vmDriver) wantStates(where, want string) {
 	}
 }
 
-// in is parameters, in pairs of names and values.
-func in(pairs ...any) (params []wmiquery.Param) {
+// params converts pairs of names and values to parameters.
+func params(pairs ...any) (params []wmiquery.Param) {
 	for i := 0; i < len(pairs); i += 2 {
 		params = append(params, wmiquery.Param{Name: pairs[i].(string), Value: pairs[i+1]})
 	}
 	return params
 }
 
-// call calls a method of the service, or of the VM, with the VM as ComputerSystem
-// if there is such a parameter.
+// call calls a method of the replication service or of the VM. It adds the VM as ComputerSystem if the
+// method has that parameter.
 func (d *vmDriver) call(host, method string, pairs ...any) wmiquery.Reply {
 	d.Helper()
 	object := msvm.VMRef(d.vm)
@@ -99,17 +97,17 @@ func (d *vmDriver) call(host, method string, pairs ...any) wmiquery.Reply {
 			pairs = append(pairs, "ComputerSystem", msvm.VMRef(d.vm))
 		}
 	}
-	return call(d.T, d.hosts[host], newCall(object, method, in(pairs...)...))
+	return call(d.T, d.hosts[host], newCall(object, method, params(pairs...)...))
 }
 
-// request asks for a state of the primary relationship, or of another.
-func (d *vmDriver) request(host string, state uint16, relationship ...any) wmiquery.Reply {
+// requestState requests a state of the primary relationship, or of the given one.
+func (d *vmDriver) requestState(host string, state uint16, relationship ...any) wmiquery.Reply {
 	d.Helper()
 	return d.call(host, msvm.MethodRequestReplicationStateChangeEx, append(relationship, "RequestedState", state)...)
 }
 
-// link is a relationship as a parameter.
-func (d *vmDriver) link(l msvm.Link) []any {
+// relationshipParam is a relationship of the VM as a parameter.
+func (d *vmDriver) relationshipParam(l msvm.Link) []any {
 	text, err := cimxml.Marshal("Msvm_ReplicationRelationship", msvm.ReplicationRelationship{InstanceID: msvm.Key{VM: d.vm, Link: l}.InstanceID()})
 	if err != nil {
 		d.Fatal(err)
@@ -117,7 +115,7 @@ func (d *vmDriver) link(l msvm.Link) []any {
 	return []any{"ReplicationRelationship", wmiquery.Embedded(text)}
 }
 
-// job is the row of a job, false when it is gone.
+// job is the row of a job. It returns false if there is none any more.
 func (d *vmDriver) job(host string, path wmiquery.Ref) (msvm.ConcreteJob, bool) {
 	d.Helper()
 	for _, j := range read[msvm.ConcreteJob](d.T, d.hosts[host]) {
@@ -128,8 +126,8 @@ func (d *vmDriver) job(host string, path wmiquery.Ref) (msvm.ConcreteJob, bool) 
 	return msvm.ConcreteJob{}, false
 }
 
-// jobOf is the type of the job about the VM on a host that runs, 0 if none does.
-func (d *vmDriver) jobOf(host string) msvm.JobType {
+// runningJob is the type of the running job of the VM on a host, or 0.
+func (d *vmDriver) runningJob(host string) msvm.JobType {
 	d.Helper()
 	var types []msvm.JobType
 	for _, a := range read[msvm.AffectedJobElement](d.T, d.hosts[host]) {
@@ -144,9 +142,9 @@ func (d *vmDriver) jobOf(host string) msvm.JobType {
 	return append(types, 0)[0]
 }
 
-// finish waits for the job that a method started, if it did: it must be of a type
-// and end in a state.
-func (d *vmDriver) finish(where, host string, reply wmiquery.Reply, kind msvm.JobType, want msvm.JobState) msvm.ConcreteJob {
+// waitForJob waits for the job that a method has started. It checks the type, the progress and the final
+// state of the job.
+func (d *vmDriver) waitForJob(where, host string, reply wmiquery.Reply, kind msvm.JobType, want msvm.JobState) msvm.ConcreteJob {
 	d.Helper()
 	if reply.Code != wmiquery.CodeJobStarted {
 		d.Fatalf("%s: code %d", where, reply.Code)
@@ -169,32 +167,31 @@ func (d *vmDriver) finish(where, host string, reply wmiquery.Reply, kind msvm.Jo
 	}
 }
 
-// code checks an answer that starts no job.
-func (d *vmDriver) code(where string, reply wmiquery.Reply, want uint32) {
+// wantCode checks the reply of a method that starts no job.
+func (d *vmDriver) wantCode(where string, reply wmiquery.Reply, want uint32) {
 	d.Helper()
 	if reply.Code != want || reply.Job != "" {
 		d.Errorf("%s: code %d, want %d", where, reply.Code, want)
 	}
 }
 
-// does checks a call from its answer to its end: what shows while the job runs,
-// and afterwards. None lasts: during is after.
-func (d *vmDriver) does(where, host string, reply wmiquery.Reply, kind msvm.JobType, during, after string) {
+// checkJob checks the states of the VM while a job is running and after it has completed.
+func (d *vmDriver) checkJob(where, host string, reply wmiquery.Reply, kind msvm.JobType, during, after string) {
 	d.Helper()
 	d.wantStates("during "+where, during)
-	d.finish(where, host, reply, kind, msvm.JobCompleted)
+	d.waitForJob(where, host, reply, kind, msvm.JobCompleted)
 	d.wantStates("after "+where, after)
 }
 
-func (d *vmDriver) power(host string, on bool) {
+func (d *vmDriver) setPower(host string, on bool) {
 	d.Helper()
 	if err := d.world.SetPower(d.vm, host, on); err != nil {
 		d.Error(err)
 	}
 }
 
-// settings are those of a relationship, changed, as a parameter.
-func (d *vmDriver) settings(host string, l msvm.Link, change func(*msvm.ReplicationSettingData)) []any {
+// settingsParam is the settings of a relationship with a change, as a parameter.
+func (d *vmDriver) settingsParam(host string, l msvm.Link, change func(*msvm.ReplicationSettingData)) []any {
 	d.Helper()
 	for _, s := range read[msvm.ReplicationSettingData](d.T, d.hosts[host]) {
 		if s.InstanceID == (msvm.Key{VM: d.vm, Link: l}).InstanceID() {
@@ -210,8 +207,8 @@ func (d *vmDriver) settings(host string, l msvm.Link, change func(*msvm.Replicat
 	return nil
 }
 
-// to is settings that name a replica server.
-func to(host string) func(*msvm.ReplicationSettingData) {
+// toServer changes settings to replicate to a host.
+func toServer(host string) func(*msvm.ReplicationSettingData) {
 	return func(s *msvm.ReplicationSettingData) {
 		s.RecoveryConnectionPoint = new(host + ".contoso.com")
 		s.AuthenticationType, s.RecoveryServerPortNumber = new(msvm.AuthenticationKerberos), new(uint16(80))
@@ -220,9 +217,8 @@ func to(host string) func(*msvm.ReplicationSettingData) {
 	}
 }
 
-// points are the kinds of the VM's recovery points on HV02, the oldest first, with
-// their paths.
-func (d *vmDriver) points() (kinds []msvm.RecoveryPointType, paths []wmiquery.Ref) {
+// recoveryPoints are the types of the recovery points of the VM on HV02, oldest first, and their paths.
+func (d *vmDriver) recoveryPoints() (kinds []msvm.RecoveryPointType, paths []wmiquery.Ref) {
 	d.Helper()
 	const host = "HV02"
 	of := map[wmiquery.Ref]bool{}
@@ -247,16 +243,16 @@ func (d *vmDriver) points() (kinds []msvm.RecoveryPointType, paths []wmiquery.Re
 	return kinds, paths
 }
 
-// locked checks that a VM cannot be turned on.
-func (d *vmDriver) locked(host string) {
+// wantStartBlocked checks that the VM cannot be turned on.
+func (d *vmDriver) wantStartBlocked(host string) {
 	d.Helper()
 	if err := d.world.SetPower(d.vm, host, true); !errors.Is(err, wmiquery.ErrInvalidState) {
 		d.Errorf("turning it on on %s: %v", host, err)
 	}
 }
 
-// entry is an authorization entry as a parameter.
-func entry(t *testing.T, server, folder string) []any {
+// entryParam is an authorization entry as a parameter.
+func entryParam(t *testing.T, server, folder string) []any {
 	t.Helper()
 	e := msvm.ReplicationAuthorizationSettingData{AllowedPrimaryHostSystem: &server}
 	if folder != "" {
@@ -265,17 +261,17 @@ func entry(t *testing.T, server, folder string) []any {
 	return embeddedParam(t, "AuthorizationEntry", e)
 }
 
-// VMs of a world that shows every situation, by position.
+// More indexes of VMs.
 const (
 	pausedOnPrimary, initialReplication, resyncRequired, critical = 6, 7, 8, 9
 	pausedOnReplica, resynchronizing, prepared, slowLink          = 11, 12, 14, 5
 )
 
-// withHistory is a VM like healthy that has recovery points.
+// withHistory is the index of a VM like healthy that has recovery points.
 func withHistory(t *testing.T) int {
 	for vm := range 40 {
 		d := newVMDriver(t, vm)
-		if kinds, _ := d.points(); d.states() == "1[3] 2[3 0] -" && len(kinds) > 3 && vm%2 == 0 {
+		if kinds, _ := d.recoveryPoints(); d.states() == "1[3] 2[3 0] -" && len(kinds) > 3 && vm%2 == 0 {
 			return vm
 		}
 	}
@@ -283,7 +279,7 @@ func withHistory(t *testing.T) int {
 	return 0
 }
 
-// embedded is an instance as a parameter.
+// embeddedParam is an instance as a parameter.
 func embeddedParam(t *testing.T, name string, v wmiquery.Instance) []any {
 	t.Helper()
 	text, err := cimxml.Marshal(v.WMIClass().Name, v)

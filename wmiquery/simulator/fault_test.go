@@ -49,7 +49,7 @@ func TestParseFaults(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		specs []string
-		want  []string // in the error
+		want  []string // substrings of the error
 	}{
 		{[]string{"nonsense"}, append([]string{`"nonsense"`}, names...)},
 		{[]string{""}, names},
@@ -73,7 +73,8 @@ func TestParseFaults(t *testing.T) {
 	}
 }
 
-// faultTest is a host to try a fault on, with calls for all that replicates there.
+// faultTest is a session with a host, and the calls for the statistics of all of its replicating
+// relationships.
 type faultTest struct {
 	*testing.T
 	world *simulator.World
@@ -81,13 +82,13 @@ type faultTest struct {
 	calls []wmiquery.Call
 }
 
-func (p faultTest) relationships() error { return p.Read(new([]msvm.ReplicationRelationship)) }
-func (p faultTest) services() error      { return p.Read(new([]msvm.ReplicationService)) }
-func (p faultTest) first() error         { _, err := p.Call(p.calls[0]); return err }
-func (p faultTest) last() error          { _, err := p.Call(p.calls[len(p.calls)-1]); return err }
+func (p faultTest) readRelationships() error { return p.Read(new([]msvm.ReplicationRelationship)) }
+func (p faultTest) readServices() error      { return p.Read(new([]msvm.ReplicationService)) }
+func (p faultTest) firstCall() error         { _, err := p.Call(p.calls[0]); return err }
+func (p faultTest) lastCall() error          { _, err := p.Call(p.calls[len(p.calls)-1]); return err }
 
-// want checks errors; nil is none.
-func (p faultTest) want(want error, errs ...error) {
+// wantError checks that the errors are want. Nil means no error.
+func (p faultTest) wantError(want error, errs ...error) {
 	p.Helper()
 	for _, err := range errs {
 		if !errors.Is(err, want) {
@@ -96,8 +97,8 @@ func (p faultTest) want(want error, errs ...error) {
 	}
 }
 
-// codes checks how many of the calls are answered by which code.
-func (p faultTest) codes(want map[uint32]int) {
+// wantCodes checks how many of the calls return which code.
+func (p faultTest) wantCodes(want map[uint32]int) {
 	p.Helper()
 	got := map[uint32]int{}
 	for _, c := range p.calls {
@@ -108,22 +109,21 @@ func (p faultTest) codes(want map[uint32]int) {
 	}
 }
 
-// hangs checks that the one does not end before the fault is gone, and the other
-// does.
-func (p faultTest) hangs(hangs, goesOn func() error) {
+// wantHang checks that hangs does not return before the fault is removed, and that other returns.
+func (p faultTest) wantHang(hangs, goesOn func() error) {
 	done := make(chan error, 1)
 	go func() { done <- hangs() }()
-	p.want(nil, goesOn())
+	p.wantError(nil, goesOn())
 	synctest.Wait()
 	if len(done) > 0 {
 		p.Error("it does not hang")
 	}
 	p.world.SetFaults(simulator.Faults{})
-	p.want(nil, <-done)
+	p.wantError(nil, <-done)
 }
 
-// each has every property of every instance that is read or embedded.
-func (p faultTest) each(f func(property string, v reflect.Value)) {
+// eachProperty calls f for every property of every row and embedded instance.
+func (p faultTest) eachProperty(f func(property string, v reflect.Value)) {
 	instance := func(class string, v any) {
 		for i := range reflect.ValueOf(v).NumField() {
 			f(class+"."+reflect.TypeOf(v).Field(i).Name, reflect.ValueOf(v).Field(i))
@@ -131,14 +131,14 @@ func (p faultTest) each(f func(property string, v reflect.Value)) {
 	}
 	for _, class := range msvm.Classes() {
 		rows := reflect.New(reflect.SliceOf(reflect.TypeOf(class)))
-		p.want(nil, p.Read(rows.Interface()))
+		p.wantError(nil, p.Read(rows.Interface()))
 		for i := range rows.Elem().Len() {
 			instance(class.WMIClass().Name, rows.Elem().Index(i).Interface())
 		}
 	}
 	for _, c := range p.calls {
 		stats, issues, err := msvm.Statistics(call(p.T, p, c))
-		p.want(nil, err)
+		p.wantError(nil, err)
 		instance("Msvm_ReplicationStatistics", stats)
 		for _, issue := range issues {
 			instance("Msvm_Error", issue)
@@ -146,7 +146,7 @@ func (p faultTest) each(f func(property string, v reflect.Value)) {
 	}
 }
 
-func (p faultTest) names() map[string]int {
+func (p faultTest) vmNames() map[string]int {
 	n := map[string]int{}
 	for _, c := range read[msvm.ComputerSystem](p.T, p)[1:] {
 		n[*c.ElementName]++
@@ -154,7 +154,7 @@ func (p faultTest) names() map[string]int {
 	return n
 }
 
-// Every fault does what its name says, and leaves nothing behind.
+// Every fault does what its description says, and has no effect after it is removed.
 func TestEachFault(t *testing.T) {
 	tried := map[string]bool{}
 	for _, tt := range []struct {
@@ -162,34 +162,34 @@ func TestEachFault(t *testing.T) {
 		check func(p faultTest)
 	}{
 		{"denied", func(p faultTest) {
-			p.codes(map[uint32]int{wmiquery.CodeAccessDenied: len(p.calls)})
+			p.wantCodes(map[uint32]int{wmiquery.CodeAccessDenied: len(p.calls)})
 			p.calls = nil
-			p.each(func(property string, _ reflect.Value) { p.Errorf("a row with %s", property) })
+			p.eachProperty(func(property string, _ reflect.Value) { p.Errorf("a row with %s", property) })
 		}},
 		{"class-missing=Msvm_ReplicationRelationship", func(p faultTest) {
-			p.want(wmiquery.ErrUnsupported, p.relationships())
-			p.want(nil, p.services(), p.first())
+			p.wantError(wmiquery.ErrUnsupported, p.readRelationships())
+			p.wantError(nil, p.readServices(), p.firstCall())
 		}},
-		{"class-missing=Msvm_ReplicationService", func(p faultTest) { p.want(wmiquery.ErrUnsupported, p.services(), p.first()) }},
-		{"slow", func(p faultTest) { // the clock of the bubble moves by waiting only
+		{"class-missing=Msvm_ReplicationService", func(p faultTest) { p.wantError(wmiquery.ErrUnsupported, p.readServices(), p.firstCall()) }},
+		{"slow", func(p faultTest) { // inside the bubble the clock advances only while waiting
 			begin := time.Now()
-			p.want(nil, p.services(), p.first())
+			p.wantError(nil, p.readServices(), p.firstCall())
 			if d := time.Since(begin); d != 4*time.Second {
 				p.Errorf("a read and a call took %v", d)
 			}
 		}},
-		{"hung", func(p faultTest) { p.hangs(p.first, func() error { return nil }) }},
-		{"hung=Msvm_ReplicationRelationship", func(p faultTest) { p.hangs(p.relationships, p.first) }},
-		{"hung=Msvm_ReplicationService", func(p faultTest) { p.hangs(p.first, p.relationships) }},
-		{"hung=GetReplicationStatisticsEx", func(p faultTest) { p.hangs(p.first, p.services) }},
-		{"relationship-hung", func(p faultTest) { p.hangs(p.first, p.last) }},
+		{"hung", func(p faultTest) { p.wantHang(p.firstCall, func() error { return nil }) }},
+		{"hung=Msvm_ReplicationRelationship", func(p faultTest) { p.wantHang(p.readRelationships, p.firstCall) }},
+		{"hung=Msvm_ReplicationService", func(p faultTest) { p.wantHang(p.firstCall, p.readRelationships) }},
+		{"hung=GetReplicationStatisticsEx", func(p faultTest) { p.wantHang(p.firstCall, p.readServices) }},
+		{"relationship-hung", func(p faultTest) { p.wantHang(p.firstCall, p.lastCall) }},
 		{"relationship-failing", func(p faultTest) {
-			p.codes(map[uint32]int{wmiquery.CodeFailed: 1, wmiquery.CodeCompleted: len(p.calls) - 1})
+			p.wantCodes(map[uint32]int{wmiquery.CodeFailed: 1, wmiquery.CodeCompleted: len(p.calls) - 1})
 			p.calls = p.calls[:1]
-			p.codes(map[uint32]int{wmiquery.CodeFailed: 1})
+			p.wantCodes(map[uint32]int{wmiquery.CodeFailed: 1})
 		}},
 		{"nulls", func(p faultTest) {
-			p.each(func(property string, v reflect.Value) {
+			p.eachProperty(func(property string, v reflect.Value) {
 				if k := v.Kind(); (k == reflect.Pointer || k == reflect.Slice) && !v.IsNil() {
 					p.Errorf("%s is not null", property)
 				}
@@ -197,7 +197,7 @@ func TestEachFault(t *testing.T) {
 		}},
 		{"unknown-enum", func(p faultTest) {
 			properties := map[string]bool{}
-			p.each(func(property string, v reflect.Value) {
+			p.eachProperty(func(property string, v reflect.Value) {
 				switch _, name, _ := strings.Cut(property, "."); name {
 				case "ReplicationState", "ReplicationHealth", "ReplicationMode", "LastReplicationType", "FailedOverReplicationType", "PerceivedSeverity":
 					v = v.Elem()
@@ -215,18 +215,18 @@ func TestEachFault(t *testing.T) {
 			}
 		}},
 		{"duplicate-names", func(p faultTest) {
-			if names := p.names(); len(names) != 1 || names["web01"] < 20 {
+			if names := p.vmNames(); len(names) != 1 || names["web01"] < 20 {
 				p.Errorf("names are %v", names)
 			}
 		}},
 		{"hostile-names", func(p faultTest) {
-			names := p.names()
+			names := p.vmNames()
 			for _, c := range "'\\\"&<>\n\t{}数\u202E🖥" {
 				if !strings.ContainsRune(strings.Join(slices.Collect(maps.Keys(names)), ""), c) {
 					p.Errorf("no name has %q", c)
 				}
 			}
-			p.each(func(property string, v reflect.Value) {
+			p.eachProperty(func(property string, v reflect.Value) {
 				if property == "Msvm_Error.MessageArguments" && names[v.Index(0).String()] == 0 {
 					p.Errorf("a health issue names %q", v)
 				}
@@ -234,7 +234,7 @@ func TestEachFault(t *testing.T) {
 		}},
 		{"disconnected", func(p faultTest) {
 			_, err := p.world.Open()
-			p.want(wmiquery.ErrUnavailable, err, p.services(), p.first())
+			p.wantError(wmiquery.ErrUnavailable, err, p.readServices(), p.firstCall())
 		}},
 		{"service-error", func(p faultTest) {
 			if s := read[msvm.ReplicationService](p.T, p)[0]; s.OperationalStatus[0] != msvm.StatusError {
@@ -242,25 +242,25 @@ func TestEachFault(t *testing.T) {
 			}
 		}},
 		{"method-failing=GetReplicationStatisticsEx", func(p faultTest) {
-			p.codes(map[uint32]int{wmiquery.CodeFailed: len(p.calls)})
+			p.wantCodes(map[uint32]int{wmiquery.CodeFailed: len(p.calls)})
 		}},
-		{"method-failing", func(p faultTest) { // calls that only read are none of its business
-			p.codes(map[uint32]int{wmiquery.CodeCompleted: len(p.calls)})
+		{"method-failing", func(p faultTest) { // does not apply to calls that change nothing
+			p.wantCodes(map[uint32]int{wmiquery.CodeCompleted: len(p.calls)})
 			id := vms(p.T, p)[0]
 			p.calls = []wmiquery.Call{
 				newCall(msvm.VMRef(id), msvm.MethodRequestReplicationStateChangeEx, wmiquery.Param{Name: "RequestedState", Value: uint16(7)}),
 				newCall(read[msvm.ReplicationService](p.T, p)[0].Ref(), "Resynchronize", wmiquery.Param{Name: "ComputerSystem", Value: msvm.VMRef(id)}),
 			}
-			p.codes(map[uint32]int{wmiquery.CodeFailed: 2})
+			p.wantCodes(map[uint32]int{wmiquery.CodeFailed: 2})
 		}},
-		{"job-failing", func(p faultTest) { p.want(nil, p.first(), p.last()) }}, // see TestFailedJob
-		{"statistics-job", func(p faultTest) { p.codes(map[uint32]int{wmiquery.CodeJobStarted: len(p.calls)}) }},
+		{"job-failing", func(p faultTest) { p.wantError(nil, p.firstCall(), p.lastCall()) }}, // see TestFailedJob
+		{"statistics-job", func(p faultTest) { p.wantCodes(map[uint32]int{wmiquery.CodeJobStarted: len(p.calls)}) }},
 		{"statistics-empty", func(p faultTest) {
-			forms := map[string]bool{} // null, no text, an empty text
+			forms := map[string]bool{} // null, an empty array, an array with an empty string
 			for _, c := range p.calls {
 				reply := call(p.T, p, c)
 				_, _, err := msvm.Statistics(reply)
-				p.want(msvm.ErrNoStatistics, err)
+				p.wantError(msvm.ErrNoStatistics, err)
 				forms[fmt.Sprintf("%#v", reply.Out["ReplicationStatistics"])] = true
 			}
 			if len(forms) != 3 {
@@ -277,7 +277,7 @@ func TestEachFault(t *testing.T) {
 				p := faultTest{t, w, s, statisticsCalls(t, s, msvm.ReplicationRelationship.Replicates)}
 				healthy := snapshot(t, w)
 				faults, err := simulator.ParseFaults([]string{tt.fault})
-				p.want(nil, err)
+				p.wantError(nil, err)
 				w.SetFaults(faults)
 				tt.check(p)
 				w.SetFaults(simulator.Faults{})

@@ -18,14 +18,13 @@ import (
 
 var hosts = []string{"HV01", "HV02", "HV03"}
 
-// clock is one that tests control.
+// clock is a clock that tests set.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
 }
 
-// newClock shows the middle of a monitoring window, which goes from 09:00 to
-// 21:00 UTC.
+// newClock returns a clock in the middle of a monitoring window, which lasts from 09:00 to 21:00 UTC.
 func newClock() *clock { return &clock{now: time.Date(2026, 11, 23, 14, 30, 0, 0, time.UTC)} }
 
 func (c *clock) Now() time.Time {
@@ -76,8 +75,8 @@ func read[T wmiquery.Instance](tb testing.TB, s wmiquery.Session) []T {
 	return rows
 }
 
-// statisticsCalls are the calls for the statistics of the relationships of which
-// that is true, of all if it is nil.
+// statisticsCalls are the calls for the statistics of the relationships for which include is true. Nil
+// includes all.
 func statisticsCalls(tb testing.TB, s wmiquery.Session, of func(msvm.ReplicationRelationship) bool) []wmiquery.Call {
 	tb.Helper()
 	var calls []wmiquery.Call
@@ -108,14 +107,14 @@ func call(tb testing.TB, s wmiquery.Session, c wmiquery.Call) wmiquery.Reply {
 	return reply
 }
 
-// row is a relationship with its statistics, if it replicates.
+// row is a relationship with its statistics. They are empty if it does not replicate.
 type row struct {
 	msvm.ReplicationRelationship
 	stats  msvm.ReplicationStatistics
 	issues []msvm.Error
 }
 
-// relationships are those of one VM on a host, the primary one first.
+// relationships are the relationships of a VM on a host, the primary one first.
 func relationships(tb testing.TB, s wmiquery.Session, vm string) []row {
 	tb.Helper()
 	var rows []row
@@ -136,7 +135,7 @@ func relationships(tb testing.TB, s wmiquery.Session, vm string) []row {
 	return rows
 }
 
-// String is what the row says but times. Its statistics must agree.
+// String describes the row without times. It also reports statistics that contradict the row.
 func (r row) String() string {
 	text := fmt.Sprintf("%s/%s", r.ReplicationState, r.ReplicationHealth)
 	if *r.FailedOverReplicationType != msvm.TypeNone {
@@ -154,7 +153,7 @@ func (r row) String() string {
 	return text
 }
 
-// describe is the VM as a host has it: its mode and its relationships.
+// describe describes a VM on a host: its mode and its relationships.
 func describe(tb testing.TB, s wmiquery.Session, vm string) string {
 	tb.Helper()
 	for _, c := range read[msvm.ComputerSystem](tb, s) {
@@ -165,7 +164,7 @@ func describe(tb testing.TB, s wmiquery.Session, vm string) string {
 	return ""
 }
 
-// vms are the GUIDs of the host's VMs that are no test replicas.
+// vms are the GUIDs of the VMs of the host, without test replicas.
 func vms(tb testing.TB, s wmiquery.Session) []string {
 	tb.Helper()
 	var ids []string
@@ -177,7 +176,7 @@ func vms(tb testing.TB, s wmiquery.Session) []string {
 	return ids
 }
 
-// snapshot is everything that can be read on all hosts, by where it stands.
+// snapshot is everything that can be read from all hosts, by host, class and index.
 func snapshot(tb testing.TB, w *simulator.World) map[string]string {
 	tb.Helper()
 	all := map[string]string{}
@@ -227,7 +226,7 @@ func parseFaults(t *testing.T, specs ...string) simulator.Faults {
 	return f
 }
 
-// newCall is a call of any method.
+// newCall is a call of a method.
 func newCall(object wmiquery.Ref, method string, in ...wmiquery.Param) wmiquery.Call {
 	return wmiquery.Call{Namespace: wmiquery.Virtualization, Object: object, Method: method, In: in}
 }

@@ -7,7 +7,7 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// The limits of health belong to what is healthy.
+// A value equal to a limit is healthy.
 func TestHealthLimits(t *testing.T) {
 	for _, tt := range []struct {
 		state  msvm.ReplicationState

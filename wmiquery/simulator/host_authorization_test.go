@@ -8,7 +8,8 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// Q37: an entry is removed by its name, in any case, and what it let in stops.
+// Q37: an entry is removed by its name, which is not case-sensitive. Replication that only it authorized
+// stops.
 func TestAuthorization(t *testing.T) {
 	d := newVMDriver(t, inbound)
 	d.wantStates("at first", "2[3 0] 1[3] -")
@@ -22,28 +23,28 @@ func TestAuthorization(t *testing.T) {
 	remove := func(name any) wmiquery.Reply {
 		return d.call("HV01", "RemoveAuthorizationEntry", "AllowedPrimaryHostSystem", name)
 	}
-	d.code("remove what is not there", remove("x"), wmiquery.CodeInvalidParam)
-	d.code("remove by text", remove(wmiquery.Embedded("<INSTANCE/>")), wmiquery.CodeInvalidParam)
-	d.code("remove", remove("hv02.CONTOSO.com"), wmiquery.CodeCompleted)
+	d.wantCode("remove what is not there", remove("x"), wmiquery.CodeInvalidParam)
+	d.wantCode("remove by text", remove(wmiquery.Embedded("<INSTANCE/>")), wmiquery.CodeInvalidParam)
+	d.wantCode("remove", remove("hv02.CONTOSO.com"), wmiquery.CodeCompleted)
 	d.clock.Advance(6 * time.Minute)
 	if h := *d.rows("HV02")[0].ReplicationHealth; h != msvm.HealthCritical {
 		t.Errorf("the primary's health is %s", h)
 	}
 	d.clock.Advance(12 * time.Minute)
 	d.wantStates("it gave up", "2[3 0] 1[8] -")
-	d.code("resume", d.request("HV02", 3), wmiquery.CodeFailed)
+	d.wantCode("resume", d.requestState("HV02", 3), wmiquery.CodeFailed)
 
-	d.code("add without a folder", d.call("HV01", "AddAuthorizationEntry", entry(t, "*.contoso.com", "")...), wmiquery.CodeInvalidParam)
-	d.code("modify what is not there", d.call("HV01", "ModifyAuthorizationEntry", entry(t, "*.contoso.com", `E:\`)...), wmiquery.CodeInvalidParam)
-	d.code("add", d.call("HV01", "AddAuthorizationEntry", entry(t, "*.contoso.com", `D:\`)...), wmiquery.CodeCompleted)
-	d.code("add again", d.call("HV01", "AddAuthorizationEntry", entry(t, "*.CONTOSO.com", `D:\`)...), wmiquery.CodeInvalidParam)
-	d.code("modify", d.call("HV01", "ModifyAuthorizationEntry", entry(t, "*.contoso.com", `E:\`)...), wmiquery.CodeCompleted)
+	d.wantCode("add without a folder", d.call("HV01", "AddAuthorizationEntry", entryParam(t, "*.contoso.com", "")...), wmiquery.CodeInvalidParam)
+	d.wantCode("modify what is not there", d.call("HV01", "ModifyAuthorizationEntry", entryParam(t, "*.contoso.com", `E:\`)...), wmiquery.CodeInvalidParam)
+	d.wantCode("add", d.call("HV01", "AddAuthorizationEntry", entryParam(t, "*.contoso.com", `D:\`)...), wmiquery.CodeCompleted)
+	d.wantCode("add again", d.call("HV01", "AddAuthorizationEntry", entryParam(t, "*.CONTOSO.com", `D:\`)...), wmiquery.CodeInvalidParam)
+	d.wantCode("modify", d.call("HV01", "ModifyAuthorizationEntry", entryParam(t, "*.contoso.com", `E:\`)...), wmiquery.CodeCompleted)
 	if all := names(); len(all) != before || all[before-1] != `*.contoso.com E:\` {
 		t.Errorf("entries are %q", all)
 	}
-	d.code("resume", d.request("HV02", 3), wmiquery.CodeCompleted)
+	d.wantCode("resume", d.requestState("HV02", 3), wmiquery.CodeCompleted)
 	d.wantStates("it goes on", "2[3 0] 1[3] -")
-	d.code("bind to another entry", d.call("HV01", "SetAuthorizationEntry", entry(t, "*.branch.contoso.com", "")...), wmiquery.CodeCompleted)
+	d.wantCode("bind to another entry", d.call("HV01", "SetAuthorizationEntry", entryParam(t, "*.branch.contoso.com", "")...), wmiquery.CodeCompleted)
 	d.clock.Advance(20 * time.Minute)
 	d.wantStates("bound to the wrong entry", "2[3 0] 1[8] -")
 }

@@ -7,8 +7,9 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// allowed are the states that Microsoft's client knows of a mode, the extended
-// link of a replica apart, and 4 on that: a failover of it can be prepared.
+// allowed are the states that Microsoft's client knows for each mode. The states of the extended
+// relationship of a replica are in allowedExtended. They include 4, because a failover of it can be
+// prepared.
 var allowed = map[msvm.ReplicationMode][]msvm.ReplicationState{
 	msvm.ModeNone:            {0},
 	msvm.ModeTestReplica:     {0},
@@ -19,7 +20,7 @@ var allowed = map[msvm.ReplicationMode][]msvm.ReplicationState{
 
 var allowedExtended = []msvm.ReplicationState{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 21}
 
-// Invariants tells what is wrong with the world, nil if nothing is.
+// Invariants returns an error if the state of the hosts is inconsistent.
 func (w *World) Invariants() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -46,9 +47,9 @@ func (w *World) Invariants() error {
 	return nil
 }
 
-// twoPrimaries finds a VM that two hosts replicate to each other.
+// twoPrimaries returns an error if two hosts replicate a VM to each other.
 func (w *World) twoPrimaries() error {
-	to := map[string]bool{} // VM, from, to
+	to := map[string]bool{} // keys are VM, from, to
 	for _, h := range w.hosts {
 		for _, vm := range h.vms {
 			if e := vm.endpoints[msvm.Primary]; vm.mode == msvm.ModePrimary && e.state == msvm.Replicating && e.link.receiver.state == msvm.Replicating {

@@ -8,7 +8,7 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// The settings of the service count at once; windows go by the new interval.
+// Service settings take effect at once. Monitoring windows use the new interval.
 func TestServiceSettings(t *testing.T) {
 	d := newVMDriver(t, inbound)
 	modify := func(change func(*msvm.ReplicationServiceSettingData)) wmiquery.Reply {
@@ -24,12 +24,12 @@ func TestServiceSettings(t *testing.T) {
 		func(s *msvm.ReplicationServiceSettingData) { s.AllowedAuthenticationType = new(msvm.Authentication(4)) },
 		func(s *msvm.ReplicationServiceSettingData) { s.CertificateThumbPrint = new("") },
 	} {
-		d.code("invalid settings", modify(change), wmiquery.CodeInvalidParam)
+		d.wantCode("invalid settings", modify(change), wmiquery.CodeInvalidParam)
 	}
 	reply := modify(func(s *msvm.ReplicationServiceSettingData) {
 		s.MonitoringInterval, s.MonitoringStartTime = new(uint32(7200)), new(time.Hour)
 	})
-	d.finish("modify", "HV01", reply, msvm.JobModifyServerSettings, msvm.JobCompleted)
+	d.waitForJob("modify", "HV01", reply, msvm.JobModifyServerSettings, msvm.JobCompleted)
 	d.clock.Set(time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC))
 	start := func(host string) time.Time {
 		return *relationships(t, d.hosts[host], d.vm)[0].stats.StartStatisticTime
@@ -40,13 +40,13 @@ func TestServiceSettings(t *testing.T) {
 	if got := start("HV02"); got.Hour() != 9 {
 		t.Errorf("the other host's window started at %v", got)
 	}
-	d.finish("turn off", "HV01", modify(func(s *msvm.ReplicationServiceSettingData) { s.RecoveryServerEnabled = new(false) }), msvm.JobModifyServerSettings, msvm.JobCompleted)
+	d.waitForJob("turn off", "HV01", modify(func(s *msvm.ReplicationServiceSettingData) { s.RecoveryServerEnabled = new(false) }), msvm.JobModifyServerSettings, msvm.JobCompleted)
 	d.clock.Advance(20 * time.Minute)
 	d.wantStates("no server", "2[3 0] 1[8] -")
-	d.code("start the service", d.call("HV01", "StartService"), 1)
-	d.code("stop the service", d.call("HV01", "StopService"), 1)
+	d.wantCode("start the service", d.call("HV01", "StartService"), 1)
+	d.wantCode("stop the service", d.call("HV01", "StopService"), 1)
 	object := read[msvm.ReplicationService](t, d.hosts["HV01"])[0].Ref()
-	d.code("change the service", call(t, d.hosts["HV01"], newCall(object, "RequestStateChange", in("RequestedState", uint16(3))...)), 1)
+	d.wantCode("change the service", call(t, d.hosts["HV01"], newCall(object, "RequestStateChange", params("RequestedState", uint16(3))...)), 1)
 }
 
 func TestReplicationConnection(t *testing.T) {
@@ -66,11 +66,11 @@ func TestReplicationConnection(t *testing.T) {
 		{try("HV01.contoso.com", 80, 1), msvm.JobException},
 		{try("HV02.fabrikam.com", 80, 1), msvm.JobException},
 	} {
-		d.finish("test", "HV01", tt.reply, msvm.JobTestConnection, tt.want)
+		d.waitForJob("test", "HV01", tt.reply, msvm.JobTestConnection, tt.want)
 	}
-	d.code("no type", try("hv02", 80, 3), wmiquery.CodeInvalidParam)
-	d.code("no certificate", try("hv02", 443, 2), wmiquery.CodeInvalidParam)
-	d.code("no server", try(nil, 80, 1), wmiquery.CodeInvalidParam)
+	d.wantCode("no type", try("hv02", 80, 3), wmiquery.CodeInvalidParam)
+	d.wantCode("no certificate", try("hv02", 443, 2), wmiquery.CodeInvalidParam)
+	d.wantCode("no server", try(nil, 80, 1), wmiquery.CodeInvalidParam)
 	d.wantStates("afterwards", "1[3] 2[3 0] -")
 }
 
@@ -80,9 +80,9 @@ func TestFailoverNetwork(t *testing.T) {
 		text := embeddedParam(t, "", s)[1].(wmiquery.Embedded)
 		return d.call("HV02", "SetFailoverNetworkAdapterSettings", "NetworkSettings", []string{string(text)})
 	}
-	d.code("no addresses", set(msvm.FailoverNetworkAdapterSettingData{DHCPEnabled: new(true)}), wmiquery.CodeInvalidParam)
-	d.code("no DHCP", set(msvm.FailoverNetworkAdapterSettingData{IPAddresses: []string{}}), wmiquery.CodeInvalidParam)
-	d.code("set", set(msvm.FailoverNetworkAdapterSettingData{DHCPEnabled: new(false), IPAddresses: []string{"10.9.8.7"}}), wmiquery.CodeCompleted)
+	d.wantCode("no addresses", set(msvm.FailoverNetworkAdapterSettingData{DHCPEnabled: new(true)}), wmiquery.CodeInvalidParam)
+	d.wantCode("no DHCP", set(msvm.FailoverNetworkAdapterSettingData{IPAddresses: []string{}}), wmiquery.CodeInvalidParam)
+	d.wantCode("set", set(msvm.FailoverNetworkAdapterSettingData{DHCPEnabled: new(false), IPAddresses: []string{"10.9.8.7"}}), wmiquery.CodeCompleted)
 	n := 0
 	for _, c := range read[msvm.EthernetPortFailoverSettingDataComponent](t, d.hosts["HV02"]) {
 		if msvm.VMOf(c.GroupComponent) == d.vm {

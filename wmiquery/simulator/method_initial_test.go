@@ -8,45 +8,44 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// From a plain VM to one that replicates over the network, and what can be
-// cancelled on the way.
+// The way from a VM without replication to replication over the network, with all ways to cancel it.
 func TestInitialReplication(t *testing.T) {
-	d := newVMDriver(t, alone)
-	settings := d.settings("HV01", msvm.Primary, to("HV02"))
+	d := newVMDriver(t, neverReplicated)
+	settings := d.settingsParam("HV01", msvm.Primary, toServer("HV02"))
 	d.wantStates("at first", "0[0] - -")
-	d.does("create", "HV01", d.call("HV01", "CreateReplicationRelationship", settings...), msvm.JobCreateRelationship, "0[0] - -", "1[1] 2[2 0] -")
-	d.code("create again", d.call("HV01", "CreateReplicationRelationship", settings...), wmiquery.CodeInvalidState)
-	d.code("pause before", d.request("HV01", 7), wmiquery.CodeInvalidState)
-	d.code("fail over before", d.call("HV02", "InitiateFailover"), wmiquery.CodeInvalidState)
+	d.checkJob("create", "HV01", d.call("HV01", "CreateReplicationRelationship", settings...), msvm.JobCreateRelationship, "0[0] - -", "1[1] 2[2 0] -")
+	d.wantCode("create again", d.call("HV01", "CreateReplicationRelationship", settings...), wmiquery.CodeInvalidState)
+	d.wantCode("pause before", d.requestState("HV01", 7), wmiquery.CodeInvalidState)
+	d.wantCode("fail over before", d.call("HV02", "InitiateFailover"), wmiquery.CodeInvalidState)
 	start := func(pairs ...any) wmiquery.Reply { return d.call("HV01", "StartReplication", pairs...) }
-	d.code("type 4", start("InitialReplicationType", uint16(4)), wmiquery.CodeInvalidParam)
-	d.code("export without a folder", start("InitialReplicationType", uint16(2)), wmiquery.CodeInvalidParam)
-	d.code("start on the replica", d.call("HV02", "StartReplication", "InitialReplicationType", uint16(1)), wmiquery.CodeInvalidState)
+	d.wantCode("type 4", start("InitialReplicationType", uint16(4)), wmiquery.CodeInvalidParam)
+	d.wantCode("export without a folder", start("InitialReplicationType", uint16(2)), wmiquery.CodeInvalidParam)
+	d.wantCode("start on the replica", d.call("HV02", "StartReplication", "InitialReplicationType", uint16(1)), wmiquery.CodeInvalidState)
 
 	reply := start("InitialReplicationType", uint16(1))
-	d.does("start", "HV01", reply, msvm.JobStartInitialReplication, "1[2] 2[2 0] -", "1[2] 2[2 0] -")
-	if j := d.jobOf("HV01"); j != msvm.JobSendInitialReplica {
+	d.checkJob("start", "HV01", reply, msvm.JobStartInitialReplication, "1[2] 2[2 0] -", "1[2] 2[2 0] -")
+	if j := d.runningJob("HV01"); j != msvm.JobSendInitialReplica {
 		t.Errorf("job %s runs", j)
 	}
-	d.code("start again", start("InitialReplicationType", uint16(1)), wmiquery.CodeInUse)
-	d.does("pause", "HV01", d.request("HV01", 7), msvm.JobStateChange, "1[7] 2[2 0] -", "1[7] 2[2 0] -")
+	d.wantCode("start again", start("InitialReplicationType", uint16(1)), wmiquery.CodeInUse)
+	d.checkJob("pause", "HV01", d.requestState("HV01", 7), msvm.JobStateChange, "1[7] 2[2 0] -", "1[7] 2[2 0] -")
 	d.clock.Advance(5 * time.Hour)
 	d.wantStates("paused", "1[7] 2[2 0] -")
-	d.does("resume", "HV01", d.request("HV01", 3), msvm.JobStateChange, "1[3] 2[2 0] -", "1[2] 2[2 0] -")
-	d.does("cancel", "HV01", d.request("HV01", 1), msvm.JobStopInitialReplication, "1[1] 2[2 0] -", "1[1] 2[2 0] -")
+	d.checkJob("resume", "HV01", d.requestState("HV01", 3), msvm.JobStateChange, "1[3] 2[2 0] -", "1[2] 2[2 0] -")
+	d.checkJob("cancel", "HV01", d.requestState("HV01", 1), msvm.JobStopInitialReplication, "1[1] 2[2 0] -", "1[1] 2[2 0] -")
 	d.clock.Advance(5 * time.Hour)
 	d.wantStates("cancelled", "1[1] 2[2 0] -")
 
-	d.finish("start", "HV01", start("InitialReplicationType", uint16(1)), msvm.JobStartInitialReplication, msvm.JobCompleted)
+	d.waitForJob("start", "HV01", start("InitialReplicationType", uint16(1)), msvm.JobStartInitialReplication, msvm.JobCompleted)
 	for _, j := range read[msvm.ConcreteJob](t, d.hosts["HV01"]) {
 		if d.clock.Now().Sub(*j.TimeSubmitted) == 0 {
-			call(t, d.hosts["HV01"], newCall(j.Ref(), "RequestStateChange", in("RequestedState", uint16(4))...))
+			call(t, d.hosts["HV01"], newCall(j.Ref(), "RequestStateChange", params("RequestedState", uint16(4))...))
 		}
 	}
 	d.wantStates("cancelled by job", "1[1] 2[2 0] -")
-	d.finish("start", "HV01", start("InitialReplicationType", uint16(1)), msvm.JobStartInitialReplication, msvm.JobCompleted)
+	d.waitForJob("start", "HV01", start("InitialReplicationType", uint16(1)), msvm.JobStartInitialReplication, msvm.JobCompleted)
 	for range 3600 {
-		if d.clock.Advance(10 * time.Second); d.jobOf("HV01") == 0 {
+		if d.clock.Advance(10 * time.Second); d.runningJob("HV01") == 0 {
 			break
 		}
 		d.wantStates("sending", "1[2] 2[2 0] -")
@@ -54,23 +53,23 @@ func TestInitialReplication(t *testing.T) {
 	d.wantStates("in the end", "1[3] 2[3 0] -")
 }
 
-// Q48: a start can be scheduled, at most seven days ahead, and cancelled; Q32: by
-// its job or by a request.
+// Q48: a start can be scheduled at most seven days ahead. Q32: it can be cancelled by its job or by a
+// state request.
 func TestScheduledStart(t *testing.T) {
-	d := newVMDriver(t, freshlyEnabled)
+	d := newVMDriver(t, newlyEnabled)
 	at := d.clock.Now().Add(time.Hour)
 	start := func(at time.Time) wmiquery.Reply {
 		return d.call("HV01", "StartReplication", "InitialReplicationType", uint16(1), "StartTime", at)
 	}
-	d.code("in the past", start(d.clock.Now()), wmiquery.CodeInvalidParam)
-	d.code("in eight days", start(d.clock.Now().Add(8*24*time.Hour)), wmiquery.CodeInvalidParam)
+	d.wantCode("in the past", start(d.clock.Now()), wmiquery.CodeInvalidParam)
+	d.wantCode("in eight days", start(d.clock.Now().Add(8*24*time.Hour)), wmiquery.CodeInvalidParam)
 	reply := start(at)
 	if j, _ := d.job("HV01", reply.Job); *j.JobState != msvm.JobNew || !j.ScheduledStartTime.Equal(at) || j.StartTime != nil || !*j.Cancellable {
 		t.Errorf("the job is %+v", j)
 	}
-	d.code("schedule again", start(at), wmiquery.CodeInUse)
+	d.wantCode("schedule again", start(at), wmiquery.CodeInUse)
 	d.wantStates("scheduled", "1[1] 2[2 0] -")
-	cancel := newCall(reply.Job, "RequestStateChange", in("RequestedState", uint16(4))...)
+	cancel := newCall(reply.Job, "RequestStateChange", params("RequestedState", uint16(4))...)
 	if code := call(t, d.hosts["HV01"], cancel).Code; code != 0 {
 		t.Errorf("cancelling the job: code %d", code)
 	}
@@ -80,7 +79,7 @@ func TestScheduledStart(t *testing.T) {
 	d.clock.Advance(2 * time.Hour)
 	d.wantStates("cancelled", "1[1] 2[2 0] -")
 	start(d.clock.Now().Add(time.Hour))
-	d.finish("cancel by request", "HV01", d.request("HV01", 1), msvm.JobStopInitialReplication, msvm.JobCompleted)
+	d.waitForJob("cancel by request", "HV01", d.requestState("HV01", 1), msvm.JobStopInitialReplication, msvm.JobCompleted)
 	d.clock.Advance(2 * time.Hour)
 	d.wantStates("cancelled by request", "1[1] 2[2 0] -")
 	at = d.clock.Now().Add(time.Hour)
@@ -91,25 +90,25 @@ func TestScheduledStart(t *testing.T) {
 	d.wantStates("at that time", "1[2] 2[2 0] -")
 }
 
-// The initial replica is carried: nothing arrives before it is imported.
+// An exported initial replica takes effect when it is imported.
 func TestExportAndImportInitialReplica(t *testing.T) {
-	d := newVMDriver(t, freshlyEnabled)
+	d := newVMDriver(t, newlyEnabled)
 	takeIn := func() wmiquery.Reply {
 		return d.call("HV02", "ImportInitialReplica", "InitialReplicationImportLocation", `E:\carried`)
 	}
-	d.code("import without a folder", d.call("HV02", "ImportInitialReplica"), wmiquery.CodeInvalidParam)
-	d.code("import on the primary", d.call("HV01", "ImportInitialReplica", "InitialReplicationImportLocation", "x"), wmiquery.CodeInvalidState)
-	if j := d.finish("import too early", "HV02", takeIn(), msvm.JobImportReplication, msvm.JobException); *j.ErrorCode != wmiquery.CodeFileNotFound {
+	d.wantCode("import without a folder", d.call("HV02", "ImportInitialReplica"), wmiquery.CodeInvalidParam)
+	d.wantCode("import on the primary", d.call("HV01", "ImportInitialReplica", "InitialReplicationImportLocation", "x"), wmiquery.CodeInvalidState)
+	if j := d.waitForJob("import too early", "HV02", takeIn(), msvm.JobImportReplication, msvm.JobException); *j.ErrorCode != wmiquery.CodeFileNotFound {
 		t.Errorf("error %d", *j.ErrorCode)
 	}
 	d.call("HV01", "StartReplication", "InitialReplicationType", uint16(2), "InitialReplicationExportLocation", `E:\`)
-	if j := d.finish("import too early", "HV02", takeIn(), msvm.JobImportReplication, msvm.JobException); *j.ErrorCode != wmiquery.CodeFileNotFound {
+	if j := d.waitForJob("import too early", "HV02", takeIn(), msvm.JobImportReplication, msvm.JobException); *j.ErrorCode != wmiquery.CodeFileNotFound {
 		t.Errorf("error %d", *j.ErrorCode)
 	}
-	d.finish("cancel", "HV01", d.request("HV01", 1), msvm.JobStopInitialReplication, msvm.JobCompleted)
+	d.waitForJob("cancel", "HV01", d.requestState("HV01", 1), msvm.JobStopInitialReplication, msvm.JobCompleted)
 	export := d.call("HV01", "StartReplication", "InitialReplicationType", uint16(2), "InitialReplicationExportLocation", `E:\`)
-	d.does("export", "HV01", export, msvm.JobStartExportInitialReplication, "1[2] 2[2 0] -", "1[2] 2[2 0] -")
+	d.checkJob("export", "HV01", export, msvm.JobStartExportInitialReplication, "1[2] 2[2 0] -", "1[2] 2[2 0] -")
 	d.clock.Advance(24 * time.Hour)
 	d.wantStates("on the road", "1[2] 2[2 0] -")
-	d.does("import", "HV02", takeIn(), msvm.JobImportReplication, "1[2] 2[2 0] -", "1[3] 2[3 0] -")
+	d.checkJob("import", "HV02", takeIn(), msvm.JobImportReplication, "1[2] 2[2 0] -", "1[3] 2[3 0] -")
 }

@@ -11,9 +11,8 @@ import (
 	"hyperv_replica_exporter/wmiquery/simulator"
 )
 
-// Statistics come by method only, as CIM-XML with every property of the class in
-// the order of the reference; that there are no health issues is said in each way
-// that a client may meet.
+// Statistics are returned by methods only, as CIM-XML with all properties in the order of the reference.
+// A lack of health issues is reported in every way that clients may meet.
 func TestStatisticsAreCIMXML(t *testing.T) {
 	const properties = "Msvm_ReplicationStatistics InstanceID Caption Description ElementName StartStatisticTime EndStatisticTime ReplicationSuccessCount ReplicationSize " +
 		"MaxReplicationSize ReplicationLatency ReplicationMissCount MaxReplicationLatency NetworkFailureCount ReplicationFailureCount " +
@@ -62,24 +61,23 @@ func TestStatisticsAreCIMXML(t *testing.T) {
 	}
 }
 
-// The window starts anew on one side, and a warning goes with the cycles that were
-// missed.
+// A new monitoring window starts on one side. A warning about missed cycles ends with the old one.
 func TestResetStatistics(t *testing.T) {
 	for vm, code := range map[int]uint32{6: wmiquery.CodeJobStarted, slowLink: wmiquery.CodeCompleted} {
 		d := newVMDriver(t, vm)
-		before := figures(relationships(t, d.hosts["HV01"], d.vm)[0].stats)
-		reply := d.call("HV01", "ResetReplicationStatisticsEx", d.link(msvm.Primary)...)
+		before := counters(relationships(t, d.hosts["HV01"], d.vm)[0].stats)
+		reply := d.call("HV01", "ResetReplicationStatisticsEx", d.relationshipParam(msvm.Primary)...)
 		if reply.Code != code {
 			t.Errorf("VM %d: code %d", vm, reply.Code)
 		}
 		d.clock.Advance(time.Second)
 		mine, other := relationships(t, d.hosts["HV01"], d.vm)[0].stats, relationships(t, d.hosts["HV02"], d.vm)[0].stats
-		if before.Cycles == 0 || figures(mine).Cycles != 0 || figures(other).Cycles != before.Cycles || d.clock.Now().Sub(*mine.StartStatisticTime) > time.Second {
-			t.Errorf("VM %d: %+v and %+v after %+v", vm, figures(mine), figures(other), before)
+		if before.Cycles == 0 || counters(mine).Cycles != 0 || counters(other).Cycles != before.Cycles || d.clock.Now().Sub(*mine.StartStatisticTime) > time.Second {
+			t.Errorf("VM %d: %+v and %+v after %+v", vm, counters(mine), counters(other), before)
 		}
 	}
-	d := newVMDriver(t, alone)
-	d.code("what does not replicate", d.call("HV01", "ResetReplicationStatistics"), wmiquery.CodeInvalidState)
+	d := newVMDriver(t, neverReplicated)
+	d.wantCode("what does not replicate", d.call("HV01", "ResetReplicationStatistics"), wmiquery.CodeInvalidState)
 	reply := newVMDriver(t, healthy).call("HV01", "GetReplicationStatistics")
 	if s, _, err := msvm.Statistics(reply); err != nil || *s.ReplicationSuccessCount == 0 {
 		t.Errorf("deprecated statistics: %v", err)

@@ -9,14 +9,14 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// The host has exactly the methods of package msvm.
+// The hosts have exactly the methods of package msvm.
 func TestEveryMethodIsSimulated(t *testing.T) {
 	d := newVMDriver(t, healthy)
 	objects := map[string]wmiquery.Ref{
 		"Msvm_ReplicationService":             read[msvm.ReplicationService](t, d.hosts["HV01"])[0].Ref(),
 		"Msvm_ComputerSystem":                 msvm.VMRef(d.vm),
 		"Msvm_VirtualSystemManagementService": `Msvm_VirtualSystemManagementService.Name="vmms"`,
-		"Msvm_ConcreteJob":                    d.request("HV01", 7).Job,
+		"Msvm_ConcreteJob":                    d.requestState("HV01", 7).Job,
 	}
 	call := func(class, method string, in ...wmiquery.Param) (wmiquery.Reply, error) {
 		return d.hosts["HV01"].Call(newCall(objects[class], method, in...))
@@ -32,14 +32,14 @@ func TestEveryMethodIsSimulated(t *testing.T) {
 		if m.Name == msvm.MethodGetSystemCertificates {
 			continue // looks at nothing that it is given
 		}
-		if reply, err := call(m.Class, m.Name, in("Nonsense", true)...); err != nil || reply.Code != want && reply.Code != wmiquery.CodeInvalidState {
+		if reply, err := call(m.Class, m.Name, params("Nonsense", true)...); err != nil || reply.Code != want && reply.Code != wmiquery.CodeInvalidState {
 			t.Errorf("%s with nonsense: code %d, %v", m.Name, reply.Code, err)
 		}
 		if _, err := d.hosts["HV01"].Call(newCall(objects[m.Class]+"x", m.Name)); m.Class != "Msvm_VirtualSystemManagementService" && !errors.Is(err, wmiquery.ErrNotFound) {
 			t.Errorf("%s of nothing: %v", m.Name, err)
 		}
 	}
-	if _, err := call("Msvm_ReplicationService", "Prepare"); !errors.Is(err, wmiquery.ErrUnsupported) { // Q31: there is none
+	if _, err := call("Msvm_ReplicationService", "Prepare"); !errors.Is(err, wmiquery.ErrUnsupported) { // Q31: there is no such method
 		t.Errorf("a method that is not there: %v", err)
 	}
 }

@@ -10,8 +10,7 @@ import (
 	"hyperv_replica_exporter/wmiquery/simulator"
 )
 
-// countStates is how many relationships of HV01 are in which state, and of which
-// health.
+// countStates counts the relationships of HV01 by state and by health.
 func countStates(t *testing.T, w *simulator.World) (total int, by map[string]int) {
 	by = map[string]int{}
 	for _, r := range read[msvm.ReplicationRelationship](t, open(t, w, "HV01")) {
@@ -24,7 +23,7 @@ func countStates(t *testing.T, w *simulator.World) (total int, by map[string]int
 	return total, by
 }
 
-// Each scenario shows what its name says.
+// Each scenario shows what its description says.
 func TestScenarios(t *testing.T) {
 	const n = 200
 	for i, name := range simulator.Scenarios() {
@@ -59,13 +58,14 @@ func TestScenarios(t *testing.T) {
 	}
 }
 
-// An outage is missed cycles and network errors, then lag, then nothing.
+// A network outage causes missed cycles and network failures, then lag, and leaves no trace after
+// recovery.
 func TestNetworkOutage(t *testing.T) {
 	w, c := newWorld(t, simulator.Config{VMs: 100, Seed: 5, Scenario: "wan-outage"})
 	of := func() (s simulator.Totals) {
 		for _, id := range vms(t, open(t, w, "HV01")) {
 			total, _ := w.Totals(msvm.Key{VM: id, Link: msvm.Primary})
-			add(&s, 1, total)
+			addTotals(&s, 1, total)
 		}
 		return s
 	}
@@ -87,7 +87,7 @@ func TestNetworkOutage(t *testing.T) {
 	}
 }
 
-// Windows' own texts are in the language of the scenario.
+// Texts of Windows are in the language of the scenario.
 func TestTextsAreTranslated(t *testing.T) {
 	for scenario, want := range map[string]string{"mixed": "Operating normally", "german": "Normaler Betrieb", "chinese": "正常运行"} {
 		w, _ := newWorld(t, simulator.Config{VMs: 1, Scenario: scenario})

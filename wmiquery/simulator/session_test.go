@@ -12,7 +12,7 @@ func TestSessionRejectsCalls(t *testing.T) {
 	s := open(t, w, "HV01")
 	p := faultTest{t, w, s, statisticsCalls(t, s, nil)[:1]}
 	p.calls[0].Namespace = wmiquery.CIMV2
-	p.want(wmiquery.ErrUnsupported, p.first(), s.Read(new([]string)))
+	p.wantError(wmiquery.ErrUnsupported, p.firstCall(), s.Read(new([]string)))
 	s.Close()
-	p.want(wmiquery.ErrUnavailable, p.services())
+	p.wantError(wmiquery.ErrUnavailable, p.readServices())
 }

@@ -8,8 +8,8 @@ import (
 	"hyperv_replica_exporter/wmiquery/simulator"
 )
 
-// Every situation as both of its hosts show it, for any seed: state, health,
-// reasons, and the time of the last replication.
+// Both hosts report each situation for any seed: the state, the health, its reasons, and the time of the
+// last replication.
 func TestSituations(t *testing.T) {
 	const (
 		ok      = "replicating/ok"
@@ -20,8 +20,8 @@ func TestSituations(t *testing.T) {
 		name             string
 		inbound          bool // HV02 sends to HV01
 		sender, receiver string
-		other            string  // another machine that goes with the VM
-		youngest, oldest float64 // last replication, minutes
+		other            string  // another VM that belongs to the VM
+		youngest, oldest float64 // age of the last replication in minutes
 	}{
 		{"replicating", false, ok, ok, "", 0, 6},
 		{"replicating inbound", true, ok, ok, "", 0, 6},

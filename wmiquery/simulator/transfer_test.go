@@ -8,16 +8,16 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// A resynchronization: forced, paused, cancelled, ended by the replica (Q41), and
-// to its end, which takes the recovery points.
+// A resynchronization is forced, paused, cancelled, ended by the replica (Q41), and completed, which
+// merges the recovery points.
 func TestResynchronize(t *testing.T) {
 	d := newVMDriver(t, withHistory(t))
-	d.code("without need", d.call("HV01", "Resynchronize"), wmiquery.CodeInvalidState)
-	d.code("on the replica", d.call("HV02", "Resynchronize"), wmiquery.CodeInvalidState)
+	d.wantCode("without need", d.call("HV01", "Resynchronize"), wmiquery.CodeInvalidState)
+	d.wantCode("on the replica", d.call("HV02", "Resynchronize"), wmiquery.CodeInvalidState)
 	force := func() wmiquery.Reply {
 		t.Helper()
-		if d.numbers("HV01")[0] == 3 {
-			d.finish("pause", "HV01", d.request("HV01", 7), msvm.JobStateChange, msvm.JobCompleted)
+		if d.stateNumbers("HV01")[0] == 3 {
+			d.waitForJob("pause", "HV01", d.requestState("HV01", 7), msvm.JobStateChange, msvm.JobCompleted)
 		}
 		reply := d.call("HV01", "Resynchronize")
 		d.wantStates("resynchronizing", "1[10] 2[10 0] -")
@@ -25,45 +25,45 @@ func TestResynchronize(t *testing.T) {
 	}
 	transfer := force().Job
 	d.clock.Advance(2 * time.Minute)
-	d.code("prepare in the midst", d.request("HV01", 4), wmiquery.CodeInvalidState)
-	d.code("fail over in the midst", d.call("HV02", "InitiateFailover"), wmiquery.CodeInvalidState)
-	d.code("test in the midst", d.call("HV02", "TestReplicaSystem"), wmiquery.CodeInvalidState)
-	d.code("reset in the midst", d.call("HV01", "ResetReplicationStatistics"), wmiquery.CodeInUse)
-	d.code("end it on the primary", d.request("HV01", 3), wmiquery.CodeInvalidState)
-	d.does("pause", "HV01", d.request("HV01", 7), msvm.JobStateChange, "1[7] 2[10 0] -", "1[11] 2[10 0] -")
+	d.wantCode("prepare in the midst", d.requestState("HV01", 4), wmiquery.CodeInvalidState)
+	d.wantCode("fail over in the midst", d.call("HV02", "InitiateFailover"), wmiquery.CodeInvalidState)
+	d.wantCode("test in the midst", d.call("HV02", "TestReplicaSystem"), wmiquery.CodeInvalidState)
+	d.wantCode("reset in the midst", d.call("HV01", "ResetReplicationStatistics"), wmiquery.CodeInUse)
+	d.wantCode("end it on the primary", d.requestState("HV01", 3), wmiquery.CodeInvalidState)
+	d.checkJob("pause", "HV01", d.requestState("HV01", 7), msvm.JobStateChange, "1[7] 2[10 0] -", "1[11] 2[10 0] -")
 	before, _ := d.job("HV01", transfer)
 	d.clock.Advance(3 * time.Hour)
 	after, _ := d.job("HV01", transfer)
 	if *before.JobState != msvm.JobSuspended || *before.PercentComplete == 0 || *after.PercentComplete != *before.PercentComplete || *after.ElapsedTime != *before.ElapsedTime {
 		t.Errorf("while it is paused the job goes from %d %% to %d", *before.PercentComplete, *after.PercentComplete)
 	}
-	d.does("resume", "HV01", d.request("HV01", 3), msvm.JobStateChange, "1[3] 2[10 0] -", "1[10] 2[10 0] -")
+	d.checkJob("resume", "HV01", d.requestState("HV01", 3), msvm.JobStateChange, "1[3] 2[10 0] -", "1[10] 2[10 0] -")
 	if after, _ := d.job("HV01", transfer); *after.PercentComplete > *before.PercentComplete+4 {
 		t.Errorf("after the pause the job goes from %d %% to %d", *before.PercentComplete, *after.PercentComplete)
 	}
-	cancel := d.request("HV01", 9)
-	if j := d.jobOf("HV01"); j != msvm.JobStopResynchronizing {
+	cancel := d.requestState("HV01", 9)
+	if j := d.runningJob("HV01"); j != msvm.JobStopResynchronizing {
 		t.Errorf("job %s runs", j)
 	}
-	d.does("cancel", "HV01", cancel, msvm.JobStopResynchronizing, "1[9] 2[3 0] -", "1[9] 2[3 0] -")
-	d.finish("resume without", "HV01", d.request("HV01", 3), msvm.JobStateChange, msvm.JobException)
+	d.checkJob("cancel", "HV01", cancel, msvm.JobStopResynchronizing, "1[9] 2[3 0] -", "1[9] 2[3 0] -")
+	d.waitForJob("resume without", "HV01", d.requestState("HV01", 3), msvm.JobStateChange, msvm.JobException)
 	d.wantStates("which does not help", "1[9] 2[3 0] -")
 
 	reply := force()
-	if code := call(t, d.hosts["HV01"], newCall(reply.Job, "RequestStateChange", in("RequestedState", uint16(4))...)).Code; code != 0 {
+	if code := call(t, d.hosts["HV01"], newCall(reply.Job, "RequestStateChange", params("RequestedState", uint16(4))...)).Code; code != 0 {
 		t.Errorf("cancel the job: code %d", code)
 	}
 	d.wantStates("cancelled by job", "1[9] 2[3 0] -")
 
 	force()
-	d.does("end it on the replica", "HV02", d.request("HV02", 3), msvm.JobStateChange, "1[9] 2[3 0] -", "1[9] 2[3 0] -")
-	d.does("and fail over", "HV02", d.call("HV02", "InitiateFailover"), msvm.JobInitiateFailover, "1[9] 2[12 0] -", "1[9] 2[5 0] -")
-	if j := d.finish("resynchronize onto that", "HV01", d.call("HV01", "Resynchronize"), msvm.JobResynchronize, msvm.JobException); j.ErrorDescription == nil {
+	d.checkJob("end it on the replica", "HV02", d.requestState("HV02", 3), msvm.JobStateChange, "1[9] 2[3 0] -", "1[9] 2[3 0] -")
+	d.checkJob("and fail over", "HV02", d.call("HV02", "InitiateFailover"), msvm.JobInitiateFailover, "1[9] 2[12 0] -", "1[9] 2[5 0] -")
+	if j := d.waitForJob("resynchronize onto that", "HV01", d.call("HV01", "Resynchronize"), msvm.JobResynchronize, msvm.JobException); j.ErrorDescription == nil {
 		t.Error("no reason")
 	}
 	d.wantStates("which fails", "1[9] 2[5 0] -")
-	d.finish("revert", "HV02", d.call("HV02", "RevertFailover"), msvm.JobRevertFailover, msvm.JobCompleted)
-	if kinds, _ := d.points(); len(kinds) == 0 {
+	d.waitForJob("revert", "HV02", d.call("HV02", "RevertFailover"), msvm.JobRevertFailover, msvm.JobCompleted)
+	if kinds, _ := d.recoveryPoints(); len(kinds) == 0 {
 		t.Error("no recovery points are left to be taken")
 	}
 	reply = force()
@@ -74,49 +74,49 @@ func TestResynchronize(t *testing.T) {
 			t.Errorf("at %d percent it is cancellable: %v", *j.PercentComplete, *j.Cancellable)
 		}
 	}
-	if code := call(t, d.hosts["HV01"], newCall(reply.Job, "RequestStateChange", in("RequestedState", uint16(4))...)).Code; code != 4097 {
+	if code := call(t, d.hosts["HV01"], newCall(reply.Job, "RequestStateChange", params("RequestedState", uint16(4))...)).Code; code != 4097 {
 		t.Errorf("cancel the merge: code %d", code)
 	}
-	d.does("to the end", "HV01", reply, msvm.JobResynchronize, "1[10] 2[10 0] -", "1[3] 2[3 0] -")
-	if kinds, _ := d.points(); len(kinds) != 0 {
+	d.checkJob("to the end", "HV01", reply, msvm.JobResynchronize, "1[10] 2[10 0] -", "1[3] 2[3 0] -")
+	if kinds, _ := d.recoveryPoints(); len(kinds) != 0 {
 		t.Errorf("recovery points are %v", kinds)
 	}
 }
 
-// Q48: at a time that is asked for; and by itself, at night.
+// Q48: a resynchronization can be scheduled. An automatic one starts at night.
 func TestScheduledAndAutomaticResynchronization(t *testing.T) {
 	d := newVMDriver(t, resyncRequired)
 	d.wantStates("at first", "1[9] 2[3 0] -")
 	at := d.clock.Now().Add(time.Hour)
-	d.code("in the past", d.call("HV01", "Resynchronize", "StartTime", at.Add(-2*time.Hour)), wmiquery.CodeInvalidParam)
+	d.wantCode("in the past", d.call("HV01", "Resynchronize", "StartTime", at.Add(-2*time.Hour)), wmiquery.CodeInvalidParam)
 	reply := d.call("HV01", "Resynchronize", "StartTime", at)
-	d.code("twice", d.call("HV01", "Resynchronize"), wmiquery.CodeInUse)
+	d.wantCode("twice", d.call("HV01", "Resynchronize"), wmiquery.CodeInUse)
 	d.clock.Set(at.Add(-time.Second))
 	d.wantStates("a second before", "1[9] 2[3 0] -")
 	d.clock.Set(at)
-	d.does("at that time", "HV01", reply, msvm.JobResynchronize, "1[10] 2[10 0] -", "1[3] 2[3 0] -")
+	d.checkJob("at that time", "HV01", reply, msvm.JobResynchronize, "1[10] 2[10 0] -", "1[3] 2[3 0] -")
 
-	d.finish("pause", "HV01", d.request("HV01", 7), msvm.JobStateChange, msvm.JobCompleted)
+	d.waitForJob("pause", "HV01", d.requestState("HV01", 7), msvm.JobStateChange, msvm.JobCompleted)
 	d.call("HV01", "Resynchronize")
-	d.finish("cancel", "HV01", d.request("HV01", 9), msvm.JobStopResynchronizing, msvm.JobCompleted)
+	d.waitForJob("cancel", "HV01", d.requestState("HV01", 9), msvm.JobStopResynchronizing, msvm.JobCompleted)
 	evening := time.Date(2026, 11, 23, 18, 30, 0, 0, time.UTC)
 	d.clock.Set(evening.Add(-time.Second))
 	d.wantStates("in the evening", "1[9] 2[3 0] -")
 	d.clock.Set(evening.Add(5 * time.Minute))
 	d.wantStates("at night", "1[10] 2[10 0] -")
-	if j := d.jobOf("HV01"); j != msvm.JobResynchronize {
+	if j := d.runningJob("HV01"); j != msvm.JobResynchronize {
 		t.Errorf("job %s runs", j)
 	}
 	d.clock.Set(evening.Add(2 * time.Hour))
 	d.wantStates("the next morning", "1[3] 2[3 0] -")
 }
 
-// More tracked changes than half of the disks are a reason to resynchronize.
+// A backlog of more than half of the disk size requires a resynchronization.
 func TestLargeBacklogRequiresResynchronization(t *testing.T) {
 	d := newVMDriver(t, pausedOnReplica)
 	for range 14 * 24 {
 		d.clock.Advance(time.Hour)
-		if d.numbers("HV02")[0] == 9 {
+		if d.stateNumbers("HV02")[0] == 9 {
 			d.wantStates("after a long pause", "2[7 0] 1[9] -")
 			if s := relationships(t, d.hosts["HV02"], d.vm)[0].stats; *s.PendingReplicationSize != 0 {
 				t.Errorf("%d bytes are pending", *s.PendingReplicationSize)

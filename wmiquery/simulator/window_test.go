@@ -9,12 +9,11 @@ import (
 	"hyperv_replica_exporter/wmiquery/simulator"
 )
 
-// Monitoring windows are counted from the time of day that was asked for, and from 9:00
-// if none was.
+// Monitoring windows are counted from the configured time of day, or from 9:00 by default.
 func TestMonitoringStart(t *testing.T) {
 	for _, tt := range []struct {
 		at   *time.Duration
-		want time.Duration // after midnight, and twelve hours later
+		want time.Duration // time of day; the other window starts twelve hours later
 	}{{nil, 9 * time.Hour}, {new(time.Duration(0)), 0}, {new(7*time.Hour + 30*time.Minute), 7*time.Hour + 30*time.Minute}} {
 		w, _ := newWorld(t, simulator.Config{Seed: 1, VMs: 3, MonitoringStart: tt.at})
 		s := open(t, w, "HV01")
@@ -31,8 +30,8 @@ func TestMonitoringStart(t *testing.T) {
 	}
 }
 
-// figures are what falls to 0 when a window ends.
-func figures(s msvm.ReplicationStatistics) simulator.Totals {
+// counters are the statistics that a new window resets.
+func counters(s msvm.ReplicationStatistics) simulator.Totals {
 	return simulator.Totals{
 		Cycles: uint64(*s.ReplicationSuccessCount), Missed: uint64(*s.ReplicationMissCount),
 		Bytes: *s.ReplicationSize, Seconds: uint64(*s.ReplicationLatency),
@@ -41,16 +40,15 @@ func figures(s msvm.ReplicationStatistics) simulator.Totals {
 	}
 }
 
-// add adds figures to a sum, or takes them off.
-func add(sum *simulator.Totals, sign int, figures simulator.Totals) {
+// addTotals adds counters to sum, or subtracts them if sign is -1.
+func addTotals(sum *simulator.Totals, sign int, figures simulator.Totals) {
 	for i := range reflect.ValueOf(figures).NumField() {
 		to := reflect.ValueOf(sum).Elem().Field(i)
 		to.SetUint(to.Uint() + uint64(sign)*reflect.ValueOf(figures).Field(i).Uint())
 	}
 }
 
-// A window ends at its time to the second: all of its figures start again, and
-// nothing is lost to the totals.
+// A window ends to the second. All counters start at 0 again, and the totals lose nothing.
 func TestMonitoringWindows(t *testing.T) {
 	day := func(d, hour int) time.Time { return time.Date(2026, 11, d, hour, 0, 0, 0, time.UTC) }
 	for interval, ends := range map[time.Duration][]time.Time{
@@ -64,23 +62,23 @@ func TestMonitoringWindows(t *testing.T) {
 			id := vms(t, s)[vm]
 			stats := func() msvm.ReplicationStatistics { return relationships(t, s, id)[0].stats }
 			want := simulator.Totals{Windows: uint64(len(ends))}
-			add(&want, -1, figures(stats()))
+			addTotals(&want, -1, counters(stats()))
 			for _, end := range ends {
 				c.Set(end.Add(-time.Second))
 				last := stats()
-				add(&want, 1, figures(last))
+				addTotals(&want, 1, counters(last))
 				c.Set(end)
 				next := stats()
 				if !next.StartStatisticTime.Equal(end) || !last.StartStatisticTime.Before(end) || !next.EndStatisticTime.Equal(end) {
 					t.Errorf("%v: windows start at %v and %v, want one to start at %v", interval, last.StartStatisticTime, next.StartStatisticTime, end)
 				}
-				// A cycle that ends in the very second counts in the new window.
+				// A cycle that ends in the same second counts in the new window.
 				if n := *next.ReplicationSuccessCount; n > 1 || n >= *last.ReplicationSuccessCount ||
 					*next.MaxReplicationSize != *next.ReplicationSize || *next.MaxReplicationLatency != *next.ReplicationLatency {
-					t.Errorf("%v: a window ends with %+v, the next begins with %+v", interval, figures(last), figures(next))
+					t.Errorf("%v: a window ends with %+v, the next begins with %+v", interval, counters(last), counters(next))
 				}
 			}
-			add(&want, 1, figures(stats()))
+			addTotals(&want, 1, counters(stats()))
 			if got, _ := w.Totals(msvm.Key{VM: id, Link: msvm.Primary}); got != want {
 				t.Errorf("%v: the totals are %+v, those of the windows %+v", interval, got, want)
 			}

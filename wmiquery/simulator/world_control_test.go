@@ -10,8 +10,8 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// VMs are turned on and off; one that is off writes nothing, and changing its disk
-// is a reason to resynchronize.
+// VMs can be turned on and off. A VM that is off writes nothing, and a change of its disk requires a
+// resynchronization.
 func TestPower(t *testing.T) {
 	d := newVMDriver(t, healthy)
 	for _, err := range []error{
@@ -30,8 +30,8 @@ func TestPower(t *testing.T) {
 	if err := d.world.ModifyDisk(d.vm, "HV01"); !errors.Is(err, wmiquery.ErrInvalidState) {
 		t.Errorf("modify a disk in use: %v", err)
 	}
-	d.power("HV01", false)
-	d.clock.Advance(30 * time.Minute) // what it wrote is sent
+	d.setPower("HV01", false)
+	d.clock.Advance(30 * time.Minute) // changes from before are sent
 	key := msvm.Key{VM: d.vm, Link: msvm.Primary}
 	before, _ := d.world.Totals(key)
 	d.clock.Advance(time.Hour)
@@ -45,7 +45,7 @@ func TestPower(t *testing.T) {
 	d.wantStates("modified", "1[9] 2[3 0] -")
 }
 
-// States that no method leads to can be set.
+// SetState sets states that no method leads to.
 func TestSetState(t *testing.T) {
 	d := newVMDriver(t, healthy)
 	key := msvm.Key{VM: d.vm, Link: msvm.Primary}

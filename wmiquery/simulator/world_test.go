@@ -13,8 +13,8 @@ import (
 	"hyperv_replica_exporter/wmiquery/simulator"
 )
 
-// What is read on the way to a time makes no difference: one jump leads to the
-// same world as many small steps, a clock that at times goes back among them.
+// Reads do not change the result: one large step of the clock leads to the same state as many small
+// steps with reads, some with the clock set back.
 func TestStateDoesNotDependOnReads(t *testing.T) {
 	config := simulator.Config{VMs: 40, Seed: 3, MonitoringInterval: 5 * time.Hour}
 	jump, jumped := newWorld(t, config)
@@ -65,7 +65,7 @@ func TestSeedDeterminesWorld(t *testing.T) {
 	}
 }
 
-// A clock that goes back stands still for the hosts.
+// While the clock goes back, the clock of the hosts stands still.
 func TestHostClockNeverGoesBack(t *testing.T) {
 	w, c := newWorld(t, simulator.Config{Seed: 1})
 	c.Advance(time.Hour)
@@ -79,8 +79,7 @@ func TestHostClockNeverGoesBack(t *testing.T) {
 	}
 }
 
-// What a situation turns into when nobody does anything. Q71: a warning ends with
-// the window.
+// Situations change without any call. Q71: a warning ends with the monitoring window.
 func TestSituationsChangeWithTime(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -89,7 +88,7 @@ func TestSituationsChangeWithTime(t *testing.T) {
 		after time.Duration
 		want  string
 	}{
-		// It began 74 minutes ago and takes 200: 37 % are done.
+		// It began 74 minutes ago and takes 200 minutes.
 		{"initial replication, unfinished", initialReplication, "HV01", 126*time.Minute - time.Second, "waiting_to_complete_initial_replication/warning 33683"},
 		{"initial replication, finished", initialReplication, "HV01", 126 * time.Minute, "replicating/ok"},
 		{"initial replication, finished", initialReplication, "HV02", 126 * time.Minute, "replicating/ok"},
@@ -109,7 +108,7 @@ func TestSituationsChangeWithTime(t *testing.T) {
 	}
 }
 
-// Many sessions may read at once while the clock goes on and faults change.
+// Many sessions can read concurrently while the clock advances and faults change.
 func TestConcurrentReads(t *testing.T) {
 	w, c := newWorld(t, simulator.Config{Seed: 1})
 	ids := vms(t, open(t, w, "HV01"))
@@ -140,16 +139,16 @@ func TestConcurrentReads(t *testing.T) {
 	}
 	all.Wait()
 	w.SetFaults(simulator.Faults{})
-	alone, still := newWorld(t, simulator.Config{Seed: 1})
+	other, still := newWorld(t, simulator.Config{Seed: 1})
 	still.Set(w.Now())
 	c.Set(w.Now())
-	compare(t, snapshot(t, w), snapshot(t, alone))
+	compare(t, snapshot(t, w), snapshot(t, other))
 }
 
 func TestConfig(t *testing.T) {
 	for _, tt := range []struct {
 		config simulator.Config
-		want   []string // in the error
+		want   []string // substrings of the error
 	}{
 		{simulator.Config{VMs: -1}, []string{"VMs is -1", "10000"}},
 		{simulator.Config{VMs: 10_001}, []string{"VMs is 10001", "0 to 10000", "simulate several hosts"}},
@@ -178,7 +177,7 @@ func TestConfig(t *testing.T) {
 	}
 }
 
-// The host's own row is the first computer system: no GUID, no date, no mode.
+// The first Msvm_ComputerSystem is the host. It has no GUID, no date and no mode.
 func TestFirstRowIsTheHost(t *testing.T) {
 	w, _ := newWorld(t, simulator.Config{VMs: 300})
 	for _, h := range hosts {
