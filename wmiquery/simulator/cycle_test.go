@@ -34,7 +34,7 @@ func TestPendingSizeGrowsWhileTracked(t *testing.T) {
 					got, was := *stats.PendingReplicationSize, *before.PendingReplicationSize
 					grows := tt.grows && h == tt.sender
 					if (got > was) != grows || got < was || h != tt.sender && got != 0 || *stats.ReplicationSuccessCount != *before.ReplicationSuccessCount {
-						t.Errorf("VM %d on %s: pending went from %d to %d", tt.vm, h, was, got)
+						t.Errorf("VM %d on %s: the pending size changed from %d to %d", tt.vm, h, was, got)
 					}
 				}
 				previous[h] = stats
@@ -53,18 +53,19 @@ func TestCyclesRunAtInterval(t *testing.T) {
 	for vm, interval := range map[int]time.Duration{0: 300 * time.Second, 2: 30 * time.Second, 3: 900 * time.Second} {
 		for _, settings := range read[msvm.ReplicationSettingData](t, s) {
 			if got, _ := settings.Interval(); strings.Contains(settings.InstanceID, ids[vm]) && got != interval {
-				t.Errorf("VM %d: the interval is %v, want %v", vm, got, interval)
+				t.Errorf("VM %d: interval is %v, want %v", vm, got, interval)
 			}
 		}
 		total, _ := w.Totals(msvm.Key{VM: ids[vm], Link: msvm.Primary})
 		// A cycle may be running at the start and at the end.
 		if got, want := int(total.Cycles+total.Missed), int(6*time.Hour/interval); got < want-1 || got > want+1 || total.Missed > total.Cycles/10 {
-			t.Errorf("VM %d: %+v, want %d cycles", vm, total, want)
+			t.Errorf("VM %d: totals are %+v, want %d cycles", vm, total, want)
 		}
 		stats := relationships(t, s, ids[vm])[0].stats
 		n := float64(*stats.ReplicationSuccessCount)
 		if float64(*stats.MaxReplicationSize) < 1.2*float64(*stats.ReplicationSize)/n || float64(*stats.MaxReplicationLatency) < 1.05*float64(*stats.ReplicationLatency)/n {
-			t.Errorf("VM %d: cycles are alike, %+v with %d bytes and %d s at the most", vm, counters(stats), *stats.MaxReplicationSize, *stats.MaxReplicationLatency)
+			t.Errorf("VM %d: all cycles are similar: %+v, at most %d bytes and %d s",
+				vm, counters(stats), *stats.MaxReplicationSize, *stats.MaxReplicationLatency)
 		}
 	}
 }

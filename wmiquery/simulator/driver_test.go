@@ -137,7 +137,7 @@ func (d *vmDriver) runningJob(host string) msvm.JobType {
 		}
 	}
 	if len(types) > 1 {
-		d.Errorf("%d jobs run on %s", len(types), host)
+		d.Errorf("%d jobs are running on %s, want at most 1", len(types), host)
 	}
 	return append(types, 0)[0]
 }
@@ -147,20 +147,20 @@ func (d *vmDriver) runningJob(host string) msvm.JobType {
 func (d *vmDriver) waitForJob(where, host string, reply wmiquery.Reply, kind msvm.JobType, want msvm.JobState) msvm.ConcreteJob {
 	d.Helper()
 	if reply.Code != wmiquery.CodeJobStarted {
-		d.Fatalf("%s: code %d", where, reply.Code)
+		d.Fatalf("%s: code %d, want a job", where, reply.Code)
 	}
 	for percent := uint16(0); ; d.clock.Advance(time.Second) {
 		j, ok := d.job(host, reply.Job)
 		if !ok || *j.JobType != kind {
-			d.Fatalf("%s: the job is %v, %v", where, j.JobType, ok)
+			d.Fatalf("%s: job type is %v (job found: %v), want %s", where, j.JobType, ok, kind)
 		}
 		if *j.PercentComplete < percent || (*j.PercentComplete == 100) != j.JobState.Succeeded() {
-			d.Errorf("%s: %d percent after %d, in state %d", where, *j.PercentComplete, percent, *j.JobState)
+			d.Errorf("%s: progress is %d percent after %d percent, in state %d", where, *j.PercentComplete, percent, *j.JobState)
 		}
 		percent = *j.PercentComplete
 		if j.JobState.Done() {
 			if *j.JobState != want {
-				d.Errorf("%s: the job ends in %d: %s", where, *j.JobState, msvm.StringOrEmpty(j.ErrorDescription))
+				d.Errorf("%s: final job state is %d, want %d: %s", where, *j.JobState, want, msvm.StringOrEmpty(j.ErrorDescription))
 			}
 			return j
 		}
@@ -203,7 +203,7 @@ func (d *vmDriver) settingsParam(host string, l msvm.Link, change func(*msvm.Rep
 			return []any{"ReplicationSettingData", wmiquery.Embedded(text)}
 		}
 	}
-	d.Fatalf("%s has no settings", host)
+	d.Fatalf("no settings of the VM on %s", host)
 	return nil
 }
 
@@ -229,13 +229,13 @@ func (d *vmDriver) recoveryPoints() (kinds []msvm.RecoveryPointType, paths []wmi
 	for _, s := range read[msvm.VirtualSystemSettingData](d.T, d.hosts[host]) {
 		kind, ok := s.RecoveryPoint()
 		if _, associated := of[s.Ref()]; ok != associated {
-			d.Errorf("%s: a point and an association disagree about %s", host, s.InstanceID)
+			d.Errorf("%s: settings and associations disagree whether %s is a recovery point", host, s.InstanceID)
 		}
 		if !ok || !of[s.Ref()] {
 			continue
 		}
 		if *s.VirtualSystemIdentifier != d.vm || s.CreationTime.Before(last) {
-			d.Errorf("%s: a recovery point is %+v", host, s)
+			d.Errorf("%s: wrong VM or order of recovery point %+v", host, s)
 		}
 		last = *s.CreationTime
 		kinds, paths = append(kinds, kind), append(paths, s.Ref())
@@ -247,7 +247,7 @@ func (d *vmDriver) recoveryPoints() (kinds []msvm.RecoveryPointType, paths []wmi
 func (d *vmDriver) wantStartBlocked(host string) {
 	d.Helper()
 	if err := d.world.SetPower(d.vm, host, true); !errors.Is(err, wmiquery.ErrInvalidState) {
-		d.Errorf("turning it on on %s: %v", host, err)
+		d.Errorf("turn on the VM on %s: error is %v, want %v", host, err, wmiquery.ErrInvalidState)
 	}
 }
 
@@ -275,7 +275,7 @@ func withHistory(t *testing.T) int {
 			return vm
 		}
 	}
-	t.Fatal("no VM has recovery points")
+	t.Fatal("no VM with recovery points")
 	return 0
 }
 

@@ -34,14 +34,14 @@ func TestParseFaults(t *testing.T) {
 		},
 	} {
 		if got, err := simulator.ParseFaults(tt.specs); err != nil || !reflect.DeepEqual(got, tt.want) {
-			t.Errorf("%q: %+v, %v", tt.specs, got, err)
+			t.Errorf("%q: got %+v, %v, want %+v", tt.specs, got, err, tt.want)
 		}
 	}
 	var names, classes []string
 	for _, f := range simulator.FaultNames() {
 		names = append(names, f.Name)
 		if f.Help == "" {
-			t.Errorf("%s has no help", f.Name)
+			t.Errorf("fault %s has no description", f.Name)
 		}
 	}
 	for _, c := range msvm.Classes() {
@@ -67,7 +67,7 @@ func TestParseFaults(t *testing.T) {
 		got, err := simulator.ParseFaults(tt.specs)
 		for _, want := range tt.want {
 			if err == nil || !strings.Contains(err.Error(), want) || !reflect.DeepEqual(got, simulator.Faults{}) {
-				t.Errorf("%q: the error is %v, which lacks %q", tt.specs, err, want)
+				t.Errorf("%q: error is %v, want it to contain %q", tt.specs, err, want)
 			}
 		}
 	}
@@ -92,7 +92,7 @@ func (p faultTest) wantError(want error, errs ...error) {
 	p.Helper()
 	for _, err := range errs {
 		if !errors.Is(err, want) {
-			p.Errorf("error %v, want %v", err, want)
+			p.Errorf("error is %v, want %v", err, want)
 		}
 	}
 }
@@ -105,7 +105,7 @@ func (p faultTest) wantCodes(want map[uint32]int) {
 		got[call(p.T, p, c).Code]++
 	}
 	if !reflect.DeepEqual(got, want) {
-		p.Errorf("calls by code: %v, want %v", got, want)
+		p.Errorf("number of calls by code is %v, want %v", got, want)
 	}
 }
 
@@ -116,7 +116,7 @@ func (p faultTest) wantHang(hangs, goesOn func() error) {
 	p.wantError(nil, goesOn())
 	synctest.Wait()
 	if len(done) > 0 {
-		p.Error("it does not hang")
+		p.Error("the call returned while the fault was active")
 	}
 	p.world.SetFaults(simulator.Faults{})
 	p.wantError(nil, <-done)
@@ -164,18 +164,20 @@ func TestEachFault(t *testing.T) {
 		{"denied", func(p faultTest) {
 			p.wantCodes(map[uint32]int{wmiquery.CodeAccessDenied: len(p.calls)})
 			p.calls = nil
-			p.eachProperty(func(property string, _ reflect.Value) { p.Errorf("a row with %s", property) })
+			p.eachProperty(func(property string, _ reflect.Value) { p.Errorf("unexpected row with %s", property) })
 		}},
 		{"class-missing=Msvm_ReplicationRelationship", func(p faultTest) {
 			p.wantError(wmiquery.ErrUnsupported, p.readRelationships())
 			p.wantError(nil, p.readServices(), p.firstCall())
 		}},
-		{"class-missing=Msvm_ReplicationService", func(p faultTest) { p.wantError(wmiquery.ErrUnsupported, p.readServices(), p.firstCall()) }},
+		{"class-missing=Msvm_ReplicationService", func(p faultTest) {
+			p.wantError(wmiquery.ErrUnsupported, p.readServices(), p.firstCall())
+		}},
 		{"slow", func(p faultTest) { // inside the bubble the clock advances only while waiting
 			begin := time.Now()
 			p.wantError(nil, p.readServices(), p.firstCall())
 			if d := time.Since(begin); d != 4*time.Second {
-				p.Errorf("a read and a call took %v", d)
+				p.Errorf("a read and a call took %v, want 4s", d)
 			}
 		}},
 		{"hung", func(p faultTest) { p.wantHang(p.firstCall, func() error { return nil }) }},
@@ -207,28 +209,28 @@ func TestEachFault(t *testing.T) {
 					return
 				}
 				if properties[property] = true; v.Uint() != 99 {
-					p.Errorf("%s is %d", property, v.Uint())
+					p.Errorf("%s is %d, want 99", property, v.Uint())
 				}
 			})
 			if len(properties) != 9 {
-				p.Errorf("looked at %v", properties)
+				p.Errorf("checked properties %v, want 9", properties)
 			}
 		}},
 		{"duplicate-names", func(p faultTest) {
 			if names := p.vmNames(); len(names) != 1 || names["web01"] < 20 {
-				p.Errorf("names are %v", names)
+				p.Errorf("VM names are %v, want only web01", names)
 			}
 		}},
 		{"hostile-names", func(p faultTest) {
 			names := p.vmNames()
 			for _, c := range "'\\\"&<>\n\t{}数\u202E🖥" {
 				if !strings.ContainsRune(strings.Join(slices.Collect(maps.Keys(names)), ""), c) {
-					p.Errorf("no name has %q", c)
+					p.Errorf("no VM name contains %q", c)
 				}
 			}
 			p.eachProperty(func(property string, v reflect.Value) {
 				if property == "Msvm_Error.MessageArguments" && names[v.Index(0).String()] == 0 {
-					p.Errorf("a health issue names %q", v)
+					p.Errorf("health issue refers to unknown VM %q", v)
 				}
 			})
 		}},
@@ -238,7 +240,7 @@ func TestEachFault(t *testing.T) {
 		}},
 		{"service-error", func(p faultTest) {
 			if s := read[msvm.ReplicationService](p.T, p)[0]; s.OperationalStatus[0] != msvm.StatusError {
-				p.Errorf("status is %d", s.OperationalStatus)
+				p.Errorf("OperationalStatus is %d, want an error", s.OperationalStatus)
 			}
 		}},
 		{"method-failing=GetReplicationStatisticsEx", func(p faultTest) {
@@ -264,7 +266,7 @@ func TestEachFault(t *testing.T) {
 				forms[fmt.Sprintf("%#v", reply.Out["ReplicationStatistics"])] = true
 			}
 			if len(forms) != 3 {
-				p.Errorf("forms %v", forms)
+				p.Errorf("representations of no statistics are %v, want 3", forms)
 			}
 		}},
 	} {
@@ -287,7 +289,7 @@ func TestEachFault(t *testing.T) {
 	}
 	for _, f := range simulator.FaultNames() {
 		if name, _, _ := strings.Cut(strings.ReplaceAll(f.Name, "[", ""), "="); !tried[name] {
-			t.Errorf("fault %s was not tried", f.Name)
+			t.Errorf("fault %s is not tested", f.Name)
 		}
 	}
 }

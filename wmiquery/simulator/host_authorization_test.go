@@ -28,7 +28,7 @@ func TestAuthorization(t *testing.T) {
 	d.wantCode("remove", remove("hv02.CONTOSO.com"), wmiquery.CodeCompleted)
 	d.clock.Advance(6 * time.Minute)
 	if h := *d.rows("HV02")[0].ReplicationHealth; h != msvm.HealthCritical {
-		t.Errorf("the primary's health is %s", h)
+		t.Errorf("health of the primary is %s, want critical", h)
 	}
 	d.clock.Advance(12 * time.Minute)
 	d.wantStates("it gave up", "2[3 0] 1[8] -")
@@ -40,7 +40,7 @@ func TestAuthorization(t *testing.T) {
 	d.wantCode("add again", d.call("HV01", "AddAuthorizationEntry", entryParam(t, "*.CONTOSO.com", `D:\`)...), wmiquery.CodeInvalidParam)
 	d.wantCode("modify", d.call("HV01", "ModifyAuthorizationEntry", entryParam(t, "*.contoso.com", `E:\`)...), wmiquery.CodeCompleted)
 	if all := names(); len(all) != before || all[before-1] != `*.contoso.com E:\` {
-		t.Errorf("entries are %q", all)
+		t.Errorf("entries are %q, want %d and the modified one last", all, before)
 	}
 	d.wantCode("resume", d.requestState("HV02", 3), wmiquery.CodeCompleted)
 	d.wantStates("it goes on", "2[3 0] 1[3] -")

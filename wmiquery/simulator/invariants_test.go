@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -40,7 +41,7 @@ func (w *World) Invariants() error {
 				}
 			}
 			if running > 1 {
-				return fmt.Errorf("%s on %s: %d jobs run", vm.id, h.name, running)
+				return fmt.Errorf("%s on %s: %d running jobs", vm.id, h.name, running)
 			}
 		}
 	}
@@ -66,7 +67,7 @@ func (w *World) twoPrimaries() error {
 
 func (vm *hostVM) invariants() error {
 	if vm.host.byID[vm.id] != vm || vm.testReplica != nil && vm.host.byID[vm.testReplica.id] != vm.testReplica {
-		return fmt.Errorf("the host does not know it, or its test VM")
+		return errors.New("not registered on its host, or its test replica is not")
 	}
 	for _, linkType := range vm.linkTypes() {
 		e := vm.endpoints[linkType]
@@ -75,7 +76,7 @@ func (vm *hostVM) invariants() error {
 			state = e.state
 		}
 		if linkType == msvm.Primary && !slices.Contains(allowed[vm.mode], state) || linkType == msvm.Extended && !slices.Contains(allowedExtended, state) {
-			return fmt.Errorf("its %s relationship is %s as %s", linkType, state, vm.mode)
+			return fmt.Errorf("%s relationship is %s, which is impossible in mode %s", linkType, state, vm.mode)
 		}
 		if e == nil {
 			continue
@@ -86,16 +87,16 @@ func (vm *hostVM) invariants() error {
 	}
 	for _, l := range vm.logical.links {
 		if l.sender.state == msvm.Disabled && l.receiver.state == msvm.Disabled || l.sender.vm.endpoints[l.linkType] != &l.sender && l.receiver.vm.endpoints[msvm.Primary] != &l.receiver {
-			return fmt.Errorf("a link that nobody has")
+			return errors.New("link without endpoints")
 		}
 	}
 	for linkType := range vm.endpoints {
 		if !slices.Contains(vm.linkTypes(), linkType) {
-			return fmt.Errorf("a %s has a relationship %s", vm.mode, linkType)
+			return fmt.Errorf("VM in mode %s has a %s relationship", vm.mode, linkType)
 		}
 	}
 	if vm.on && vm.startBlocked() && !vm.hasRunningJob() {
-		return fmt.Errorf("it runs, locked")
+		return errors.New("running although replication prevents it")
 	}
 	return nil
 }
@@ -109,27 +110,28 @@ func (e *endpoint) invariants(vm *hostVM, linkType msvm.Link) error {
 			planned++
 		}
 		if i > 0 && p.at < e.recoveryPoints[i-1].at {
-			return fmt.Errorf("its recovery points are %v", e.recoveryPoints)
+			return fmt.Errorf("recovery points are not sorted: %v", e.recoveryPoints)
 		}
 	}
 	a, b := l.sender.totals, l.receiver.totals
 	switch {
 	case e.vm != vm || !slices.Contains(vm.logical.links, l):
-		return fmt.Errorf("the link is somebody else's")
+		return errors.New("link belongs to another VM")
 	case e.sends() != sends:
-		return fmt.Errorf("the link goes the other way")
+		return errors.New("link has the wrong direction")
 	case e.pointsMade-e.pointsMerged != len(e.recoveryPoints):
-		return fmt.Errorf("%d recovery points were made, %d merged, and there are %d", e.pointsMade, e.pointsMerged, len(e.recoveryPoints))
+		return fmt.Errorf("%d recovery points were created and %d merged, but %d remain",
+			e.pointsMade, e.pointsMerged, len(e.recoveryPoints))
 	case len(e.recoveryPoints)-planned > int(*l.settings.RecoveryHistory):
-		return fmt.Errorf("%d recovery points of %d", len(e.recoveryPoints), *l.settings.RecoveryHistory)
+		return fmt.Errorf("%d recovery points, at most %d allowed", len(e.recoveryPoints), *l.settings.RecoveryHistory)
 	case a.Cycles != b.Cycles || a.Bytes != b.Bytes || a.Missed != b.Missed || a.Seconds != b.Seconds:
-		return fmt.Errorf("the sides count %+v and %+v", a, b)
+		return fmt.Errorf("endpoints disagree: %+v and %+v", a, b)
 	case l.transfer != nil && (!slices.Contains(vm.logical.jobs, l.transfer)):
-		return fmt.Errorf("a transfer that nobody makes")
+		return errors.New("transfer without a job")
 	case e.state == msvm.Resynchronizing && e.sends() && l.transfer == nil:
-		return fmt.Errorf("resynchronizing, without a job")
+		return errors.New("resynchronizing without a job")
 	case e.state == msvm.FailoverInProgress && !vm.hasRunningJob():
-		return fmt.Errorf("failing over, without a job")
+		return errors.New("failing over without a job")
 	}
 	return nil
 }

@@ -21,12 +21,12 @@ func TestPlannedFailover(t *testing.T) {
 	prepare := d.requestState("HV01", 4)
 	d.wantStartBlocked("HV01")
 	if *d.rows("HV01")[0].LastReplicationType == msvm.TypePlanned {
-		t.Error("it is prepared at once")
+		t.Error("the VM is prepared before the job has completed")
 	}
 	d.wantCode("a second request", d.requestState("HV01", 7), wmiquery.CodeInUse)
 	d.checkJob("prepare", "HV01", prepare, msvm.JobInitiateSyncedReplication, "1[4] 2[3 0] -", "1[4] 2[3 0] -")
 	if r := d.rows("HV02")[0]; *r.LastReplicationType != msvm.TypePlanned || !r.LastReplicationTime.Equal(d.clock.Now()) {
-		t.Errorf("the replica got a %s at %v", r.LastReplicationType, r.LastReplicationTime)
+		t.Errorf("last replication of the replica is %s at %v, want a planned one now", r.LastReplicationType, r.LastReplicationTime)
 	}
 	if kinds, _ := d.recoveryPoints(); kinds[len(kinds)-1] != msvm.PointPlannedFailover {
 		t.Errorf("recovery points are %s", kinds)
@@ -36,25 +36,25 @@ func TestPlannedFailover(t *testing.T) {
 	d.wantCode("fail over on the primary", d.call("HV01", "InitiateFailover"), wmiquery.CodeInvalidState)
 	d.checkJob("failover", "HV02", d.call("HV02", "InitiateFailover"), msvm.JobInitiateFailover, "1[4] 2[12 0] -", "1[4] 2[5 0] -")
 	if r := d.rows("HV02")[0]; *r.FailedOverReplicationType != msvm.TypePlanned {
-		t.Errorf("the failover is %s", r.FailedOverReplicationType)
+		t.Errorf("failover type is %s, want planned", r.FailedOverReplicationType)
 	}
 	reversed := d.settingsParam("HV02", msvm.Primary, toServer("HV01"))
 	count := func(host string) uint64 { return counters(relationships(t, d.hosts[host], d.vm)[0].stats).Cycles }
 	counts := []uint64{count("HV01"), count("HV02")}
 	d.checkJob("reverse", "HV02", d.call("HV02", "ReverseReplicationRelationship", reversed...), msvm.JobReverseReplication, "1[4] 2[5 0] -", "2[3 0] 1[3] -")
 	if got := []uint64{count("HV01"), count("HV02")}; counts[0] == 0 || !slices.Equal(got, counts) {
-		t.Errorf("cycles of the window were %d, are %d", counts, got)
+		t.Errorf("cycles in the window before and after are %d and %d, want equal", counts, got)
 	}
 	d.setPower("HV02", true)
 	d.wantStartBlocked("HV01")
 	d.clock.Advance(20 * time.Minute)
 	d.wantStates("later", "2[3 0] 1[3] -")
 	if last, _ := msvm.Known(d.rows("HV01")[0].LastReplicationTime); d.clock.Now().Sub(last) > 6*time.Minute || *d.rows("HV01")[0].FailedOverReplicationType != msvm.TypeNone {
-		t.Errorf("the last replication of the other way was %v", last)
+		t.Errorf("last replication in the new direction was at %v", last)
 	}
 	for _, s := range read[msvm.ReplicationSettingData](t, d.hosts["HV01"]) {
 		if s.InstanceID == d.rows("HV01")[0].InstanceID && (*s.PrimaryHostSystem != "HV02.contoso.com" || *s.RecoveryHostSystem != "HV01.contoso.com") {
-			t.Errorf("the settings say %s to %s", *s.PrimaryHostSystem, *s.RecoveryHostSystem)
+			t.Errorf("settings replicate from %s to %s, want HV02 to HV01", *s.PrimaryHostSystem, *s.RecoveryHostSystem)
 		}
 	}
 }
@@ -87,7 +87,7 @@ func TestUnplannedFailover(t *testing.T) {
 	d.checkJob("resume", "HV01", d.requestState("HV01", 3), msvm.JobStateChange, "1[3] 2[3 0] -", "1[3] 2[3 0] -")
 	d.checkJob("failover", "HV02", d.call("HV02", "InitiateFailover"), msvm.JobInitiateFailover, "1[3] 2[12 0] -", "1[3] 2[5 0] -")
 	if kinds, _ := d.recoveryPoints(); len(kinds) == 0 {
-		t.Error("the failover took the recovery points")
+		t.Error("the failover removed the recovery points")
 	}
 	d.checkJob("commit", "HV02", d.call("HV02", "CommitFailover"), msvm.JobCommitFailover, "1[3] 2[5 0] -", "1[3] 2[6 0] -")
 	if kinds, _ := d.recoveryPoints(); len(kinds) > 0 {
@@ -103,7 +103,7 @@ func TestUnplannedFailover(t *testing.T) {
 	d.setPower("HV01", false)
 	d.wantCode("remove the entry", d.call("HV01", "RemoveAuthorizationEntry", "AllowedPrimaryHostSystem", "hv02.CONTOSO.com"), wmiquery.CodeCompleted)
 	if j := d.waitForJob("reverse without rights", "HV02", reverse(), msvm.JobReverseReplication, msvm.JobException); *j.ErrorCode != wmiquery.CodeAccessDenied {
-		t.Errorf("error %d", *j.ErrorCode)
+		t.Errorf("ErrorCode is %d, want %d", *j.ErrorCode, wmiquery.CodeAccessDenied)
 	}
 	d.wantStates("after that", "1[8] 2[6 0] -")
 	d.call("HV01", "AddAuthorizationEntry", entryParam(t, "HV02.contoso.com", `D:\Replica`)...)
@@ -129,7 +129,7 @@ func TestTestFailover(t *testing.T) {
 	d := newVMDriver(t, healthy)
 	reply := d.call("HV02", "TestReplicaSystem")
 	if v, ok := reply.Out["ResultingSystem"]; !ok || v != nil {
-		t.Errorf("ResultingSystem is %v while the job runs", v)
+		t.Errorf("ResultingSystem is %v while the job is running, want null", v)
 	}
 	d.checkJob("test", "HV02", reply, msvm.JobInitiateTestReplica, "1[3] 2[3 0] -", "1[3] 2[3 0] -")
 	test := wmiquery.Ref("")
@@ -140,14 +140,14 @@ func TestTestFailover(t *testing.T) {
 	}
 	dependency := msvm.ReplicaSystemDependency{Antecedent: msvm.VMRef(d.vm), Dependent: test}
 	if all := read[msvm.ReplicaSystemDependency](t, d.hosts["HV02"]); !slices.Contains(all, dependency) {
-		t.Errorf("dependencies are %v, without %v", all, dependency)
+		t.Errorf("dependencies are %v, want %v among them", all, dependency)
 	}
 	if got := describe(t, d.hosts["HV02"], msvm.VMOf(test)); got != "test_replica: disabled/not_applicable" {
-		t.Errorf("the test VM is %q", got)
+		t.Errorf("test replica is %q", got)
 	}
 	stats := relationships(t, d.hosts["HV02"], d.vm)[0].stats
 	if !stats.LastTestFailoverTime.Equal(d.clock.Now()) {
-		t.Errorf("the last test was at %v", stats.LastTestFailoverTime)
+		t.Errorf("last test failover was at %v, want now", stats.LastTestFailoverTime)
 	}
 	d.wantCode("a second test", d.call("HV02", "TestReplicaSystem"), wmiquery.CodeInvalidState)
 	d.wantCode("a test on the primary", d.call("HV01", "TestReplicaSystem"), wmiquery.CodeInvalidState)
@@ -164,7 +164,7 @@ func TestTestFailover(t *testing.T) {
 	}
 	d.checkJob("delete", "HV02", destroy(test), msvm.JobRemoveTestReplica, "1[3] 2[3 0] -", "1[3] 2[3 0] -")
 	if slices.Contains(read[msvm.ReplicaSystemDependency](t, d.hosts["HV02"]), dependency) || describe(t, d.hosts["HV02"], msvm.VMOf(test)) != "" {
-		t.Error("the test VM is still there")
+		t.Error("the test replica still exists")
 	}
 	d.wantCode("delete it again", destroy(test), wmiquery.CodeInvalidParam)
 	d.checkJob("a test once more", "HV02", d.call("HV02", "TestReplicaSystem"), msvm.JobInitiateTestReplica, "1[3] 2[3 0] -", "1[3] 2[3 0] -")
@@ -182,7 +182,7 @@ func TestExtendedReplication(t *testing.T) {
 	start := d.call("HV02", "StartReplication", "InitialReplicationType", uint16(1))
 	d.checkJob("start", "HV02", start, msvm.JobStartInitialReplication, "1[3] 2[3 2] 4[2]", "1[3] 2[3 2] 4[2]")
 	if j := d.runningJob("HV02"); j != msvm.JobSendInitialReplica {
-		t.Errorf("job %s runs", j)
+		t.Errorf("running job is %s, want %s", j, msvm.JobSendInitialReplica)
 	}
 	d.clock.Advance(2 * time.Hour)
 	d.wantStates("started", "1[3] 2[3 3] 4[3]")
@@ -217,7 +217,7 @@ func TestChangeToPrimaryFromEarlierPoint(t *testing.T) {
 	d.waitForJob("continue", "HV02", next, msvm.JobChangeModeToPrimary, msvm.JobCompleted)
 	d.clock.Advance(16 * time.Minute) // the old primary detects it
 	if got := d.states()[5:]; got != "1[9] 2[3 0]" {
-		t.Errorf("states are %s", got)
+		t.Errorf("states are %s, want a required resynchronization", got)
 	}
 	d.checkJob("resynchronize", "HV02", d.call("HV02", "Resynchronize"), msvm.JobResynchronize, "1[8] 1[10] 2[10 0]", "1[8] 1[3] 2[3 0]")
 }
@@ -242,6 +242,6 @@ func TestNewVMsAreSortedByCreation(t *testing.T) {
 		return names
 	}
 	if late, early := names(false), names(true); !slices.Equal(late, early) || !strings.HasSuffix(late[len(late)-3], "- Test") {
-		t.Errorf("machines are\n%v, then\n%v", late, early)
+		t.Errorf("VMs read once are\n%v, read often\n%v", late, early)
 	}
 }

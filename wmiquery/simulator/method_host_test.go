@@ -35,10 +35,10 @@ func TestServiceSettings(t *testing.T) {
 		return *relationships(t, d.hosts[host], d.vm)[0].stats.StartStatisticTime
 	}
 	if got := start("HV01"); !got.Equal(d.clock.Now()) {
-		t.Errorf("the window started at %v", got)
+		t.Errorf("window started at %v, want now", got)
 	}
 	if got := start("HV02"); got.Hour() != 9 {
-		t.Errorf("the other host's window started at %v", got)
+		t.Errorf("window of the other host started at %v, want 9:00", got)
 	}
 	d.waitForJob("turn off", "HV01", modify(func(s *msvm.ReplicationServiceSettingData) { s.RecoveryServerEnabled = new(false) }), msvm.JobModifyServerSettings, msvm.JobCompleted)
 	d.clock.Advance(20 * time.Minute)
@@ -91,10 +91,10 @@ func TestFailoverNetwork(t *testing.T) {
 	}
 	for _, s := range read[msvm.FailoverNetworkAdapterSettingData](t, d.hosts["HV02"]) {
 		if msvm.VMOf(s.Ref()) == d.vm && s.IPAddresses[0] != "10.9.8.7" {
-			t.Errorf("the adapter gets %v", s.IPAddresses)
+			t.Errorf("addresses are %v, want 10.9.8.7", s.IPAddresses)
 		}
 	}
 	if n != 1 {
-		t.Errorf("%d adapters", n)
+		t.Errorf("%d adapters, want 1", n)
 	}
 }

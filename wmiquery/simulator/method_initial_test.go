@@ -25,7 +25,7 @@ func TestInitialReplication(t *testing.T) {
 	reply := start("InitialReplicationType", uint16(1))
 	d.checkJob("start", "HV01", reply, msvm.JobStartInitialReplication, "1[2] 2[2 0] -", "1[2] 2[2 0] -")
 	if j := d.runningJob("HV01"); j != msvm.JobSendInitialReplica {
-		t.Errorf("job %s runs", j)
+		t.Errorf("running job is %s, want %s", j, msvm.JobSendInitialReplica)
 	}
 	d.wantCode("start again", start("InitialReplicationType", uint16(1)), wmiquery.CodeInUse)
 	d.checkJob("pause", "HV01", d.requestState("HV01", 7), msvm.JobStateChange, "1[7] 2[2 0] -", "1[7] 2[2 0] -")
@@ -65,16 +65,16 @@ func TestScheduledStart(t *testing.T) {
 	d.wantCode("in eight days", start(d.clock.Now().Add(8*24*time.Hour)), wmiquery.CodeInvalidParam)
 	reply := start(at)
 	if j, _ := d.job("HV01", reply.Job); *j.JobState != msvm.JobNew || !j.ScheduledStartTime.Equal(at) || j.StartTime != nil || !*j.Cancellable {
-		t.Errorf("the job is %+v", j)
+		t.Errorf("scheduled job is %+v", j)
 	}
 	d.wantCode("schedule again", start(at), wmiquery.CodeInUse)
 	d.wantStates("scheduled", "1[1] 2[2 0] -")
 	cancel := newCall(reply.Job, "RequestStateChange", params("RequestedState", uint16(4))...)
 	if code := call(t, d.hosts["HV01"], cancel).Code; code != 0 {
-		t.Errorf("cancelling the job: code %d", code)
+		t.Errorf("cancel the job: code %d, want 0", code)
 	}
 	if code := call(t, d.hosts["HV01"], cancel).Code; code != 4097 {
-		t.Errorf("cancelling it again: code %d", code)
+		t.Errorf("cancel the job again: code %d, want 4097", code)
 	}
 	d.clock.Advance(2 * time.Hour)
 	d.wantStates("cancelled", "1[1] 2[2 0] -")
@@ -99,11 +99,11 @@ func TestExportAndImportInitialReplica(t *testing.T) {
 	d.wantCode("import without a folder", d.call("HV02", "ImportInitialReplica"), wmiquery.CodeInvalidParam)
 	d.wantCode("import on the primary", d.call("HV01", "ImportInitialReplica", "InitialReplicationImportLocation", "x"), wmiquery.CodeInvalidState)
 	if j := d.waitForJob("import too early", "HV02", takeIn(), msvm.JobImportReplication, msvm.JobException); *j.ErrorCode != wmiquery.CodeFileNotFound {
-		t.Errorf("error %d", *j.ErrorCode)
+		t.Errorf("ErrorCode is %d, want %d", *j.ErrorCode, wmiquery.CodeFileNotFound)
 	}
 	d.call("HV01", "StartReplication", "InitialReplicationType", uint16(2), "InitialReplicationExportLocation", `E:\`)
 	if j := d.waitForJob("import too early", "HV02", takeIn(), msvm.JobImportReplication, msvm.JobException); *j.ErrorCode != wmiquery.CodeFileNotFound {
-		t.Errorf("error %d", *j.ErrorCode)
+		t.Errorf("ErrorCode is %d, want %d", *j.ErrorCode, wmiquery.CodeFileNotFound)
 	}
 	d.waitForJob("cancel", "HV01", d.requestState("HV01", 1), msvm.JobStopInitialReplication, msvm.JobCompleted)
 	export := d.call("HV01", "StartReplication", "InitialReplicationType", uint16(2), "InitialReplicationExportLocation", `E:\`)

@@ -22,7 +22,7 @@ func TestRemoveAndRecreateRelationship(t *testing.T) {
 	d.clock.Advance(6 * time.Minute)
 	d.wantStates("half removed", "1[8] 0[0] -")
 	if j := d.waitForJob("resume alone", "HV01", d.requestState("HV01", 3), msvm.JobStateChange, msvm.JobException); j.ErrorDescription == nil {
-		t.Error("the job does not say why it failed")
+		t.Error("the failed job has no ErrorDescription")
 	}
 	d.checkJob("remove", "HV01", d.call("HV01", "RemoveReplicationRelationship"), msvm.JobRemoveRelationship, "1[8] 0[0] -", "0[0] 0[0] -")
 
@@ -58,16 +58,16 @@ func TestModifySettings(t *testing.T) {
 	_, before := d.recoveryPoints()
 	d.checkJob("modify", "HV01", modify(fewer), msvm.JobModifyRelationship, "1[3] 2[3 0] -", "1[3] 2[3 0] -")
 	if _, after := d.recoveryPoints(); !slices.Equal(after, before[len(before)-2:]) {
-		t.Errorf("recovery points are %v, were %v", after, before)
+		t.Errorf("recovery points are %v, want the last two of %v", after, before)
 	}
 	key := msvm.Key{VM: d.vm, Link: msvm.Primary}
 	was, _ := d.world.Totals(key)
 	d.clock.Advance(3 * time.Hour)
 	if is, _ := d.world.Totals(key); is.Cycles+is.Missed-was.Cycles-was.Missed > 13 {
-		t.Errorf("%d cycles in three hours", is.Cycles-was.Cycles)
+		t.Errorf("%d cycles in three hours, want at most 13", is.Cycles-was.Cycles)
 	}
 	if _, after := d.recoveryPoints(); len(after) != 2 {
-		t.Errorf("recovery points are %v", after)
+		t.Errorf("recovery points are %v, want 2", after)
 	}
 
 	disks := func(s *msvm.ReplicationSettingData) { s.IncludedDisks = []string{"one", "other"} }
@@ -80,7 +80,7 @@ func TestModifySettings(t *testing.T) {
 	d.checkJob("try again", "HV01", d.requestState("HV01", 15), msvm.JobUpdateDiskSet, "1[15] 2[15 0] -", "1[3] 2[3 0] -")
 	for _, s := range read[msvm.ReplicationSettingData](t, d.hosts["HV01"]) {
 		if s.InstanceID == key.InstanceID() && !slices.Equal(s.IncludedDisks, []string{"one"}) {
-			t.Errorf("disks are %v", s.IncludedDisks)
+			t.Errorf("disks are %v, want one", s.IncludedDisks)
 		}
 	}
 	d.world.SetFaults(parseFaults(t, "job-failing"))

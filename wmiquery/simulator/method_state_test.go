@@ -18,7 +18,7 @@ func TestPauseAndResume(t *testing.T) {
 		d.checkJob("pause", host, d.requestState(host, 7), msvm.JobStateChange, paused, paused)
 		want := map[string]msvm.ReplicationHealth{"HV01": msvm.HealthWarning, "HV02": msvm.HealthCritical}[host]
 		if got := *d.rows(host)[0].ReplicationHealth; got != want { // Q72
-			t.Errorf("paused on %s: health %s", host, got)
+			t.Errorf("paused on %s: health is %s, want %s", host, got, want)
 		}
 		d.wantCode("pause again", d.requestState(host, 7), wmiquery.CodeInvalidState)
 		d.clock.Advance(40 * time.Minute)
@@ -26,7 +26,7 @@ func TestPauseAndResume(t *testing.T) {
 		d.checkJob("resume", host, d.requestState(host, 3), msvm.JobStateChange, "1[3] 2[3 0] -", "1[3] 2[3 0] -")
 		d.clock.Advance(12 * time.Minute)
 		if health := *d.rows("HV01")[0].ReplicationHealth; health == msvm.HealthCritical {
-			t.Error("it did not recover")
+			t.Error("health did not recover after resume")
 		}
 	}
 	d := newVMDriver(t, healthyWithoutJobs)

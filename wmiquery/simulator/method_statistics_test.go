@@ -22,11 +22,11 @@ func TestStatisticsAreCIMXML(t *testing.T) {
 	for _, h := range hosts {
 		s := open(t, w, h)
 		if rows := read[msvm.ReplicationStatistics](t, s); len(rows) != 0 {
-			t.Errorf("%s: a read gives %d rows", h, len(rows))
+			t.Errorf("%s: read returns %d rows, want none", h, len(rows))
 		}
 		for _, c := range statisticsCalls(t, s, func(r msvm.ReplicationRelationship) bool { return !r.Replicates() }) {
 			if reply := call(t, s, c); reply.Code != wmiquery.CodeInvalidState {
-				t.Errorf("%s: code %d for what does not replicate", h, reply.Code)
+				t.Errorf("%s: code %d for a relationship that does not replicate", h, reply.Code)
 			}
 		}
 		calls := statisticsCalls(t, s, msvm.ReplicationRelationship.Replicates)
@@ -34,7 +34,7 @@ func TestStatisticsAreCIMXML(t *testing.T) {
 			out := call(t, s, c).Out
 			texts, _ := out["ReplicationStatistics"].([]string)
 			if len(texts) != 1 {
-				t.Fatalf("%s: the statistics are %v", h, out)
+				t.Fatalf("%s: statistics are %v, want one instance", h, out)
 			}
 			instance, err := cimxml.Parse(texts[0])
 			got := instance.Class
@@ -42,7 +42,7 @@ func TestStatisticsAreCIMXML(t *testing.T) {
 				got += " " + p.Name
 			}
 			if err != nil || got != properties {
-				t.Errorf("%s: statistics are %s, %v", h, got, err)
+				t.Errorf("%s: properties are %s, %v, want %s", h, got, err, properties)
 			}
 			form := fmt.Sprintf("%#v", out["ReplicationHealthIssues"])
 			forms[form[:min(len(form), 35)]] = true
@@ -56,7 +56,7 @@ func TestStatisticsAreCIMXML(t *testing.T) {
 	}
 	for _, form := range []string{`<nil>`, `[]string{}`, `[]string{""}`, `[]string{"<INSTANCE CLASSNAME=\"Msv`} {
 		if !forms[form] {
-			t.Errorf("no health issues as %s, there are %v", form, forms)
+			t.Errorf("no reply reports health issues as %s, got %v", form, forms)
 		}
 	}
 }
@@ -68,18 +68,18 @@ func TestResetStatistics(t *testing.T) {
 		before := counters(relationships(t, d.hosts["HV01"], d.vm)[0].stats)
 		reply := d.call("HV01", "ResetReplicationStatisticsEx", d.relationshipParam(msvm.Primary)...)
 		if reply.Code != code {
-			t.Errorf("VM %d: code %d", vm, reply.Code)
+			t.Errorf("VM %d: code %d, want %d", vm, reply.Code, code)
 		}
 		d.clock.Advance(time.Second)
 		mine, other := relationships(t, d.hosts["HV01"], d.vm)[0].stats, relationships(t, d.hosts["HV02"], d.vm)[0].stats
 		if before.Cycles == 0 || counters(mine).Cycles != 0 || counters(other).Cycles != before.Cycles || d.clock.Now().Sub(*mine.StartStatisticTime) > time.Second {
-			t.Errorf("VM %d: %+v and %+v after %+v", vm, counters(mine), counters(other), before)
+			t.Errorf("VM %d: counters are %+v and %+v after a reset of %+v", vm, counters(mine), counters(other), before)
 		}
 	}
 	d := newVMDriver(t, neverReplicated)
 	d.wantCode("what does not replicate", d.call("HV01", "ResetReplicationStatistics"), wmiquery.CodeInvalidState)
 	reply := newVMDriver(t, healthy).call("HV01", "GetReplicationStatistics")
 	if s, _, err := msvm.Statistics(reply); err != nil || *s.ReplicationSuccessCount == 0 {
-		t.Errorf("deprecated statistics: %v", err)
+		t.Errorf("GetReplicationStatistics: %v", err)
 	}
 }

@@ -94,7 +94,7 @@ func (rc *randomCaller) call(s wmiquery.Session, host, vm string) {
 	}
 	rc.codes[method.Name][reply.Code]++
 	if (reply.Code == wmiquery.CodeJobStarted) != (reply.Job != "") {
-		rc.Errorf("%s: code %d and the job %q", method.Name, reply.Code, reply.Job)
+		rc.Errorf("%s: code %d with job %q", method.Name, reply.Code, reply.Job)
 	}
 }
 
@@ -231,7 +231,7 @@ func TestInvariantsHoldAfterRandomCalls(t *testing.T) {
 		}
 	}
 	if all := len(msvm.Methods()); worked < all-9 {
-		t.Errorf("%d methods of %d ever did something: %v", worked, all, codes)
+		t.Errorf("only %d of %d methods succeeded at least once: %v", worked, all, codes)
 	}
 }
 

@@ -42,18 +42,18 @@ func TestScenarios(t *testing.T) {
 		}
 		for key, want := range least[name] {
 			if by[key] < want {
-				t.Errorf("%s: %s, want %d %s", name, text, want, key)
+				t.Errorf("%s: got %s, want at least %d %s", name, text, want, key)
 			}
 		}
 		if least[name] == nil || simulator.ScenarioHelp()[i] == "" {
-			t.Errorf("%s is not tried, or has no help", name)
+			t.Errorf("%s is not tested or has no description", name)
 		}
 		if err := w.Invariants(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		c.Advance(30 * time.Hour)
 		if err := w.Invariants(); err != nil {
-			t.Errorf("%s, a day later: %v", name, err)
+			t.Errorf("%s, 30 hours later: %v", name, err)
 		}
 	}
 }
@@ -71,19 +71,19 @@ func TestNetworkOutage(t *testing.T) {
 	}
 	c.Advance(59 * time.Minute)
 	if s := of(); s.NetworkFailures == 0 || s.Cycles > 100 {
-		t.Errorf("during it: %+v", s)
+		t.Errorf("totals during the outage are %+v", s)
 	}
 	if _, by := countStates(t, w); by["warning"] < 95 {
-		t.Errorf("during it: %v", by)
+		t.Errorf("relationships during the outage are %v", by)
 	}
 	before := of()
 	c.Advance(time.Hour)
 	if s := of(); s.Cycles-before.Cycles < 600 || s.NetworkFailures-before.NetworkFailures > 100 {
-		t.Errorf("after it: %+v after %+v", s, before)
+		t.Errorf("totals after the outage are %+v, were %+v", s, before)
 	}
 	c.Advance(12 * time.Hour)
 	if _, by := countStates(t, w); by["ok"] < 95 {
-		t.Errorf("long after it: %v", by)
+		t.Errorf("relationships 12 hours later are %v", by)
 	}
 }
 
@@ -92,7 +92,7 @@ func TestTextsAreTranslated(t *testing.T) {
 	for scenario, want := range map[string]string{"mixed": "Operating normally", "german": "Normaler Betrieb", "chinese": "正常运行"} {
 		w, _ := newWorld(t, simulator.Config{VMs: 1, Scenario: scenario})
 		if got := read[msvm.ReplicationService](t, open(t, w, "HV01"))[0].StatusDescriptions; !slices.Equal(got, []string{want}) {
-			t.Errorf("%s: the status is %q, want %q", scenario, got, want)
+			t.Errorf("%s: status is %q, want %q", scenario, got, want)
 		}
 	}
 }

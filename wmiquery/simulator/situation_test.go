@@ -50,7 +50,7 @@ func TestSituations(t *testing.T) {
 		hv01, hv02, hv03 := open(t, w, "HV01"), open(t, w, "HV02"), open(t, w, "HV03")
 		ids := vms(t, hv01)
 		if len(ids) != len(situations) {
-			t.Fatalf("%d VMs for %d situations", len(ids), len(situations))
+			t.Fatalf("%d VMs, want %d", len(ids), len(situations))
 		}
 		tests := map[string]string{}
 		for _, c := range read[msvm.ComputerSystem](t, hv01) {
@@ -74,7 +74,7 @@ func TestSituations(t *testing.T) {
 			rows := append(relationships(t, from, ids[i]), relationships(t, to, ids[i])...)
 			got := describe(t, from, ids[i]) + "; " + describe(t, to, ids[i]) + "; " + describe(t, hv03, ids[i]) + tests[*rows[0].ElementName]
 			if want := mode + want.sender + "; " + want.receiver + "; " + want.other; got != want {
-				t.Errorf("seed %d, %s: %s, want %s", seed, situations[i].name, got, want)
+				t.Errorf("seed %d, %s: got %s, want %s", seed, situations[i].name, got, want)
 			}
 			for j, r := range rows {
 				last, replicated := msvm.Known(r.LastReplicationTime)
@@ -84,7 +84,8 @@ func TestSituations(t *testing.T) {
 				receives := j > 0 && strings.HasSuffix(r.InstanceID, `\0`)
 				if replicated != wanted || wanted && (age < want.youngest || age > want.oldest) || applied != (wanted && receives) ||
 					replicated == (*r.LastReplicationType == msvm.TypeNone) {
-					t.Errorf("seed %d, %s: row %d has a %s of %v, applied %v", seed, want.name, j, r.LastReplicationType, last, r.LastApplyTime)
+					t.Errorf("seed %d, %s: last replication in row %d is %s at %v, applied at %v",
+						seed, want.name, j, r.LastReplicationType, last, r.LastApplyTime)
 				}
 			}
 		}

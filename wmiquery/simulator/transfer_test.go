@@ -35,15 +35,15 @@ func TestResynchronize(t *testing.T) {
 	d.clock.Advance(3 * time.Hour)
 	after, _ := d.job("HV01", transfer)
 	if *before.JobState != msvm.JobSuspended || *before.PercentComplete == 0 || *after.PercentComplete != *before.PercentComplete || *after.ElapsedTime != *before.ElapsedTime {
-		t.Errorf("while it is paused the job goes from %d %% to %d", *before.PercentComplete, *after.PercentComplete)
+		t.Errorf("the suspended job progressed from %d to %d percent", *before.PercentComplete, *after.PercentComplete)
 	}
 	d.checkJob("resume", "HV01", d.requestState("HV01", 3), msvm.JobStateChange, "1[3] 2[10 0] -", "1[10] 2[10 0] -")
 	if after, _ := d.job("HV01", transfer); *after.PercentComplete > *before.PercentComplete+4 {
-		t.Errorf("after the pause the job goes from %d %% to %d", *before.PercentComplete, *after.PercentComplete)
+		t.Errorf("the resumed job progressed from %d to %d percent at once", *before.PercentComplete, *after.PercentComplete)
 	}
 	cancel := d.requestState("HV01", 9)
 	if j := d.runningJob("HV01"); j != msvm.JobStopResynchronizing {
-		t.Errorf("job %s runs", j)
+		t.Errorf("running job is %s, want %s", j, msvm.JobStopResynchronizing)
 	}
 	d.checkJob("cancel", "HV01", cancel, msvm.JobStopResynchronizing, "1[9] 2[3 0] -", "1[9] 2[3 0] -")
 	d.waitForJob("resume without", "HV01", d.requestState("HV01", 3), msvm.JobStateChange, msvm.JobException)
@@ -51,7 +51,7 @@ func TestResynchronize(t *testing.T) {
 
 	reply := force()
 	if code := call(t, d.hosts["HV01"], newCall(reply.Job, "RequestStateChange", params("RequestedState", uint16(4))...)).Code; code != 0 {
-		t.Errorf("cancel the job: code %d", code)
+		t.Errorf("cancel the job: code %d, want 0", code)
 	}
 	d.wantStates("cancelled by job", "1[9] 2[3 0] -")
 
@@ -59,27 +59,27 @@ func TestResynchronize(t *testing.T) {
 	d.checkJob("end it on the replica", "HV02", d.requestState("HV02", 3), msvm.JobStateChange, "1[9] 2[3 0] -", "1[9] 2[3 0] -")
 	d.checkJob("and fail over", "HV02", d.call("HV02", "InitiateFailover"), msvm.JobInitiateFailover, "1[9] 2[12 0] -", "1[9] 2[5 0] -")
 	if j := d.waitForJob("resynchronize onto that", "HV01", d.call("HV01", "Resynchronize"), msvm.JobResynchronize, msvm.JobException); j.ErrorDescription == nil {
-		t.Error("no reason")
+		t.Error("the failed job has no ErrorDescription")
 	}
 	d.wantStates("which fails", "1[9] 2[5 0] -")
 	d.waitForJob("revert", "HV02", d.call("HV02", "RevertFailover"), msvm.JobRevertFailover, msvm.JobCompleted)
 	if kinds, _ := d.recoveryPoints(); len(kinds) == 0 {
-		t.Error("no recovery points are left to be taken")
+		t.Error("no recovery points before the resynchronization")
 	}
 	reply = force()
 	j, _ := d.job("HV01", reply.Job)
 	for *j.PercentComplete < 95 {
 		d.clock.Advance(10 * time.Second)
 		if j, _ = d.job("HV01", reply.Job); *j.Cancellable != (*j.PercentComplete < 95) {
-			t.Errorf("at %d percent it is cancellable: %v", *j.PercentComplete, *j.Cancellable)
+			t.Errorf("at %d percent Cancellable is %v", *j.PercentComplete, *j.Cancellable)
 		}
 	}
 	if code := call(t, d.hosts["HV01"], newCall(reply.Job, "RequestStateChange", params("RequestedState", uint16(4))...)).Code; code != 4097 {
-		t.Errorf("cancel the merge: code %d", code)
+		t.Errorf("cancel the job during the final merge: code %d, want 4097", code)
 	}
 	d.checkJob("to the end", "HV01", reply, msvm.JobResynchronize, "1[10] 2[10 0] -", "1[3] 2[3 0] -")
 	if kinds, _ := d.recoveryPoints(); len(kinds) != 0 {
-		t.Errorf("recovery points are %v", kinds)
+		t.Errorf("recovery points are %v, want none", kinds)
 	}
 }
 
@@ -105,7 +105,7 @@ func TestScheduledAndAutomaticResynchronization(t *testing.T) {
 	d.clock.Set(evening.Add(5 * time.Minute))
 	d.wantStates("at night", "1[10] 2[10 0] -")
 	if j := d.runningJob("HV01"); j != msvm.JobResynchronize {
-		t.Errorf("job %s runs", j)
+		t.Errorf("running job is %s, want %s", j, msvm.JobResynchronize)
 	}
 	d.clock.Set(evening.Add(2 * time.Hour))
 	d.wantStates("the next morning", "1[3] 2[3 0] -")
@@ -119,10 +119,10 @@ func TestLargeBacklogRequiresResynchronization(t *testing.T) {
 		if d.stateNumbers("HV02")[0] == 9 {
 			d.wantStates("after a long pause", "2[7 0] 1[9] -")
 			if s := relationships(t, d.hosts["HV02"], d.vm)[0].stats; *s.PendingReplicationSize != 0 {
-				t.Errorf("%d bytes are pending", *s.PendingReplicationSize)
+				t.Errorf("pending size is %d, want 0", *s.PendingReplicationSize)
 			}
 			return
 		}
 	}
-	t.Errorf("after two weeks states are %s", d.states())
+	t.Errorf("after two weeks states are %s, want a required resynchronization", d.states())
 }

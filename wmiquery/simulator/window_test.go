@@ -18,15 +18,15 @@ func TestMonitoringStart(t *testing.T) {
 		w, _ := newWorld(t, simulator.Config{Seed: 1, VMs: 3, MonitoringStart: tt.at})
 		s := open(t, w, "HV01")
 		if got := *read[msvm.ReplicationServiceSettingData](t, s)[0].MonitoringStartTime; got != tt.want {
-			t.Errorf("the settings say %v, want %v", got, tt.want)
+			t.Errorf("MonitoringStartTime is %v, want %v", got, tt.want)
 		}
 		start := relationships(t, s, vms(t, s)[0])[0].stats.StartStatisticTime.UTC()
 		if since := time.Duration(start.Hour())*time.Hour + time.Duration(start.Minute())*time.Minute; since%(12*time.Hour) != tt.want%(12*time.Hour) {
-			t.Errorf("the window began at %v, want %v after noon or midnight", start, tt.want)
+			t.Errorf("window began at %v, want %v after noon or midnight", start, tt.want)
 		}
 	}
 	if _, err := simulator.New(simulator.Config{MonitoringStart: new(24 * time.Hour)}); err == nil {
-		t.Error("24:00 is taken for a time of day")
+		t.Error("a MonitoringStart of 24:00 is accepted")
 	}
 }
 
@@ -70,17 +70,18 @@ func TestMonitoringWindows(t *testing.T) {
 				c.Set(end)
 				next := stats()
 				if !next.StartStatisticTime.Equal(end) || !last.StartStatisticTime.Before(end) || !next.EndStatisticTime.Equal(end) {
-					t.Errorf("%v: windows start at %v and %v, want one to start at %v", interval, last.StartStatisticTime, next.StartStatisticTime, end)
+					t.Errorf("%v: windows start at %v and %v, want the second one to start at %v",
+						interval, last.StartStatisticTime, next.StartStatisticTime, end)
 				}
 				// A cycle that ends in the same second counts in the new window.
 				if n := *next.ReplicationSuccessCount; n > 1 || n >= *last.ReplicationSuccessCount ||
 					*next.MaxReplicationSize != *next.ReplicationSize || *next.MaxReplicationLatency != *next.ReplicationLatency {
-					t.Errorf("%v: a window ends with %+v, the next begins with %+v", interval, counters(last), counters(next))
+					t.Errorf("%v: last counters of the window are %+v, first of the next are %+v", interval, counters(last), counters(next))
 				}
 			}
 			addTotals(&want, 1, counters(stats()))
 			if got, _ := w.Totals(msvm.Key{VM: id, Link: msvm.Primary}); got != want {
-				t.Errorf("%v: the totals are %+v, those of the windows %+v", interval, got, want)
+				t.Errorf("%v: totals are %+v, want the sum of the windows, %+v", interval, got, want)
 			}
 		}
 	}

@@ -18,17 +18,17 @@ func TestPower(t *testing.T) {
 		d.world.SetPower("x", "HV01", true), d.world.SetPower(d.vm, "HV03", true), d.world.SetPower(d.vm, "x", true), d.world.ModifyDisk("x", "HV01"),
 	} {
 		if !errors.Is(err, wmiquery.ErrNotFound) {
-			t.Errorf("no such VM: %v", err)
+			t.Errorf("unknown VM: error is %v, want not found", err)
 		}
 	}
 	if on, err := d.world.IsOn(d.vm, "HV01"); !on || err != nil {
-		t.Errorf("the primary runs: %v, %v", on, err)
+		t.Errorf("the primary is on: %v, %v, want true", on, err)
 	}
 	if on, err := d.world.IsOn(d.vm, "HV02"); on || err != nil {
-		t.Errorf("the replica runs: %v, %v", on, err)
+		t.Errorf("the replica is on: %v, %v, want false", on, err)
 	}
 	if err := d.world.ModifyDisk(d.vm, "HV01"); !errors.Is(err, wmiquery.ErrInvalidState) {
-		t.Errorf("modify a disk in use: %v", err)
+		t.Errorf("modify a disk in use: error is %v, want invalid state", err)
 	}
 	d.setPower("HV01", false)
 	d.clock.Advance(30 * time.Minute) // changes from before are sent
@@ -36,7 +36,7 @@ func TestPower(t *testing.T) {
 	before, _ := d.world.Totals(key)
 	d.clock.Advance(time.Hour)
 	if after, _ := d.world.Totals(key); after.Cycles < before.Cycles+10 || after.Bytes != before.Bytes {
-		t.Errorf("a VM that is off: %+v, then %+v", before, after)
+		t.Errorf("totals of a VM that is off are %+v, then %+v", before, after)
 	}
 	d.wantStates("off", "1[3] 2[3 0] -")
 	if err := d.world.ModifyDisk(d.vm, "HV01"); err != nil {
@@ -51,7 +51,7 @@ func TestSetState(t *testing.T) {
 	key := msvm.Key{VM: d.vm, Link: msvm.Primary}
 	for n := range msvm.ReplicationStates() {
 		if err := d.world.SetState("HV02", key, msvm.ReplicationState(n)); (err != nil) != (n == 0) {
-			t.Errorf("state %d: %v", n, err)
+			t.Errorf("set state %d: %v", n, err)
 		}
 		if n > 0 {
 			d.wantStates("set", fmt.Sprintf("1[3] 2[%d 0] -", n))
@@ -59,6 +59,6 @@ func TestSetState(t *testing.T) {
 	}
 	key.Link = msvm.Extended
 	if err := d.world.SetState("HV02", key, msvm.Replicating); !errors.Is(err, wmiquery.ErrInvalidState) {
-		t.Errorf("a relationship that is not there: %v", err)
+		t.Errorf("unknown relationship: error is %v, want invalid state", err)
 	}
 }

@@ -45,7 +45,7 @@ func TestStateDoesNotDependOnReads(t *testing.T) {
 		key := msvm.Key{VM: id, Link: msvm.Primary}
 		got, ok := walk.Totals(key)
 		if want, wantOK := jump.Totals(key); got != want || ok != wantOK {
-			t.Errorf("totals of %s: %+v, want %+v", id, got, want)
+			t.Errorf("totals of %s are %+v, want %+v", id, got, want)
 		}
 	}
 }
@@ -60,7 +60,7 @@ func TestSeedDeterminesWorld(t *testing.T) {
 	compare(t, of(1), one)
 	for _, where := range []string{"HV01Msvm_ComputerSystem1", "HV01Msvm_ReplicationRelationship0", "HV01statistics0"} {
 		if one[where] == two[where] {
-			t.Errorf("%s is the same for another seed: %s", where, one[where])
+			t.Errorf("%s is the same for two seeds: %s", where, one[where])
 		}
 	}
 }
@@ -73,7 +73,7 @@ func TestHostClockNeverGoesBack(t *testing.T) {
 	for _, to := range []time.Time{latest.Add(-time.Second), latest.Add(-48 * time.Hour), time.Unix(0, 0), {}} {
 		c.Set(to)
 		if now := w.Now(); !now.Equal(latest) {
-			t.Errorf("at %v the hosts' clock shows %v, want %v", to, now, latest)
+			t.Errorf("clock of the hosts is %v at %v, want %v", now, to, latest)
 		}
 		compare(t, snapshot(t, w), before)
 	}
@@ -103,7 +103,7 @@ func TestSituationsChangeWithTime(t *testing.T) {
 		s := open(t, w, tt.host)
 		c.Advance(tt.after)
 		if got := relationships(t, s, vms(t, open(t, w, "HV01"))[tt.vm])[0].String(); got != tt.want {
-			t.Errorf("%s: %s has %s, want %s", tt.name, tt.host, got, tt.want)
+			t.Errorf("%s: %s reports %s, want %s", tt.name, tt.host, got, tt.want)
 		}
 	}
 }
@@ -132,7 +132,7 @@ func TestConcurrentReads(t *testing.T) {
 					t.Errorf("code %d, %v", reply.Code, err)
 				}
 				if _, ok := w.Totals(msvm.Key{VM: ids[0], Link: msvm.Primary}); !ok || w.Now().IsZero() {
-					t.Error("no totals")
+					t.Error("Totals or Now returned nothing")
 				}
 			}
 		})
@@ -161,7 +161,7 @@ func TestConfig(t *testing.T) {
 		_, err := simulator.New(tt.config)
 		for _, want := range tt.want {
 			if err == nil || !strings.Contains(err.Error(), want) {
-				t.Errorf("%+v: the error is %v, which lacks %q", tt.config, err, want)
+				t.Errorf("%+v: error is %v, want it to contain %q", tt.config, err, want)
 			}
 		}
 	}
@@ -173,7 +173,7 @@ func TestConfig(t *testing.T) {
 		t.Error(err)
 	}
 	if _, err := w.OpenHost("HV04")(); err == nil {
-		t.Error("there is a fourth host")
+		t.Error("OpenHost accepts HV04")
 	}
 }
 
@@ -183,7 +183,7 @@ func TestFirstRowIsTheHost(t *testing.T) {
 	for _, h := range hosts {
 		for i, c := range read[msvm.ComputerSystem](t, open(t, w, h)) {
 			if host := c.Name == h && c.InstallDate == nil && *c.ReplicationMode == msvm.ModeNone; host != (i == 0) || c.IsVM() != (i > 0) {
-				t.Errorf("%s: row %d is %+v", h, i, c)
+				t.Errorf("%s: row %d is %+v, want the host first and VMs after it", h, i, c)
 			}
 		}
 	}
