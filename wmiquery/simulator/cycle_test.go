@@ -33,7 +33,8 @@ func TestPendingSizeGrowsWhileTracked(t *testing.T) {
 				if before, ok := previous[h]; ok {
 					got, was := *stats.PendingReplicationSize, *before.PendingReplicationSize
 					grows := tt.grows && h == tt.sender
-					if (got > was) != grows || got < was || h != tt.sender && got != 0 || *stats.ReplicationSuccessCount != *before.ReplicationSuccessCount {
+					if (got > was) != grows || got < was || h != tt.sender && got != 0 ||
+						*stats.ReplicationSuccessCount != *before.ReplicationSuccessCount {
 						t.Errorf("VM %d on %s: the pending size changed from %d to %d", tt.vm, h, was, got)
 					}
 				}
@@ -58,12 +59,14 @@ func TestCyclesRunAtInterval(t *testing.T) {
 		}
 		total, _ := w.Totals(msvm.Key{VM: ids[vm], Link: msvm.Primary})
 		// A cycle may be running at the start and at the end.
-		if got, want := int(total.Cycles+total.Missed), int(6*time.Hour/interval); got < want-1 || got > want+1 || total.Missed > total.Cycles/10 {
+		if got, want := int(total.Cycles+total.Missed), int(6*time.Hour/interval); got < want-1 || got > want+1 ||
+			total.Missed > total.Cycles/10 {
 			t.Errorf("VM %d: totals are %+v, want %d cycles", vm, total, want)
 		}
 		stats := relationships(t, s, ids[vm])[0].stats
 		n := float64(*stats.ReplicationSuccessCount)
-		if float64(*stats.MaxReplicationSize) < 1.2*float64(*stats.ReplicationSize)/n || float64(*stats.MaxReplicationLatency) < 1.05*float64(*stats.ReplicationLatency)/n {
+		if float64(*stats.MaxReplicationSize) < 1.2*float64(*stats.ReplicationSize)/n ||
+			float64(*stats.MaxReplicationLatency) < 1.05*float64(*stats.ReplicationLatency)/n {
 			t.Errorf("VM %d: all cycles are similar: %+v, at most %d bytes and %d s",
 				vm, counters(stats), *stats.MaxReplicationSize, *stats.MaxReplicationLatency)
 		}

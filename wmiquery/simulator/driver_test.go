@@ -58,9 +58,10 @@ func (d *vmDriver) states() string {
 
 func (d *vmDriver) rows(host string) []msvm.ReplicationRelationship {
 	d.Helper()
-	return slices.DeleteFunc(read[msvm.ReplicationRelationship](d.T, d.hosts[host]), func(r msvm.ReplicationRelationship) bool {
-		return !strings.Contains(r.InstanceID, d.vm)
-	})
+	return slices.DeleteFunc(read[msvm.ReplicationRelationship](d.T, d.hosts[host]),
+		func(r msvm.ReplicationRelationship) bool {
+			return !strings.Contains(r.InstanceID, d.vm)
+		})
 }
 
 func (d *vmDriver) stateNumbers(host string) []uint16 {
@@ -108,7 +109,8 @@ func (d *vmDriver) requestState(host string, state uint16, relationship ...any) 
 
 // relationshipParam is a relationship of the VM as a parameter.
 func (d *vmDriver) relationshipParam(l msvm.Link) []any {
-	text, err := cimxml.Marshal("Msvm_ReplicationRelationship", msvm.ReplicationRelationship{InstanceID: msvm.Key{VM: d.vm, Link: l}.InstanceID()})
+	text, err := cimxml.Marshal("Msvm_ReplicationRelationship",
+		msvm.ReplicationRelationship{InstanceID: msvm.Key{VM: d.vm, Link: l}.InstanceID()})
 	if err != nil {
 		d.Fatal(err)
 	}
@@ -144,7 +146,9 @@ func (d *vmDriver) runningJob(host string) msvm.JobType {
 
 // waitForJob waits for the job that a method has started. It checks the type, the progress and the final
 // state of the job.
-func (d *vmDriver) waitForJob(where, host string, reply wmiquery.Reply, kind msvm.JobType, want msvm.JobState) msvm.ConcreteJob {
+func (d *vmDriver) waitForJob(
+	where, host string, reply wmiquery.Reply, kind msvm.JobType, want msvm.JobState,
+) msvm.ConcreteJob {
 	d.Helper()
 	if reply.Code != wmiquery.CodeJobStarted {
 		d.Fatalf("%s: code %d, want a job", where, reply.Code)

@@ -26,7 +26,10 @@ func TestParseFaults(t *testing.T) {
 		{[]string{"slow"}, simulator.Faults{Slow: 2 * time.Second}},
 		{[]string{"slow=500ms", "hung"}, simulator.Faults{Slow: 500 * time.Millisecond, Hung: true}},
 		{
-			[]string{"class-missing=Msvm_ComputerSystem", "class-missing=Msvm_ReplicationService", "hung=Msvm_ReplicationService", "hung=GetReplicationStatisticsEx"},
+			[]string{
+				"class-missing=Msvm_ComputerSystem", "class-missing=Msvm_ReplicationService",
+				"hung=Msvm_ReplicationService", "hung=GetReplicationStatisticsEx",
+			},
 			simulator.Faults{
 				ClassMissing: []string{"Msvm_ComputerSystem", "Msvm_ReplicationService"},
 				HungAt:       []string{"Msvm_ReplicationService", "GetReplicationStatisticsEx"},
@@ -201,7 +204,8 @@ func TestEachFault(t *testing.T) {
 			properties := map[string]bool{}
 			p.eachProperty(func(property string, v reflect.Value) {
 				switch _, name, _ := strings.Cut(property, "."); name {
-				case "ReplicationState", "ReplicationHealth", "ReplicationMode", "LastReplicationType", "FailedOverReplicationType", "PerceivedSeverity":
+				case "ReplicationState", "ReplicationHealth", "ReplicationMode", "LastReplicationType",
+					"FailedOverReplicationType", "PerceivedSeverity":
 					v = v.Elem()
 				case "OperationalStatus":
 					v = v.Index(0)
@@ -250,8 +254,10 @@ func TestEachFault(t *testing.T) {
 			p.wantCodes(map[uint32]int{wmiquery.CodeCompleted: len(p.calls)})
 			id := vms(p.T, p)[0]
 			p.calls = []wmiquery.Call{
-				newCall(msvm.VMRef(id), msvm.MethodRequestReplicationStateChangeEx, wmiquery.Param{Name: "RequestedState", Value: uint16(7)}),
-				newCall(read[msvm.ReplicationService](p.T, p)[0].Ref(), "Resynchronize", wmiquery.Param{Name: "ComputerSystem", Value: msvm.VMRef(id)}),
+				newCall(msvm.VMRef(id), msvm.MethodRequestReplicationStateChangeEx,
+					wmiquery.Param{Name: "RequestedState", Value: uint16(7)}),
+				newCall(read[msvm.ReplicationService](p.T, p)[0].Ref(), "Resynchronize",
+					wmiquery.Param{Name: "ComputerSystem", Value: msvm.VMRef(id)}),
 			}
 			p.wantCodes(map[uint32]int{wmiquery.CodeFailed: 2})
 		}},

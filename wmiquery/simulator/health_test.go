@@ -26,7 +26,10 @@ func TestHealthLimits(t *testing.T) {
 		{msvm.Critical, 0, Totals{Cycles: 1, Missed: 9}, msvm.HealthCritical},
 		{msvm.Disabled, 2 * time.Hour, Totals{Missed: 9}, msvm.HealthNotApplicable},
 	} {
-		c := healthInput{state: tt.state, sends: true, sinceReplication: tt.silent, interval: 5 * time.Minute, window: tt.window}
+		c := healthInput{
+			state: tt.state, sends: true, sinceReplication: tt.silent, interval: 5 * time.Minute,
+			window: tt.window,
+		}
 		if got, why := evaluateHealth(c); got != tt.want || (len(why) > 0) != (got > msvm.HealthOK) {
 			t.Errorf("%+v: health %s for %d reasons, want %s", c, got, len(why), tt.want)
 		}

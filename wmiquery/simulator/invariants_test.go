@@ -53,7 +53,8 @@ func (w *World) twoPrimaries() error {
 	to := map[string]bool{} // keys are VM, from, to
 	for _, h := range w.hosts {
 		for _, vm := range h.vms {
-			if e := vm.endpoints[msvm.Primary]; vm.mode == msvm.ModePrimary && e.state == msvm.Replicating && e.link.receiver.state == msvm.Replicating {
+			if e := vm.endpoints[msvm.Primary]; vm.mode == msvm.ModePrimary && e.state == msvm.Replicating &&
+				e.link.receiver.state == msvm.Replicating {
 				other := e.link.receiver.vm.host
 				to[vm.id+h.name+other.name] = true
 				if to[vm.id+other.name+h.name] {
@@ -75,7 +76,8 @@ func (vm *hostVM) invariants() error {
 		if e != nil {
 			state = e.state
 		}
-		if linkType == msvm.Primary && !slices.Contains(allowed[vm.mode], state) || linkType == msvm.Extended && !slices.Contains(allowedExtended, state) {
+		if linkType == msvm.Primary && !slices.Contains(allowed[vm.mode], state) ||
+			linkType == msvm.Extended && !slices.Contains(allowedExtended, state) {
 			return fmt.Errorf("%s relationship is %s, which is impossible in mode %s", linkType, state, vm.mode)
 		}
 		if e == nil {
@@ -86,7 +88,8 @@ func (vm *hostVM) invariants() error {
 		}
 	}
 	for _, l := range vm.logical.links {
-		if l.sender.state == msvm.Disabled && l.receiver.state == msvm.Disabled || l.sender.vm.endpoints[l.linkType] != &l.sender && l.receiver.vm.endpoints[msvm.Primary] != &l.receiver {
+		if l.sender.state == msvm.Disabled && l.receiver.state == msvm.Disabled ||
+			l.sender.vm.endpoints[l.linkType] != &l.sender && l.receiver.vm.endpoints[msvm.Primary] != &l.receiver {
 			return errors.New("link without endpoints")
 		}
 	}

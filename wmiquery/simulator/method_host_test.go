@@ -40,13 +40,16 @@ func TestServiceSettings(t *testing.T) {
 	if got := start("HV02"); got.Hour() != 9 {
 		t.Errorf("window of the other host started at %v, want 9:00", got)
 	}
-	d.waitForJob("turn off", "HV01", modify(func(s *msvm.ReplicationServiceSettingData) { s.RecoveryServerEnabled = new(false) }), msvm.JobModifyServerSettings, msvm.JobCompleted)
+	d.waitForJob("disable the replica server", "HV01",
+		modify(func(s *msvm.ReplicationServiceSettingData) { s.RecoveryServerEnabled = new(false) }),
+		msvm.JobModifyServerSettings, msvm.JobCompleted)
 	d.clock.Advance(20 * time.Minute)
-	d.wantStates("no server", "2[3 0] 1[8] -")
+	d.wantStates("replica server disabled", "2[3 0] 1[8] -")
 	d.wantCode("start the service", d.call("HV01", "StartService"), 1)
 	d.wantCode("stop the service", d.call("HV01", "StopService"), 1)
 	object := read[msvm.ReplicationService](t, d.hosts["HV01"])[0].Ref()
-	d.wantCode("change the service", call(t, d.hosts["HV01"], newCall(object, "RequestStateChange", params("RequestedState", uint16(3))...)), 1)
+	d.wantCode("change the service",
+		call(t, d.hosts["HV01"], newCall(object, "RequestStateChange", params("RequestedState", uint16(3))...)), 1)
 }
 
 func TestReplicationConnection(t *testing.T) {
@@ -68,7 +71,7 @@ func TestReplicationConnection(t *testing.T) {
 	} {
 		d.waitForJob("test", "HV01", tt.reply, msvm.JobTestConnection, tt.want)
 	}
-	d.wantCode("no type", try("hv02", 80, 3), wmiquery.CodeInvalidParam)
+	d.wantCode("invalid authentication type", try("hv02", 80, 3), wmiquery.CodeInvalidParam)
 	d.wantCode("no certificate", try("hv02", 443, 2), wmiquery.CodeInvalidParam)
 	d.wantCode("no server", try(nil, 80, 1), wmiquery.CodeInvalidParam)
 	d.wantStates("afterwards", "1[3] 2[3 0] -")
@@ -80,9 +83,13 @@ func TestFailoverNetwork(t *testing.T) {
 		text := embeddedParam(t, "", s)[1].(wmiquery.Embedded)
 		return d.call("HV02", "SetFailoverNetworkAdapterSettings", "NetworkSettings", []string{string(text)})
 	}
-	d.wantCode("no addresses", set(msvm.FailoverNetworkAdapterSettingData{DHCPEnabled: new(true)}), wmiquery.CodeInvalidParam)
+	d.wantCode("no addresses", set(msvm.FailoverNetworkAdapterSettingData{DHCPEnabled: new(true)}),
+		wmiquery.CodeInvalidParam)
 	d.wantCode("no DHCP", set(msvm.FailoverNetworkAdapterSettingData{IPAddresses: []string{}}), wmiquery.CodeInvalidParam)
-	d.wantCode("set", set(msvm.FailoverNetworkAdapterSettingData{DHCPEnabled: new(false), IPAddresses: []string{"10.9.8.7"}}), wmiquery.CodeCompleted)
+	d.wantCode("set", set(msvm.FailoverNetworkAdapterSettingData{
+		DHCPEnabled: new(false),
+		IPAddresses: []string{"10.9.8.7"},
+	}), wmiquery.CodeCompleted)
 	n := 0
 	for _, c := range read[msvm.EthernetPortFailoverSettingDataComponent](t, d.hosts["HV02"]) {
 		if msvm.VMOf(c.GroupComponent) == d.vm {

@@ -34,7 +34,8 @@ func TestFailedJob(t *testing.T) {
 	if errors.Join(err, err2) != nil || len(texts) != 1 || last.Out["Error"] != texts[0] {
 		t.Fatalf("GetErrorEx: %v, %v; GetError: %v, %v", errorsOut, err, last, err2)
 	}
-	if class, err := cimxml.Unmarshal(texts[0], &e); err != nil || class != "Msvm_Error" || *e.Message != *j.ErrorDescription {
+	if class, err := cimxml.Unmarshal(texts[0], &e); err != nil || class != "Msvm_Error" ||
+		*e.Message != *j.ErrorDescription {
 		t.Errorf("error of the job is %s %+v, %v", class, e, err)
 	}
 	if r, err := ask("KillJob"); err != nil || r.Code != 1 {

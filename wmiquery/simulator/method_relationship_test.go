@@ -20,19 +20,24 @@ func TestRemoveAndRecreateRelationship(t *testing.T) {
 	d.checkJob("remove", "HV02", remove("HV02"), msvm.JobRemoveRelationship, "1[3] 2[3 0] -", "1[3] 0[0] -")
 	d.wantCode("remove again", remove("HV02"), wmiquery.CodeInvalidState)
 	d.clock.Advance(6 * time.Minute)
-	d.wantStates("half removed", "1[8] 0[0] -")
-	if j := d.waitForJob("resume alone", "HV01", d.requestState("HV01", 3), msvm.JobStateChange, msvm.JobException); j.ErrorDescription == nil {
+	d.wantStates("removed on one host", "1[8] 0[0] -")
+	if j := d.waitForJob("resume without a replica", "HV01", d.requestState("HV01", 3), msvm.JobStateChange,
+		msvm.JobException); j.ErrorDescription == nil {
 		t.Error("the failed job has no ErrorDescription")
 	}
-	d.checkJob("remove", "HV01", d.call("HV01", "RemoveReplicationRelationship"), msvm.JobRemoveRelationship, "1[8] 0[0] -", "0[0] 0[0] -")
+	d.checkJob("remove", "HV01", d.call("HV01", "RemoveReplicationRelationship"), msvm.JobRemoveRelationship,
+		"1[8] 0[0] -", "0[0] 0[0] -")
 
-	d.waitForJob("create onto a VM that is there", "HV01", d.call("HV01", "CreateReplicationRelationship", settings...), msvm.JobCreateRelationship, msvm.JobException)
-	d.checkJob("make it a replica", "HV02", d.requestState("HV02", 2), msvm.JobStateChange, "0[0] 2[2 0] -", "0[0] 2[2 0] -")
-	d.checkJob("create", "HV01", d.call("HV01", "CreateReplicationRelationship", settings...), msvm.JobCreateRelationship, "0[0] 2[2 0] -", "1[1] 2[2 0] -")
+	d.waitForJob("create with an existing VM on the replica server", "HV01", d.call("HV01", "CreateReplicationRelationship", settings...),
+		msvm.JobCreateRelationship, msvm.JobException)
+	d.checkJob("make the VM a replica", "HV02", d.requestState("HV02", 2), msvm.JobStateChange,
+		"0[0] 2[2 0] -", "0[0] 2[2 0] -")
+	d.checkJob("create", "HV01", d.call("HV01", "CreateReplicationRelationship", settings...), msvm.JobCreateRelationship,
+		"0[0] 2[2 0] -", "1[1] 2[2 0] -")
 	start := d.call("HV01", "StartReplication", "InitialReplicationType", uint16(3))
 	d.checkJob("start", "HV01", start, msvm.JobStartResynchronizingInitialReplication, "1[2] 2[2 0] -", "1[2] 2[2 0] -")
 	d.clock.Advance(time.Hour)
-	d.wantStates("in the end", "1[3] 2[3 0] -")
+	d.wantStates("after an hour", "1[3] 2[3 0] -")
 }
 
 // Settings can be changed, including the number of recovery points. A change of the disks has states of
@@ -74,17 +79,17 @@ func TestModifySettings(t *testing.T) {
 	d.checkJob("change the disks", "HV01", modify(disks), msvm.JobUpdateDiskSet, "1[15] 2[15 0] -", "1[3] 2[3 0] -")
 	other := func(s *msvm.ReplicationSettingData) { s.IncludedDisks = []string{"one"} }
 	d.world.SetFaults(parseFaults(t, "job-failing"))
-	d.waitForJob("change that fails", "HV01", modify(other), msvm.JobUpdateDiskSet, msvm.JobException)
+	d.waitForJob("failing change of the disks", "HV01", modify(other), msvm.JobUpdateDiskSet, msvm.JobException)
 	d.wantStates("after it failed", "1[16] 2[16 0] -")
 	d.world.SetFaults(parseFaults(t))
-	d.checkJob("try again", "HV01", d.requestState("HV01", 15), msvm.JobUpdateDiskSet, "1[15] 2[15 0] -", "1[3] 2[3 0] -")
+	d.checkJob("retry", "HV01", d.requestState("HV01", 15), msvm.JobUpdateDiskSet, "1[15] 2[15 0] -", "1[3] 2[3 0] -")
 	for _, s := range read[msvm.ReplicationSettingData](t, d.hosts["HV01"]) {
 		if s.InstanceID == key.InstanceID() && !slices.Equal(s.IncludedDisks, []string{"one"}) {
 			t.Errorf("disks are %v, want one", s.IncludedDisks)
 		}
 	}
 	d.world.SetFaults(parseFaults(t, "job-failing"))
-	d.waitForJob("change that fails", "HV01", modify(disks), msvm.JobUpdateDiskSet, msvm.JobException)
+	d.waitForJob("failing change of the disks", "HV01", modify(disks), msvm.JobUpdateDiskSet, msvm.JobException)
 	d.world.SetFaults(parseFaults(t))
-	d.checkJob("give up", "HV01", d.requestState("HV01", 3), msvm.JobStateChange, "1[3] 2[16 0] -", "1[3] 2[3 0] -")
+	d.checkJob("abort", "HV01", d.requestState("HV01", 3), msvm.JobStateChange, "1[3] 2[16 0] -", "1[3] 2[3 0] -")
 }

@@ -14,7 +14,7 @@ func TestPauseAndResume(t *testing.T) {
 	for _, host := range hosts[:2] {
 		d := newVMDriver(t, healthy)
 		paused := map[string]string{"HV01": "1[7] 2[3 0] -", "HV02": "1[3] 2[7 0] -"}[host]
-		d.wantCode("resume what replicates", d.requestState(host, 3), wmiquery.CodeInvalidState)
+		d.wantCode("resume without a pause", d.requestState(host, 3), wmiquery.CodeInvalidState)
 		d.checkJob("pause", host, d.requestState(host, 7), msvm.JobStateChange, paused, paused)
 		want := map[string]msvm.ReplicationHealth{"HV01": msvm.HealthWarning, "HV02": msvm.HealthCritical}[host]
 		if got := *d.rows(host)[0].ReplicationHealth; got != want { // Q72
@@ -32,7 +32,8 @@ func TestPauseAndResume(t *testing.T) {
 	d := newVMDriver(t, healthyWithoutJobs)
 	d.wantCode("pause", d.requestState("HV01", 7), wmiquery.CodeCompleted)
 	d.wantStates("paused", "1[7] 2[3 0] -")
-	d.wantCode("resume", d.call("HV01", "RequestReplicationStateChange", "RequestedState", uint16(3)), wmiquery.CodeCompleted)
+	d.wantCode("resume", d.call("HV01", "RequestReplicationStateChange", "RequestedState", uint16(3)),
+		wmiquery.CodeCompleted)
 	d.wantStates("resumed", "1[3] 2[3 0] -")
 }
 
@@ -50,9 +51,12 @@ func TestStateRequestsAreChecked(t *testing.T) {
 			d.wantCode("request "+msvm.ReplicationState(n).String(), d.requestState("HV01", n), want)
 		}
 	}
-	d.wantCode("another VM's relationship", d.requestState("HV01", 7, newVMDriver(t, inbound).relationshipParam(msvm.Primary)...), wmiquery.CodeInvalidParam)
-	d.wantCode("no number", d.call("HV01", msvm.MethodRequestReplicationStateChangeEx, "RequestedState", "seven"), wmiquery.CodeInvalidDataType)
-	d.wantCode("no text", d.call("HV01", msvm.MethodRequestReplicationStateChangeEx, "RequestedState", uint16(7), "ReplicationRelationship", "junk"), wmiquery.CodeInvalidParam)
+	d.wantCode("another VM's relationship",
+		d.requestState("HV01", 7, newVMDriver(t, inbound).relationshipParam(msvm.Primary)...), wmiquery.CodeInvalidParam)
+	d.wantCode("state is not a number", d.call("HV01", msvm.MethodRequestReplicationStateChangeEx, "RequestedState", "seven"),
+		wmiquery.CodeInvalidDataType)
+	d.wantCode("relationship is not an instance", d.call("HV01", msvm.MethodRequestReplicationStateChangeEx, "RequestedState", uint16(7),
+		"ReplicationRelationship", "junk"), wmiquery.CodeInvalidParam)
 	d.wantCode("no state", d.call("HV01", msvm.MethodRequestReplicationStateChangeEx), wmiquery.CodeInvalidParam)
 	d.vm = "HV01"
 	d.wantCode("the host", d.requestState("HV01", 7), wmiquery.CodeNotSupported)

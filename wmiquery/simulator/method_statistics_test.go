@@ -72,12 +72,13 @@ func TestResetStatistics(t *testing.T) {
 		}
 		d.clock.Advance(time.Second)
 		mine, other := relationships(t, d.hosts["HV01"], d.vm)[0].stats, relationships(t, d.hosts["HV02"], d.vm)[0].stats
-		if before.Cycles == 0 || counters(mine).Cycles != 0 || counters(other).Cycles != before.Cycles || d.clock.Now().Sub(*mine.StartStatisticTime) > time.Second {
+		if before.Cycles == 0 || counters(mine).Cycles != 0 || counters(other).Cycles != before.Cycles ||
+			d.clock.Now().Sub(*mine.StartStatisticTime) > time.Second {
 			t.Errorf("VM %d: counters are %+v and %+v after a reset of %+v", vm, counters(mine), counters(other), before)
 		}
 	}
 	d := newVMDriver(t, neverReplicated)
-	d.wantCode("what does not replicate", d.call("HV01", "ResetReplicationStatistics"), wmiquery.CodeInvalidState)
+	d.wantCode("without replication", d.call("HV01", "ResetReplicationStatistics"), wmiquery.CodeInvalidState)
 	reply := newVMDriver(t, healthy).call("HV01", "GetReplicationStatistics")
 	if s, _, err := msvm.Statistics(reply); err != nil || *s.ReplicationSuccessCount == 0 {
 		t.Errorf("GetReplicationStatistics: %v", err)

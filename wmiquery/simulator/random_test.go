@@ -66,7 +66,10 @@ func (rc *randomCaller) call(s wmiquery.Session, host, vm string) {
 			method, _ = msvm.FindMethod("Msvm_ComputerSystem", msvm.MethodRequestReplicationStateChangeEx)
 		}
 	}
-	c := wmiquery.Call{Namespace: wmiquery.Virtualization, Method: method.Name, Object: `Msvm_VirtualSystemManagementService.Name="vmms"`}
+	c := wmiquery.Call{
+		Namespace: wmiquery.Virtualization, Method: method.Name,
+		Object: `Msvm_VirtualSystemManagementService.Name="vmms"`,
+	}
 	switch method.Class {
 	case "Msvm_ReplicationService":
 		c.Object = read[msvm.ReplicationService](rc.T, s)[0].Ref()
@@ -144,7 +147,10 @@ func (rc *randomCaller) argument(s wmiquery.Session, vm string, p msvm.Parameter
 		}
 		return msvm.VMRef(vm)
 	case "ReplicationRelationship":
-		return rc.instance(msvm.ReplicationRelationship{InstanceID: msvm.Key{VM: vm, Link: oneOf(rc, msvm.Primary, msvm.Primary, msvm.Extended)}.InstanceID()})
+		return rc.instance(msvm.ReplicationRelationship{InstanceID: msvm.Key{
+			VM:   vm,
+			Link: oneOf(rc, msvm.Primary, msvm.Primary, msvm.Extended),
+		}.InstanceID()})
 	case "ReplicationSettingData":
 		of := slices.DeleteFunc(read[msvm.ReplicationSettingData](rc.T, s), func(r msvm.ReplicationSettingData) bool {
 			return !strings.Contains(r.InstanceID, vm)
@@ -172,7 +178,8 @@ func (rc *randomCaller) argument(s wmiquery.Session, vm string, p msvm.Parameter
 		return oneOf[any](rc, nil, nil, rc.clock.Now().Add(time.Duration(rc.IntN(7200))*time.Second))
 	case "AuthorizationEntry":
 		return rc.instance(msvm.ReplicationAuthorizationSettingData{
-			AllowedPrimaryHostSystem: new(oneOf(rc, "*", "*.contoso.com", "HV02.contoso.com")), ReplicaStorageLocation: new(`D:\`),
+			AllowedPrimaryHostSystem: new(oneOf(rc, "*", "*.contoso.com",
+				"HV02.contoso.com")), ReplicaStorageLocation: new(`D:\`),
 		})
 	case "AllowedPrimaryHostSystem":
 		return oneOf(rc, "*", "*.contoso.com", "HV02.contoso.com")
@@ -181,7 +188,10 @@ func (rc *randomCaller) argument(s wmiquery.Session, vm string, p msvm.Parameter
 		r.RecoveryServerEnabled, r.MonitoringInterval = new(rc.IntN(4) > 0), new(uint32(3600*(1+rc.IntN(20))))
 		return rc.instance(r)
 	case "NetworkSettings":
-		return []string{string(rc.instance(msvm.FailoverNetworkAdapterSettingData{DHCPEnabled: new(true), IPAddresses: []string{}}))}
+		return []string{string(rc.instance(msvm.FailoverNetworkAdapterSettingData{
+			DHCPEnabled: new(true),
+			IPAddresses: []string{},
+		}))}
 	}
 	switch p.Type {
 	case msvm.TypeString:

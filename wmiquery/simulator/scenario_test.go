@@ -89,9 +89,13 @@ func TestNetworkOutage(t *testing.T) {
 
 // Texts of Windows are in the language of the scenario.
 func TestTextsAreTranslated(t *testing.T) {
-	for scenario, want := range map[string]string{"mixed": "Operating normally", "german": "Normaler Betrieb", "chinese": "正常运行"} {
+	for scenario, want := range map[string]string{
+		"mixed": "Operating normally", "german": "Normaler Betrieb",
+		"chinese": "正常运行",
+	} {
 		w, _ := newWorld(t, simulator.Config{VMs: 1, Scenario: scenario})
-		if got := read[msvm.ReplicationService](t, open(t, w, "HV01"))[0].StatusDescriptions; !slices.Equal(got, []string{want}) {
+		if got := read[msvm.ReplicationService](t, open(t, w, "HV01"))[0].StatusDescriptions; !slices.Equal(got,
+			[]string{want}) {
 			t.Errorf("%s: status is %q, want %q", scenario, got, want)
 		}
 	}

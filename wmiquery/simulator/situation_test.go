@@ -72,7 +72,8 @@ func TestSituations(t *testing.T) {
 				want.receiver = "replica: " + want.receiver + " disabled/not_applicable"
 			}
 			rows := append(relationships(t, from, ids[i]), relationships(t, to, ids[i])...)
-			got := describe(t, from, ids[i]) + "; " + describe(t, to, ids[i]) + "; " + describe(t, hv03, ids[i]) + tests[*rows[0].ElementName]
+			got := describe(t, from, ids[i]) + "; " + describe(t, to, ids[i]) + "; " + describe(t, hv03,
+				ids[i]) + tests[*rows[0].ElementName]
 			if want := mode + want.sender + "; " + want.receiver + "; " + want.other; got != want {
 				t.Errorf("seed %d, %s: got %s, want %s", seed, situations[i].name, got, want)
 			}
@@ -82,7 +83,8 @@ func TestSituations(t *testing.T) {
 				age := c.Now().Sub(last).Minutes()
 				wanted := want.youngest != never && r.Replicates()
 				receives := j > 0 && strings.HasSuffix(r.InstanceID, `\0`)
-				if replicated != wanted || wanted && (age < want.youngest || age > want.oldest) || applied != (wanted && receives) ||
+				if replicated != wanted || wanted && (age < want.youngest || age > want.oldest) ||
+					applied != (wanted && receives) ||
 					replicated == (*r.LastReplicationType == msvm.TypeNone) {
 					t.Errorf("seed %d, %s: last replication in row %d is %s at %v, applied at %v",
 						seed, want.name, j, r.LastReplicationType, last, r.LastApplyTime)

@@ -12,7 +12,7 @@ import (
 // merges the recovery points.
 func TestResynchronize(t *testing.T) {
 	d := newVMDriver(t, withHistory(t))
-	d.wantCode("without need", d.call("HV01", "Resynchronize"), wmiquery.CodeInvalidState)
+	d.wantCode("resynchronize while replicating", d.call("HV01", "Resynchronize"), wmiquery.CodeInvalidState)
 	d.wantCode("on the replica", d.call("HV02", "Resynchronize"), wmiquery.CodeInvalidState)
 	force := func() wmiquery.Reply {
 		t.Helper()
@@ -25,16 +25,17 @@ func TestResynchronize(t *testing.T) {
 	}
 	transfer := force().Job
 	d.clock.Advance(2 * time.Minute)
-	d.wantCode("prepare in the midst", d.requestState("HV01", 4), wmiquery.CodeInvalidState)
-	d.wantCode("fail over in the midst", d.call("HV02", "InitiateFailover"), wmiquery.CodeInvalidState)
-	d.wantCode("test in the midst", d.call("HV02", "TestReplicaSystem"), wmiquery.CodeInvalidState)
-	d.wantCode("reset in the midst", d.call("HV01", "ResetReplicationStatistics"), wmiquery.CodeInUse)
+	d.wantCode("prepare during resynchronization", d.requestState("HV01", 4), wmiquery.CodeInvalidState)
+	d.wantCode("fail over during resynchronization", d.call("HV02", "InitiateFailover"), wmiquery.CodeInvalidState)
+	d.wantCode("test during resynchronization", d.call("HV02", "TestReplicaSystem"), wmiquery.CodeInvalidState)
+	d.wantCode("reset statistics during resynchronization", d.call("HV01", "ResetReplicationStatistics"), wmiquery.CodeInUse)
 	d.wantCode("end it on the primary", d.requestState("HV01", 3), wmiquery.CodeInvalidState)
 	d.checkJob("pause", "HV01", d.requestState("HV01", 7), msvm.JobStateChange, "1[7] 2[10 0] -", "1[11] 2[10 0] -")
 	before, _ := d.job("HV01", transfer)
 	d.clock.Advance(3 * time.Hour)
 	after, _ := d.job("HV01", transfer)
-	if *before.JobState != msvm.JobSuspended || *before.PercentComplete == 0 || *after.PercentComplete != *before.PercentComplete || *after.ElapsedTime != *before.ElapsedTime {
+	if *before.JobState != msvm.JobSuspended || *before.PercentComplete == 0 ||
+		*after.PercentComplete != *before.PercentComplete || *after.ElapsedTime != *before.ElapsedTime {
 		t.Errorf("the suspended job progressed from %d to %d percent", *before.PercentComplete, *after.PercentComplete)
 	}
 	d.checkJob("resume", "HV01", d.requestState("HV01", 3), msvm.JobStateChange, "1[3] 2[10 0] -", "1[10] 2[10 0] -")
@@ -46,22 +47,26 @@ func TestResynchronize(t *testing.T) {
 		t.Errorf("running job is %s, want %s", j, msvm.JobStopResynchronizing)
 	}
 	d.checkJob("cancel", "HV01", cancel, msvm.JobStopResynchronizing, "1[9] 2[3 0] -", "1[9] 2[3 0] -")
-	d.waitForJob("resume without", "HV01", d.requestState("HV01", 3), msvm.JobStateChange, msvm.JobException)
-	d.wantStates("which does not help", "1[9] 2[3 0] -")
+	d.waitForJob("resume without resynchronization", "HV01", d.requestState("HV01", 3), msvm.JobStateChange, msvm.JobException)
+	d.wantStates("after resume failed", "1[9] 2[3 0] -")
 
 	reply := force()
-	if code := call(t, d.hosts["HV01"], newCall(reply.Job, "RequestStateChange", params("RequestedState", uint16(4))...)).Code; code != 0 {
+	if code := call(t, d.hosts["HV01"],
+		newCall(reply.Job, "RequestStateChange", params("RequestedState", uint16(4))...)).Code; code != 0 {
 		t.Errorf("cancel the job: code %d, want 0", code)
 	}
 	d.wantStates("cancelled by job", "1[9] 2[3 0] -")
 
 	force()
-	d.checkJob("end it on the replica", "HV02", d.requestState("HV02", 3), msvm.JobStateChange, "1[9] 2[3 0] -", "1[9] 2[3 0] -")
-	d.checkJob("and fail over", "HV02", d.call("HV02", "InitiateFailover"), msvm.JobInitiateFailover, "1[9] 2[12 0] -", "1[9] 2[5 0] -")
-	if j := d.waitForJob("resynchronize onto that", "HV01", d.call("HV01", "Resynchronize"), msvm.JobResynchronize, msvm.JobException); j.ErrorDescription == nil {
+	d.checkJob("end it on the replica", "HV02", d.requestState("HV02", 3), msvm.JobStateChange,
+		"1[9] 2[3 0] -", "1[9] 2[3 0] -")
+	d.checkJob("fail over", "HV02", d.call("HV02", "InitiateFailover"), msvm.JobInitiateFailover,
+		"1[9] 2[12 0] -", "1[9] 2[5 0] -")
+	if j := d.waitForJob("resynchronize to a failed-over replica", "HV01", d.call("HV01", "Resynchronize"), msvm.JobResynchronize,
+		msvm.JobException); j.ErrorDescription == nil {
 		t.Error("the failed job has no ErrorDescription")
 	}
-	d.wantStates("which fails", "1[9] 2[5 0] -")
+	d.wantStates("after resynchronization failed", "1[9] 2[5 0] -")
 	d.waitForJob("revert", "HV02", d.call("HV02", "RevertFailover"), msvm.JobRevertFailover, msvm.JobCompleted)
 	if kinds, _ := d.recoveryPoints(); len(kinds) == 0 {
 		t.Error("no recovery points before the resynchronization")
@@ -74,10 +79,11 @@ func TestResynchronize(t *testing.T) {
 			t.Errorf("at %d percent Cancellable is %v", *j.PercentComplete, *j.Cancellable)
 		}
 	}
-	if code := call(t, d.hosts["HV01"], newCall(reply.Job, "RequestStateChange", params("RequestedState", uint16(4))...)).Code; code != 4097 {
+	if code := call(t, d.hosts["HV01"],
+		newCall(reply.Job, "RequestStateChange", params("RequestedState", uint16(4))...)).Code; code != 4097 {
 		t.Errorf("cancel the job during the final merge: code %d, want 4097", code)
 	}
-	d.checkJob("to the end", "HV01", reply, msvm.JobResynchronize, "1[10] 2[10 0] -", "1[3] 2[3 0] -")
+	d.checkJob("resynchronize", "HV01", reply, msvm.JobResynchronize, "1[10] 2[10 0] -", "1[3] 2[3 0] -")
 	if kinds, _ := d.recoveryPoints(); len(kinds) != 0 {
 		t.Errorf("recovery points are %v, want none", kinds)
 	}
@@ -88,9 +94,10 @@ func TestScheduledAndAutomaticResynchronization(t *testing.T) {
 	d := newVMDriver(t, resyncRequired)
 	d.wantStates("at first", "1[9] 2[3 0] -")
 	at := d.clock.Now().Add(time.Hour)
-	d.wantCode("in the past", d.call("HV01", "Resynchronize", "StartTime", at.Add(-2*time.Hour)), wmiquery.CodeInvalidParam)
+	d.wantCode("in the past", d.call("HV01", "Resynchronize", "StartTime", at.Add(-2*time.Hour)),
+		wmiquery.CodeInvalidParam)
 	reply := d.call("HV01", "Resynchronize", "StartTime", at)
-	d.wantCode("twice", d.call("HV01", "Resynchronize"), wmiquery.CodeInUse)
+	d.wantCode("schedule again", d.call("HV01", "Resynchronize"), wmiquery.CodeInUse)
 	d.clock.Set(at.Add(-time.Second))
 	d.wantStates("a second before", "1[9] 2[3 0] -")
 	d.clock.Set(at)

@@ -14,14 +14,19 @@ func TestMonitoringStart(t *testing.T) {
 	for _, tt := range []struct {
 		at   *time.Duration
 		want time.Duration // time of day; the other window starts twelve hours later
-	}{{nil, 9 * time.Hour}, {new(time.Duration(0)), 0}, {new(7*time.Hour + 30*time.Minute), 7*time.Hour + 30*time.Minute}} {
+	}{
+		{nil, 9 * time.Hour},
+		{new(time.Duration(0)), 0},
+		{new(7*time.Hour + 30*time.Minute), 7*time.Hour + 30*time.Minute},
+	} {
 		w, _ := newWorld(t, simulator.Config{Seed: 1, VMs: 3, MonitoringStart: tt.at})
 		s := open(t, w, "HV01")
 		if got := *read[msvm.ReplicationServiceSettingData](t, s)[0].MonitoringStartTime; got != tt.want {
 			t.Errorf("MonitoringStartTime is %v, want %v", got, tt.want)
 		}
 		start := relationships(t, s, vms(t, s)[0])[0].stats.StartStatisticTime.UTC()
-		if since := time.Duration(start.Hour())*time.Hour + time.Duration(start.Minute())*time.Minute; since%(12*time.Hour) != tt.want%(12*time.Hour) {
+		since := time.Duration(start.Hour())*time.Hour + time.Duration(start.Minute())*time.Minute
+		if since%(12*time.Hour) != tt.want%(12*time.Hour) {
 			t.Errorf("window began at %v, want %v after noon or midnight", start, tt.want)
 		}
 	}
@@ -69,14 +74,16 @@ func TestMonitoringWindows(t *testing.T) {
 				addTotals(&want, 1, counters(last))
 				c.Set(end)
 				next := stats()
-				if !next.StartStatisticTime.Equal(end) || !last.StartStatisticTime.Before(end) || !next.EndStatisticTime.Equal(end) {
+				if !next.StartStatisticTime.Equal(end) || !last.StartStatisticTime.Before(end) ||
+					!next.EndStatisticTime.Equal(end) {
 					t.Errorf("%v: windows start at %v and %v, want the second one to start at %v",
 						interval, last.StartStatisticTime, next.StartStatisticTime, end)
 				}
 				// A cycle that ends in the same second counts in the new window.
 				if n := *next.ReplicationSuccessCount; n > 1 || n >= *last.ReplicationSuccessCount ||
 					*next.MaxReplicationSize != *next.ReplicationSize || *next.MaxReplicationLatency != *next.ReplicationLatency {
-					t.Errorf("%v: last counters of the window are %+v, first of the next are %+v", interval, counters(last), counters(next))
+					t.Errorf("%v: last counters of the window are %+v, first of the next are %+v", interval, counters(last),
+						counters(next))
 				}
 			}
 			addTotals(&want, 1, counters(stats()))

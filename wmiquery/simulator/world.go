@@ -124,7 +124,8 @@ func (c Config) withDefaults() Config {
 func (c Config) check() (scenario, error) {
 	var errs []error
 	if c.VMs < 0 || c.VMs > maxVMs {
-		errs = append(errs, fmt.Errorf("VMs is %d, must be 0 to %d; to simulate more VMs, simulate several hosts", c.VMs, maxVMs))
+		errs = append(errs,
+			fmt.Errorf("VMs is %d, must be 0 to %d; to simulate more VMs, simulate several hosts", c.VMs, maxVMs))
 	}
 	if !slices.Contains(hostNames, c.Host) {
 		errs = append(errs, fmt.Errorf("Host is %q, must be one of %s", c.Host, strings.Join(hostNames, ", ")))
@@ -151,7 +152,8 @@ func (w *World) OpenHost(name string) func() (wmiquery.Session, error) {
 	return func() (wmiquery.Session, error) {
 		h, ok := w.hosts[name]
 		if !ok {
-			return nil, fmt.Errorf("host %q: %w; the simulated hosts are %s", name, wmiquery.ErrNotFound, strings.Join(hostNames, ", "))
+			return nil, fmt.Errorf("host %q: %w; the simulated hosts are %s",
+				name, wmiquery.ErrNotFound, strings.Join(hostNames, ", "))
 		}
 		if w.faults.current().Disconnected {
 			return nil, fmt.Errorf("connect to %s: %w", name, wmiquery.ErrUnavailable)

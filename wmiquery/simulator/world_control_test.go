@@ -15,7 +15,8 @@ import (
 func TestPower(t *testing.T) {
 	d := newVMDriver(t, healthy)
 	for _, err := range []error{
-		d.world.SetPower("x", "HV01", true), d.world.SetPower(d.vm, "HV03", true), d.world.SetPower(d.vm, "x", true), d.world.ModifyDisk("x", "HV01"),
+		d.world.SetPower("x", "HV01", true), d.world.SetPower(d.vm, "HV03", true), d.world.SetPower(d.vm, "x",
+			true), d.world.ModifyDisk("x", "HV01"),
 	} {
 		if !errors.Is(err, wmiquery.ErrNotFound) {
 			t.Errorf("unknown VM: error is %v, want not found", err)

@@ -125,7 +125,8 @@ func TestConcurrentReads(t *testing.T) {
 				w.SetFaults(simulator.Faults{UnknownEnum: n%3 == 0, Nulls: n%5 == 0, HostileNames: n%7 == 0})
 				var rows []msvm.ReplicationRelationship
 				var settings []msvm.ReplicationSettingData
-				if err := errors.Join(s.Read(&rows), s.Read(&settings)); err != nil || len(rows) == 0 || len(rows) != len(settings) {
+				if err := errors.Join(s.Read(&rows), s.Read(&settings)); err != nil || len(rows) == 0 ||
+					len(rows) != len(settings) {
 					t.Errorf("%d relationships, %d settings, %v", len(rows), len(settings), err)
 				}
 				if reply, err := s.Call(calls[n%len(calls)]); err != nil || reply.Err() != nil {
@@ -182,7 +183,8 @@ func TestFirstRowIsTheHost(t *testing.T) {
 	w, _ := newWorld(t, simulator.Config{VMs: 300})
 	for _, h := range hosts {
 		for i, c := range read[msvm.ComputerSystem](t, open(t, w, h)) {
-			if host := c.Name == h && c.InstallDate == nil && *c.ReplicationMode == msvm.ModeNone; host != (i == 0) || c.IsVM() != (i > 0) {
+			if host := c.Name == h && c.InstallDate == nil && *c.ReplicationMode == msvm.ModeNone; host != (i == 0) ||
+				c.IsVM() != (i > 0) {
 				t.Errorf("%s: row %d is %+v, want the host first and VMs after it", h, i, c)
 			}
 		}
