@@ -98,9 +98,9 @@ func (h *host) advance(at time.Time) {
 func (h *host) service() msvm.ReplicationService {
 	return msvm.ReplicationService{
 		Name:                    "replicasvc",
-		CreationClassName:       "Msvm_ReplicationService",
+		CreationClassName:       msvm.ClassReplicationService,
 		SystemName:              h.name,
-		SystemCreationClassName: "Msvm_ComputerSystem",
+		SystemCreationClassName: msvm.ClassComputerSystem,
 	}
 }
 
