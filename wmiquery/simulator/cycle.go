@@ -118,10 +118,10 @@ func (l *link) rejectCycle(at time.Time) {
 }
 
 // missCycle counts a cycle that was due and did not run. Only the sender knows the cause.
-func (l *link) missCycle(why Totals) {
+func (l *link) missCycle(cause Totals) {
 	l.receiver.count(Totals{Missed: 1})
-	why.Missed = 1
-	l.sender.count(why)
+	cause.Missed = 1
+	l.sender.count(cause)
 }
 
 func (l *link) sendCycle(at time.Time) {

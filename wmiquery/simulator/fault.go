@@ -47,11 +47,13 @@ type fault struct {
 // faults are all faults.
 var faults = []fault{
 	{
-		"denied", "", "reads return no rows and calls are denied, as for an account without permissions.",
+		"denied", "",
+		"reads return no rows and calls are denied, as for an account without permissions.",
 		setFlag(func(f *Faults) *bool { return &f.Denied }),
 	},
 	{
-		"class-missing", "CLASS", "the class does not exist, as on an older version of Windows.",
+		"class-missing", "CLASS",
+		"the class does not exist, as on an older version of Windows.",
 		addClass,
 	},
 	{
@@ -59,15 +61,18 @@ var faults = []fault{
 		setSlow,
 	},
 	{
-		"hung", "[CLASS|METHOD]", "reads and calls, or only those of this class or method, get no answer while the fault is active.",
+		"hung", "[CLASS|METHOD]",
+		"reads and calls, or only those of this class or method, get no answer while the fault is active.",
 		setHung,
 	},
 	{
-		"relationship-failing", "", "calls for the statistics of the first replicating relationship fail.",
+		"relationship-failing", "",
+		"calls for the statistics of the first replicating relationship fail.",
 		setFlag(func(f *Faults) *bool { return &f.RelationshipFailing }),
 	},
 	{
-		"relationship-hung", "", "calls for the statistics of the first replicating relationship get no answer while the fault is active.",
+		"relationship-hung", "",
+		"calls for the statistics of the first replicating relationship get no answer while the fault is active.",
 		setFlag(func(f *Faults) *bool { return &f.RelationshipHung }),
 	},
 	{
@@ -75,7 +80,8 @@ var faults = []fault{
 		setFlag(func(f *Faults) *bool { return &f.Nulls }),
 	},
 	{
-		"unknown-enum", "", "states, health, modes, types and severities have an undocumented number.",
+		"unknown-enum", "",
+		"states, health, modes, types and severities have an undocumented number.",
 		setFlag(func(f *Faults) *bool { return &f.UnknownEnum }),
 	},
 	{
@@ -83,7 +89,8 @@ var faults = []fault{
 		setFlag(func(f *Faults) *bool { return &f.DuplicateNames }),
 	},
 	{
-		"hostile-names", "", "VM names contain quotes, markup, line breaks and characters of many scripts.",
+		"hostile-names", "",
+		"VM names contain quotes, markup, line breaks and characters of many scripts.",
 		setFlag(func(f *Faults) *bool { return &f.HostileNames }),
 	},
 	{
@@ -91,7 +98,8 @@ var faults = []fault{
 		setFlag(func(f *Faults) *bool { return &f.Disconnected }),
 	},
 	{
-		"service-error", "", "the replication service reports that a listener is not running.",
+		"service-error", "",
+		"the replication service reports that a listener is not running.",
 		setFlag(func(f *Faults) *bool { return &f.ServiceError }),
 	},
 	{
@@ -103,7 +111,8 @@ var faults = []fault{
 		setFlag(func(f *Faults) *bool { return &f.StatisticsEmpty }),
 	},
 	{
-		"method-failing", "[METHOD]", "calls of this method, or of every method that changes something, fail.",
+		"method-failing", "[METHOD]",
+		"calls of this method, or of every method that changes something, fail.",
 		addMethod,
 	},
 	{

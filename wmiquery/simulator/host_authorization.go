@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"slices"
 	"strings"
 
 	"hyperv_replica_exporter/wmiquery/msvm"
@@ -56,4 +57,11 @@ func (h *host) reauthorize() {
 			e.link.rejection = h.authorize(e.link.sender.vm, e.link.settings)
 		}
 	}
+}
+
+// findEntry is the index of the authorization entry with the name, or -1. Names are not case-sensitive.
+func (h *host) findEntry(name string) int {
+	return slices.IndexFunc(h.authorizations, func(e msvm.ReplicationAuthorizationSettingData) bool {
+		return strings.EqualFold(msvm.StringOrEmpty(e.AllowedPrimaryHostSystem), name)
+	})
 }

@@ -10,8 +10,11 @@ type failure struct {
 
 // Reasons why a replica server rejects replication from another server. All texts in this file are invented.
 var (
-	errServerDisabled     = &failure{wmiquery.CodeFailed, "The Replica server is not enabled to receive replication."}
-	errNotAuthorized      = &failure{wmiquery.CodeAccessDenied, "The Replica server does not authorize the primary server."}
+	errServerDisabled = &failure{wmiquery.CodeFailed, "The Replica server is not enabled to receive replication."}
+	errNotAuthorized  = &failure{
+		wmiquery.CodeAccessDenied,
+		"The Replica server does not authorize the primary server.",
+	}
 	errAuthenticationType = &failure{wmiquery.CodeFailed, "The Replica server does not allow the authentication type."}
 )
 
@@ -28,16 +31,31 @@ var (
 var (
 	errPrimaryNotEnabled = &failure{wmiquery.CodeFailed, "The virtual machine on the primary server " +
 		"is not enabled for replication any more."}
-	errPrimaryIsReplica    = &failure{wmiquery.CodeInvalidState, "The virtual machine on the other server is a Replica itself."}
-	errOperationInProgress = &failure{wmiquery.CodeInUse, "Another replication operation is in progress for the virtual machine."}
-	errPrimaryRunning      = &failure{wmiquery.CodeInvalidState, "The virtual machine on the primary server is running."}
+	errPrimaryIsReplica = &failure{
+		wmiquery.CodeInvalidState,
+		"The virtual machine on the other server is a Replica itself.",
+	}
+	errOperationInProgress = &failure{
+		wmiquery.CodeInUse,
+		"Another replication operation is in progress for the virtual machine.",
+	}
+	errPrimaryRunning = &failure{
+		wmiquery.CodeInvalidState,
+		"The virtual machine on the primary server is running.",
+	}
 )
 
 // Reasons why an initial replication or a resynchronization fails.
 var (
-	errNoExportedReplica = &failure{wmiquery.CodeFileNotFound, "There is no initial replica of the virtual machine in the folder."}
-	errDisksNotAccepted  = &failure{wmiquery.CodeFailed, "The Replica server does not accept the disks " +
+	errNoExportedReplica = &failure{
+		wmiquery.CodeFileNotFound,
+		"There is no initial replica of the virtual machine in the folder.",
+	}
+	errDisksNotAccepted = &failure{wmiquery.CodeFailed, "The Replica server does not accept the disks " +
 		"in the current state of its relationship."}
 	errResyncRequired   = &failure{wmiquery.CodeFailed, "The virtual machine requires resynchronization."}
-	errResyncNotAllowed = &failure{wmiquery.CodeInvalidState, "The virtual machine is not in a state to be resynchronized."}
+	errResyncNotAllowed = &failure{
+		wmiquery.CodeInvalidState,
+		"The virtual machine is not in a state to be resynchronized.",
+	}
 )

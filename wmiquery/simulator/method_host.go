@@ -3,7 +3,6 @@ package simulator
 import (
 	"encoding/base64"
 	"slices"
-	"strings"
 	"time"
 
 	"hyperv_replica_exporter/wmiquery"
@@ -66,13 +65,6 @@ func (r *request) startHostJob(kind msvm.JobType, f *failure) wmiquery.Reply {
 func (r *request) givenEntry() (e msvm.ReplicationAuthorizationSettingData, at int, ok bool) {
 	ok = r.args.unmarshal("AuthorizationEntry", &e) && msvm.StringOrEmpty(e.AllowedPrimaryHostSystem) != ""
 	return e, r.host.findEntry(msvm.StringOrEmpty(e.AllowedPrimaryHostSystem)), ok
-}
-
-// findEntry is the index of the authorization entry with the name, or -1. Names are not case-sensitive.
-func (h *host) findEntry(name string) int {
-	return slices.IndexFunc(h.authorizations, func(e msvm.ReplicationAuthorizationSettingData) bool {
-		return strings.EqualFold(msvm.StringOrEmpty(e.AllowedPrimaryHostSystem), name)
-	})
 }
 
 // addEntry is AddAuthorizationEntry. That the name must be new and that a storage location is required

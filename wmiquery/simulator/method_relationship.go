@@ -43,12 +43,12 @@ func createRelationship(r *request) wmiquery.Reply {
 
 // givenSettings are the base settings with the given changes. It returns false if the result is not
 // valid.
-func (r *request) givenSettings(onto msvm.ReplicationSettingData) (msvm.ReplicationSettingData, bool) {
+func (r *request) givenSettings(base msvm.ReplicationSettingData) (msvm.ReplicationSettingData, bool) {
 	var given msvm.ReplicationSettingData
 	if !r.args.unmarshal("ReplicationSettingData", &given) {
 		return given, false
 	}
-	s := overlay(onto, given)
+	s := overlay(base, given)
 	history, hours := *s.RecoveryHistory, *s.ApplicationConsistentSnapshotInterval
 	intervals := []uint16{30, 300, 900}
 	if r.linkType == msvm.Extended { // at least 300 s and at least the interval of the primary link

@@ -100,7 +100,10 @@ type texts struct{ working, noListener, failed string }
 
 var (
 	english = texts{"Operating normally", "A network listener is not running", "Hyper-V failed to complete the operation."}
-	german  = texts{"Normaler Betrieb", "Ein Netzwerklistener wird nicht ausgeführt", "Der Vorgang konnte nicht abgeschlossen werden."}
+	german  = texts{
+		"Normaler Betrieb", "Ein Netzwerklistener wird nicht ausgeführt",
+		"Der Vorgang konnte nicht abgeschlossen werden.",
+	}
 	chinese = texts{"正常运行", "网络侦听器未运行", "操作失败。"}
 )
 
