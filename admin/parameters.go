@@ -114,12 +114,12 @@ func (v *hostView) value(p *plan, parameter msvm.Parameter, text json.RawMessage
 func carried(given any) bool {
 	switch x := given.(type) {
 	case string:
-		return cimxml.Carries(x)
+		return cimxml.Representable(x)
 	case []any:
 		return !slices.ContainsFunc(x, func(one any) bool { return !carried(one) })
 	case map[string]any:
 		for name, one := range x {
-			if !cimxml.Carries(name) || !carried(one) {
+			if !cimxml.Representable(name) || !carried(one) {
 				return false
 			}
 		}

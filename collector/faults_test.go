@@ -69,7 +69,7 @@ func TestFaults(t *testing.T) {
 		{fault: "duplicate-names"},
 		{fault: "hostile-names"},
 		{fault: "statistics-job", failing: "statistics", log: "job"},
-		{fault: "statistics-empty", failing: "statistics", log: "gave no statistics"},
+		{fault: "statistics-empty", failing: "statistics", log: "returned no statistics"},
 	} {
 		t.Run(tt.fault, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { testFault(t, tt) })

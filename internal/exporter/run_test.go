@@ -251,7 +251,7 @@ func TestExitCodes(t *testing.T) {
 		{"--source=nonsense:dir", 2, "enum value must be one of auto,wmi,simulator,replay:DIR, got 'nonsense:dir'"},
 		{"--source=replay", 2, "replay: the directory of the capture is missing, use replay:DIR"},
 		{"--source=replay:", 2, "replay:: the directory of the capture is missing"},
-		{"--source=replay:../../wmiquery/nonexistent", 2, "--source=replay:../../wmiquery/nonexistent: no capture, or one that was not finished"},
+		{"--source=replay:../../wmiquery/nonexistent", 2, "--source=replay:../../wmiquery/nonexistent: not a capture, or not a complete one"},
 		{"--source=replay:../../wmiquery/replay/testdata", 2, "manifest.xml"},
 		{"--log.level=loud", 2, "debug,info,warn,error"},
 		{"--wmi.workers=0", 2, "--wmi.workers must be 1 to 64"},
