@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -18,11 +19,58 @@ import (
 // by the name of the type. Constants without a type are under "".
 func declaredConstants(t *testing.T) map[string][]string {
 	t.Helper()
+	constants := map[string][]string{}
+	for _, group := range constantDeclarations(t) {
+		typeName := ""
+		for _, spec := range group.Specs {
+			s := spec.(*ast.ValueSpec)
+			if s.Type != nil || len(s.Values) > 0 { // otherwise the constant has the type of the preceding one
+				typeName = ""
+			}
+			if id, ok := s.Type.(*ast.Ident); ok {
+				typeName = id.Name
+			}
+			for _, name := range s.Names {
+				constants[typeName] = append(constants[typeName], name.Name)
+			}
+		}
+	}
+	return constants
+}
+
+// untypedStrings returns the values of the constants that the package declares as string literals without a type, by
+// name.
+func untypedStrings(t *testing.T) map[string]string {
+	t.Helper()
+	values := map[string]string{}
+	for _, group := range constantDeclarations(t) {
+		for _, spec := range group.Specs {
+			s := spec.(*ast.ValueSpec)
+			for i, name := range s.Names {
+				if len(s.Values) <= i || s.Type != nil {
+					continue
+				}
+				if literal, ok := s.Values[i].(*ast.BasicLit); ok && literal.Kind == token.STRING {
+					value, err := strconv.Unquote(literal.Value)
+					if err != nil {
+						t.Fatal(err)
+					}
+					values[name.Name] = value
+				}
+			}
+		}
+	}
+	return values
+}
+
+// constantDeclarations returns the declarations of constants in the files of the package, without tests.
+func constantDeclarations(t *testing.T) []*ast.GenDecl {
+	t.Helper()
 	files, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	constants := map[string][]string{}
+	var groups []*ast.GenDecl
 	for _, name := range files {
 		if strings.HasSuffix(name, "_test.go") {
 			continue
@@ -33,27 +81,11 @@ func declaredConstants(t *testing.T) map[string][]string {
 		}
 		for _, decl := range file.Decls {
 			if group, ok := decl.(*ast.GenDecl); ok && group.Tok == token.CONST {
-				addConstants(constants, group)
+				groups = append(groups, group)
 			}
 		}
 	}
-	return constants
-}
-
-func addConstants(constants map[string][]string, group *ast.GenDecl) {
-	typeName := ""
-	for _, spec := range group.Specs {
-		s := spec.(*ast.ValueSpec)
-		if s.Type != nil || len(s.Values) > 0 { // otherwise the constant has the type of the preceding one
-			typeName = ""
-		}
-		if id, ok := s.Type.(*ast.Ident); ok {
-			typeName = id.Name
-		}
-		for _, name := range s.Names {
-			constants[typeName] = append(constants[typeName], name.Name)
-		}
-	}
+	return groups
 }
 
 // row is a constant of this package with the number and the text that it must have. Constant is "" if the package

@@ -6,7 +6,8 @@ import (
 )
 
 // Source: MicrosoftDocs/win32, HyperV_v2, msvm-concretejob.md, property JobState, and
-// common-utilities-for-the-virtualization-samples-v2.md for 32768. 11 (service) and 12 (query pending) have no constant.
+// common-utilities-for-the-virtualization-samples-v2.md for 32768. 11 (service) and 12 (query pending) have no
+// constant.
 func TestJobStatesAreAsDocumented(t *testing.T) {
 	checkNumbers(t, "JobState", []row[JobState]{
 		{"JobNew", JobNew, 2, ""},
