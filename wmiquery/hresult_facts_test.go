@@ -12,13 +12,12 @@ var sentinels = []error{
 	ErrNotFound, ErrUnsupported, ErrDenied, ErrBusy, ErrTimeout, ErrInvalidState, ErrUnavailable,
 }
 
-// checkSentinel checks that err wraps a sentinel, or none if want is nil, and no other.
+// checkSentinel checks that err wraps exactly one sentinel, want, or none if want is nil.
 func checkSentinel(t *testing.T, err, want error) {
 	t.Helper()
-	for _, sentinel := range sentinels {
-		if got := errors.Is(err, sentinel); got != (sentinel == want) {
-			t.Errorf("%q wraps %q: %v, want sentinel: %v", err, sentinel, got, want)
-		}
+	wrapped := slices.DeleteFunc(slices.Clone(sentinels), func(s error) bool { return !errors.Is(err, s) })
+	if want == nil && len(wrapped) > 0 || want != nil && !slices.Equal(wrapped, []error{want}) {
+		t.Errorf("%q wraps the sentinels %q, want %v", err, wrapped, want)
 	}
 }
 

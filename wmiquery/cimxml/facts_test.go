@@ -33,7 +33,9 @@ func TestElementsAndTypesAreThoseOfCIMXML(t *testing.T) {
 	}
 	value := all{
 		255, 65535, 4294967295, 18446744073709551615, -128, -32768, -2147483648, -9223372036854775808, 0.5, -0.25, true,
-		`a\b`, time.Date(2026, 11, 22, 21, 40, 1, 0, time.UTC), 5 * time.Minute, "Msvm_X.Name=1", []uint16{2, 6}, nil,
+		`a\b`, time.Date(2026, 11, 22, 21, 40, 1, 0, time.UTC), 5 * time.Minute, "Msvm_X.Name=1",
+		[]uint16{2, 6},
+		nil,
 	}
 	const want = `<INSTANCE CLASSNAME="Msvm_X">` +
 		`<PROPERTY NAME="U8" TYPE="uint8"><VALUE>255</VALUE></PROPERTY>` +
