@@ -104,7 +104,7 @@ func TestCOMReadFailsIfPropertyIsUnreadable(t *testing.T) {
 func TestCOMReadWithoutMissingProperties(t *testing.T) {
 	var queries []string
 	com, direct := openSessions(t, &fakewmi.Host{
-		Lacks: map[string]bool{"ReplicationInterval": true, "ReplicationProvider": true},
+		MissingProperties: map[string]bool{"ReplicationInterval": true, "ReplicationProvider": true},
 		Before: func(operation, subject string) error {
 			if operation == "query" {
 				queries = append(queries, subject)
@@ -170,10 +170,14 @@ func TestCOMErrorsWrapSentinels(t *testing.T) {
 		if tt.where == "exec" {
 			_, err = com.Call(call)
 		}
-		if err == nil || tt.want != nil && !errors.Is(err, tt.want) || !strings.Contains(err.Error(), fmt.Sprintf("Description by Windows (0x%08X)", tt.code)) {
+		text := fmt.Sprintf("Description by Windows (0x%08X)", tt.code)
+		if err == nil || tt.want != nil && !errors.Is(err, tt.want) || !strings.Contains(err.Error(), text) {
 			t.Errorf("%s fails with %#x: got error %v, want %v", tt.where, tt.code, err, tt.want)
 		}
-		for _, is := range []error{wmiquery.ErrNotFound, wmiquery.ErrUnsupported, wmiquery.ErrDenied, wmiquery.ErrBusy, wmiquery.ErrTimeout, wmiquery.ErrUnavailable} {
+		for _, is := range []error{
+			wmiquery.ErrNotFound, wmiquery.ErrUnsupported, wmiquery.ErrDenied,
+			wmiquery.ErrBusy, wmiquery.ErrTimeout, wmiquery.ErrUnavailable,
+		} {
 			if errors.Is(err, is) && !errors.Is(is, tt.want) {
 				t.Errorf("%s fails with %#x: the error is also %v", tt.where, tt.code, is)
 			}
@@ -247,7 +251,8 @@ func workingSet(t *testing.T) uint64 {
 	}
 	c.size = uint32(unsafe.Sizeof(c))
 	get := windows.NewLazySystemDLL("kernel32.dll").NewProc("K32GetProcessMemoryInfo")
-	if r, _, err := get.Call(uintptr(windows.CurrentProcess()), uintptr(unsafe.Pointer(&c)), uintptr(c.size)); r == 0 || c.working == 0 {
+	r, _, err := get.Call(uintptr(windows.CurrentProcess()), uintptr(unsafe.Pointer(&c)), uintptr(c.size))
+	if r == 0 || c.working == 0 {
 		t.Fatal(err)
 	}
 	return uint64(c.working)

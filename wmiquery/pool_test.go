@@ -79,7 +79,8 @@ func TestPoolGetRejectsMethodsThatChangeTheHost(t *testing.T) {
 	if _, err := p.Get(t.Context(), wmiquery.Call{Method: "InitiateFailover"}); !errors.Is(err, wmiquery.ErrUnsupported) {
 		t.Errorf("Get of InitiateFailover: got error %v, want ErrUnsupported", err)
 	}
-	if r, err := p.Invoke(t.Context(), wmiquery.Call{Method: "InitiateFailover"}); err != nil || r.Out["Method"] != "InitiateFailover" {
+	r, err := p.Invoke(t.Context(), wmiquery.Call{Method: "InitiateFailover"})
+	if err != nil || r.Out["Method"] != "InitiateFailover" {
 		t.Errorf("Invoke of InitiateFailover: got %v, %v", r, err)
 	}
 }

@@ -21,7 +21,8 @@ func TestCodeError(t *testing.T) {
 			t.Errorf("code %d gives error %v, want %v", code, err, want)
 		}
 	}
-	if err := (wmiquery.Reply{Code: 32768}).Err(); err == nil || errors.Is(err, wmiquery.ErrDenied) || err.Error() != "failed (32768)" {
+	err := wmiquery.Reply{Code: 32768}.Err()
+	if err == nil || errors.Is(err, wmiquery.ErrDenied) || err.Error() != "failed (32768)" {
 		t.Errorf("code 32768 gives error %v", err)
 	}
 	if err := (wmiquery.Reply{Code: 7}).Err(); err == nil || err.Error() != "return code 7" {

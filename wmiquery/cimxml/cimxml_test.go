@@ -227,7 +227,8 @@ func TestMarshal(t *testing.T) {
 		Paths  []wmiquery.Ref
 		hidden time.Time
 	}{
-		Text: new("<&>\"'\n\x01\xff😀"), Flag: true, Number: -5, Path: `A\B`, List: []string{"a", ""}, Bare: []uint8{}, Paths: []wmiquery.Ref{"B"},
+		Text: new("<&>\"'\n\x01\xff😀"), Flag: true, Number: -5, Path: `A\B`,
+		List: []string{"a", ""}, Bare: []uint8{}, Paths: []wmiquery.Ref{"B"},
 		At:  time.Date(2026, 3, 4, 5, 6, 7, 890123999, time.FixedZone("", 3600)),
 		For: new(25*time.Hour + time.Microsecond),
 	})
@@ -278,7 +279,8 @@ func TestMarshalReferenceType(t *testing.T) {
 }
 
 func TestParse(t *testing.T) {
-	text := instance(system + qualifier + value("A", "1") + property("B", "") + array("C", "<VALUE.ARRAY><VALUE>x</VALUE><VALUE>y</VALUE></VALUE.ARRAY>"))
+	text := instance(system + qualifier + value("A", "1") + property("B", "") +
+		array("C", "<VALUE.ARRAY><VALUE>x</VALUE><VALUE>y</VALUE></VALUE.ARRAY>"))
 	want := cimxml.Instance{Class: "C", Properties: []cimxml.Property{
 		{Name: "A", Type: "x", Values: []string{"1"}},
 		{Name: "B", Type: "x", Null: true},
@@ -287,7 +289,9 @@ func TestParse(t *testing.T) {
 	if got, err := cimxml.Parse(text); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, error %v; want %+v", got, err, want)
 	}
-	for _, bad := range []string{"", instance("") + "<A/>", instance(structured), instance("<PROPERTY/>"), instance("<A>")} {
+	for _, bad := range []string{
+		"", instance("") + "<A/>", instance(structured), instance("<PROPERTY/>"), instance("<A>"),
+	} {
 		if got, err := cimxml.Parse(bad); err == nil || !reflect.DeepEqual(got, cimxml.Instance{}) {
 			t.Errorf("%s: got %+v, error %v; want an error", bad, got, err)
 		}
@@ -303,10 +307,12 @@ func TestUnmarshalInstancesOfHyperV(t *testing.T) {
 	class, err := cimxml.Unmarshal(statistics, &s)
 	want := msvm.ReplicationStatistics{
 		StartStatisticTime: at(22, 9, 0, 0), EndStatisticTime: at(22, 21, 42, 10), ReplicationSuccessCount: new(uint32(150)),
-		ReplicationMissCount: new(uint32(2)), ReplicationSize: new(uint64(7864320000)), MaxReplicationSize: new(uint64(524288000)),
+		ReplicationMissCount: new(uint32(2)),
+		ReplicationSize:      new(uint64(7864320000)), MaxReplicationSize: new(uint64(524288000)),
 		ReplicationLatency: new(uint32(1350)), MaxReplicationLatency: new(uint32(41)), NetworkFailureCount: new(uint32(1)),
 		ReplicationFailureCount: new(uint32(0)), ApplicationConsistentSnapshotFailureCount: new(uint32(0)),
-		PendingReplicationSize: new(uint64(41943040)), ReplicationHealth: new(uint32(1)), LastTestFailoverTime: new(msvm.Never()),
+		PendingReplicationSize: new(uint64(41943040)), ReplicationHealth: new(uint32(1)),
+		LastTestFailoverTime: new(msvm.Never()),
 	}
 	if err != nil || class != "Msvm_ReplicationStatistics" || !reflect.DeepEqual(s, want) {
 		t.Errorf("got class %q, %+v, error %v", class, s, err)

@@ -24,8 +24,8 @@ func roundTripTypes() []reflect.Type {
 	return all
 }
 
-// valueSource makes values from bytes, which are random or come from the fuzzer. After the last byte all values are zero
-// or null.
+// valueSource makes values from bytes, which are random or come from the fuzzer. After the last byte all values are
+// zero or null.
 type valueSource struct{ rest []byte }
 
 func (c *valueSource) number() (n uint64) {
@@ -158,7 +158,8 @@ func roundTrip(t *testing.T, typ reflect.Type, data []byte) {
 	}
 	class, err := cimxml.Unmarshal(text, got.Interface())
 	if err != nil || class != "C" || !reflect.DeepEqual(got.Interface(), want.Interface()) {
-		t.Fatalf("class %q, error %v: the value\n%+v\nhas become\n%+v\nwant\n%+v\nthe XML is\n%s", class, err, in, got, want, text)
+		t.Fatalf("class %q, error %v: the value\n%+v\nhas become\n%+v\nwant\n%+v\nthe XML is\n%s",
+			class, err, in, got, want, text)
 	}
 	compareWithEncodingXML(t, text)
 }

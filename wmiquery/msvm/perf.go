@@ -4,7 +4,7 @@ import "hyperv_replica_exporter/wmiquery"
 
 // ReplicaPerformance is Win32_PerfRawData_HyperVReplicaStats_HyperVReplicaVM in root\cimv2: the performance counters
 // "Hyper-V Replica VM". Client editions of Windows do not have the class. It has no instances if no VM replicates.
-// All counters only increase.
+// All counters are cumulative.
 type ReplicaPerformance struct {
 	// Name is the display name of the VM. It is not unique: Windows may append #1 and so on.
 	Name                string

@@ -29,8 +29,8 @@ type ReplicationStatistics struct {
 	ApplicationConsistentSnapshotFailureCount *uint32
 	// PendingReplicationSize is the number of bytes that were changed and have not been sent, on the sending side.
 	PendingReplicationSize *uint64
-	ReplicationHealth      *uint32 // see the type ReplicationHealth
-	LastTestFailoverTime   *time.Time
+	ReplicationHealth      *uint32    // see the type ReplicationHealth
+	LastTestFailoverTime   *time.Time // see Known
 }
 
 // WMIClass returns Msvm_ReplicationStatistics.
