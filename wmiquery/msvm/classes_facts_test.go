@@ -11,8 +11,8 @@ import (
 	"hyperv_replica_exporter/wmiquery"
 )
 
-// properties has the types of the properties of all classes. Types are CIM's. "interval" is a datetime in the form of an
-// interval.
+// properties has the types of the properties of all classes. Types are CIM's. "interval" is a datetime in the form of
+// an interval.
 //
 // Source: the pages of the classes in MicrosoftDocs/win32, HyperV_v2, which agree with the schema. The schema is the
 // source of Win32_PerfRawData_HyperVReplicaStats_HyperVReplicaVM.
@@ -50,8 +50,8 @@ var properties = map[string]map[string]string{
 	},
 	`root\virtualization\v2:Msvm_ReplicationServiceSettingData`: {
 		"InstanceID": "string", "RecoveryServerEnabled": "boolean", "AllowedAuthenticationType": "uint16",
-		"CertificateThumbPrint": "string",
-		"HttpPort":              "uint16", "HttpsPort": "uint16", "MonitoringInterval": "uint32", "MonitoringStartTime": "interval",
+		"CertificateThumbPrint": "string", "HttpPort": "uint16", "HttpsPort": "uint16", "MonitoringInterval": "uint32",
+		"MonitoringStartTime": "interval",
 	},
 	`root\virtualization\v2:Msvm_SystemReplicationRelationship`: {"Antecedent": "reference", "Dependent": "reference"},
 	`root\virtualization\v2:Msvm_ReplicationAuthorizationSettingData`: {

@@ -12,8 +12,8 @@ const factGUID = "4708A0F4-C902-429B-A1E0-D4AB0893E452"
 
 // Object paths have the key properties of the class, with backslashes doubled.
 //
-// Source: the pages of the classes in MicrosoftDocs/win32, HyperV_v2. The key of Msvm_ReplicationProvider is Name in the
-// schema; its page names InstanceID, too.
+// Source: the pages of the classes in MicrosoftDocs/win32, HyperV_v2. The key of Msvm_ReplicationProvider is Name in
+// the schema; its page names InstanceID, too. The keys of Msvm_VirtualSystemManagementService are those of its page.
 func TestObjectPathsHaveTheDocumentedKeys(t *testing.T) {
 	id := "fact"
 	for _, tt := range []struct{ got, want wmiquery.Ref }{
@@ -77,8 +77,8 @@ func TestInstanceIDsOfRelationships(t *testing.T) {
 	}
 }
 
-// Sources: MicrosoftDocs/win32, HyperV_v2, msvm-virtualsystemsettingdata.md, property VirtualSystemType, and Microsoft's
-// samples (WmiUtilities).
+// Sources: MicrosoftDocs/win32, HyperV_v2, msvm-virtualsystemsettingdata.md, property VirtualSystemType, and
+// Microsoft's samples (WmiUtilities).
 func TestRecoveryPointTypesAreAsDocumented(t *testing.T) {
 	types := map[RecoveryPointType]string{
 		"standard":               "Microsoft:Hyper-V:Snapshot:Replica:Standard",
