@@ -1,15 +1,14 @@
-# Everything there is to do here. `make run` and `make test` are the two that a
-# newcomer needs; both set up what they use.
+# `make run` and `make test` are the targets to start with. Targets install what they need.
 
 NAME     := hyperv_replica_exporter
 VERSION  := $(shell cat VERSION)
 REVISION := $(shell git rev-parse HEAD 2>/dev/null)
 BRANCH   := $(shell git rev-parse --abbrev-ref HEAD 2>/dev/null)
-# The commit's time and no user name make a build that can be repeated.
+# The time of the commit, and no user name, make builds reproducible.
 DATE     := $(shell TZ=UTC git log -1 --date=format-local:%Y%m%d-%H:%M:%S --format=%cd 2>/dev/null)
 USER_AT  := make@$(NAME)
 
-# .promu.yml says the same; a test compares them.
+# A test checks that .promu.yml agrees with these.
 PLATFORMS := windows/amd64 windows/arm64 linux/amd64 linux/arm64
 V         := github.com/prometheus/common/version
 LDFLAGS   := -X $(V).Version=$(VERSION) -X $(V).Revision=$(REVISION) -X $(V).Branch=$(BRANCH) -X $(V).BuildUser=$(USER_AT) -X $(V).BuildDate=$(DATE)
@@ -18,8 +17,10 @@ GO_BUILD  := CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)"
 TOOLS := $(CURDIR)/.tools
 LINT  := $(TOOLS)/golangci-lint
 WINE_EXEC := $(CURDIR)/scripts/winexec.sh
-# The packages whose Windows code, or whose code on Windows, is run under Wine.
-WINE_PACKAGES := . ./admin ./collector/... ./wmiquery/... ./internal/...
+# The packages whose tests run under Wine.
+WINE_PACKAGES := ./admin/... ./collector/... ./wmiquery/... ./internal/...
+# The packages whose tests need the programs of Prometheus.
+PROMETHEUS_PACKAGES := ./dashboards ./docs ./internal/exporter
 
 .PHONY: all build run test lint race wine prometheus pictures images bench fuzz release clean setup
 
@@ -34,7 +35,7 @@ run: build
 test: lint race wine prometheus pictures
 	@echo "all tests passed"
 
-# go vet is one of the linters.
+# The linters include go vet.
 lint: $(LINT)
 	$(LINT) run --build-tags prometheus,wine,pictures ./...
 	GOOS=windows $(LINT) run ./...
@@ -43,31 +44,30 @@ race:
 	scripts/setup.sh runbooks
 	go test -race -timeout 20m ./...
 
-# The Windows code runs, under Wine, against a COM provider of this project.
+# Runs the Windows code under Wine, against a COM provider of this project.
 wine:
 	scripts/setup.sh wine
 	GOOS=windows GOARCH=amd64 CGO_ENABLED=0 go test -exec $(WINE_EXEC) $(WINE_PACKAGES)
-	go test -count=1 -tags wine -run TestExe .
+	go test -count=1 -tags wine ./internal/wine
 
-# A real Prometheus scrapes the exporter, and a real Alertmanager has its alerts;
-# promtool and amtool look at what they are given.
+# A real Prometheus scrapes the exporter, and a real Alertmanager routes its alerts; promtool and amtool check the rules
+# and the examples. One package at a time: they measure how alerts proceed in real time.
 prometheus:
 	scripts/setup.sh prometheus alertmanager
-	TOOLS=$(TOOLS) go test -count=1 -timeout 20m -tags prometheus .
+	TOOLS=$(TOOLS) go test -p 1 -count=1 -timeout 20m -tags prometheus $(PROMETHEUS_PACKAGES)
 
-# Grafana's own panels draw the dashboards in a browser, from what a real Prometheus
-# knows of simulated hosts.
+# Grafana's own panels draw the dashboards in a browser, with data of simulated hosts from a real Prometheus.
 PICTURE_TESTS ?= TestPictures
 pictures:
 	scripts/setup.sh prometheus pictures
 	npm --prefix dashboards/pictures run --silent build
-	TOOLS=$(TOOLS) go test -count=1 -tags prometheus,pictures -run '$(PICTURE_TESTS)' .
+	TOOLS=$(TOOLS) go test -count=1 -tags prometheus,pictures -run '$(PICTURE_TESTS)' ./dashboards
 
-# Takes the pictures in the documents anew.
+# Updates the pictures in the documents.
 images:
 	scripts/setup.sh pngquant
 	mkdir -p docs/images
-	PICTURES=$(CURDIR)/docs/images $(MAKE) pictures PICTURE_TESTS='TestPictures$$$$'
+	PICTURES=$(CURDIR)/docs/images $(MAKE) pictures PICTURE_TESTS='TestPicturesShowAllPanels'
 	rm docs/images/dashboard-*-light.png
 	pngquant --speed 1 --strip --force --ext .png 32 docs/images/dashboard-*.png
 

@@ -27,7 +27,8 @@ func newMetrics(namespace string, jobs *job.Tracker, maintenance *maintenanceSto
 	return &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: namespace, Name: "admin_requests_total",
-			Help: "Requests to the admin endpoint, by Hyper-V method and HTTP status. The method is none for requests that only read or were rejected before it was known.",
+			Help: "Requests to the admin endpoint, by Hyper-V method and HTTP status. " +
+				"The method is none for requests that only read or were rejected before it was known.",
 		}, []string{"method", "code"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "admin_action_duration_seconds",
@@ -36,14 +37,17 @@ func newMetrics(namespace string, jobs *job.Tracker, maintenance *maintenanceSto
 		}, []string{"action", "state"}),
 		last: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Namespace: namespace, Name: "admin_last_action_timestamp_seconds",
-			Help: "Time of the last end of an action of the admin endpoint. Absent if none has ended since the start of the exporter.",
+			Help: "Time of the last end of an action of the admin endpoint. " +
+				"Absent if none has ended since the start of the exporter.",
 		}, []string{"action"}),
 		refused: prometheus.NewCounter(prometheus.CounterOpts{
 			Namespace: namespace, Name: "admin_confirmations_refused_total",
-			Help: "Confirmations of destructive actions that were refused: wrong token, name or reason, or a possible data loss above the accepted limit.",
+			Help: "Confirmations of destructive actions that were refused: " +
+				"wrong token, name or reason, or a possible data loss above the accepted limit.",
 		}),
 		jobsDesc: prometheus.NewDesc(prometheus.BuildFQName(namespace, "", "admin_jobs"),
-			"Actions of the admin endpoint by state. queued and running are current numbers, the other states count actions that ended since the start of the exporter.",
+			"Actions of the admin endpoint by state. queued and running are current numbers, "+
+				"the other states count actions that ended since the start of the exporter.",
 			[]string{"state"}, nil),
 		jobs: jobs,
 		maintenanceDesc: prometheus.NewDesc(prometheus.BuildFQName(namespace, "", "maintenance_active"),

@@ -282,7 +282,7 @@ func (d *describer) problemSchema() jsonObject {
 			"status": jsonObject{"type": "integer", "minimum": 400, "maximum": 599},
 			"detail": jsonObject{"type": "string"},
 			// Members of some types only.
-			"confirmation_token": described("string", "Token of a problem of type confirmation-required, to confirm the action."),
+			"confirmation_token": described("string", "Token that confirms the action (confirmation-required only)."),
 			"expires": jsonObject{
 				"type": "string", "format": "date-time", "description": "Time at which the token expires.",
 			},

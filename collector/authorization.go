@@ -8,19 +8,22 @@ import (
 
 var (
 	authorizationEntryInfo = gauge("authorization_entry_info",
-		"A server that may replicate to this host, * for any and *.domain for those of a domain, with its trust group; always 1.", "primary_server", "trust_group")
+		"Primary server that may replicate to this host, with its trust group; primary_server is a server, *.domain for "+
+			"all servers of a domain, or * for any server; always 1.",
+		"primary_server", "trust_group")
 	authorizationEntries = gauge("authorization_entries",
-		"Authorization entries (Msvm_ReplicationAuthorizationSettingData): without one, no server may replicate to this host.")
+		"Number of authorization entries (Msvm_ReplicationAuthorizationSettingData); at 0, no server may replicate to "+
+			"this host.")
 )
 
-// authorizationCollector tells who may replicate to this host. An entry without
-// a server, its key, is counted and not shown.
+// authorizationCollector exposes the servers that may replicate to this host. An
+// entry without a server, which is its key, is counted but has no series.
 func authorizationCollector() Collector {
 	return Collector{
 		Name:    "authorization",
-		Help:    "Which servers may replicate to this host.",
+		Help:    "Servers that may replicate to this host.",
 		Default: true,
-		Reads:   rowsOf(msvm.ReplicationAuthorizationSettingData{}),
+		Reads:   instancesOf(msvm.ReplicationAuthorizationSettingData{}),
 		Metrics: []*Metric{authorizationEntryInfo, authorizationEntries},
 		collect: func(ctx context.Context, v *view, out *output) error {
 			entries, err := read[msvm.ReplicationAuthorizationSettingData](ctx, v)
@@ -29,7 +32,7 @@ func authorizationCollector() Collector {
 			}
 			out.add(authorizationEntries, float64(len(entries.rows)), nil)
 			type entry struct{ server, group string }
-			seen := map[entry]bool{} // the reference gives no key that keeps two from being equal
+			seen := map[entry]bool{} // the reference documents no key, so there may be duplicates
 			for _, row := range entries.rows {
 				e := entry{msvm.StringOrEmpty(row.AllowedPrimaryHostSystem), msvm.StringOrEmpty(row.TrustGroup)}
 				if e.server == "" || seen[e] {

@@ -3,7 +3,7 @@ package collector
 import (
 	"cmp"
 	"context"
-	"crypto/sha1" // a thumbprint is a SHA-1, by definition
+	"crypto/sha1" // a thumbprint is defined as a SHA-1 hash
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -17,30 +17,35 @@ import (
 
 var (
 	certificateNotAfter = gauge("certificate_not_after_timestamp_seconds",
-		"When a certificate that replication uses expires; absent if the host does not have it.", "usage", "thumbprint")
+		"Time when a certificate that replication uses expires; absent if the host does not have the certificate or it "+
+			"cannot be parsed.",
+		"usage", "thumbprint")
 	certificatePresent = gauge("certificate_present",
-		"1 if the certificate that the settings name by its thumbprint is in the host's store LocalMachine\\My, 0 if not: replication fails without it.", "usage", "thumbprint")
+		"1 if the certificate with the thumbprint in the settings is in the store LocalMachine\\My of the host, 0 if it "+
+			"is missing: replication then fails.",
+		"usage", "thumbprint")
 )
 
-// certificateCollector looks up the certificates that the settings of the replica
-// server and of the relationships name. Those that nothing uses are not shown.
+// certificateCollector exposes the certificates that the settings of the replica
+// server and of the relationships use. Other certificates have no series.
 func certificateCollector() Collector {
 	return Collector{
 		Name:    "certificate",
 		Help:    "Certificates that replication uses: whether the host has them, and when they expire.",
 		Default: true,
-		Reads: append(rowsOf(msvm.ReplicationService{}, msvm.ReplicationServiceSettingData{}, msvm.ReplicationSettingData{}),
-			answerOf(msvm.ReplicationService{}, msvm.MethodGetSystemCertificates)),
+		Reads: append(
+			instancesOf(msvm.ReplicationService{}, msvm.ReplicationServiceSettingData{}, msvm.ReplicationSettingData{}),
+			resultOf(msvm.ReplicationService{}, msvm.MethodGetSystemCertificates)),
 		Metrics: []*Metric{certificateNotAfter, certificatePresent},
 		collect: func(ctx context.Context, v *view, out *output) error {
-			servers, srvErr := read[msvm.ReplicationServiceSettingData](ctx, v)
-			relationships, relErr := read[msvm.ReplicationSettingData](ctx, v)
+			servers, serverErr := read[msvm.ReplicationServiceSettingData](ctx, v)
+			relationships, relationshipErr := read[msvm.ReplicationSettingData](ctx, v)
 			used := usedCertificates(servers.rows, relationships.rows)
 			store, err := readCertificates(ctx, v)
 			if err != nil {
-				return errors.Join(srvErr, relErr, err)
+				return errors.Join(serverErr, relationshipErr, err)
 			}
-			errs := []error{srvErr, relErr}
+			errs := []error{serverErr, relationshipErr}
 			for _, u := range slices.SortedFunc(maps.Keys(used), certificateUse.compare) {
 				errs = append(errs, collectCertificate(u, store, out))
 			}
@@ -49,20 +54,23 @@ func certificateCollector() Collector {
 	}
 }
 
-// certificateUse is a thumbprint and what it is used for: the labels.
+// certificateUse is a use of a certificate: the labels of its series.
 type certificateUse struct{ usage, thumbprint string }
 
 func (u certificateUse) compare(other certificateUse) int {
 	return cmp.Or(cmp.Compare(u.usage, other.usage), cmp.Compare(u.thumbprint, other.thumbprint))
 }
 
-// usedCertificates are those that settings name. A server that is off and settings
-// that do not say certificate, as those of Kerberos and of VMs that replicate no
-// more, may have a thumbprint left that does not count.
-func usedCertificates(servers []msvm.ReplicationServiceSettingData, relationships []msvm.ReplicationSettingData) map[certificateUse]bool {
+// usedCertificates returns the certificates that the settings use. It ignores the
+// thumbprint of a replica server that is disabled, and of settings whose
+// authentication does not use certificates: both may be left from earlier, for
+// example in the settings of a VM that no longer replicates.
+func usedCertificates(
+	servers []msvm.ReplicationServiceSettingData, relationships []msvm.ReplicationSettingData,
+) map[certificateUse]bool {
 	used := map[certificateUse]bool{}
 	add := func(usage string, t *string, a *msvm.Authentication) {
-		thumbprint := normalThumbprint(msvm.StringOrEmpty(t))
+		thumbprint := normalizeThumbprint(msvm.StringOrEmpty(t))
 		if thumbprint != "" && (a == nil || *a == msvm.AuthenticationCertificate || *a == msvm.AuthenticationBoth) {
 			used[certificateUse{usage, thumbprint}] = true
 		}
@@ -78,9 +86,9 @@ func usedCertificates(servers []msvm.ReplicationServiceSettingData, relationship
 	return used
 }
 
-// normalThumbprint is a thumbprint as the label has it: in upper case, without the
-// blanks and the invisible marks that come with it from Windows' dialogs.
-func normalThumbprint(s string) string {
+// normalizeThumbprint returns a thumbprint in upper case, without the spaces and
+// the invisible characters of a thumbprint that was copied from a Windows dialog.
+func normalizeThumbprint(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) {
 			return -1
@@ -89,14 +97,14 @@ func normalThumbprint(s string) string {
 	}, s)
 }
 
-// readCertificates asks for the certificates of the host, in DER by thumbprint.
+// readCertificates reads the certificates of the host, in DER, by thumbprint.
 func readCertificates(ctx context.Context, v *view) (map[string][]byte, error) {
 	services, err := read[msvm.ReplicationService](ctx, v)
 	if err != nil {
 		return nil, err
 	}
 	const method = msvm.MethodGetSystemCertificates
-	answer, err := v.get(ctx, question{key: method, operation: method, ask: func(ctx context.Context) (any, error) {
+	r, err := v.get(ctx, query{key: method, operation: method, run: func(ctx context.Context) (any, error) {
 		reply, err := v.reader.Get(ctx, msvm.GetSystemCertificates(services.rows[0]))
 		if err != nil {
 			return nil, err
@@ -114,15 +122,15 @@ func readCertificates(ctx context.Context, v *view) (map[string][]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", method, err)
 	}
-	return answer.value.(map[string][]byte), nil
+	return r.value.(map[string][]byte), nil
 }
 
-// collectCertificate reads the certificate: the store may hold others, of other
-// programs, that crypto/x509 does not like.
+// collectCertificate adds the samples of one certificate. Only certificates in use
+// are parsed, since the store may contain others that crypto/x509 rejects.
 func collectCertificate(u certificateUse, store map[string][]byte, out *output) error {
 	l := newLabels("usage", u.usage, "thumbprint", u.thumbprint)
 	der, found := store[u.thumbprint]
-	out.add(certificatePresent, boolean(found), l)
+	out.add(certificatePresent, boolToFloat(found), l)
 	if !found {
 		return nil
 	}
@@ -130,6 +138,6 @@ func collectCertificate(u certificateUse, store map[string][]byte, out *output) 
 	if err != nil {
 		return fmt.Errorf("certificate %s: %w", u.thumbprint, err)
 	}
-	out.add(certificateNotAfter, unix(certificate.NotAfter), l)
+	out.add(certificateNotAfter, unixSeconds(certificate.NotAfter), l)
 	return nil
 }

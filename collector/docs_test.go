@@ -14,16 +14,15 @@ import (
 	"hyperv_replica_exporter/collector"
 )
 
-// The documents say what the code does: what stands in them between
-// <!-- begin NAME --> and <!-- end NAME --> is written by this test, with
-// -update, and is compared without.
+// The parts of the documentation between <!-- begin NAME --> and <!-- end NAME --> are
+// generated from the code. The test compares them, and with -update it writes them.
 func TestDocs(t *testing.T) {
 	pages := filepath.Join("..", "docs")
-	given := examples(t)
+	exposed := exampleSeries(t)
 	for _, c := range collector.All(collector.Options{}) {
 		t.Run(c.Name, func(t *testing.T) {
 			checkPage(t, filepath.Join(pages, page(c)), map[string]string{
-				"facts": facts(c), "metrics": metricsTable(c.Metrics), "example": exampleOf(c, given),
+				"facts": factsTable(c), "metrics": metricsTable(c.Metrics), "example": exampleOf(c, exposed),
 			})
 		})
 	}
@@ -37,9 +36,10 @@ func TestDocs(t *testing.T) {
 	})
 }
 
+// page returns the name of the file that documents the collector.
 func page(c collector.Collector) string { return "collector." + c.Name + ".md" }
 
-// checkPage compares the generated parts of a page.
+// checkPage compares the generated parts of a page, given by name, or updates them.
 func checkPage(t *testing.T, file string, parts map[string]string) {
 	t.Helper()
 	before, err := os.ReadFile(file)
@@ -52,7 +52,7 @@ func checkPage(t *testing.T, file string, parts map[string]string) {
 		head, rest, ok := strings.Cut(text, begin)
 		_, tail, ended := strings.Cut(rest, end)
 		if !ok || !ended {
-			t.Fatalf("%s has no %s…%s", file, begin, end)
+			t.Fatalf("%s: part %s not found", file, name)
 		}
 		text = head + begin + part + end + tail
 	}
@@ -63,27 +63,28 @@ func checkPage(t *testing.T, file string, parts map[string]string) {
 		return
 	}
 	if text != string(before) {
-		t.Errorf("%s is not what the code gives; write it anew with -update:\n%s", file, firstDifference(text, string(before)))
+		t.Errorf("%s differs from the code (run with -update to overwrite it):\n%s",
+			file, firstDifference(text, string(before)))
 	}
 }
 
-// facts are a collector's facts.
-func facts(c collector.Collector) string {
-	state := "on; `--no-collector." + c.Name + "` switches it off"
+// factsTable returns the table at the top of a collector's page.
+func factsTable(c collector.Collector) string {
+	state := "Yes (disable it with `--no-collector." + c.Name + "`)"
 	if !c.Default {
-		state = "off; `--collector." + c.Name + "` switches it on"
+		state = "No (enable it with `--collector." + c.Name + "`)"
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "| | |\n|---|---|\n| What | %s |\n| By default | %s |\n| Alone | `/metrics?collect[]=%s` |\n", c.Help, state, c.Name)
+	fmt.Fprintf(&b, "| | |\n|---|---|\n| Description | %s |\n| Enabled by default | %s |\n", c.Help, state)
+	fmt.Fprintf(&b, "| Scrape it alone | `/metrics?collect[]=%s` |\n", c.Name)
 	for _, s := range c.Reads {
-		what := "Reads"
-		name := s.Name
+		source, name := "Reads class", s.Name
 		if s.Method != "" {
-			what, name = "Calls", s.Name+"."+s.Method
+			source, name = "Calls method", s.Name+"."+s.Method
 		}
-		fmt.Fprintf(&b, "| %s | `%s` in `%s`", what, name, s.Namespace)
-		if lacked := s.LackedBy(); lacked != "" {
-			fmt.Fprintf(&b, "; %s: not there", lacked)
+		fmt.Fprintf(&b, "| %s | `%s` in `%s`", source, name, s.Namespace)
+		if windows := s.MissingOn(); windows != "" {
+			fmt.Fprintf(&b, " (missing on %s)", windows)
 		}
 		b.WriteString(" |\n")
 	}
@@ -92,7 +93,7 @@ func facts(c collector.Collector) string {
 
 func metricsTable(metrics []*collector.Metric) string {
 	var b strings.Builder
-	b.WriteString("| Metric | Type | Labels | Meaning |\n|---|---|---|---|\n")
+	b.WriteString("| Metric | Type | Labels | Description |\n|---|---|---|---|\n")
 	for _, m := range metrics {
 		labels := ""
 		if len(m.Labels) > 0 {
@@ -103,12 +104,13 @@ func metricsTable(metrics []*collector.Metric) string {
 	return b.String()
 }
 
-// cell is text as it may stand in a table.
+// cell escapes the text of a table cell.
 func cell(s string) string { return strings.NewReplacer("|", `\|`, "*", `\*`).Replace(s) }
 
+// collectorsTable returns the list of collectors, with links to their pages in folder.
 func collectorsTable(folder string) string {
 	var b strings.Builder
-	b.WriteString("| Collector | Reads | What it tells |\n|---|---|---|\n")
+	b.WriteString("| Collector | Reads | Description |\n|---|---|---|\n")
 	for _, c := range collector.All(collector.Options{}) {
 		var names []string
 		for _, s := range c.Reads {
@@ -116,39 +118,39 @@ func collectorsTable(folder string) string {
 		}
 		help := cell(c.Help)
 		if !c.Default {
-			help = "Off by default. " + help
+			help = "Disabled by default. " + help
 		}
 		fmt.Fprintf(&b, "| [`%s`](%s%s) | %s | %s |\n", c.Name, folder, page(c), strings.Join(names, ", "), help)
 	}
 	return b.String()
 }
 
-// examples are the first series of each metric that the hosts give, by name, with
-// a value above 0 if there is one.
-func examples(t *testing.T) map[string]string {
+// exampleSeries returns one series per metric, by the name of the metric: the first one above 0
+// that a host exposes, or the first one.
+func exampleSeries(t *testing.T) map[string]string {
 	t.Helper()
-	given := map[string]string{}
-	for _, h := range hosts() {
-		for line := range strings.Lines(h.rig(t, newClock()).gather(t, time.Minute)) {
+	exposed := map[string]string{}
+	for _, h := range goldenHosts() {
+		for line := range strings.Lines(h.rig(t, newFakeClock()).gather(t, time.Minute)) {
 			name := line[:strings.IndexAny(line, "{ ")]
-			if before, ok := given[name]; name != "#" && (!ok || strings.HasSuffix(before, " 0\n")) {
-				given[name] = line
+			if before, ok := exposed[name]; name != "#" && (!ok || strings.HasSuffix(before, " 0\n")) {
+				exposed[name] = line
 			}
 		}
 	}
-	return given
+	return exposed
 }
 
-func exampleOf(c collector.Collector, given map[string]string) string {
+func exampleOf(c collector.Collector, exposed map[string]string) string {
 	lines := []string{}
 	for _, m := range c.Metrics {
-		lines = append(lines, given[m.Name])
+		lines = append(lines, exposed[m.Name])
 	}
 	return "```\n" + strings.Join(lines, "") + "```\n"
 }
 
-// Each page has the same sections, and names no metric that there is not.
-func TestPagesAreWhole(t *testing.T) {
+// All pages have the same title and sections, and name only metrics that exist.
+func TestPageStructure(t *testing.T) {
 	known := map[string]bool{}
 	add := func(metrics []*collector.Metric) {
 		for _, m := range metrics {
@@ -170,18 +172,18 @@ func TestPagesAreWhole(t *testing.T) {
 		}
 		for _, name := range metric.FindAllString(string(text), -1) {
 			if !known[name] {
-				t.Errorf("%s names %s, which there is not", page(c), name)
+				t.Errorf("%s: metric %s does not exist", page(c), name)
 			}
 		}
 		var sections []string
 		for _, m := range heading.FindAllStringSubmatch(string(text), -1) {
 			sections = append(sections, m[1])
 		}
-		if !slices.Equal(sections, []string{"What the numbers mean", "Metrics", "Example", "Queries", "Alert"}) {
-			t.Errorf("%s has the sections %q", page(c), sections)
+		if !slices.Equal(sections, []string{"Details", "Metrics", "Example metrics", "Useful queries", "Alerting example"}) {
+			t.Errorf("%s: sections %q", page(c), sections)
 		}
 		if !strings.HasPrefix(string(text), "# Collector `"+c.Name+"`\n") {
-			t.Errorf("%s has another title", page(c))
+			t.Errorf("%s: title is not that of the collector", page(c))
 		}
 	}
 	got, err := filepath.Glob(filepath.Join("..", "docs", "collector.*.md"))
@@ -193,6 +195,6 @@ func TestPagesAreWhole(t *testing.T) {
 		got[i] = filepath.Base(got[i])
 	}
 	if !slices.Equal(got, want) {
-		t.Errorf("the pages are %v, the collectors' %v", got, want)
+		t.Errorf("pages %v, want %v", got, want)
 	}
 }

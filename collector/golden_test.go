@@ -14,9 +14,9 @@ import (
 	"hyperv_replica_exporter/wmiquery/simulator"
 )
 
-var update = flag.Bool("update", false, "write the expected expositions anew")
+var update = flag.Bool("update", false, "overwrite the expected expositions and the generated documentation")
 
-// scenario is a host to be scraped. To add one is to test all collectors on it.
+// scenario is a simulated host on which all collectors are tested.
 type scenario struct {
 	name   string
 	config simulator.Config
@@ -47,59 +47,55 @@ func scenarios() []scenario {
 	return all
 }
 
-func (s scenario) rig(tb testing.TB, c *clock) *rig {
+func (s scenario) rig(tb testing.TB, c *fakeClock) *testRig {
 	tb.Helper()
-	return newRig(tb, s.at(tb, c))
+	return newTestRig(tb, s.simulatorConfig(tb, c))
 }
 
-// at is the host at the clock's time.
-func (s scenario) at(tb testing.TB, c *clock) simulator.Config {
+// simulatorConfig returns the configuration of the simulated host with clock c.
+func (s scenario) simulatorConfig(tb testing.TB, c *fakeClock) simulator.Config {
 	tb.Helper()
 	config := s.config
 	config.Now, config.Seed = c.Now, 1
-	faults, err := simulator.ParseFaults(s.faults)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	config.Faults = faults
+	config.Faults = parseFaults(tb, s.faults...)
 	return config
 }
 
-// host is one that the golden tests scrape.
-type host struct {
+// goldenHost is a host that the golden tests scrape.
+type goldenHost struct {
 	name string
-	rig  func(tb testing.TB, c *clock) *rig
+	rig  func(tb testing.TB, c *fakeClock) *testRig
 }
 
-// hosts are the scenarios of the simulated host, and a fabricated one.
-func hosts() []host {
-	var all []host
+// goldenHosts returns the scenarios of the simulated host, and a fake host with edge cases.
+func goldenHosts() []goldenHost {
+	var all []goldenHost
 	for _, s := range scenarios() {
-		all = append(all, host{s.name, s.rig})
+		all = append(all, goldenHost{s.name, s.rig})
 	}
-	return append(all, host{"awkward", func(tb testing.TB, c *clock) *rig {
+	return append(all, goldenHost{"edge-cases", func(tb testing.TB, c *fakeClock) *testRig {
 		tb.Helper()
-		return newFabricatedRig(awkwardHost(tb, c))
+		return newFakeHostRig(edgeCaseHost(tb, c))
 	}})
 }
 
-// Every collector on every host gives the exposition that is expected, and the
-// linter has nothing to say. The second of two scrapes, twenty minutes apart, is
-// compared, so that the counters have something to show.
+// On every host every collector returns the expected exposition, without problems for the
+// linter. The test compares the second of two scrapes, twenty minutes apart, so that
+// counters have increased.
 func TestGolden(t *testing.T) {
-	for _, h := range hosts() {
+	for _, h := range goldenHosts() {
 		t.Run(h.name, func(t *testing.T) {
 			t.Parallel()
-			clock := newClock()
+			clock := newFakeClock()
 			for _, name := range h.rig(t, clock).scraper.Collectors() {
 				t.Run(name, func(t *testing.T) {
-					clock := newClock()
+					clock := newFakeClock()
 					r := h.rig(t, clock)
 					r.gather(t, time.Minute, name)
 					clock.Advance(20 * time.Minute)
-					got := stable(r.gather(t, time.Minute, name))
+					got := withoutDurations(r.gather(t, time.Minute, name))
 					lint(t, got)
-					compare(t, filepath.Join("testdata", h.name, name+".prom"), got)
+					compareGolden(t, filepath.Join("testdata", h.name, name+".prom"), got)
 				})
 			}
 		})
@@ -117,7 +113,7 @@ func lint(t *testing.T, exposition string) {
 	}
 }
 
-func compare(t *testing.T, file, got string) {
+func compareGolden(t *testing.T, file, got string) {
 	t.Helper()
 	if *update {
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
@@ -132,7 +128,7 @@ func compare(t *testing.T, file, got string) {
 		t.Fatal(err)
 	}
 	if got != string(want) {
-		t.Errorf("%s differs; look at the difference after writing it anew with -update:\n%s", file, firstDifference(string(want), got))
+		t.Errorf("%s differs (run with -update to overwrite it):\n%s", file, firstDifference(string(want), got))
 	}
 }
 
@@ -143,23 +139,23 @@ func firstDifference(want, got string) string {
 			return "want " + w[i] + "\ngot  " + g[i]
 		}
 	}
-	return "one is longer"
+	return "one is a prefix of the other"
 }
 
-// All hosts together give every metric that is declared: none is dead.
-func TestEveryMetricIsGiven(t *testing.T) {
-	given := map[string]bool{}
-	for _, h := range hosts() {
-		for line := range strings.Lines(h.rig(t, newClock()).gather(t, time.Minute)) {
+// Every declared metric is exposed by at least one host.
+func TestEveryMetricIsExposed(t *testing.T) {
+	exposed := map[string]bool{}
+	for _, h := range goldenHosts() {
+		for line := range strings.Lines(h.rig(t, newFakeClock()).gather(t, time.Minute)) {
 			if name, ok := strings.CutPrefix(line, "# TYPE "); ok {
-				given[strings.Fields(name)[0]] = true
+				exposed[strings.Fields(name)[0]] = true
 			}
 		}
 	}
 	for _, c := range collector.All(collector.Options{}) {
 		for _, m := range c.Metrics {
-			if !given[m.Name] {
-				t.Errorf("no host gives %s of collector %s", m.Name, c.Name)
+			if !exposed[m.Name] {
+				t.Errorf("%s of collector %s: not exposed by any host", m.Name, c.Name)
 			}
 		}
 	}

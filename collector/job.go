@@ -10,25 +10,34 @@ import (
 
 var (
 	operationRunning = gauge("operation_running",
-		"Replication operations of the VM that have begun and not ended (Msvm_ConcreteJob), by kind; vm and vm_id are empty if it is of no VM; absent when there is none.",
+		"Running replication operations of the VM by type (Msvm_ConcreteJob); vm and vm_id are empty for operations "+
+			"that concern no VM; absent if there are none.",
 		perVM("operation")...)
 	operationProgress = gauge("operation_progress_ratio",
-		"Progress of the operation from 0 to 1 (PercentComplete); of several alike the least.", perVM("operation")...)
+		"Progress of the operation from 0 to 1 (PercentComplete); the lowest if several of the same type are running; "+
+			"absent if the host does not report it.",
+		perVM("operation")...)
 	operationStart = gauge("operation_start_timestamp_seconds",
-		"When the operation began; of several alike the first.", perVM("operation")...)
+		"Time when the operation started; the earliest if several of the same type are running; absent if the host does "+
+			"not report it.",
+		perVM("operation")...)
 	operationFailures = counter("operation_failures_total",
-		"Replication operations that ended in error since the exporter started, by kind; one that was cancelled is none.", "operation")
+		"Replication operations that ended in an error since the exporter started, by type; cancelled operations do not "+
+			"count.",
+		"operation")
 )
 
-// jobCollector tells which replication operations run, and counts those that
-// fail. If the VMs or the jobs' relation to them cannot be read it counts only.
+// jobCollector exposes the replication operations that are running, and counts
+// those that fail. If the VMs or the jobs' relation to them cannot be read, it
+// exposes the counters only.
 func jobCollector() Collector {
 	failures := newJobFailures()
 	return Collector{
-		Name:    "job",
-		Help:    "Replication operations that run, such as initial replication, resynchronization and failover, and those that failed.",
+		Name: "job",
+		Help: "Running replication operations, such as initial replication, resynchronization and failover, and " +
+			"failed ones.",
 		Default: true,
-		Reads:   rowsOf(msvm.ConcreteJob{}, msvm.AffectedJobElement{}, msvm.ComputerSystem{}),
+		Reads:   instancesOf(msvm.ConcreteJob{}, msvm.AffectedJobElement{}, msvm.ComputerSystem{}),
 		Metrics: []*Metric{operationRunning, operationProgress, operationStart, operationFailures},
 		collect: func(ctx context.Context, v *view, out *output) error {
 			jobs, jobErr := read[msvm.ConcreteJob](ctx, v)
@@ -38,100 +47,104 @@ func jobCollector() Collector {
 			for i, n := range failures.add(jobs) {
 				out.add(operationFailures, n, labels{operationValues[i]})
 			}
-			elements, elemErr := read[msvm.AffectedJobElement](ctx, v)
-			systems, sysErr := readMachines(ctx, v)
-			if err := errors.Join(elemErr, sysErr); err != nil {
+			elements, elementErr := read[msvm.AffectedJobElement](ctx, v)
+			vms, vmErr := readVMs(ctx, v)
+			if err := errors.Join(elementErr, vmErr); err != nil {
 				return err
 			}
-			collectRunning(jobs.rows, affected(elements.rows, systems), elements.at, systems, out)
+			collectRunning(jobs.rows, affectedVMs(elements.rows, vms), elements.at, vms, out)
 			return nil
 		},
 	}
 }
 
-// operationValues is the label of each kind of job, from the first of
-// replication on.
+// operationValues are the values of the label operation: the types of replication
+// jobs from JobModifyServerSettings on.
 var operationValues = newStateSet("operation", msvm.JobTypes())
 
-// operation is what the series of running jobs are about.
+// operation identifies the jobs that share a series.
 type operation struct {
-	vm   string // GUID, "" for none
-	kind msvm.JobType
+	vm      string // GUID; empty if the job concerns no VM
+	jobType msvm.JobType
 }
 
-// progress is that of the jobs of one operation.
-type progress struct {
-	jobs    float64
-	percent *uint16    // the least that is known
-	start   *time.Time // the first that is known
+// runningJobs summarizes the running jobs of one operation.
+type runningJobs struct {
+	count      float64
+	minPercent *uint16    // nil if not known
+	start      *time.Time // of the first job; nil if not known
 }
 
-// collectRunning gives one series for each operation, however many jobs it has.
-// A job that is about two VMs, as a test failover is, is an operation of both. One
-// that began after the VMs were read is left out: of which it is, nobody knows yet.
-func collectRunning(jobs []msvm.ConcreteJob, affected map[string][]string, at time.Time, systems machines, out *output) {
-	running := map[operation]*progress{}
+func (r *runningJobs) add(j msvm.ConcreteJob) {
+	r.count++
+	if percent := j.PercentComplete; percent != nil && (r.minPercent == nil || *percent < *r.minPercent) {
+		r.minPercent = percent
+	}
+	if t, known := msvm.Known(j.StartTime); known && (r.start == nil || t.Before(*r.start)) {
+		r.start = &t
+	}
+}
+
+// collectRunning adds the series of each operation with running jobs. A job may
+// concern two VMs, such as a test failover, and then belongs to an operation of
+// each. A job that concerns no VM and started after readAt, the time when the
+// affected VMs were read, is ignored, since its VM is not known yet.
+func collectRunning(
+	jobs []msvm.ConcreteJob, affected map[string][]string, readAt time.Time, vms vmsByID, out *output,
+) {
+	running := map[operation]*runningJobs{}
 	var order []operation
 	for _, j := range jobs {
-		if !isReplication(j) || !isRunning(j.JobState) {
+		if !isReplicationJob(j) || !isRunningState(j.JobState) {
 			continue
 		}
-		vms := affected[msvm.JobID(j.Ref())]
-		if len(vms) == 0 {
-			if began, known := msvm.Known(j.StartTime); known && began.After(at) {
+		ids := affected[msvm.JobID(j.Ref())]
+		if len(ids) == 0 {
+			if start, known := msvm.Known(j.StartTime); known && start.After(readAt) {
 				continue
 			}
-			vms = []string{""}
+			ids = []string{""}
 		}
-		for _, vm := range vms {
-			o := operation{vm, *j.JobType}
+		for _, id := range ids {
+			o := operation{id, *j.JobType}
 			if running[o] == nil {
-				running[o] = &progress{}
+				running[o] = &runningJobs{}
 				order = append(order, o)
 			}
 			running[o].add(j)
 		}
 	}
 	for _, o := range order {
-		p, l := running[o], systems.labels(o.vm).with(operationValues[o.kind-msvm.JobModifyServerSettings])
-		out.add(operationRunning, p.jobs, l)
-		if p.percent != nil {
-			out.add(operationProgress, min(1, float64(*p.percent)/100), l)
+		r, l := running[o], vms.labels(o.vm).with(operationValues[o.jobType-msvm.JobModifyServerSettings])
+		out.add(operationRunning, r.count, l)
+		if r.minPercent != nil {
+			out.add(operationProgress, min(1, float64(*r.minPercent)/100), l)
 		}
-		if p.start != nil {
-			out.add(operationStart, unix(*p.start), l)
+		if r.start != nil {
+			out.add(operationStart, unixSeconds(*r.start), l)
 		}
 	}
 }
 
-func (p *progress) add(j msvm.ConcreteJob) {
-	p.jobs++
-	if percent := j.PercentComplete; percent != nil && (p.percent == nil || *percent < *p.percent) {
-		p.percent = percent
-	}
-	if t, known := msvm.Known(j.StartTime); known && (p.start == nil || t.Before(*p.start)) {
-		p.start = &t
-	}
-}
+func isReplicationJob(j msvm.ConcreteJob) bool { return j.JobType != nil && j.JobType.IsReplication() }
 
-func isReplication(j msvm.ConcreteJob) bool { return j.JobType != nil && j.JobType.IsReplication() }
+// isRunningState reports whether a job has started and not ended. A job in the
+// state JobNew has not started: it may be scheduled for a time days ahead.
+func isRunningState(s *msvm.JobState) bool { return s != nil && *s != msvm.JobNew && !s.Done() }
 
-// isRunning tells whether a job has begun and not ended. One that is new waits
-// for the time it is scheduled for, which may be days ahead.
-func isRunning(s *msvm.JobState) bool { return s != nil && *s != msvm.JobNew && !s.Done() }
-
-// affected are the VMs of each job, by its id. A job is about other things, too:
-// settings, whose InstanceID may look like that of a VM, disks and the host.
-func affected(elements []msvm.AffectedJobElement, systems machines) map[string][]string {
+// affectedVMs returns the GUIDs of the VMs that each job concerns, by job ID. It
+// ignores the other elements that a job may affect: disks, the host, and settings,
+// whose InstanceID may look like that of a VM.
+func affectedVMs(elements []msvm.AffectedJobElement, vms vmsByID) map[string][]string {
 	type pair struct{ job, vm string }
 	seen := map[pair]bool{}
-	vms := map[string][]string{}
+	affected := map[string][]string{}
 	for _, e := range elements {
 		p := pair{msvm.JobID(e.AffectingElement), msvm.VMOf(e.AffectedElement)}
-		if _, ok := systems[p.vm]; ok && !seen[p] {
+		if _, ok := vms[p.vm]; ok && !seen[p] {
 			seen[p] = true
-			vms[p.job] = append(vms[p.job], p.vm)
+			affected[p.job] = append(affected[p.job], p.vm)
 		}
 	}
-	return vms
+	return affected
 }

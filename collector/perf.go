@@ -8,33 +8,36 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// perfCounters are the counters of a row. Windows counts on for as long as the
-// service vmms runs, and from 0 again.
+// perfCounters are the counters of an instance of the performance class. Windows
+// resets them to 0 when the service vmms restarts.
 var perfCounters = [...]struct {
 	metric *Metric
-	value  func(msvm.ReplicaPerformance) (float64, bool)
+	value  func(msvm.ReplicaPerformance) (value float64, known bool)
 }{
 	{
-		counter("network_sent_bytes_total", "Bytes that replication of the VM has sent over the network (NetworkBytesSent), after compression.", vmLabels...),
-		func(p msvm.ReplicaPerformance) (float64, bool) { return number(p.NetworkBytesSent) },
+		counter("network_sent_bytes_total",
+			"Bytes that replication of the VM sent over the network, after compression (NetworkBytesSent).", perVM()...),
+		func(p msvm.ReplicaPerformance) (float64, bool) { return toFloat(p.NetworkBytesSent) },
 	},
 	{
-		counter("network_received_bytes_total", "Bytes that replication of the VM has received over the network (NetworkBytesRecv), before decompression.", vmLabels...),
-		func(p msvm.ReplicaPerformance) (float64, bool) { return number(p.NetworkBytesRecv) },
+		counter("network_received_bytes_total",
+			"Bytes that replication of the VM received over the network, before decompression "+
+				"(NetworkBytesRecv).", perVM()...),
+		func(p msvm.ReplicaPerformance) (float64, bool) { return toFloat(p.NetworkBytesRecv) },
 	},
 	{
-		counter("resynchronized_bytes_total", "Bytes that were sent to resynchronize the VM (ResynchronizedBytes).", vmLabels...),
-		func(p msvm.ReplicaPerformance) (float64, bool) { return number(p.ResynchronizedBytes) },
+		counter("resynchronized_bytes_total", "Bytes sent to resynchronize the VM (ResynchronizedBytes).", perVM()...),
+		func(p msvm.ReplicaPerformance) (float64, bool) { return toFloat(p.ResynchronizedBytes) },
 	},
 	{
-		counter("replications_total", "Replication cycles of the VM (ReplicationCount).", vmLabels...),
-		func(p msvm.ReplicaPerformance) (float64, bool) { return number(p.ReplicationCount) },
+		counter("replications_total", "Replication cycles of the VM (ReplicationCount).", perVM()...),
+		func(p msvm.ReplicaPerformance) (float64, bool) { return toFloat(p.ReplicationCount) },
 	},
 }
 
-// perfCollector gives Windows' performance counters. Windows keys them by the
-// VM's display name: vm_id is empty where that is not the name of exactly one VM,
-// and counters that share a name are left out.
+// perfCollector exposes the performance counters of Windows, whose key is the
+// display name of the VM. The label vm_id is empty if not exactly one VM has that
+// name. Counters of VMs that share a name are omitted.
 func perfCollector() Collector {
 	var metrics []*Metric
 	for _, c := range perfCounters {
@@ -42,27 +45,28 @@ func perfCollector() Collector {
 	}
 	return Collector{
 		Name:    "perf",
-		Help:    "Windows' performance counters of replication: bytes on the wire.",
-		Reads:   rowsOf(msvm.ReplicaPerformance{}, msvm.ComputerSystem{}),
+		Help:    "Windows performance counters of replication: bytes sent and received over the network.",
+		Reads:   instancesOf(msvm.ReplicaPerformance{}, msvm.ComputerSystem{}),
 		Metrics: metrics,
 		collect: func(ctx context.Context, v *view, out *output) error {
-			rows, perfErr := read[msvm.ReplicaPerformance](ctx, v)
-			systems, sysErr := readMachines(ctx, v)
-			if perfErr != nil || sysErr != nil {
-				return errors.Join(perfErr, sysErr)
+			counters, counterErr := read[msvm.ReplicaPerformance](ctx, v)
+			vms, vmErr := readVMs(ctx, v)
+			if counterErr != nil || vmErr != nil {
+				return errors.Join(counterErr, vmErr)
 			}
-			ids := idsByName(systems)
+			ids := idsByName(vms)
 			instances := map[string]int{}
-			for _, r := range rows.rows {
-				instances[perfName(r, ids)]++
+			for _, r := range counters.rows {
+				instances[vmNameOf(r, ids)]++
 			}
-			for _, r := range rows.rows {
-				name := perfName(r, ids)
-				if name == "" || name == "_Total" { // a sum would count in every sum over vm again
+			for _, r := range counters.rows {
+				name := vmNameOf(r, ids)
+				if name == "" || name == "_Total" { // the total would double every sum over vm
 					continue
 				}
 				if instances[name] > 1 {
-					out.note("duplicate "+name, "performance counters of VMs that share a name are left out: rename them", "vm", name)
+					out.warn("duplicate "+name,
+						"performance counters omitted because several VMs have the same name", "vm", name)
 					continue
 				}
 				id := ""
@@ -84,22 +88,24 @@ func collectPerf(r msvm.ReplicaPerformance, l labels, out *output) {
 	}
 }
 
-// idsByName are the VMs that have each name.
-func idsByName(systems machines) map[string][]string {
-	ids := make(map[string][]string, len(systems))
-	for id := range systems {
-		ids[systems.name(id)] = append(ids[systems.name(id)], id)
+// idsByName returns the GUIDs of the VMs by display name.
+func idsByName(vms vmsByID) map[string][]string {
+	ids := make(map[string][]string, len(vms))
+	for id := range vms {
+		ids[vms.name(id)] = append(ids[vms.name(id)], id)
 	}
 	return ids
 }
 
-// numbered is the name of an instance that is not the first of its name.
-var numbered = regexp.MustCompile(`^(.+)#\d+$`)
+// numberedName matches an instance name to which Windows has added a number
+// because several VMs have the same name.
+var numberedName = regexp.MustCompile(`^(.+)#\d+$`)
 
-// perfName is the name of the VM that the row is about: without the number that
-// Windows adds to a name that several have, unless a VM is really called so.
-func perfName(r msvm.ReplicaPerformance, ids map[string][]string) string {
-	m := numbered.FindStringSubmatch(r.Name)
+// vmNameOf returns the display name of the VM that a performance instance belongs
+// to. That is the name of the instance without the number that Windows may have
+// added, unless a VM has the name with the number.
+func vmNameOf(r msvm.ReplicaPerformance, ids map[string][]string) string {
+	m := numberedName.FindStringSubmatch(r.Name)
 	if m == nil || len(ids[r.Name]) > 0 || len(ids[m[1]]) == 0 {
 		return r.Name
 	}

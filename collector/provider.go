@@ -9,22 +9,23 @@ import (
 )
 
 var providerInfo = gauge("provider_info",
-	"A provider of replication that the host has (Msvm_ReplicationProvider); builtin is false for an external one such as Azure Site Recovery; always 1.",
+	"Replication provider of the host (Msvm_ReplicationProvider); builtin is false for an external provider such as "+
+		"Azure Site Recovery; always 1.",
 	"provider_id", "name", "builtin")
 
-// providerCollector tells which providers of replication the host has.
+// providerCollector exposes the replication providers of the host.
 func providerCollector() Collector {
 	return Collector{
 		Name:    "provider",
-		Help:    "Providers of replication: Hyper-V's own, and external ones such as Azure Site Recovery.",
+		Help:    "Replication providers: the one of Hyper-V, and external ones such as Azure Site Recovery.",
 		Default: true,
-		Reads:   rowsOf(msvm.ReplicationProvider{}),
+		Reads:   instancesOf(msvm.ReplicationProvider{}),
 		Metrics: []*Metric{providerInfo},
 		collect: func(ctx context.Context, v *view, out *output) error {
 			providers, err := read[msvm.ReplicationProvider](ctx, v)
 			seen := map[string]bool{}
 			for _, p := range providers.rows {
-				id := strings.ToUpper(p.Name) // as the label provider of relationship_info
+				id := strings.ToUpper(p.Name) // like the label provider of relationship_info
 				if id == "" || seen[id] {
 					continue
 				}

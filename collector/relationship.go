@@ -12,33 +12,47 @@ import (
 )
 
 var (
-	relState = gauge("state",
-		"Replication state (Msvm_ReplicationRelationship.ReplicationState): 1 for the current one, 0 for the others.", perRelationship("state")...)
-	relHealth = gauge("health",
-		"Replication health (Msvm_ReplicationRelationship.ReplicationHealth): 1 for the current one, 0 for the others.", perRelationship("health")...)
+	relationshipState = gauge("state",
+		"Replication state (Msvm_ReplicationRelationship.ReplicationState): 1 for the current state, 0 for the others.",
+		perRelationship("state")...)
+	relationshipHealth = gauge("health",
+		"Replication health (Msvm_ReplicationRelationship.ReplicationHealth): 1 for the current health, 0 for the others.",
+		perRelationship("health")...)
 	vmMode = gauge("mode",
-		"Part that the VM plays in replication (Msvm_ComputerSystem.ReplicationMode): 1 for the current one, 0 for the others.", "vm", "vm_id", "mode")
+		"Replication mode of the VM (Msvm_ComputerSystem.ReplicationMode): 1 for the current mode, 0 for the others.",
+		perVM("mode")...)
 	lastReplicationType = gauge("last_replication_type",
-		"Kind of the last replication: 1 for the current one, 0 for the others.", perRelationship("type")...)
+		"Type of the last replication: 1 for the current type, 0 for the others.", perRelationship("type")...)
 	failoverType = gauge("failover_type",
-		"Kind of the failover that was done, none if there was none: 1 for the current one, 0 for the others.", perRelationship("type")...)
+		"Type of the failover that was performed, none if there was none: 1 for the current type, 0 for the others.",
+		perRelationship("type")...)
 	lastReplication = gauge("last_replication_timestamp_seconds",
-		"When the last replication was received, on the primary sent; absent if never.", relationshipLabels...)
+		"Time when the last replication was received, or sent on the primary; absent if there was "+
+			"none.", perRelationship()...)
 	lastApply = gauge("last_apply_timestamp_seconds",
-		"When the last replication was applied to the replica's disks; absent on the primary and if never.", relationshipLabels...)
+		"Time when the last replication was applied to the disks of the replica; absent on the primary and if there was "+
+			"none.",
+		perRelationship()...)
 	lastConsistent = gauge("last_application_consistent_timestamp_seconds",
-		"When the last application-consistent replication was received, on the primary sent; absent if never.", relationshipLabels...)
+		"Time when the last application-consistent replication was received, or sent on the primary; absent if there "+
+			"was none.",
+		perRelationship()...)
 	lag = gauge("lag_seconds",
-		"Time since the last replication by the host's clock at the moment of reading; absent if there was none.", relationshipLabels...)
+		"Time since the last replication when the host was read, by the host's clock; absent if there was none.",
+		perRelationship()...)
 	applyLag = gauge("apply_lag_seconds",
-		"Time by which what was applied to the replica's disks is behind what was received; absent on the primary.", relationshipLabels...)
+		"Time by which the changes applied to the disks of the replica are behind the changes received; absent on the "+
+			"primary.",
+		perRelationship()...)
 	vmProtected = gauge("vm_protected",
-		"1 if any of the VM's relationships is not disabled, 0 if the VM does not replicate.", vmLabels...)
+		"1 if the VM has a relationship that is not disabled, 0 if the VM does not replicate.", perVM()...)
 	vmRunning = gauge("vm_running",
-		"1 if the VM runs (Msvm_ComputerSystem.EnabledState is 2), 0 if it is off or saved; absent in between, and if the host does not tell.", vmLabels...)
+		"1 if the VM is running (Msvm_ComputerSystem.EnabledState is 2), 0 if it is off or saved; absent in other "+
+			"states and if the host does not report the state.",
+		perVM()...)
 )
 
-// The label values of the enumerations.
+// Label values of the enumerations.
 var (
 	stateValues  = newStateSet("state", msvm.ReplicationStates())
 	healthValues = newStateSet("health", msvm.ReplicationHealths())
@@ -46,89 +60,93 @@ var (
 	typeValues   = newStateSet("type", msvm.ReplicationTypes())
 )
 
-// relationshipCollector tells the state of every relationship and the mode of
-// every VM. If one of its two classes cannot be read it gives what the other has.
+// relationshipCollector exposes the state of every relationship and the mode of
+// every VM. If one of its two classes cannot be read, it exposes the data of the
+// other.
 func relationshipCollector() Collector {
 	return Collector{
-		Name:    "relationship",
-		Help:    "State, health, lag and last times of each relationship, mode of each VM, VMs that do not replicate.",
+		Name: "relationship",
+		Help: "State, health, lag and last replication times of each relationship, mode of each VM, and VMs that do " +
+			"not replicate.",
 		Default: true,
-		Reads:   rowsOf(msvm.ReplicationRelationship{}, msvm.ComputerSystem{}),
+		Reads:   instancesOf(msvm.ReplicationRelationship{}, msvm.ComputerSystem{}),
 		Metrics: []*Metric{
-			relState, relHealth, vmMode, lastReplicationType, failoverType, lastReplication,
+			relationshipState, relationshipHealth, vmMode, lastReplicationType, failoverType, lastReplication,
 			lastApply, lastConsistent, lag, applyLag, vmProtected, vmRunning,
 		},
 		collect: func(ctx context.Context, v *view, out *output) error {
-			relationships, relErr := readRelationships(ctx, v)
+			relationships, relationshipErr := readRelationships(ctx, v)
 			for _, r := range relationships.rows {
 				if r.Replicates() {
 					collectRelationship(r, relationships.at, out)
 				}
 			}
-			systems, sysErr := readMachines(ctx, v)
-			for _, id := range slices.Sorted(maps.Keys(systems)) {
-				if mode, ok := systems.mode(id); ok {
-					noteUnknown(out, "mode", mode.String(), uint16(mode), id)
-					out.states(vmMode, modeValues, mode.String(), systems.labels(id))
+			vms, vmErr := readVMs(ctx, v)
+			for _, id := range slices.Sorted(maps.Keys(vms)) {
+				if mode, ok := vms[id].Mode(); ok {
+					warnUnknown(out, "mode", mode.String(), uint16(mode), id)
+					out.addStates(vmMode, modeValues, mode.String(), vms.labels(id))
 				}
-				if runs, ok := systems.running(id); ok {
-					out.add(vmRunning, boolean(runs), systems.labels(id))
+				if running, ok := vms.running(id); ok {
+					out.add(vmRunning, boolToFloat(running), vms.labels(id))
 				}
 			}
-			if relErr == nil {
-				collectProtected(relationships, systems, out)
+			if relationshipErr == nil {
+				collectProtected(relationships, vms, out)
 			}
-			return errors.Join(relErr, relationships.odd, sysErr)
+			return errors.Join(relationshipErr, relationships.invalid, vmErr)
 		},
 	}
 }
 
-func collectRelationship(r relationship, at time.Time, out *output) {
+// collectRelationship adds the samples of one relationship, which was read at the
+// time readAt.
+func collectRelationship(r relationship, readAt time.Time, out *output) {
 	l := r.labels
 	if s := r.ReplicationState; s != nil {
-		out.states(relState, stateValues, s.String(), l)
-		noteUnknown(out, "state", s.String(), uint16(*s), r.InstanceID)
+		out.addStates(relationshipState, stateValues, s.String(), l)
+		warnUnknown(out, "state", s.String(), uint16(*s), r.InstanceID)
 	}
 	if h := r.ReplicationHealth; h != nil {
-		out.states(relHealth, healthValues, h.String(), l)
-		noteUnknown(out, "health", h.String(), uint16(*h), r.InstanceID)
+		out.addStates(relationshipHealth, healthValues, h.String(), l)
+		warnUnknown(out, "health", h.String(), uint16(*h), r.InstanceID)
 	}
 	if t := r.LastReplicationType; t != nil {
-		out.states(lastReplicationType, typeValues, t.String(), l)
-		noteUnknown(out, "replication type", t.String(), uint16(*t), r.InstanceID)
+		out.addStates(lastReplicationType, typeValues, t.String(), l)
+		warnUnknown(out, "replication type", t.String(), uint16(*t), r.InstanceID)
 	}
 	if t := r.FailedOverReplicationType; t != nil {
-		out.states(failoverType, typeValues, t.String(), l)
-		noteUnknown(out, "failover type", t.String(), uint16(*t), r.InstanceID)
+		out.addStates(failoverType, typeValues, t.String(), l)
+		warnUnknown(out, "failover type", t.String(), uint16(*t), r.InstanceID)
 	}
-	replicated, ever := msvm.Known(r.LastReplicationTime)
-	out.timestamp(lastReplication, replicated, ever, l)
-	if ever {
-		out.add(lag, max(0, at.Sub(replicated).Seconds()), l)
+	replicated, hasReplicated := msvm.Known(r.LastReplicationTime)
+	out.addTimestamp(lastReplication, replicated, hasReplicated, l)
+	if hasReplicated {
+		out.add(lag, max(0, readAt.Sub(replicated).Seconds()), l)
 	}
-	applied, everApplied := msvm.Known(r.LastApplyTime)
-	out.timestamp(lastApply, applied, everApplied, l)
-	if ever && everApplied {
+	applied, hasApplied := msvm.Known(r.LastApplyTime)
+	out.addTimestamp(lastApply, applied, hasApplied, l)
+	if hasReplicated && hasApplied {
 		out.add(applyLag, max(0, replicated.Sub(applied).Seconds()), l)
 	}
-	consistent, everConsistent := msvm.Known(r.LastApplicationConsistentReplicationTime)
-	out.timestamp(lastConsistent, consistent, everConsistent, l)
+	consistent, hasConsistent := msvm.Known(r.LastApplicationConsistentReplicationTime)
+	out.addTimestamp(lastConsistent, consistent, hasConsistent, l)
 }
 
-// noteUnknown says which number it was that is shown as unknown.
-func noteUnknown(out *output, what, name string, n uint16, id string) {
+// warnUnknown logs the number of an enumeration value that is exposed as unknown.
+func warnUnknown(out *output, property, name string, n uint16, id string) {
 	if name == "unknown" {
-		out.note(fmt.Sprint("unknown ", what, n, id), "the host gave a number that is not documented",
-			"property", what, "value", n, "id", id)
+		out.warn(fmt.Sprint("unknown ", property, n, id), "property has an undocumented value",
+			"property", property, "value", n, "id", id)
 	}
 }
 
-// collectProtected goes by both classes: a VM may have no relationship row. Of a
-// VM with a row that cannot be understood nothing is said.
-func collectProtected(relationships relationshipTable, systems machines, out *output) {
+// collectProtected adds vm_protected for the VMs of both classes, since a VM may
+// have no relationship. It omits VMs with an invalid relationship.
+func collectProtected(relationships relationshipTable, vms vmsByID, out *output) {
 	names, protected := map[string]string{}, map[string]bool{}
-	for id := range systems {
-		names[id] = systems.name(id)
+	for id := range vms {
+		names[id] = vms.name(id)
 	}
 	for _, r := range relationships.rows {
 		if _, ok := names[r.key.VM]; !ok {
@@ -137,8 +155,8 @@ func collectProtected(relationships relationshipTable, systems machines, out *ou
 		protected[r.key.VM] = protected[r.key.VM] || r.Replicates()
 	}
 	for _, id := range slices.Sorted(maps.Keys(names)) {
-		if !relationships.oddVMs[id] {
-			out.add(vmProtected, boolean(protected[id]), labelsOfVM(names[id], id))
+		if !relationships.invalidVMs[id] {
+			out.add(vmProtected, boolToFloat(protected[id]), newVMLabels(names[id], id))
 		}
 	}
 }

@@ -14,62 +14,41 @@ import (
 	"hyperv_replica_exporter/wmiquery"
 )
 
-// Options are what a Scraper and its collectors can be told.
+// Options configures a Scraper and its collectors.
 type Options struct {
 	Reader wmiquery.Reader
 	Logger log.Logger
-	// Objectives are the rules for rpo_objective_seconds, the first match counts.
+	// Objectives are the rules for rpo_objective_seconds. The first match applies.
 	Objectives []Objective
-	// Concurrency is how many statistics are asked for at once.
+	// Concurrency is the maximum number of relationships whose statistics are
+	// requested at the same time.
 	Concurrency int
-	// CallTimeout is how long a scrape waits for one answer of the host at most.
+	// CallTimeout is the maximum time that a scrape waits for one response of the
+	// host.
 	CallTimeout time.Duration
-	// MaxAge is how old an answer may be that is shown because there is no newer.
+	// MaxAge is the maximum age of a response that is exposed in place of one that
+	// did not arrive in time.
 	MaxAge time.Duration
 }
 
-// The scraper's metrics about itself.
-var (
-	success = gauge("collector_success",
-		"1 if the collector read everything it wanted in time, or this Windows does not have it, 0 if not; what it could read is there all the same.", "collector")
-	supported = gauge("collector_supported",
-		"0 if this Windows does not have a class that the collector reads, and others do not have it either; else 1.", "collector")
-	duration = gauge("collector_duration_seconds",
-		"How long the collector took in this scrape.", "collector")
-	snapshotTimestamp = gauge("snapshot_timestamp_seconds",
-		"When the oldest answer of the host that the collector last showed was given, by the host's clock.", "collector")
-)
-
-// ScrapeMetrics are the metrics that a scrape gives about itself.
-func ScrapeMetrics() []*Metric { return []*Metric{success, supported, duration, snapshotTimestamp} }
-
-// A Scraper runs collectors. It is what lasts between scrapes: the answers to be
-// shared, the counters, and what has been logged.
+// Scraper runs collectors. It keeps what lasts between scrapes: the last
+// responses of the host, the counters and what has been logged.
 type Scraper struct {
 	collectors []Collector
-	reads      *reads
-	logger     *changeLogger
+	cache      *queryCache
+	logger     *dedupLogger
 
 	mu        sync.Mutex
-	round     *round               // the one that scrapes may join; nil if there is none
-	snapshots map[string]time.Time // by collector
+	share     *scrapeShare         // of the scrapes in progress; nil if new scrapes may not join one
+	snapshots map[string]time.Time // time of the oldest response last exposed, by collector
 }
 
-// NewScraper makes a Scraper that runs those of All(o) whose name enabled says
-// true to.
+// NewScraper returns a Scraper that runs the collectors of All(o) for whose name
+// enabled returns true.
 func NewScraper(o Options, enabled func(name string) bool) *Scraper {
 	s := &Scraper{
-		reads: &reads{
-			reader:   o.Reader,
-			requests: newRequests(),
-			overdue:  o.CallTimeout,
-			maxAge:   o.MaxAge,
-			flights:  map[string]*flight{},
-			open:     map[string]int{},
-			last:     map[string]answer{},
-			asked:    map[string]time.Time{},
-		},
-		logger:    newChangeLogger(o.Logger),
+		cache:     newQueryCache(o.Reader, o.CallTimeout, o.MaxAge),
+		logger:    newDedupLogger(o.Logger),
 		snapshots: map[string]time.Time{},
 	}
 	for _, c := range All(o) {
@@ -80,7 +59,7 @@ func NewScraper(o Options, enabled func(name string) bool) *Scraper {
 	return s
 }
 
-// Collectors are the names of those that are enabled.
+// Collectors returns the names of the enabled collectors.
 func (s *Scraper) Collectors() []string {
 	var names []string
 	for _, c := range s.collectors {
@@ -89,13 +68,14 @@ func (s *Scraper) Collectors() []string {
 	return names
 }
 
-// Requests are the collectors of the metrics about questions to the host.
-func (s *Scraper) Requests() []prometheus.Collector {
-	return []prometheus.Collector{s.reads.requests.total, s.reads.requests.duration}
+// RequestMetrics returns the metrics about the requests to the host. Unlike those
+// of Select, collecting them does not read the host.
+func (s *Scraper) RequestMetrics() []prometheus.Collector {
+	return []prometheus.Collector{s.cache.metrics.total, s.cache.metrics.duration}
 }
 
-// Select makes a prometheus.Collector that reads the host when it is collected,
-// until ctx ends, through the collectors named, or all if none is named.
+// Select returns a prometheus.Collector that reads the host when it is collected,
+// until ctx ends. It runs the named collectors, or all if no name is given.
 func (s *Scraper) Select(ctx context.Context, names ...string) (prometheus.Collector, error) {
 	if len(names) == 0 {
 		return &scrape{ctx, s, s.collectors}, nil
@@ -109,7 +89,8 @@ func (s *Scraper) Select(ctx context.Context, names ...string) (prometheus.Colle
 		seen[name] = true
 		c, ok := s.find(name)
 		if !ok {
-			return nil, fmt.Errorf("no collector %q is enabled; there are: %s", name, strings.Join(s.Collectors(), ", "))
+			return nil, fmt.Errorf("collector %q: not enabled; enabled collectors: %s",
+				name, strings.Join(s.Collectors(), ", "))
 		}
 		selected = append(selected, c)
 	}
@@ -125,103 +106,68 @@ func (s *Scraper) find(name string) (Collector, bool) {
 	return Collector{}, false
 }
 
-// join gives the round that scrapes share at the moment, and a function to call
-// at the end of the scrape. A round ends with the scrape that began it: those
-// who joined must not hand their answers on to ever later scrapes.
-func (s *Scraper) join() (*round, func()) {
+// joinShare returns the current scrapeShare and a function to call at the end of
+// the scrape. A share accepts no new scrapes once the scrape that created it has
+// ended; otherwise overlapping scrapes could pass on the same responses forever.
+func (s *Scraper) joinShare() (share *scrapeShare, leave func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.round != nil {
-		return s.round, func() {}
+	if s.share != nil {
+		return s.share, func() {}
 	}
-	s.round = &round{reads: s.reads, joined: map[string]*flight{}}
-	return s.round, func() {
+	s.share = newScrapeShare(s.cache)
+	return s.share, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.round = nil
+		s.share = nil
 	}
 }
 
-// scrape is one scrape as the registry sees it, which knows no context.
-type scrape struct {
-	ctx        context.Context //nolint:containedctx // prometheus.Collector has no place for it
-	scraper    *Scraper
-	collectors []Collector
-}
-
-// Describe sends the descriptors of all metrics that may come.
-func (s *scrape) Describe(ch chan<- *prometheus.Desc) {
-	for _, m := range ScrapeMetrics() {
-		ch <- m.desc
-	}
-	for _, c := range s.collectors {
-		for _, m := range c.Metrics {
-			ch <- m.desc
-		}
-	}
-}
-
-// Collect runs the collectors side by side, each as soon as the host has been
-// asked for what it reads.
-func (s *scrape) Collect(ch chan<- prometheus.Metric) {
-	round, leave := s.scraper.join()
-	defer leave()
-	var wg sync.WaitGroup
-	for _, c := range s.collectors {
-		round.begin(s.ctx, c)
-		wg.Go(func() {
-			out := s.scraper.run(s.ctx, c, round)
-			for i := range out.samples {
-				ch <- &out.samples[i]
-			}
-		})
-	}
-	wg.Wait()
-}
-
-// run runs one collector, and adds to what it gives how that went.
-func (s *Scraper) run(ctx context.Context, c Collector, r *round) *output {
+// run runs one collector and adds the metrics about the run itself.
+func (s *Scraper) run(ctx context.Context, c Collector, share *scrapeShare) *output {
 	start := time.Now()
 	out := &output{}
-	v := &view{round: r}
-	err := collect(ctx, c, v, out)
-	if (err == nil || onlyLacks(err)) && len(v.late) > 0 {
-		err = errors.Join(err, fmt.Errorf("%w, the last good answers are shown: %s", wmiquery.ErrTimeout, tally(v.late)))
+	v := &view{scrapeShare: share}
+	err := runCollector(ctx, c, v, out)
+	if (err == nil || onlyMissingClasses(err)) && len(v.late) > 0 {
+		late := fmt.Errorf("%s: %w, last good responses are exposed", countDuplicates(v.late), wmiquery.ErrTimeout)
+		err = errors.Join(err, late)
 	}
 	if errors.Is(ctx.Err(), context.Canceled) {
-		// Who asked has left. That is nothing that the host could help.
-		return out
+		return out // the client has disconnected: the result says nothing about the host
 	}
-	whole := err == nil || onlyLacks(err)
-	// That there is nothing to show, such as no test replica, is an answer, too.
-	showed := whole || len(out.samples) > 0 && !errors.Is(err, wmiquery.ErrDenied)
+	complete := err == nil || onlyMissingClasses(err)
+	// A complete result may have no samples, for example if there is no test replica.
+	exposed := complete || len(out.samples) > 0 && !errors.Is(err, wmiquery.ErrDenied)
 	l := newLabels("collector", c.Name)
-	out.add(duration, time.Since(start).Seconds(), l)
-	out.add(success, boolean(whole), l)
-	out.add(supported, boolean(!lacks(err)), l)
+	out.add(collectorDuration, time.Since(start).Seconds(), l)
+	out.add(collectorSuccess, boolToFloat(complete), l)
+	out.add(collectorSupported, boolToFloat(!isMissingClass(err)), l)
 	s.mu.Lock()
-	if showed && !v.oldest.IsZero() {
+	if exposed && !v.oldest.IsZero() {
 		s.snapshots[c.Name] = v.oldest
 	}
 	at, known := s.snapshots[c.Name]
 	s.mu.Unlock()
-	out.timestamp(snapshotTimestamp, at, known, l)
-	s.logger.result(c.Name, err)
-	s.logger.notes(c.Name, out.notes, whole)
+	out.addTimestamp(snapshotTimestamp, at, known, l)
+	s.logger.logResult(c.Name, err)
+	s.logger.logWarnings(c.Name, out.warnings, complete)
 	return out
 }
 
-// collect runs the collector; if it panics it has only failed and gives nothing.
-func collect(ctx context.Context, c Collector, v *view, out *output) (err error) {
-	_, err = caught(func() (struct{}, error) { return struct{}{}, c.collect(ctx, v, out) })
+// runCollector runs the collector. A panic is returned as an error, and the
+// samples added before it are dropped, since they may be incomplete.
+func runCollector(ctx context.Context, c Collector, v *view, out *output) error {
+	_, err := recoverPanic(func() (struct{}, error) { return struct{}{}, c.collect(ctx, v, out) })
 	if isPanic(err) {
-		*out = output{} // half of a sentence may be wrong
+		*out = output{}
 	}
 	return err
 }
 
-// tally is a list without repetitions, with the number of times in brackets.
-func tally(list []string) string {
+// countDuplicates lists the strings without duplicates, each with the number of
+// its occurrences in brackets if there are several.
+func countDuplicates(list []string) string {
 	count := map[string]int{}
 	var order []string
 	for _, s := range list {
@@ -235,4 +181,41 @@ func tally(list []string) string {
 		}
 	}
 	return strings.Join(order, ", ")
+}
+
+// scrape is a single scrape as a prometheus.Collector.
+type scrape struct {
+	ctx        context.Context //nolint:containedctx // prometheus.Collector has no place for it
+	scraper    *Scraper
+	collectors []Collector
+}
+
+// Describe sends the descriptors of all metrics that the scrape may expose.
+func (s *scrape) Describe(ch chan<- *prometheus.Desc) {
+	for _, m := range ScrapeMetrics() {
+		ch <- m.desc
+	}
+	for _, c := range s.collectors {
+		for _, m := range c.Metrics {
+			ch <- m.desc
+		}
+	}
+}
+
+// Collect runs the collectors concurrently. A collector starts once the host has
+// received the queries for its classes.
+func (s *scrape) Collect(ch chan<- prometheus.Metric) {
+	share, leave := s.scraper.joinShare()
+	defer leave()
+	var wg sync.WaitGroup
+	for _, c := range s.collectors {
+		share.start(s.ctx, c)
+		wg.Go(func() {
+			out := s.scraper.run(s.ctx, c, share)
+			for i := range out.samples {
+				ch <- &out.samples[i]
+			}
+		})
+	}
+	wg.Wait()
 }

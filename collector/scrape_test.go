@@ -14,32 +14,29 @@ import (
 	"hyperv_replica_exporter/wmiquery/simulator"
 )
 
-// deadline is the time that the tests' scrapes have.
-const deadline = 9500 * time.Millisecond
+// scrapeTimeout is the timeout of the scrapes in tests.
+const scrapeTimeout = 9500 * time.Millisecond
 
-// Q64: scrapes that overlap cost the host one read of each class and one call for
-// each relationship that replicates, together.
+// Q64: overlapping scrapes together read each class once, and call the statistics method
+// once for each relationship that replicates.
 func TestScrapesShareReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		faults, err := simulator.ParseFaults([]string{"slow=10ms"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := newRig(t, simulator.Config{Seed: 1, VMs: 40, Now: newClock().Now, Faults: faults})
+		faults := parseFaults(t, "slow=10ms")
+		r := newTestRig(t, simulator.Config{Seed: 1, VMs: 40, Now: newFakeClock().Now, Faults: faults})
 		var wg sync.WaitGroup
 		results := make([]string, 5)
 		for i := range results {
-			wg.Go(func() { results[i] = stable(r.gather(t, deadline)) })
+			wg.Go(func() { results[i] = withoutDurations(r.gather(t, scrapeTimeout)) })
 		}
 		wg.Wait()
 		calls := r.takeCalls()
 		replicating := strings.Count(results[0], "hyperv_replica_statistics_age_seconds{")
 		if replicating < 20 || calls["GetReplicationStatisticsEx"] != replicating {
-			t.Errorf("%d calls for %d relationships that replicate", calls["GetReplicationStatisticsEx"], replicating)
+			t.Errorf("%d calls for %d replicating relationships", calls["GetReplicationStatisticsEx"], replicating)
 		}
 		delete(calls, "GetReplicationStatisticsEx")
-		if want := sources(r.scraper.Collectors()); !slices.Equal(slices.Sorted(maps.Keys(calls)), want) {
-			t.Errorf("asked for %v, want %v", calls, want)
+		if want := declaredSources(r.scraper.Collectors()); !slices.Equal(slices.Sorted(maps.Keys(calls)), want) {
+			t.Errorf("operations %v, want %v", calls, want)
 		}
 		for class, n := range calls {
 			if n != 1 {
@@ -51,16 +48,16 @@ func TestScrapesShareReads(t *testing.T) {
 				t.Errorf("scrape %d differs from scrape 0: %s", i, firstDifference(results[0], results[i]))
 			}
 		}
-		r.gather(t, deadline)
+		r.gather(t, scrapeTimeout)
 		if again := r.takeCalls(); again["Msvm_ReplicationRelationship"] != 1 {
-			t.Errorf("the next scrape read the relationships %d times, want once", again["Msvm_ReplicationRelationship"])
+			t.Errorf("next scrape read the relationships %d times, want 1", again["Msvm_ReplicationRelationship"])
 		}
 	})
 }
 
-// sources are the classes and methods that collectors say they read, but for the
-// statistics, which are one call for each relationship.
-func sources(collectors []string) []string {
+// declaredSources returns the classes and methods that the collectors declare, except the
+// statistics method, which is called once for each relationship.
+func declaredSources(collectors []string) []string {
 	var all []string
 	for _, c := range collector.All(collector.Options{}) {
 		for _, s := range c.Reads {
@@ -73,124 +70,114 @@ func sources(collectors []string) []string {
 	return slices.Compact(all)
 }
 
-// Each collector reads what it says it reads, and beside it the replication
-// service, which tells a host that has nothing from one that shows nothing.
-func TestCollectorsReadWhatTheySay(t *testing.T) {
-	r := newRig(t, simulator.Config{Seed: 1, Now: newClock().Now, Scenario: "mixed"})
+// Each collector reads the sources that it declares. It may also read the replication
+// service, to distinguish a host without instances from one without permission.
+func TestCollectorsReadTheirDeclaredSources(t *testing.T) {
+	r := newTestRig(t, simulator.Config{Seed: 1, Now: newFakeClock().Now, Scenario: "mixed"})
 	for _, c := range r.scraper.Collectors() {
-		r.gather(t, deadline, c)
+		r.gather(t, scrapeTimeout, c)
 		calls := r.takeCalls()
 		delete(calls, "GetReplicationStatisticsEx")
-		want := sources([]string{c})
+		want := declaredSources([]string{c})
 		if !slices.Contains(want, "Msvm_ReplicationService") {
 			delete(calls, "Msvm_ReplicationService")
 		}
 		if got := slices.Sorted(maps.Keys(calls)); !slices.Equal(got, want) {
-			t.Errorf("collector %s asked for %v, says %v", c, got, want)
+			t.Errorf("collector %s reads %v, declares %v", c, got, want)
 		}
 	}
 }
 
-// An answer that comes after its scrape has ended is there for the next one.
-func TestLateAnswersAreKept(t *testing.T) {
+// A response that arrives after its scrape has ended is exposed by the next scrape.
+func TestLateResponseIsExposedByNextScrape(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		faults, err := simulator.ParseFaults([]string{"slow=4s"})
-		if err != nil {
-			t.Fatal(err)
+		faults := parseFaults(t, "slow=4s")
+		r := newTestRig(t, simulator.Config{Seed: 1, VMs: 2, Now: newFakeClock().Now, Faults: faults})
+		if got := parseSeries(r.gather(t, 3*time.Second, "relationship")); hasMetric(got, "lag_seconds") {
+			t.Error("lag is exposed before the host has responded")
 		}
-		r := newRig(t, simulator.Config{Seed: 1, VMs: 2, Now: newClock().Now, Faults: faults})
-		if got := series(r.gather(t, 3*time.Second, "relationship")); hasMetric(got, "lag_seconds") {
-			t.Error("there is a lag before the host has answered")
-		}
-		time.Sleep(10 * time.Second) // of the bubble's clock
-		got := series(r.gather(t, 3*time.Second, "relationship"))
+		time.Sleep(10 * time.Second)
+		got := parseSeries(r.gather(t, 3*time.Second, "relationship"))
 		if !hasMetric(got, "lag_seconds") {
-			t.Error("the late answer is not shown")
+			t.Error("late response is not exposed")
 		}
 		if got[`hyperv_replica_collector_success{collector="relationship"}`] != "0" {
-			t.Error("an old answer counts as success")
+			t.Error("success with a response to an earlier scrape")
 		}
 		synctest.Wait()
 		time.Sleep(10 * time.Second)
 	})
 }
 
-// The last good answer is shown while the host does not answer, with its age,
-// and no longer than MaxAge.
-func TestLastGoodAnswer(t *testing.T) {
+// While the host does not respond, the last good response is exposed with its age, but not
+// longer than MaxAge.
+func TestLastGoodResponseIsExposedUntilMaxAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, simulator.Config{Seed: 1, VMs: 2, Now: time.Now})
-		before := series(r.gather(t, deadline))
-		hung, err := simulator.ParseFaults([]string{"hung"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.world.SetFaults(hung)
+		r := newTestRig(t, simulator.Config{Seed: 1, VMs: 2, Now: time.Now})
+		before := parseSeries(r.gather(t, scrapeTimeout))
+		r.world.SetFaults(parseFaults(t, "hung"))
 		time.Sleep(2 * time.Minute)
-		got := series(r.gather(t, deadline))
+		got := parseSeries(r.gather(t, scrapeTimeout))
 		for s, v := range before {
-			if strings.HasPrefix(s, "hyperv_replica_lag_seconds{") || strings.HasPrefix(s, "hyperv_replica_window_successful_cycles{") {
+			if strings.HasPrefix(s, "hyperv_replica_lag_seconds{") ||
+				strings.HasPrefix(s, "hyperv_replica_window_successful_cycles{") {
 				if got[s] != v {
-					t.Errorf("%s is %q, want the last good %s", s, got[s], v)
+					t.Errorf("%s = %q, want the last good value %s", s, got[s], v)
 				}
 			}
 			if strings.HasPrefix(s, "hyperv_replica_snapshot_timestamp_seconds{") && got[s] != v {
-				t.Errorf("%s moved from %s to %s without an answer", s, v, got[s])
+				t.Errorf("%s changed from %s to %s without a response", s, v, got[s])
 			}
 			if strings.HasPrefix(s, "hyperv_replica_statistics_age_seconds{") && !strings.HasPrefix(got[s], "12") {
-				t.Errorf("%s is %q two minutes after the last answer", s, got[s])
+				t.Errorf("%s = %q two minutes after the last response", s, got[s])
 			}
 		}
 		if got["hyperv_replica_up"] != "0" {
-			t.Errorf("up is %q while the host does not answer", got["hyperv_replica_up"])
+			t.Errorf("up = %q while the host does not respond", got["hyperv_replica_up"])
 		}
 		time.Sleep(4 * time.Minute)
-		if got := series(r.gather(t, deadline)); hasMetric(got, "lag_seconds") || hasMetric(got, "window_successful_cycles") {
-			t.Error("answers older than MaxAge are shown")
-		} else if !hasMetric(got, "statistics_age_seconds") && !hasMetric(got, "snapshot_timestamp_seconds") {
-			t.Error("nothing says how old the last answer is")
+		got = parseSeries(r.gather(t, scrapeTimeout))
+		if hasMetric(got, "lag_seconds") || hasMetric(got, "window_successful_cycles") {
+			t.Error("responses older than MaxAge are exposed")
+		}
+		if !hasMetric(got, "snapshot_timestamp_seconds") {
+			t.Error("time of the last response is not exposed")
 		}
 		r.world.SetFaults(simulator.Faults{})
 		synctest.Wait()
-		got = series(r.gather(t, deadline))
+		got = parseSeries(r.gather(t, scrapeTimeout))
 		if got["hyperv_replica_up"] != "1" || got[`hyperv_replica_collector_success{collector="statistics"}`] != "1" {
-			t.Error("the exporter does not recover with the host")
+			t.Error("no success after the host has recovered")
 		}
 	})
 }
 
-// On a host that is so slow that its classes cannot all be read within the time
-// for one answer, each has that time from when its turn comes.
-func TestReadsHaveTheirTimeFromTheirTurnOn(t *testing.T) {
+// The call timeout of a query starts when the host receives it. So all classes of a slow
+// host can be read, although this takes longer than the timeout in total.
+func TestCallTimeoutStartsWhenHostReceivesQuery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		faults, err := simulator.ParseFaults([]string{"slow=3s"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := newRig(t, simulator.Config{Seed: 1, VMs: 2, Now: newClock().Now, Faults: faults})
+		faults := parseFaults(t, "slow=3s")
+		r := newTestRig(t, simulator.Config{Seed: 1, VMs: 2, Now: newFakeClock().Now, Faults: faults})
 		names := slices.DeleteFunc(r.scraper.Collectors(), func(name string) bool { return name == "statistics" })
 		start := time.Now()
-		for s, v := range series(r.gather(t, time.Minute, names...)) {
+		for s, v := range parseSeries(r.gather(t, time.Minute, names...)) {
 			if strings.HasPrefix(s, "hyperv_replica_collector_success{") && v != "1" {
-				t.Errorf("%s is %s", s, v)
+				t.Errorf("%s = %s", s, v)
 			}
 		}
 		if d := time.Since(start); d <= 5*time.Second {
-			t.Errorf("all was read in %v: this tests nothing", d)
+			t.Errorf("scrape took %v, want more than the call timeout", d)
 		}
 	})
 }
 
-// A busy host gets the questions in the order of the collectors: state and health
-// are there before the certificates.
-func TestWhatMattersIsReadFirst(t *testing.T) {
+// Classes are read in the order of the collectors, so that a slow host returns state and
+// health before certificates.
+func TestClassesAreReadInCollectorOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		faults, err := simulator.ParseFaults([]string{"slow=1s"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := newRig(t, simulator.Config{Seed: 1, VMs: 1, Now: newClock().Now, Faults: faults})
-		r.gather(t, deadline)
+		faults := parseFaults(t, "slow=1s")
+		r := newTestRig(t, simulator.Config{Seed: 1, VMs: 1, Now: newFakeClock().Now, Faults: faults})
+		r.gather(t, scrapeTimeout)
 		var want []string
 		for _, c := range collector.All(collector.Options{}) {
 			for _, s := range c.Reads {
@@ -199,28 +186,27 @@ func TestWhatMattersIsReadFirst(t *testing.T) {
 				}
 			}
 		}
-		got := slices.DeleteFunc(slices.Clone(r.order), func(operation string) bool { return strings.HasPrefix(operation, "Get") })
-		for i := 0; i < len(want); i += 4 { // as many as there are workers are asked at once
+		got := slices.DeleteFunc(slices.Clone(r.order), func(operation string) bool {
+			return strings.HasPrefix(operation, "Get")
+		})
+		for i := 0; i < len(want); i += 4 { // the workers run this many queries concurrently
 			some := slices.Sorted(slices.Values(got[i:min(i+4, len(got))]))
 			if !slices.Equal(some, slices.Sorted(slices.Values(want[i:min(i+4, len(want))]))) {
-				t.Fatalf("asked in the order %v, want %v", got, want)
+				t.Fatalf("order %v, want %v", got, want)
 			}
 		}
 	})
 }
 
-// A relationship that hangs keeps one worker, not one more with each scrape, and
-// costs its waiting time once.
-func TestHungRelationshipCostsOneWorker(t *testing.T) {
+// A call that hangs blocks one worker, not another one in each scrape, and delays one
+// scrape only.
+func TestHungRelationshipBlocksOneWorker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		faults, err := simulator.ParseFaults([]string{"relationship-hung"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := newRig(t, simulator.Config{Seed: 1, VMs: 6, Now: newClock().Now, Faults: faults})
+		faults := parseFaults(t, "relationship-hung")
+		r := newTestRig(t, simulator.Config{Seed: 1, VMs: 6, Now: newFakeClock().Now, Faults: faults})
 		for i := range 6 {
 			start := time.Now()
-			r.gather(t, deadline)
+			r.gather(t, scrapeTimeout)
 			want := time.Duration(0)
 			if i == 0 {
 				want = 5 * time.Second
@@ -230,51 +216,53 @@ func TestHungRelationshipCostsOneWorker(t *testing.T) {
 			}
 		}
 		if s := r.pool.Stats(); s.Stuck != 1 || s.Restarts != 1 {
-			t.Errorf("%+v, want one stuck worker, replaced", s)
+			t.Errorf("%+v, want one stuck worker that was replaced", s)
 		}
 		r.world.SetFaults(simulator.Faults{})
 		synctest.Wait()
 	})
 }
 
-// On a host that is too slow for one scrape, all relationships have their turn.
-func TestSlowHostServesAllInTurn(t *testing.T) {
+// On a host that is too slow to read all statistics in one scrape, the relationships are
+// read in turn.
+func TestSlowHostReadsRelationshipsInTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		faults, err := simulator.ParseFaults([]string{"slow=1s"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		// Two scrapes' worth: 4 at once, 1 s each, 2 s for the classes.
-		r := newRig(t, simulator.Config{Seed: 1, VMs: 60, Now: time.Now, Faults: faults, Scenario: "healthy"})
-		shown := 0
+		faults := parseFaults(t, "slow=1s")
+		// All statistics need about two scrapes: four calls run concurrently, each takes 1 s, and
+		// the classes need 2 s.
+		r := newTestRig(t, simulator.Config{Seed: 1, VMs: 60, Now: time.Now, Faults: faults, Scenario: "healthy"})
+		exposed := 0
 		for range 4 {
-			got := series(r.gather(t, deadline, "statistics"))
+			got := parseSeries(r.gather(t, scrapeTimeout, "statistics"))
 			n := 0
 			for s := range got {
 				if strings.HasPrefix(s, "hyperv_replica_window_successful_cycles{") {
 					n++
 				}
 			}
-			if n < shown {
-				t.Errorf("%d relationships are shown, %d were before", n, shown)
+			if n < exposed {
+				t.Errorf("%d relationships exposed, %d in the scrape before", n, exposed)
 			}
-			shown = n
+			exposed = n
 			time.Sleep(5 * time.Second)
 		}
-		all := strings.Count(r.gather(t, deadline, "relationship"), "hyperv_replica_lag_seconds{")
-		if shown < all || all < 40 {
-			t.Errorf("after four scrapes %d of %d relationships are shown", shown, all)
+		all := strings.Count(r.gather(t, scrapeTimeout, "relationship"), "hyperv_replica_lag_seconds{")
+		if exposed < all || all < 40 {
+			t.Errorf("%d of %d relationships exposed after four scrapes", exposed, all)
 		}
 	})
 }
 
 func TestSelectUnknownCollector(t *testing.T) {
-	r := newRig(t, simulator.Config{Seed: 1, VMs: 1, Now: newClock().Now})
-	if _, err := r.scraper.Select(t.Context(), "service", "nonsense"); err == nil || !strings.Contains(err.Error(), "nonsense") || !strings.Contains(err.Error(), "relationship, settings") {
-		t.Errorf("error %v, want one that names the unknown and the known", err)
+	r := newTestRig(t, simulator.Config{Seed: 1, VMs: 1, Now: newFakeClock().Now})
+	_, err := r.scraper.Select(t.Context(), "service", "nonsense")
+	if err == nil || !strings.Contains(err.Error(), "nonsense") ||
+		!strings.Contains(err.Error(), "relationship, settings") {
+		t.Errorf("error %v, want one that names the unknown collector and the enabled ones", err)
 	}
-	if got := r.gather(t, deadline, "service", "service"); strings.Contains(got, "vm_id") || !strings.Contains(got, "hyperv_replica_up 1") {
-		t.Errorf("service alone, asked for twice: %s", got)
+	got := r.gather(t, scrapeTimeout, "service", "service")
+	if strings.Contains(got, "vm_id") || !strings.Contains(got, "hyperv_replica_up 1") {
+		t.Errorf("collector service selected twice: %s", got)
 	}
 }
 

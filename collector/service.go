@@ -11,20 +11,23 @@ import (
 
 var (
 	up = gauge("up",
-		"1 if Hyper-V's replication service could be read in this scrape, 0 if not: no rights, no Hyper-V, vmms stopped, or no answer in time.")
+		"1 if the replication service of Hyper-V could be read in this scrape, 0 if not: no permission, no Hyper-V "+
+			"role, service vmms stopped, or no response in time.")
 	serviceStatus = gauge("service_status",
-		"Status of the replication service (Msvm_ReplicationService.OperationalStatus), error meaning that a listener does not run: 1 for the current one, 0 for the others.", "status")
+		"Status of the replication service (Msvm_ReplicationService.OperationalStatus): 1 for the current status, 0 for "+
+			"the others; error means that a listener is not running.",
+		"status")
 	serverInfo = gauge("server_info",
-		"How the host takes in replication as a replica server; always 1.", "authentication", "http_port", "https_port")
+		"Authentication and ports of the host as a replica server; always 1.", "authentication", "http_port", "https_port")
 	serverEnabled = gauge("server_enabled",
-		"1 if the host is enabled as a replica server.")
+		"1 if the host is enabled as a replica server, 0 if not.")
 	monitoringInterval = gauge("monitoring_interval_seconds",
-		"Length of a monitoring window, after which the statistics start anew.")
+		"Length of a monitoring window; the statistics restart at 0 at its end.")
 	monitoringStart = gauge("monitoring_start_seconds",
-		"Start of a day's first monitoring window, seconds after midnight UTC.")
+		"Start of the first monitoring window of the day, in seconds after midnight UTC.")
 )
 
-// statusValues has a name for each documented status of the service.
+// statusValues are the documented statuses of the service, and other.
 var statusValues = newStateSet("status", []string{"ok", "error", "other"})
 
 func statusName(n uint16) string {
@@ -37,37 +40,37 @@ func statusName(n uint16) string {
 	return "other"
 }
 
-// serviceCollector tells whether Hyper-V can be read at all, and how the host is
-// set up as a replica server.
+// serviceCollector exposes whether Hyper-V can be read at all, and the settings of
+// the host as a replica server.
 func serviceCollector() Collector {
 	return Collector{
 		Name:    "service",
-		Help:    "Whether Hyper-V can be read, status of the replication service, settings of the replica server.",
+		Help:    "Whether Hyper-V can be read, status of the replication service, and settings of the replica server.",
 		Default: true,
-		Reads:   rowsOf(msvm.ReplicationService{}, msvm.ReplicationServiceSettingData{}),
+		Reads:   instancesOf(msvm.ReplicationService{}, msvm.ReplicationServiceSettingData{}),
 		Metrics: []*Metric{up, serviceStatus, serverInfo, serverEnabled, monitoringInterval, monitoringStart},
 		collect: func(ctx context.Context, v *view, out *output) error {
-			services, svcErr := read[msvm.ReplicationService](ctx, v)
-			out.add(up, boolean(svcErr == nil && len(v.late) == 0), nil)
+			services, serviceErr := read[msvm.ReplicationService](ctx, v)
+			out.add(up, boolToFloat(serviceErr == nil && len(v.late) == 0), nil)
 			for _, s := range services.rows[:min(1, len(services.rows))] {
 				if len(s.OperationalStatus) > 0 {
-					out.states(serviceStatus, statusValues, statusName(s.OperationalStatus[0]), nil)
-					noteStatus(out, s)
+					out.addStates(serviceStatus, statusValues, statusName(s.OperationalStatus[0]), nil)
+					warnStatus(out, s)
 				}
 			}
-			settings, setErr := read[msvm.ReplicationServiceSettingData](ctx, v)
+			settings, settingsErr := read[msvm.ReplicationServiceSettingData](ctx, v)
 			for _, s := range settings.rows[:min(1, len(settings.rows))] {
 				collectServer(s, out)
 			}
-			return errors.Join(svcErr, setErr)
+			return errors.Join(serviceErr, settingsErr)
 		},
 	}
 }
 
-// noteStatus passes on Windows' own words for a status that is not OK.
-func noteStatus(out *output, s msvm.ReplicationService) {
+// warnStatus logs the description that Windows gives for a status that is not OK.
+func warnStatus(out *output, s msvm.ReplicationService) {
 	if status := s.OperationalStatus[0]; status != msvm.StatusOK {
-		out.note(fmt.Sprint("status ", status), "the replication service is not well",
+		out.warn(fmt.Sprint("status ", status), "replication service status is not OK",
 			"status", status, "description", fmt.Sprint(s.StatusDescriptions))
 	}
 }
@@ -79,7 +82,7 @@ func collectServer(s msvm.ReplicationServiceSettingData, out *output) {
 			"http_port", strconv.Itoa(int(*s.HttpPort)),
 			"https_port", strconv.Itoa(int(*s.HttpsPort))))
 	}
-	out.flag(serverEnabled, s.RecoveryServerEnabled, nil)
+	out.addBool(serverEnabled, s.RecoveryServerEnabled, nil)
 	addNumber(out, monitoringInterval, s.MonitoringInterval, nil)
 	addDuration(out, monitoringStart, s.MonitoringStartTime, nil)
 }

@@ -12,86 +12,92 @@ import (
 
 var (
 	relationshipInfo = gauge("relationship_info",
-		"Who replicates to whom and how; always 1.", perRelationship("mode", "primary_server", "replica_server",
+		"Servers, authentication and provider of the relationship, and mode of the VM; always 1.",
+		perRelationship("mode", "primary_server", "replica_server",
 			"primary_connection_point", "replica_connection_point", "authentication", "provider")...)
 	interval = gauge("interval_seconds",
-		"Time between two replication cycles.", relationshipLabels...)
+		"Configured time between two replication cycles.", perRelationship()...)
 	rpoObjective = gauge("rpo_objective_seconds",
-		"Lag that the operator promises not to exceed: by --rpo.objective, else twice the interval.", relationshipLabels...)
+		"Recovery point objective, the maximum acceptable lag: set with --rpo.objective, else twice the interval.",
+		perRelationship()...)
 	consistentInterval = gauge("application_consistent_interval_seconds",
-		"Time between two application-consistent recovery points; absent when there are to be none.", relationshipLabels...)
+		"Configured time between two application-consistent recovery points; absent if they are disabled.",
+		perRelationship()...)
 	recoveryPointsConfigured = gauge("recovery_points_configured",
-		"Recovery points to be kept beside the latest.", relationshipLabels...)
+		"Number of recovery points to keep in addition to the latest state.", perRelationship()...)
 	compressionEnabled = gauge("compression_enabled",
-		"1 if replication traffic is compressed.", relationshipLabels...)
+		"1 if replication traffic is compressed, 0 if not.", perRelationship()...)
 	autoResynchronizeEnabled = gauge("auto_resynchronize_enabled",
-		"1 if a resynchronization that has become necessary starts by itself in its window.", relationshipLabels...)
+		"1 if a required resynchronization starts automatically within its window, 0 if not.", perRelationship()...)
 	proxyBypassEnabled = gauge("proxy_bypass_enabled",
-		"1 if the proxy server is bypassed.", relationshipLabels...)
+		"1 if replication bypasses the proxy server, 0 if not.", perRelationship()...)
 	kvpReplicationEnabled = gauge("kvp_replication_enabled",
-		"1 if the key-value pairs exchanged with the guest are replicated.", relationshipLabels...)
+		"1 if the key-value pairs exchanged with the guest are replicated, 0 if not.", perRelationship()...)
 	autoResynchronizeStart = gauge("auto_resynchronize_window_start_seconds",
-		"Start of the window for automatic resynchronization, seconds after local midnight of the host.", relationshipLabels...)
+		"Start of the window for automatic resynchronization, in seconds after midnight in the host's local time.",
+		perRelationship()...)
 	autoResynchronizeEnd = gauge("auto_resynchronize_window_end_seconds",
-		"End of the window for automatic resynchronization, seconds after local midnight of the host; before the start it means the next day.", relationshipLabels...)
+		"End of the window for automatic resynchronization, in seconds after midnight in the host's local time; on the "+
+			"next day if it is before the start.",
+		perRelationship()...)
 	includedDisks = gauge("included_disks",
-		"Virtual disks that are replicated.", relationshipLabels...)
+		"Number of virtual disks that are replicated.", perRelationship()...)
 )
 
-// settingsCollector tells how each relationship that replicates is set up. If
-// modes cannot be read the label mode is empty.
+// settingsCollector exposes the settings of each relationship that replicates. If
+// the modes of the VMs cannot be read, the label mode is empty.
 func settingsCollector(objectives []Objective) Collector {
 	return Collector{
 		Name:    "settings",
-		Help:    "Settings of each relationship: peers, interval, objective, recovery points, resynchronization window.",
+		Help:    "Settings of each relationship: servers, interval, objective, recovery points, resynchronization window.",
 		Default: true,
-		Reads:   rowsOf(msvm.ReplicationRelationship{}, msvm.ReplicationSettingData{}, msvm.ComputerSystem{}),
+		Reads:   instancesOf(msvm.ReplicationRelationship{}, msvm.ReplicationSettingData{}, msvm.ComputerSystem{}),
 		Metrics: []*Metric{
 			relationshipInfo, interval, rpoObjective, consistentInterval, recoveryPointsConfigured, compressionEnabled,
 			autoResynchronizeEnabled, proxyBypassEnabled, kvpReplicationEnabled, autoResynchronizeStart,
 			autoResynchronizeEnd, includedDisks,
 		},
 		collect: func(ctx context.Context, v *view, out *output) error {
-			relationships, relErr := readRelationships(ctx, v)
-			settings, setErr := read[msvm.ReplicationSettingData](ctx, v)
-			systems, sysErr := readMachines(ctx, v)
-			errs := []error{relErr, relationships.odd, setErr, sysErr}
-			wanted := replicating(relationships.rows)
+			relationships, relationshipErr := readRelationships(ctx, v)
+			settings, settingsErr := read[msvm.ReplicationSettingData](ctx, v)
+			vms, vmErr := readVMs(ctx, v)
+			errs := []error{relationshipErr, relationships.invalid, settingsErr, vmErr}
+			missing := replicating(relationships.rows)
 			for _, row := range settings.rows {
 				key, err := msvm.ParseKey(row.InstanceID)
 				if err != nil {
 					errs = append(errs, err)
 					continue
 				}
-				if r, ok := wanted[key]; ok {
-					delete(wanted, key)
+				if r, ok := missing[key]; ok {
+					delete(missing, key)
 					mode := ""
-					if m, ok := systems.mode(key.VM); ok {
+					if m, ok := vms[key.VM].Mode(); ok {
 						mode = m.String()
 					}
 					collectSettings(row, r, mode, objectives, out)
 				}
 			}
-			if setErr == nil {
-				errs = append(errs, missingSettings(wanted))
+			if settingsErr == nil {
+				errs = append(errs, missingSettings(missing))
 			}
 			return errors.Join(errs...)
 		},
 	}
 }
 
-// missingSettings is an error if there are relationships that the host has no
-// settings of: without them nobody would be told that their objective is missed.
-func missingSettings(of map[msvm.Key]relationship) error {
-	if len(of) == 0 {
+// missingSettings returns an error if there are relationships without settings.
+// They have no objective, so no alert would fire if they miss it.
+func missingSettings(relationships map[msvm.Key]relationship) error {
+	if len(relationships) == 0 {
 		return nil
 	}
 	var ids []string
-	for k := range of {
+	for k := range relationships {
 		ids = append(ids, k.InstanceID())
 	}
 	slices.Sort(ids)
-	return fmt.Errorf("the host has no settings of %d relationships that replicate, %s among them", len(ids), ids[0])
+	return fmt.Errorf("settings of %d replicating relationships, such as %s: not found", len(ids), ids[0])
 }
 
 func collectSettings(s msvm.ReplicationSettingData, r relationship, mode string, objectives []Objective, out *output) {
@@ -119,10 +125,10 @@ func collectSettings(s msvm.ReplicationSettingData, r relationship, mode string,
 		out.add(consistentInterval, (time.Duration(*h) * time.Hour).Seconds(), l)
 	}
 	addNumber(out, recoveryPointsConfigured, s.RecoveryHistory, l)
-	out.flag(compressionEnabled, s.CompressionEnabled, l)
-	out.flag(autoResynchronizeEnabled, s.AutoResynchronizeEnabled, l)
-	out.flag(proxyBypassEnabled, s.BypassProxyServer, l)
-	out.flag(kvpReplicationEnabled, s.ReplicateHostKvpItems, l)
+	out.addBool(compressionEnabled, s.CompressionEnabled, l)
+	out.addBool(autoResynchronizeEnabled, s.AutoResynchronizeEnabled, l)
+	out.addBool(proxyBypassEnabled, s.BypassProxyServer, l)
+	out.addBool(kvpReplicationEnabled, s.ReplicateHostKvpItems, l)
 	addDuration(out, autoResynchronizeStart, s.AutoResynchronizeIntervalStart, l)
 	addDuration(out, autoResynchronizeEnd, s.AutoResynchronizeIntervalEnd, l)
 	if s.IncludedDisks != nil {

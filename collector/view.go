@@ -6,82 +6,49 @@ import (
 	"time"
 )
 
-// round is what scrapes that overlap share: in one round each question is asked
-// once.
-type round struct {
-	*reads
-	mu     sync.Mutex
-	joined map[string]*flight
-}
-
-func (r *round) ask(q question) *flight {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	f := r.joined[q.key]
-	if f == nil {
-		f = r.reads.ask(q)
-		r.joined[q.key] = f
-	}
-	return f
-}
-
-// begin asks for the classes that a collector reads, and waits until the host has
-// been asked for each. The host is busy with what collectors read in the order of
-// All then: on a slow one, what matters most is there first.
-func (r *round) begin(ctx context.Context, c Collector) {
-	for _, s := range c.Reads {
-		if s.Method != "" {
-			continue // takes rows to ask
-		}
-		select {
-		case <-r.ask(rowsQuestion(s.row, r.reader)).started:
-		case <-ctx.Done():
-		}
-	}
-}
-
-// view is the host as one collector sees it in one scrape.
+// view is how one collector reads the host in one scrape. It records how recent
+// the responses are.
 type view struct {
-	*round
+	*scrapeShare
 	mu     sync.Mutex
-	oldest time.Time // when the oldest answer it got was given
-	late   []string  // the operations that did not answer in time
+	oldest time.Time // of the responses that the collector received
+	late   []string  // operations whose last good response was used
 }
 
-// get asks and waits for the answer: the fresh one if it comes in time, else the
-// last good one, else an error.
-func (v *view) get(ctx context.Context, q question) (answer, error) {
-	f := v.ask(q)
-	var a answer
+// get runs a query and waits for the response. If it does not arrive in time, get
+// returns the last good response, or an error if there is none.
+func (v *view) get(ctx context.Context, q query) (response, error) {
+	f := v.join(q)
+	var r response
 	select {
 	case <-f.done:
-		a = f.answer
+		r = f.response
 	case <-f.overdue:
-		a = f.now()
+		r = f.current()
 	case <-ctx.Done():
-		a = f.now()
+		r = f.current()
 	}
-	if isSilence(a.err) {
-		last, ok := v.lastGood(q.key)
+	if isNoAnswer(r.err) {
+		last, ok := v.lastGoodResponse(q.key)
 		if !ok {
-			return a, a.err
+			return r, r.err
 		}
-		v.noteLate(q.operation)
-		a = last
+		v.recordLate(q.operation)
+		r = last
 	}
-	if a.err == nil {
-		v.noteTime(a.at)
+	if r.err == nil {
+		v.recordTime(r.at)
 	}
-	return a, a.err
+	return r, r.err
 }
 
-func (v *view) noteLate(operation string) {
+func (v *view) recordLate(operation string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.late = append(v.late, operation)
 }
 
-func (v *view) noteTime(t time.Time) {
+func (v *view) recordTime(t time.Time) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.oldest.IsZero() || t.Before(v.oldest) {

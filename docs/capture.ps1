@@ -3,34 +3,33 @@
 
 <#
 .SYNOPSIS
-Writes down what hyperv_replica_exporter would read from this Hyper-V host, with names and addresses replaced.
+Saves the data that hyperv_replica_exporter reads from this Hyper-V host, with names and addresses replaced.
 
 .DESCRIPTION
-The files show the host as the exporter sees it: the properties that it reads of the classes that it reads, the
-answers about replication statistics, and the errors. "hyperv_replica_exporter --source=replay:FOLDER" serves such
-files as if they were a host, on any system. docs/replay.md describes the format.
+The files have the data that the exporter reads: properties of classes, replication statistics, and errors. With
+"hyperv_replica_exporter --source=replay:FOLDER" the exporter uses the files instead of a host, on any operating system.
+docs/replay.md describes the format.
 
-The script only reads. It changes nothing on the host and sends nothing anywhere: it writes files, which you look
-through before you pass them on.
+The script only reads. It does not change the host and does not send anything. Check the files before you share them.
 
-Names of VMs, hosts and domains, IP addresses, folders, trust groups, thumbprints and GUIDs are replaced, each by the
-same substitute everywhere. Of certificates only the dates are written. Texts in the host's language are kept, with
-the known names in them replaced: read them. What was replaced by what is in a mapping file, which is not part of the
-capture and stays with you.
+The script replaces names of VMs, hosts and domains, IP addresses, folders, trust groups, thumbprints and GUIDs. All
+occurrences of a value have the same replacement. Of certificates the files have only the dates. Messages in the
+language of the host remain, with known names replaced: read them. The list of replacements is in a mapping file,
+which is not part of the capture. Do not share it.
 
-Run it on the Hyper-V host, in a Windows PowerShell that was started with "Run as administrator".
+Run the script on the Hyper-V host, in a Windows PowerShell that was started with "Run as administrator".
 
 .PARAMETER OutputPath
-Folder for the files. It must not exist or be empty.
+Folder for the files. It must be empty or not exist.
 
 .PARAMETER MappingPath
-File for the list of what was replaced by what. Without it, beside the folder, with -mapping.txt at its end.
+File for the list of replacements. The default is the name of the folder with -mapping.txt appended.
 
 .PARAMETER KeepGuids
-Keeps GUIDs, of VMs among others, as they are.
+Does not replace GUIDs.
 
 .PARAMETER Force
-Captures even without administrator's rights or without Hyper-V: for when just that is what is to be shown.
+Creates a capture without administrator rights or without Hyper-V, if that is the problem to report.
 
 .EXAMPLE
 .\capture.ps1 -OutputPath C:\Temp\capture
@@ -38,7 +37,7 @@ Captures even without administrator's rights or without Hyper-V: for when just t
 .EXAMPLE
 .\capture.ps1 -OutputPath C:\Temp\capture -WhatIf
 
-Reads, tells how much would be replaced, and writes nothing.
+Reads the host and shows the number of replacements, but writes nothing.
 #>
 [CmdletBinding(SupportsShouldProcess = $true)]
 param(
@@ -56,14 +55,14 @@ param(
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
 
-# What is read: for each class the properties, and for those that are text how names are replaced in them:
-#   Fixed       written as it is: a constant of Hyper-V
-#   Id          GUIDs and this host's name: keys and object paths
-#   Machine     a name that people gave to a VM or to a checkpoint
-#   Counter     such a name, perhaps with #1 behind it
-#   Host        a host, its FQDN or address, or a wildcard of hosts
+# The properties of each class to read. A string property has a kind, which defines the replacement of names:
+#   Fixed       a constant of Hyper-V, not replaced
+#   Id          a key or an object path, with GUIDs and the name of this host
+#   Machine     the name of a VM or a checkpoint
+#   Counter     the name of a VM, with #1 or similar appended if the name is not unique
+#   Host        the name, FQDN or address of a host, or a wildcard for hosts
 #   Group, Folder, Thumbprint, Address
-#   Text        text for people, which may hold any of these
+#   Text        a message, which may have any of these
 $Classes = [ordered] @{
     'root\virtualization\v2:Msvm_ComputerSystem' = 'Name=Id ElementName=Machine EnabledState ReplicationMode InstallDate'
     'root\virtualization\v2:Msvm_ReplicationRelationship' = 'InstanceID=Id ElementName=Machine ReplicationState
@@ -103,22 +102,22 @@ $Classes = [ordered] @{
         NetworkBytesRecv ResynchronizedBytes ReplicationCount'
 }
 
-# The out parameters of the methods. The certificates themselves are not among them: they are full of names.
+# The out parameters of the methods, without the certificates, because certificates have many names.
 $Parameters = 'ReturnValue Job=Id ReplicationStatistics=Xml ReplicationHealthIssues=Xml'
 
-# Hyper-V's own replication provider: the same GUID everywhere.
+# The built-in replication provider of Hyper-V. It has the same GUID on all hosts.
 $BuiltinProvider = '22391CDC-272C-4DDF-BA88-9BEFB1A0975C'
 
 # ---- Replacing names -------------------------------------------------------------------------------------------------
 
-# What was replaced by what, by kind. PowerShell's own tables know no case, and names of VMs may differ in just that.
-# PSBase is used with them throughout: a VM may be called Count or Keys.
+# The replacements by kind. Hashtables of PowerShell are not case-sensitive, but names of VMs may differ in case only.
+# Always use PSBase for the members of these dictionaries, because a VM may have the name Count or Keys.
 $Mapping = [ordered] @{}
 foreach ($kind in 'Machine', 'Host', 'Domain', 'Address', 'Folder', 'Group', 'Thumbprint', 'Guid') {
     $Mapping[$kind] = New-Object 'System.Collections.Generic.Dictionary[string,string]'
 }
 
-# The substitute for an original: the one it has, or a new one with the next number. Suffix is put behind it.
+# Returns the substitute for an original. If there is none, adds one with the next number and the suffix.
 function Get-Substitute([string] $Kind, [string] $Original, [string] $Format, [string] $Suffix = '') {
     $known = $script:Mapping[$Kind]
     if (-not $known.ContainsKey($Original)) {
@@ -127,7 +126,8 @@ function Get-Substitute([string] $Kind, [string] $Original, [string] $Format, [s
     return $known[$Original]
 }
 
-# Gives a substitute the case of the original, which some of what reads it may depend on.
+# Returns the substitute in upper case if the original is in upper case, otherwise in lower case. Programs may depend on
+# the case.
 function Get-SameCase([string] $Substitute, [string] $Original) {
     if ($Original -ceq $Original.ToUpperInvariant()) { return $Substitute.ToUpperInvariant() }
     return $Substitute.ToLowerInvariant()
@@ -145,7 +145,7 @@ function Hide-Guids([string] $Text) {
     })
 }
 
-# Keys and object paths. Of hosts without a domain only this one is looked for: others do not stand there.
+# Replaces names in keys and object paths. These have no names of hosts without a domain, except that of this host.
 function Hide-Id([string] $Text) {
     if ($null -ne $script:DomainPattern) {
         $Text = $script:DomainPattern.Replace($Text, {
@@ -158,7 +158,8 @@ function Hide-Id([string] $Text) {
     return [regex]::Replace((Hide-Guids $Text), $own, { param($match) Hide-Host $match.Value })
 }
 
-# A name keeps its punctuation, and one letter for those that are not ASCII: names are where such things go wrong.
+# Replaces the name of a VM. The substitute has the punctuation of the name, and one letter that is not ASCII if the
+# name has any, because such characters often cause bugs.
 function Hide-Machine([string] $Text) {
     if ($Text -eq '') { return '' }
     if ($script:Mapping['Host'].ContainsKey($Text.ToLowerInvariant())) { return Hide-Host $Text }
@@ -167,7 +168,8 @@ function Hide-Machine([string] $Text) {
     return Get-Substitute 'Machine' $Text 'vm{0:d3}' $marks
 }
 
-# The name of an instance of a performance counter. The second VM of a name has #1 behind it.
+# Replaces the name of an instance of a performance counter. If several VMs have the same name, the second one has #1
+# appended.
 function Hide-Counter([string] $Text) {
     if ($Text -match '^(.+)(#\d+)$' -and -not $script:Mapping['Machine'].ContainsKey($Text)) {
         $name, $number = $Matches[1], $Matches[2]
@@ -188,7 +190,8 @@ function Hide-Host([string] $Text) {
     return $hidden + '.' + (Get-Substitute 'Domain' $domain.ToLowerInvariant() 'domain{0}.example')
 }
 
-# Addresses of networks that exist for tests (198.18.0.0/15) and for documents (2001:db8::/32).
+# Replaces addresses by addresses of networks that are reserved for tests (198.18.0.0/15) and for documentation
+# (2001:db8::/32).
 function Hide-Address([string] $Text) {
     $address = $null
     if ($Text -in '', '0.0.0.0', '127.0.0.1', '::', '::1') { return $Text }
@@ -209,8 +212,8 @@ function Hide-Folder([string] $Text) {
     return Get-Substitute 'Folder' $Text.ToLowerInvariant() $format
 }
 
-# Text for people: GUIDs, paths, hosts of known domains, known names, addresses. A path ends at a quotation mark or at
-# the end of the line: where else it ends, nobody can tell.
+# Replaces GUIDs, paths, hosts of known domains, known names and addresses in a message. A path ends at a quotation mark
+# or at the end of the line, because its end cannot be recognized otherwise.
 function Hide-Text([string] $Text) {
     $Text = Hide-Guids $Text
     $Text = [regex]::Replace($Text, '(?:\b[A-Za-z]:|\\)\\[^"''<>|\r\n]+', { param($match) Hide-Folder $match.Value })
@@ -220,20 +223,20 @@ function Hide-Text([string] $Text) {
     if ($null -ne $script:NamePattern) {
         $Text = $script:NamePattern.Replace($Text, { param($match) $script:NameLookup[$match.Value] })
     }
-    # Addresses of IPv4 first: a port may follow them, and one of IPv6 may end in them.
+    # IPv4 addresses first: a port may follow them, and an IPv6 address may end with one.
     $Text = [regex]::Replace($Text, '(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?!\w|\.\d)', { param($match) Hide-KnownAddress $match.Value })
     return [regex]::Replace($Text, '(?<![\w.:])[0-9A-Fa-f]*:[0-9A-Fa-f:]*[0-9A-Fa-f](?!\w)', { param($match) Hide-KnownAddress $match.Value })
 }
 
-# Replaces what is an address, and leaves what only looks like one, such as a time of day.
+# Replaces an address. Returns text that only looks like an address unchanged, such as a time of day.
 function Hide-KnownAddress([string] $Text) {
     $address = $null
     if (-not [System.Net.IPAddress]::TryParse($Text, [ref] $address)) { return $Text }
     return Hide-Address $Text
 }
 
-# The text of an embedded instance. What stands between its tags is replaced and all else left as it is, mistakes
-# included. Numbers, times and truth values are no names, even if a VM is called 150.
+# Replaces names in an embedded instance. It changes only text between tags; everything else is unchanged, including
+# errors. Numbers, times and boolean values are not names, even if a VM has the name 150.
 function Hide-Xml([string] $Text) {
     return [regex]::Replace($Text, '(?s)(?<=>)[^<]+(?=<)|(?<=<!\[CDATA\[).*?(?=\]\]>)', {
         param($match)
@@ -245,7 +248,7 @@ function Hide-Xml([string] $Text) {
     })
 }
 
-# Prepares Hide-Text when all names are known. Longer names come first: they may hold shorter ones.
+# Prepares Hide-Text after all names are known. Longer names come first, because they may include shorter ones.
 function Set-KnownNames {
     $script:NameLookup = @{}
     foreach ($name in $script:Mapping['Host'].PSBase.Keys) { $script:NameLookup[$name] = $script:Mapping['Host'][$name] }
@@ -285,14 +288,14 @@ function Format-Value($Value, [string] $Kind) {
         'Thumbprint' { if ($Value -eq '') { '' } else { Get-Substitute 'Thumbprint' ($Value -replace '[\s\p{Cf}]', '').ToUpperInvariant() '{0:X40}' } }
         'Text' { Hide-Text $Value }
         'Xml' { Hide-Xml $Value }
-        default { throw "This script has no rule for values of kind '$Kind'. That is a mistake in it." }
+        default { throw "Bug in this script: no rule for values of kind '$Kind'." }
     }
-    # What XML cannot carry: control characters and halves of surrogate pairs.
+    # Characters that are not allowed in XML: control characters and single surrogates.
     $pattern = '[\x00-\x08\x0B\x0C\x0E-\x1F\uFFFE\uFFFF]|[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]'
     return [regex]::Replace($text, $pattern, [string] [char] 0xFFFD)
 }
 
-# The table of a class's or a method's properties: kinds by name.
+# Returns the kinds of the properties of a class or a method by name.
 function Get-Kinds([string] $Properties) {
     $kinds = @{}
     foreach ($word in $Properties.Trim() -split '\s+') {
@@ -323,7 +326,7 @@ function Get-Class([string] $Namespace, [string] $Name, [hashtable] $Kinds) {
     return $read
 }
 
-# The one place that calls methods of Hyper-V. All that it can call only read.
+# Calls a method of Hyper-V. All methods in the set only read. No other function calls methods of Hyper-V.
 function Get-Answer {
     param(
         $Service,
@@ -348,7 +351,7 @@ function Get-Answer {
     return $answer
 }
 
-# The value of a property, null if the class has none of that name.
+# Returns the value of a property, null if the class does not have the property.
 function Get-Value($Object, [string] $Name) {
     foreach ($property in $Object.PSBase.Properties) {
         if ($property.Name -eq $Name) { return $property.Value }
@@ -356,7 +359,7 @@ function Get-Value($Object, [string] $Name) {
     return $null
 }
 
-# Statistics of all relationships that replicate, which the exporter asks for, too.
+# Returns the statistics of all relationships that replicate. The exporter reads them, too.
 function Get-Statistics($Service, $Relationships) {
     $path = $Service.PSBase.Path
     foreach ($relationship in $Relationships) {
@@ -409,7 +412,7 @@ function Write-Failure($Writer, $Failure) {
     $Writer.WriteEndElement()
 }
 
-# Of a certificate its dates are written, and the thumbprint as in the settings.
+# Writes the dates of a certificate and its thumbprint, which has the same substitute as in the settings.
 function Write-Certificate($Writer, [string] $Encoded) {
     $bytes = [Convert]::FromBase64String($Encoded)
     $certificate = New-Object System.Security.Cryptography.X509Certificates.X509Certificate2 (, $bytes)
@@ -425,7 +428,7 @@ function Format-Time([datetime] $Time) {
     return $Time.ToUniversalTime().ToString('yyyyMMddHHmmss.ffffff', [cultureinfo]::InvariantCulture) + '-000'
 }
 
-# Writes a file: $Content gets the writer when the first element, with its attributes, has begun.
+# Writes a file with a single element. $Content gets the writer after the attributes and writes the content.
 function Write-File([string] $Name, [string] $Element, $Attributes, [scriptblock] $Content) {
     $settings = New-Object System.Xml.XmlWriterSettings
     $settings.Encoding = New-Object System.Text.UTF8Encoding $false
@@ -474,19 +477,19 @@ function Write-MethodFile([string] $Name, $Answers) {
 
 # ---- The capture -----------------------------------------------------------------------------------------------------
 
-# Says what to do when the capture would show nothing.
+# Fails if the capture would have no data.
 function Assert-Host {
     $identity = [System.Security.Principal.WindowsIdentity]::GetCurrent()
     $principal = New-Object System.Security.Principal.WindowsPrincipal $identity
     if (-not $principal.IsInRole([System.Security.Principal.WindowsBuiltInRole]::Administrator)) {
-        throw 'Not elevated: Hyper-V would show nothing. Start Windows PowerShell with "Run as administrator" and run this again. If just that is to be captured, add -Force.'
+        throw 'No administrator rights: Hyper-V would return no data. Start Windows PowerShell with "Run as administrator" and run the script again. To create a capture nevertheless, use -Force.'
     }
     $probe = Get-Class 'root\virtualization\v2' 'Msvm_ReplicationService' @{}
     if ($null -ne $probe.Failure) {
-        throw "No Hyper-V here ($($probe.Failure.Code) $($probe.Failure.Text)). Run this on the Hyper-V host itself, Windows Server 2012 or newer. If just that is to be captured, add -Force."
+        throw "Hyper-V is not available ($($probe.Failure.Code) $($probe.Failure.Text)). Run the script on the Hyper-V host, with Windows Server 2016 or newer. To create a capture nevertheless, use -Force."
     }
     if ($probe.Rows.Count -eq 0) {
-        throw 'Hyper-V shows nothing. See that the service vmms runs: Get-Service vmms. If just that is to be captured, add -Force.'
+        throw 'Hyper-V returns no data. Check that the service vmms is running: Get-Service vmms. To create a capture nevertheless, use -Force.'
     }
 }
 
@@ -494,18 +497,18 @@ function Assert-Paths {
     if (Test-Path -LiteralPath $script:OutputPath) {
         $isFolder = Test-Path -LiteralPath $script:OutputPath -PathType Container
         if (-not $isFolder -or @(Get-ChildItem -LiteralPath $script:OutputPath -Force).Count -gt 0) {
-            throw "'$script:OutputPath' is there and not an empty folder. Name another with -OutputPath."
+            throw "'$script:OutputPath' exists and is not an empty folder. Choose another folder with -OutputPath."
         }
     }
     if ($script:MappingPath.StartsWith($script:OutputPath + '\', [StringComparison]::OrdinalIgnoreCase)) {
-        throw "'$script:MappingPath' is inside the capture, and would be passed on with it. Name another with -MappingPath."
+        throw "'$script:MappingPath' is in the folder of the capture, which you may share. Choose another file with -MappingPath."
     }
     if (Test-Path -LiteralPath $script:MappingPath) {
-        throw "'$script:MappingPath' is there already. Name another with -MappingPath."
+        throw "'$script:MappingPath' already exists. Choose another file with -MappingPath."
     }
 }
 
-# Gives every name its substitute before anything is written: texts may hold any of them.
+# Adds a substitute for every name before anything is written, because messages may have any of the names.
 function Set-Substitutes($Reads) {
     $domain = [System.Net.NetworkInformation.IPGlobalProperties]::GetIPGlobalProperties().DomainName
     $null = Hide-Host $env:COMPUTERNAME
@@ -530,7 +533,7 @@ function Write-Capture($Reads, $Answers, [datetime] $Time) {
     $null = New-Item -ItemType Directory -Path $script:OutputPath -Force
     foreach ($read in $Reads) { Write-ClassFile $read }
     foreach ($method in $Answers.Keys) { Write-MethodFile $method $Answers[$method] }
-    # Last: a capture without it was not finished.
+    # The manifest is the last file: a capture without it is not complete.
     Write-File 'manifest' 'CAPTURE' ([ordered] @{
         FORMAT = 1
         TIME = Format-Time $Time
@@ -589,11 +592,11 @@ Set-Substitutes $reads
 if ($PSCmdlet.ShouldProcess($OutputPath, 'Write the capture')) {
     Write-Capture $reads $answers $time
     Write-Mapping
-    Write-Host "The capture is in $OutputPath. Look through it before you pass it on."
-    Write-Host "What was replaced by what is in $MappingPath. Keep that file to yourself."
+    Write-Host "The capture is in $OutputPath. Check it before you share it."
+    Write-Host "The list of replacements is in $MappingPath. Do not share this file."
 }
 foreach ($read in $reads) {
-    if ($null -ne $read.Failure) { Write-Warning "$($read.Name) could not be read: $($read.Failure.Code)" }
+    if ($null -ne $read.Failure) { Write-Warning "Cannot read $($read.Name): $($read.Failure.Code)" }
 }
 foreach ($kind in $Mapping.Keys) {
     [pscustomobject] @{ Kind = $kind; Replaced = $Mapping[$kind].PSBase.Count }

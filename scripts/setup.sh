@@ -1,17 +1,15 @@
 #!/usr/bin/env bash
-# setup.sh THING...: installs what the tests use and a fresh Debian lacks.
-#   lint          golangci-lint, built by go install
-#   wine          Wine, which runs the Windows tests, from Debian's packages
-#   runbooks      curl and jq, with which the runbooks of the admin endpoint run
-#   prometheus    prometheus and promtool, from Debian's package, unpacked here:
-#                 installing it would start a server
+# setup.sh TOOL...: installs tools that the tests need.
+#   lint          golangci-lint, built with go install
+#   wine          Wine, which runs the Windows tests, from the Debian package
+#   runbooks      curl and jq, which the runbooks of the admin endpoint use
+#   prometheus    prometheus and promtool, from the Debian package, which is only unpacked: installing it would start a
+#                 server
 #   alertmanager  alertmanager and amtool, in the same way
-#   pictures      Chromium, Node.js and npm from Debian's packages, and by npm what
-#                 dashboards/pictures is made of, Grafana's panels above all
-#   pngquant      makes the pictures in the documents small
-# What is there already is left alone. What is not installed as a package goes to
-# .tools/, what npm installs to dashboards/pictures, and the templates without which
-# Debian's Alertmanager does not start to /usr/share.
+#   pictures      Chromium, Node.js and npm from Debian packages, and the npm packages of dashboards/pictures
+#   pngquant      reduces the size of the pictures in the documents
+# Tools that are already installed are not changed. Programs that do not come from an installed package go to .tools/,
+# npm packages to dashboards/pictures, and the templates that Debian's Alertmanager needs to /usr/share.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools=$PWD/.tools
@@ -60,13 +58,13 @@ pngquant() {
 	type -P pngquant >/dev/null || apt_install pngquant
 }
 
-# found NAME PROGRAM: .tools has NAME, or has it now since PROGRAM is installed.
+# found NAME PROGRAM: reports whether .tools has NAME, after linking it to PROGRAM if that is installed.
 found() {
 	[ -x "$tools/$1" ] && return
 	type -P "$2" >/dev/null && ln -sf "$(type -P "$2")" "$tools/$1"
 }
 
-# unpack PACKAGE: the files of a Debian package, without installing it, in $files.
+# unpack PACKAGE: unpacks a Debian package into $files without installing it.
 unpack() {
 	apt_update
 	if [ -z "${files:-}" ]; then
@@ -83,7 +81,7 @@ prometheus() {
 }
 
 alertmanager() {
-	local share=/usr/share/prometheus/alertmanager # Debian's has its templates there, others within
+	local share=/usr/share/prometheus/alertmanager # Debian's Alertmanager reads its templates here, others contain them
 	if { found alertmanager alertmanager || found alertmanager prometheus-alertmanager; } && found amtool amtool &&
 		{ [ -e $share ] || ! grep -q $share "$tools/alertmanager"; }; then return; fi
 	unpack prometheus-alertmanager
@@ -93,4 +91,4 @@ alertmanager() {
 	as_root cp -r "$files$share/." $share
 }
 
-for thing in "$@"; do "$thing"; done
+for tool in "$@"; do "$tool"; done

@@ -1,11 +1,9 @@
 #!/usr/bin/env bash
-# winexec.sh PROGRAM [ARGUMENT...]: runs a Windows test under Wine, as `go test
-# -exec` wants it.
-# winexec.sh --become PROGRAM [ARGUMENT...]: becomes the Windows program, with its
-# input, output and signals.
-# What Wine and its services say goes to the file $WINELOG, if that is set and Wine
-# does not run yet, and to nowhere otherwise.
-# Makes Wine's prefix, its folder, on first use.
+# winexec.sh PROGRAM [ARGUMENT...]: runs a Windows test under Wine, for `go test -exec`.
+# winexec.sh --become PROGRAM [ARGUMENT...]: replaces itself by the Windows program, which gets its input, output and
+# signals.
+# If $WINELOG is set and Wine is not running yet, the messages of Wine and its services go to that file.
+# The first use creates the Wine prefix, the directory of the Windows installation.
 set -u
 become=
 if [ "$1" = --become ]; then become=yes && shift; fi
@@ -14,12 +12,12 @@ export WINEPREFIX=${WINEPREFIX:-$root/.tools/wine} WINEDEBUG=${WINEDEBUG:--all}
 unset DISPLAY
 wine=/usr/lib/wine/wine64
 [ -x "$wine" ] || wine=$(type -P wine64 || type -P wine) || {
-	echo "winexec.sh: no Wine here: run scripts/setup.sh wine" >&2
+	echo "winexec.sh: Wine is not installed: run scripts/setup.sh wine" >&2
 	exit 125
 }
 system=$WINEPREFIX/drive_c/windows/system32
 
-# Packages are tested side by side: one makes the prefix, the others wait.
+# Packages are tested in parallel: the first creates the prefix, the others wait.
 mkdir -p "$WINEPREFIX"
 exec 8>"$WINEPREFIX.lock"
 flock 8
@@ -29,8 +27,8 @@ if [ ! -e "$system/bcryptprimitives.dll" ]; then
 fi
 exec 8>&-
 
-# The services that Wine starts with the first program keep its output open for
-# seconds after its end: let that be nobody's.
+# The services that Wine starts with the first program keep the output of that program open for seconds after it has
+# ended. Start them with a program whose output nobody reads.
 "$wine" cmd /c exit </dev/null >/dev/null 2>>"${WINELOG:-/dev/null}"
 
 if [ -n "$become" ]; then exec "$wine" "$@"; fi
@@ -40,8 +38,7 @@ trap 'rm -f "$log"' EXIT
 for try in 1 2; do
 	"$wine" "$@" 2>&1 | tee "$log"
 	status=${PIPESTATUS[0]}
-	# Wine was seen to kill, at its end, a program that had passed, and not to
-	# start one at all.
+	# Wine has been seen to kill a test at its end, after it had passed, and to not start a test at all.
 	if [ "$status" = 137 ] && tail -n 2 "$log" | grep -q '^PASS'; then status=0; fi
 	if [ "$status" = 0 ] || [ -s "$log" ]; then break; fi
 done

@@ -4,7 +4,7 @@ package wmiquery
 
 import "fmt"
 
-// OpenCOM needs Windows.
+// OpenCOM fails: the WMI source is available on Windows only.
 func OpenCOM() (Session, error) {
-	return nil, fmt.Errorf("the source wmi needs Windows: %w", ErrUnsupported)
+	return nil, fmt.Errorf("source wmi needs Windows: %w", ErrUnsupported)
 }

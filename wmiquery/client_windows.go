@@ -11,28 +11,25 @@ import (
 	"github.com/yusufpapurcu/wmi"
 )
 
-// sFalse is what CoInitializeEx says on a thread that is initialized already.
+// sFalse is S_FALSE. CoInitializeEx returns it if the thread is already initialized.
 const sFalse = 1
 
-// comSession reads this host's WMI through its scripting objects. COM wants one
-// thread for all of it: the goroutine that opened the session is locked to it.
+// comSession is a session with WMI of the local host through its scripting objects. COM objects belong to a thread, so
+// the goroutine that opened the session stays locked to its thread.
 type comSession struct {
-	// queries reads classes. It has a thread of its own, keeps the locator and
-	// connects anew for each query; wmi.Query would create everything anew and
-	// let only one query of the whole program run at a time.
+	// queries reads classes. It has its own thread, keeps the locator and makes a new connection for each query.
+	// wmi.Query would create all objects again for each query and run only one query at a time in the whole program.
 	queries *wmi.SWbemServices
-	options *wmi.Client // that queries heeds
-	// locator, services and methods are for what package wmi cannot do: methods
-	// with out parameters.
+	options *wmi.Client // the options of queries
+	// locator, services and methods are for method calls. Package wmi does not support methods with out parameters.
 	locator  *ole.IDispatch
 	services map[string]*ole.IDispatch // by namespace
 	methods  map[methodKey]*methodDef
-	// narrow are the classes that lack a property on this Windows.
-	narrow map[Class]bool
+	// incomplete has the classes that do not have all properties of their struct in this version of Windows.
+	incomplete map[Class]bool
 }
 
-// OpenCOM opens a session on this host's WMI. It locks the goroutine to its
-// thread until Close.
+// OpenCOM opens a session with WMI of the local host. It locks the goroutine to its thread until Close.
 func OpenCOM() (Session, error) {
 	runtime.LockOSThread()
 	s, err := openCOM()
@@ -48,10 +45,10 @@ func openCOM() (*comSession, error) {
 		return nil, err
 	}
 	s := &comSession{
-		options:  &wmi.Client{PtrNil: true},
-		services: map[string]*ole.IDispatch{},
-		methods:  map[methodKey]*methodDef{},
-		narrow:   map[Class]bool{},
+		options:    &wmi.Client{PtrNil: true},
+		services:   map[string]*ole.IDispatch{},
+		methods:    map[methodKey]*methodDef{},
+		incomplete: map[Class]bool{},
 	}
 	if err := s.open(); err != nil {
 		s.release()
@@ -73,7 +70,7 @@ func (s *comSession) open() error {
 	return err
 }
 
-// Close releases all COM objects.
+// Close releases all COM objects and unlocks the goroutine.
 func (s *comSession) Close() {
 	s.release()
 	runtime.UnlockOSThread()
@@ -81,7 +78,7 @@ func (s *comSession) Close() {
 
 func (s *comSession) release() {
 	if s.queries != nil {
-		_ = s.queries.Close() // its only error is to have been closed before
+		_ = s.queries.Close() // fails only if it is already closed
 	}
 	for _, m := range s.methods {
 		if m.in != nil {
@@ -97,29 +94,29 @@ func (s *comSession) release() {
 	ole.CoUninitialize()
 }
 
-// Read reads a class with the columns of its struct. On a Windows whose class
-// lacks some of them it reads what there is, and the others are null.
+// Read selects the columns of the struct. If the class does not have all of them in this version of Windows, Read
+// selects all columns, and the fields without a column are null.
 func (s *comSession) Read(dst any) error {
 	rows := reflect.ValueOf(dst).Elem()
 	instance, ok := reflect.TypeAssert[Instance](reflect.Zero(rows.Type().Elem()))
 	if !ok {
-		return fmt.Errorf("%s is no wmiquery.Instance", rows.Type().Elem())
+		return fmt.Errorf("%s is not a wmiquery.Instance", rows.Type().Elem())
 	}
-	class, layout := instance.WMIClass(), layoutOf(rows.Type().Elem())
+	class, layout := instance.WMIClass(), rowLayoutOf(rows.Type().Elem())
 	raw := reflect.New(reflect.SliceOf(layout.raw))
 	var err error
-	if !s.narrow[class] {
+	if !s.incomplete[class] {
 		err = s.query(class, strings.Join(layout.columns, ", "), raw)
 	}
-	if s.narrow[class] || scode(err) == wbemInvalidQuery {
+	if s.incomplete[class] || scode(err) == wbemInvalidQuery {
 		if err = s.query(class, "*", raw); err == nil {
-			s.narrow[class] = true
+			s.incomplete[class] = true
 		}
 	}
 	if err != nil {
 		return fmt.Errorf("read %s: %w", class.Name, wmiError(err))
 	}
-	got, err := layout.rows(raw.Elem())
+	got, err := layout.convertRows(raw.Elem())
 	if err != nil {
 		return fmt.Errorf("read %s: %w", class.Name, err)
 	}
@@ -127,17 +124,15 @@ func (s *comSession) Read(dst any) error {
 	return nil
 }
 
-// query runs a query into raw, a pointer to a slice.
+// query runs a query and appends the rows to raw, a pointer to a slice.
 func (s *comSession) query(class Class, columns string, raw reflect.Value) error {
-	// A column that cannot be read is an error, unless all are asked for to see
-	// which there are.
+	// A missing column is an error, unless the query selects all columns.
 	s.options.AllowMissingFields = columns == "*"
-	// "." is this host: Wine's locator, unlike Windows', refuses null for it.
+	// "." is the local host. Wine's locator, unlike that of Windows, does not accept null for it.
 	err := s.queries.Query("SELECT "+columns+" FROM "+class.Name, raw.Interface(), ".", class.Namespace)
-	// Package wmi makes room for as many rows as there are and does not tell
-	// when the enumeration ends early.
+	// Package wmi sets the capacity to the number of rows, but reports no error if the enumeration ends early.
 	if n, all := raw.Elem().Len(), raw.Elem().Cap(); err == nil && n < all {
-		return fmt.Errorf("only %d of %d rows came: %w", n, all, ErrUnavailable)
+		return fmt.Errorf("received only %d of %d rows: %w", n, all, ErrUnavailable)
 	}
 	return err
 }

@@ -17,8 +17,8 @@ import (
 	"hyperv_replica_exporter/wmiquery/simulator"
 )
 
-// serve serves a simulated host over COM and opens a session of the client.
-func serve(t testing.TB, host *fakewmi.Host) (com, direct wmiquery.Session) {
+// openSessions serves a simulated host over COM and opens two sessions with it: one over COM and one directly.
+func openSessions(t testing.TB, host *fakewmi.Host) (com, direct wmiquery.Session) {
 	t.Helper()
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	world, err := simulator.New(simulator.Config{Seed: 3, Now: func() time.Time { return now }})
@@ -46,7 +46,7 @@ func all[T wmiquery.Instance](t testing.TB, s wmiquery.Session) []T {
 	return rows
 }
 
-// statisticsCall is a call that works.
+// statisticsCall returns a valid call of GetReplicationStatisticsEx.
 func statisticsCall(t testing.TB, s wmiquery.Session) wmiquery.Call {
 	t.Helper()
 	for _, r := range all[msvm.ReplicationRelationship](t, s) {
@@ -58,14 +58,14 @@ func statisticsCall(t testing.TB, s wmiquery.Session) wmiquery.Call {
 			return call
 		}
 	}
-	t.Fatal("no relationship replicates")
+	t.Fatal("the simulated host has no replicating relationship")
 	return wmiquery.Call{}
 }
 
-// An enumeration that breaks off is an error, never fewer rows.
-func TestCOMBrokenEnumeration(t *testing.T) {
+// If an enumeration ends early, Read returns an error and no rows.
+func TestCOMReadFailsIfEnumerationEndsEarly(t *testing.T) {
 	var at string
-	com, direct := serve(t, &fakewmi.Host{Before: func(operation, subject string) error {
+	com, direct := openSessions(t, &fakewmi.Host{Before: func(operation, subject string) error {
 		if operation == "next" && subject == at {
 			return &fakewmi.Exception{SCode: 0x80041001, Description: "Generic failure"}
 		}
@@ -76,18 +76,18 @@ func TestCOMBrokenEnumeration(t *testing.T) {
 		at = fmt.Sprint(i)
 		var rows []msvm.ComputerSystem
 		if err := com.Read(&rows); !errors.Is(err, wmiquery.ErrUnavailable) || len(rows) > 0 {
-			t.Errorf("breaking off at row %d of %d gives %d rows and %v", i, len(want), len(rows), err)
+			t.Errorf("enumeration ends at row %d of %d: got %d rows and error %v", i, len(want), len(rows), err)
 		}
 	}
 	at = ""
 	if got := all[msvm.ComputerSystem](t, com); len(got) != len(want) {
-		t.Errorf("then %d rows, want %d", len(got), len(want))
+		t.Errorf("complete enumeration: got %d rows, want %d", len(got), len(want))
 	}
 }
 
-// A property that cannot be read is an error, never null.
-func TestCOMUnreadableProperty(t *testing.T) {
-	com, _ := serve(t, &fakewmi.Host{Before: func(operation, subject string) error {
+// A property that cannot be read causes an error. It is not read as null.
+func TestCOMReadFailsIfPropertyIsUnreadable(t *testing.T) {
+	com, _ := openSessions(t, &fakewmi.Host{Before: func(operation, subject string) error {
 		if operation == "property" && subject == "replicationmode" {
 			return &fakewmi.Exception{SCode: 0x80041001, Description: "Generic failure"}
 		}
@@ -95,16 +95,16 @@ func TestCOMUnreadableProperty(t *testing.T) {
 	}})
 	var rows []msvm.ComputerSystem
 	if err := com.Read(&rows); err == nil || !strings.Contains(err.Error(), "ReplicationMode") {
-		t.Errorf("%d rows, %v; want an error that names the property", len(rows), err)
+		t.Errorf("got %d rows and error %v; want an error that names the property", len(rows), err)
 	}
 }
 
-// Q66: columns are asked for by name. A Windows that lacks properties gives the others, at the cost of one query more
-// the first time.
-func TestCOMMissingProperty(t *testing.T) {
+// Q66: a query names its columns. If a version of Windows does not have some of them, Read returns the others, with one
+// additional query the first time.
+func TestCOMReadWithoutMissingProperties(t *testing.T) {
 	var queries []string
-	com, direct := serve(t, &fakewmi.Host{
-		Lacks: map[string]bool{"ReplicationInterval": true, "ReplicationProvider": true},
+	com, direct := openSessions(t, &fakewmi.Host{
+		MissingProperties: map[string]bool{"ReplicationInterval": true, "ReplicationProvider": true},
 		Before: func(operation, subject string) error {
 			if operation == "query" {
 				queries = append(queries, subject)
@@ -118,26 +118,26 @@ func TestCOMMissingProperty(t *testing.T) {
 	}
 	for range 3 {
 		if got := all[msvm.ReplicationSettingData](t, com); !reflect.DeepEqual(got, want) {
-			t.Errorf("got\n%+v\nwant\n%+v", got[0], want[0])
+			t.Errorf("got rows\n%+v\nwant\n%+v", got[0], want[0])
 		}
 	}
 	if len(queries) != 4 || strings.Contains(queries[0], "*") || !strings.Contains(queries[3], "*") {
-		t.Errorf("%d queries, want 4, the first for the columns, the others for all: %q", len(queries), queries)
+		t.Errorf("got %d queries, want 4, the first one with named columns, the others with all: %q", len(queries), queries)
 	}
 	queries = nil
 	all[msvm.ComputerSystem](t, com)
 	if len(queries) != 1 || strings.Contains(queries[0], "*") {
-		t.Errorf("another class is asked for by %q, want its columns", queries)
+		t.Errorf("got queries %q for another class, want one with named columns", queries)
 	}
 }
 
-// Codes of WMI are the sentinels that they stand for, in queries and in calls.
-func TestCOMErrors(t *testing.T) {
+// Errors of queries and calls wrap the sentinel that stands for the code, and no other.
+func TestCOMErrorsWrapSentinels(t *testing.T) {
 	var where string
 	var code uint32
-	com, _ := serve(t, &fakewmi.Host{Before: func(operation, _ string) error {
+	com, _ := openSessions(t, &fakewmi.Host{Before: func(operation, _ string) error {
 		if operation == where {
-			return &fakewmi.Exception{SCode: code, Description: "What Windows says"}
+			return &fakewmi.Exception{SCode: code, Description: "Description by Windows"}
 		}
 		return nil
 	}})
@@ -170,25 +170,29 @@ func TestCOMErrors(t *testing.T) {
 		if tt.where == "exec" {
 			_, err = com.Call(call)
 		}
-		if err == nil || tt.want != nil && !errors.Is(err, tt.want) || !strings.Contains(err.Error(), fmt.Sprintf("What Windows says (0x%08X)", tt.code)) {
-			t.Errorf("%s: %#x gives %v, want %v", tt.where, tt.code, err, tt.want)
+		text := fmt.Sprintf("Description by Windows (0x%08X)", tt.code)
+		if err == nil || tt.want != nil && !errors.Is(err, tt.want) || !strings.Contains(err.Error(), text) {
+			t.Errorf("%s fails with %#x: got error %v, want %v", tt.where, tt.code, err, tt.want)
 		}
-		for _, is := range []error{wmiquery.ErrNotFound, wmiquery.ErrUnsupported, wmiquery.ErrDenied, wmiquery.ErrBusy, wmiquery.ErrTimeout, wmiquery.ErrUnavailable} {
+		for _, is := range []error{
+			wmiquery.ErrNotFound, wmiquery.ErrUnsupported, wmiquery.ErrDenied,
+			wmiquery.ErrBusy, wmiquery.ErrTimeout, wmiquery.ErrUnavailable,
+		} {
 			if errors.Is(err, is) && !errors.Is(is, tt.want) {
-				t.Errorf("%s: %#x is %v, too", tt.where, tt.code, is)
+				t.Errorf("%s fails with %#x: the error is also %v", tt.where, tt.code, is)
 			}
 		}
 	}
 	where = ""
 	if reply, err := com.Call(call); err != nil || reply.Code != 0 {
-		t.Errorf("after all that: %+v, %v", reply, err)
+		t.Errorf("call without failure: got %+v, %v", reply, err)
 	}
 }
 
-// What cannot be passed is refused before anything is sent.
-func TestCOMBadParameter(t *testing.T) {
+// A call with a parameter that cannot be passed fails before the method is called.
+func TestCOMCallRejectsInvalidParameter(t *testing.T) {
 	sent := false
-	com, _ := serve(t, &fakewmi.Host{Before: func(operation, _ string) error {
+	com, _ := openSessions(t, &fakewmi.Host{Before: func(operation, _ string) error {
 		sent = sent || operation == "exec"
 		return nil
 	}})
@@ -200,20 +204,20 @@ func TestCOMBadParameter(t *testing.T) {
 		bad := call
 		bad.In = append([]wmiquery.Param{p}, call.In...)
 		if _, err := com.Call(bad); err == nil || !strings.Contains(err.Error(), p.Name) {
-			t.Errorf("%s: %v, want an error that names it", name, err)
+			t.Errorf("%s: got error %v, want one that names the parameter", name, err)
 		}
 	}
 	if sent {
-		t.Error("the method was run")
+		t.Error("the method was called")
 	}
 }
 
-// Reads and calls leave nothing behind: no COM object, no memory of COM's. The
-// test sees a text of an answer that is not freed, which is 2 kB, 10,000 times.
-func TestCOMReleasesEverything(t *testing.T) {
-	com, _ := serve(t, &fakewmi.Host{})
+// Reads and calls release all COM objects and all memory of COM. The test would detect a string of a reply that is not
+// freed: it has 2 kB, and there are 10,000 calls.
+func TestCOMReleasesObjectsAndMemory(t *testing.T) {
+	com, _ := openSessions(t, &fakewmi.Host{})
 	call := statisticsCall(t, com)
-	work := func(n int) {
+	makeCalls := func(n int) {
 		for i := range n {
 			reply, err := com.Call(call)
 			if err != nil || reply.Code != 0 {
@@ -224,20 +228,20 @@ func TestCOMReleasesEverything(t *testing.T) {
 			}
 		}
 	}
-	work(1000)
+	makeCalls(1000)
 	objects, memory := fakewmi.Live(), workingSet(t)
-	work(10000)
+	makeCalls(10000)
 	if n := fakewmi.Live(); n != objects {
-		t.Errorf("%d COM objects after 10,000 calls, %d before", n, objects)
+		t.Errorf("%d COM objects after 10,000 calls, want %d as before", n, objects)
 	}
 	grown := int64(workingSet(t)) - int64(memory)
-	t.Logf("%d objects, %d bytes more of %d after 10,000 calls", objects, grown, memory)
+	t.Logf("%d COM objects; memory has grown by %d from %d bytes after 10,000 calls", objects, grown, memory)
 	if grown > 8<<20 {
-		t.Errorf("%d bytes more after 10,000 calls", grown)
+		t.Errorf("memory has grown by %d bytes after 10,000 calls", grown)
 	}
 }
 
-// workingSet is the memory of this process, in bytes.
+// workingSet returns the size of the working set of this process in bytes.
 func workingSet(t *testing.T) uint64 {
 	t.Helper()
 	var c struct { // PROCESS_MEMORY_COUNTERS
@@ -247,7 +251,8 @@ func workingSet(t *testing.T) uint64 {
 	}
 	c.size = uint32(unsafe.Sizeof(c))
 	get := windows.NewLazySystemDLL("kernel32.dll").NewProc("K32GetProcessMemoryInfo")
-	if r, _, err := get.Call(uintptr(windows.CurrentProcess()), uintptr(unsafe.Pointer(&c)), uintptr(c.size)); r == 0 || c.working == 0 {
+	r, _, err := get.Call(uintptr(windows.CurrentProcess()), uintptr(unsafe.Pointer(&c)), uintptr(c.size))
+	if r == 0 || c.working == 0 {
 		t.Fatal(err)
 	}
 	return uint64(c.working)

@@ -5,9 +5,9 @@ import "fmt"
 // wbemNotFound is WBEM_E_NOT_FOUND from wbemcli.h.
 const wbemNotFound = 0x80041002
 
-// sentinels are the codes of COM and WMI that callers tell apart, from wbemcli.h
+// hresultSentinels maps codes of COM and WMI to the sentinel errors that stand for them. The codes are from wbemcli.h
 // and winerror.h.
-var sentinels = map[uint32]error{
+var hresultSentinels = map[uint32]error{
 	wbemNotFound: ErrNotFound,
 
 	0x80041003: ErrDenied, // WBEM_E_ACCESS_DENIED
@@ -19,15 +19,15 @@ var sentinels = map[uint32]error{
 	0x80041010: ErrUnsupported, // WBEM_E_INVALID_CLASS
 	0x8004102E: ErrUnsupported, // WBEM_E_INVALID_METHOD
 	0x80041055: ErrUnsupported, // WBEM_E_METHOD_NOT_IMPLEMENTED
-	0x80020006: ErrUnsupported, // DISP_E_UNKNOWNNAME: a parameter this Windows lacks
-	0x80040154: ErrUnsupported, // REGDB_E_CLASSNOTREG: no WMI at all
+	0x80020006: ErrUnsupported, // DISP_E_UNKNOWNNAME: this version of Windows does not have the parameter
+	0x80040154: ErrUnsupported, // REGDB_E_CLASSNOTREG: WMI is not installed
 
 	0x80041032: ErrBusy, // WBEM_E_CALL_CANCELLED
 	0x80041045: ErrBusy, // WBEM_E_SERVER_TOO_BUSY
 	0x8004106C: ErrBusy, // WBEM_E_QUOTA_VIOLATION
 	0x8001010A: ErrBusy, // RPC_E_SERVERCALL_RETRYLATER
 
-	0x80041069: ErrTimeout, // WBEM_E_TIMED_OUT: refresher
+	0x80041069: ErrTimeout, // WBEM_E_TIMED_OUT, from a refresher
 	0x00040004: ErrTimeout, // WBEM_S_TIMEDOUT
 
 	0x80041015: ErrUnavailable, // WBEM_E_TRANSPORT_FAILURE
@@ -43,11 +43,11 @@ var sentinels = map[uint32]error{
 	0x80010007: ErrUnavailable, // RPC_E_SERVER_DIED
 }
 
-// NewHRESULTError is the error for a code that COM or WMI failed with. It matches the
-// sentinel that stands for the code, if there is one.
+// NewHRESULTError returns an error with the text and the code of a failure of COM or WMI. It wraps the sentinel that
+// stands for the code, if there is one.
 func NewHRESULTError(code uint32, text string) error {
-	if is := sentinels[code]; is != nil {
-		return fmt.Errorf("%s (0x%08X): %w", text, code, is)
+	if sentinel := hresultSentinels[code]; sentinel != nil {
+		return fmt.Errorf("%s (0x%08X): %w", text, code, sentinel)
 	}
 	return fmt.Errorf("%s (0x%08X)", text, code)
 }

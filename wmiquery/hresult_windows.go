@@ -7,15 +7,13 @@ import (
 	"github.com/go-ole/go-ole"
 )
 
-// wbemInvalidQuery is WBEM_E_INVALID_QUERY from wbemcli.h: a column that the
-// class lacks, among others.
+// wbemInvalidQuery is WBEM_E_INVALID_QUERY from wbemcli.h. One of its causes is a column that the class does not have.
 const wbemInvalidQuery = 0x80041017
 
-// dispException is the HRESULT of an automation call that raised an exception;
-// the exception has the code that matters.
+// dispException is DISP_E_EXCEPTION from winerror.h: an automation call raised an exception, which has the actual code.
 const dispException = 0x80020009
 
-// scode is the code that COM or WMI failed with, 0 if err is none of theirs.
+// scode returns the code of a failure of COM or WMI, 0 for any other error.
 func scode(err error) uint32 {
 	failure, ok := errors.AsType[*ole.OleError](err)
 	if !ok {
@@ -28,8 +26,7 @@ func scode(err error) uint32 {
 	return code
 }
 
-// wmiError writes a failure of COM or WMI with its code, and makes it match the
-// sentinel that stands for it.
+// wmiError translates a failure of COM or WMI with NewHRESULTError. It returns any other error unchanged.
 func wmiError(err error) error {
 	failure, ok := errors.AsType[*ole.OleError](err)
 	if !ok {
@@ -37,10 +34,10 @@ func wmiError(err error) error {
 	}
 	code := scode(err)
 	text := strings.TrimSpace(failure.Description())
-	if text == "" || text == "<nil>" { // as go-ole writes none
+	if text == "" || text == "<nil>" { // what go-ole writes for an empty description
 		text = "COM"
 	}
-	// What was wrapped around the failure says where it happened.
-	where := strings.TrimSuffix(err.Error(), failure.Error())
-	return NewHRESULTError(code, where+text)
+	// The errors that wrap the failure say where the failure happened.
+	prefix := strings.TrimSuffix(err.Error(), failure.Error())
+	return NewHRESULTError(code, prefix+text)
 }

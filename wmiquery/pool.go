@@ -8,55 +8,50 @@ import (
 	"time"
 )
 
-// PoolOptions are the limits of a Pool.
+// PoolOptions configures a Pool.
 type PoolOptions struct {
-	// Open makes a session. It is called, and the session used and closed, on one
-	// goroutine per worker.
+	// Open opens a session. Each worker opens, uses and closes its session on its own goroutine.
 	Open func() (Session, error)
-	// Now is the host's clock.
+	// Now returns the time of the host's clock.
 	Now func() time.Time
-	// Workers is how many classes are read at once. As many calls of methods may run
-	// beside them.
+	// Workers is the number of workers for reads. There are as many workers for method calls.
 	Workers int
-	// StuckAfter is how long a read or a call may take before its worker counts as
-	// stuck and is replaced.
+	// StuckAfter is the time after which a worker whose read or call has not returned counts as stuck.
 	StuckAfter time.Duration
-	// MaxStuck is how many stuck workers are replaced at a time, of those for
-	// reads and of those for calls. With more stuck there are fewer workers, and
-	// with none left the pool refuses: ErrBusy.
+	// MaxStuck is the maximum number of stuck workers that are replaced at a time, for reads and for method calls
+	// separately. Further stuck workers are not replaced. When all workers are stuck, requests fail with ErrBusy.
 	MaxStuck int
 }
 
-// A Pool makes a Reader and an Invoker, which heed contexts, of sessions, which
-// cannot: a call whose context ends is abandoned and goes on by itself.
+// Pool is a Reader and an Invoker on top of a pool of sessions. Sessions cannot be cancelled, so a call whose context
+// ends is abandoned: the caller gets the error of the context, and the call continues in the background.
 //
-// Reads of classes and calls of methods have workers of their own: methods that
-// hang, such as those that wait for a host at the other end, must not cost the
-// classes, which the host still gives.
+// Reads of classes and method calls have separate workers: methods that hang, such as those that wait for an
+// unreachable partner host, must not block the reads that the host still answers.
 //
-// Each worker opens its session with its first task. A session that failed with
-// anything but a plain refusal is closed and opened anew with the next one.
+// A worker opens its session with its first task. After an error that is not a refusal ([IsRefusal]) it closes the
+// session and opens a new one with the next task.
 type Pool struct {
 	now          func() time.Time
-	reads, calls *lane
+	reads, calls *workQueue
 }
 
-// PoolStats are the pool's figures about itself.
+// PoolStats are statistics about the workers of a pool.
 type PoolStats struct {
-	Stuck    int // workers whose call has taken longer than StuckAfter and is not back
-	Restarts int // workers started in place of stuck ones, ever
+	Stuck    int // number of workers whose call has taken longer than StuckAfter and has not returned
+	Restarts int // number of replacement workers that were started since the start of the program
 }
 
-// NewPool makes a pool and starts its workers. It opens no session yet.
-func NewPool(o PoolOptions) *Pool { return &Pool{o.Now, newLane(o), newLane(o)} }
+// NewPool returns a pool and starts its workers. It does not open a session.
+func NewPool(o PoolOptions) *Pool { return &Pool{o.Now, newWorkQueue(o), newWorkQueue(o)} }
 
-// Read reads a class, see [Reader]. The rows of a call that was abandoned are
-// lost; to have them late, read with a context that does not end.
+// Read implements [Reader]. The rows of an abandoned call are discarded. To get late rows, pass a context that does
+// not end.
 func (p *Pool) Read(ctx context.Context, dst any) error {
 	if t := reflect.TypeOf(dst); t == nil || t.Kind() != reflect.Pointer || t.Elem().Kind() != reflect.Slice {
-		return fmt.Errorf("cannot read into a %T, only into a pointer to a slice", dst)
+		return fmt.Errorf("read into a %T: not a pointer to a slice", dst)
 	}
-	// The worker fills rows of its own: dst is the caller's again when ctx ends.
+	// The worker fills its own slice, because the caller may use dst again when ctx ends.
 	rows := reflect.New(reflect.TypeOf(dst).Elem())
 	if err := p.reads.do(ctx, func(s Session) error { return s.Read(rows.Interface()) }); err != nil {
 		return err
@@ -65,16 +60,15 @@ func (p *Pool) Read(ctx context.Context, dst any) error {
 	return nil
 }
 
-// Get runs a method that only reads, see [Reader].
+// Get implements [Reader].
 func (p *Pool) Get(ctx context.Context, call Call) (Reply, error) {
 	if !IsGetMethod(call.Method) {
-		return Reply{}, fmt.Errorf("%s does more than read: %w", call.Method, ErrUnsupported)
+		return Reply{}, fmt.Errorf("method %s may change the host: %w", call.Method, ErrUnsupported)
 	}
 	return p.Invoke(ctx, call)
 }
 
-// Invoke runs any method, see [Invoker]. A call that was abandoned may still
-// take effect.
+// Invoke implements [Invoker]. An abandoned call may still take effect.
 func (p *Pool) Invoke(ctx context.Context, call Call) (Reply, error) {
 	reply := make(chan Reply, 1)
 	err := p.calls.do(ctx, func(s Session) error {
@@ -88,45 +82,44 @@ func (p *Pool) Invoke(ctx context.Context, call Call) (Reply, error) {
 	return <-reply, nil
 }
 
-// Now is the host's clock.
+// Now implements [Reader].
 func (p *Pool) Now() time.Time { return p.now() }
 
-// Stats has the pool's figures about itself.
+// Stats returns the statistics of all workers, for reads and for method calls.
 func (p *Pool) Stats() PoolStats {
 	reads, calls := p.reads.stats(), p.calls.stats()
 	return PoolStats{Stuck: reads.Stuck + calls.Stuck, Restarts: reads.Restarts + calls.Restarts}
 }
 
-// Close ends the workers and waits for those that are not stuck.
+// Close stops the workers and waits for those that are not stuck.
 func (p *Pool) Close() {
-	for _, l := range []*lane{p.reads, p.calls} {
-		l.close()
+	for _, q := range []*workQueue{p.reads, p.calls} {
+		q.close()
 	}
-	for _, l := range []*lane{p.reads, p.calls} {
-		l.ends.Wait()
+	for _, q := range []*workQueue{p.reads, p.calls} {
+		q.active.Wait()
 	}
 }
 
-// startedKey is the key of what WithStarted adds to a context.
+// startedKey is the context key of WithStarted.
 type startedKey struct{}
 
-// WithStarted returns a context with which a Reader or an Invoker that has to
-// queue calls f when it turns to the host: until then, waiting is not the host's
-// doing. It calls f once at most, on a goroutine of its own choice.
+// WithStarted returns a context that makes a Reader or an Invoker call f when it starts to talk to the host. The time
+// before that is time in the queue of the pool. f is called at most once, on any goroutine.
 func WithStarted(ctx context.Context, f func()) context.Context {
 	return context.WithValue(ctx, startedKey{}, f)
 }
 
-// started is the function that WithStarted added, or one that does nothing.
-func started(ctx context.Context) func() {
+// startedFunc returns the function of WithStarted, or a function that does nothing.
+func startedFunc(ctx context.Context) func() {
 	if f, ok := ctx.Value(startedKey{}).(func()); ok {
 		return f
 	}
 	return func() {}
 }
 
-// ended is the error for a context that ended.
-func ended(err error) error {
+// contextError translates the error of a context that ended.
+func contextError(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return ErrTimeout
 	}

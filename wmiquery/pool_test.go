@@ -14,24 +14,24 @@ import (
 	"hyperv_replica_exporter/wmiquery"
 )
 
-// row is an instance that only these tests know.
+// row is an instance for these tests.
 type row struct{ Name string }
 
 func (row) WMIClass() wmiquery.Class { return wmiquery.Class{Name: "Test_Row"} }
 
-// scripted is a session that does what a test says.
-type scripted struct {
+// fakeSession is a session whose behavior the test defines.
+type fakeSession struct {
 	read  func(dst *[]row) error
 	close func()
 }
 
-func (s scripted) Read(dst any) error { return s.read(dst.(*[]row)) }
+func (s fakeSession) Read(dst any) error { return s.read(dst.(*[]row)) }
 
-func (s scripted) Call(c wmiquery.Call) (wmiquery.Reply, error) {
+func (s fakeSession) Call(c wmiquery.Call) (wmiquery.Reply, error) {
 	return wmiquery.Reply{Code: wmiquery.CodeCompleted, Out: map[string]any{"Method": c.Method}}, nil
 }
 
-func (s scripted) Close() {
+func (s fakeSession) Close() {
 	if s.close != nil {
 		s.close()
 	}
@@ -40,7 +40,7 @@ func (s scripted) Close() {
 func newPool(t *testing.T, read func(dst *[]row) error) *wmiquery.Pool {
 	t.Helper()
 	p := wmiquery.NewPool(wmiquery.PoolOptions{
-		Open:       func() (wmiquery.Session, error) { return scripted{read: read}, nil },
+		Open:       func() (wmiquery.Session, error) { return fakeSession{read: read}, nil },
 		Now:        time.Now,
 		Workers:    2,
 		StuckAfter: 5 * time.Second,
@@ -57,36 +57,37 @@ func within(t *testing.T, d time.Duration) context.Context {
 	return ctx
 }
 
-func TestPoolReads(t *testing.T) {
+func TestPoolReadReplacesRows(t *testing.T) {
 	p := newPool(t, func(dst *[]row) error {
 		*dst = append(*dst, row{"a"}, row{"b"})
 		return nil
 	})
-	rows := []row{{"of before"}}
+	rows := []row{{"previous"}}
 	if err := p.Read(t.Context(), &rows); err != nil || len(rows) != 2 || rows[1].Name != "b" {
-		t.Errorf("rows %v, error %v", rows, err)
+		t.Errorf("got rows %v, error %v", rows, err)
 	}
 	if err := p.Read(t.Context(), rows); err == nil {
-		t.Error("a slice that is no pointer was accepted")
+		t.Error("Read accepted a slice instead of a pointer to a slice")
 	}
 }
 
-func TestPoolGetOnlyReads(t *testing.T) {
+func TestPoolGetRejectsMethodsThatChangeTheHost(t *testing.T) {
 	p := newPool(t, nil)
 	if r, err := p.Get(t.Context(), wmiquery.Call{Method: "GetErrorEx"}); err != nil || r.Out["Method"] != "GetErrorEx" {
-		t.Errorf("GetErrorEx: %v, %v", r, err)
+		t.Errorf("Get of GetErrorEx: got %v, %v", r, err)
 	}
 	if _, err := p.Get(t.Context(), wmiquery.Call{Method: "InitiateFailover"}); !errors.Is(err, wmiquery.ErrUnsupported) {
-		t.Errorf("Get ran InitiateFailover: %v", err)
+		t.Errorf("Get of InitiateFailover: got error %v, want ErrUnsupported", err)
 	}
-	if r, err := p.Invoke(t.Context(), wmiquery.Call{Method: "InitiateFailover"}); err != nil || r.Out["Method"] != "InitiateFailover" {
-		t.Errorf("Invoke: %v, %v", r, err)
+	r, err := p.Invoke(t.Context(), wmiquery.Call{Method: "InitiateFailover"})
+	if err != nil || r.Out["Method"] != "InitiateFailover" {
+		t.Errorf("Invoke of InitiateFailover: got %v, %v", r, err)
 	}
 }
 
-// A call that outlives its context is abandoned: the caller gets an answer in
-// time, its rows stay untouched, and the other workers go on.
-func TestPoolAbandons(t *testing.T) {
+// A call that outlives its context is abandoned: the caller gets an error in time, its rows are not touched later, and
+// the other workers continue.
+func TestPoolAbandonsCallWhenContextEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hang := make(chan struct{})
 		var calls atomic.Int32
@@ -100,73 +101,72 @@ func TestPoolAbandons(t *testing.T) {
 		var rows []row
 		start := time.Now()
 		if err := p.Read(within(t, time.Second), &rows); !errors.Is(err, wmiquery.ErrTimeout) {
-			t.Errorf("error %v, want ErrTimeout", err)
+			t.Errorf("got error %v, want ErrTimeout", err)
 		}
 		if d := time.Since(start); d != time.Second {
-			t.Errorf("answered after %v, want 1s", d)
+			t.Errorf("Read returned after %v, want 1s", d)
 		}
 		if err := p.Read(within(t, time.Second), &rows); err != nil {
-			t.Errorf("the other worker: %v", err)
+			t.Errorf("Read on the other worker: %v", err)
 		}
 		rows = nil
 		close(hang)
 		synctest.Wait()
 		if rows != nil {
-			t.Errorf("rows were filled after their caller left: %v", rows)
+			t.Errorf("rows were filled after Read had returned: %v", rows)
 		}
 	})
 }
 
-func TestPoolCancelled(t *testing.T) {
+func TestPoolReturnsErrorOfCancelledContext(t *testing.T) {
 	p := newPool(t, nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var rows []row
 	if err := p.Read(ctx, &rows); !errors.Is(err, context.Canceled) || errors.Is(err, wmiquery.ErrTimeout) {
-		t.Errorf("error %v, want that of the cancelled context", err)
+		t.Errorf("got error %v, want context.Canceled", err)
 	}
 }
 
-// Stuck workers are counted and replaced up to the limit, after which the pool
-// refuses at once; when the host answers after all, everything is as before.
-func TestPoolStuckWorkers(t *testing.T) {
+// Stuck workers are counted and replaced up to the limit. After that, reads fail immediately. When the host answers
+// again, reads work again.
+func TestPoolReplacesStuckWorkersUpToLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hang := make(chan struct{})
 		p := newPool(t, func(*[]row) error { <-hang; return nil })
 		var rows []row
 		for want := range 5 { // 2 workers and 3 replacements
 			if s := p.Stats(); s.Stuck != want || s.Restarts != min(want, 3) {
-				t.Errorf("before call %d: %+v", want+1, s)
+				t.Errorf("stats before read %d: %+v", want+1, s)
 			}
 			if err := p.Read(within(t, 6*time.Second), &rows); !errors.Is(err, wmiquery.ErrTimeout) {
-				t.Errorf("call %d: %v", want+1, err)
+				t.Errorf("read %d: got error %v, want ErrTimeout", want+1, err)
 			}
 		}
 		start := time.Now()
 		if err := p.Read(within(t, 6*time.Second), &rows); !errors.Is(err, wmiquery.ErrBusy) || time.Since(start) != 0 {
-			t.Errorf("with every worker stuck: %v after %v, want ErrBusy at once", err, time.Since(start))
+			t.Errorf("with all workers stuck: got error %v after %v, want ErrBusy immediately", err, time.Since(start))
 		}
 		close(hang)
 		synctest.Wait()
 		if s := p.Stats(); s.Stuck != 0 || s.Restarts != 3 {
-			t.Errorf("after all came back: %+v", s)
+			t.Errorf("stats after all workers have recovered: %+v", s)
 		}
 		if err := p.Read(within(t, time.Second), &rows); err != nil {
-			t.Errorf("after all came back: %v", err)
+			t.Errorf("read after all workers have recovered: %v", err)
 		}
 	})
 }
 
-// After stuck workers have come back there are as many as before, and the
-// sessions of those that are too many are closed.
-func TestPoolSizeAfterRecovery(t *testing.T) {
+// After stuck workers have recovered, the pool has its original size, and the sessions of surplus workers are closed.
+func TestPoolHasOriginalSizeAfterRecovery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hang := make(chan struct{})
 		var opened, closed, busy, most atomic.Int32
 		p := wmiquery.NewPool(wmiquery.PoolOptions{
 			Open: func() (wmiquery.Session, error) {
 				opened.Add(1)
-				return scripted{
+				return fakeSession{
 					read: func(*[]row) error {
 						most.Store(max(most.Load(), busy.Add(1)))
 						defer busy.Add(-1)
@@ -191,35 +191,35 @@ func TestPoolSizeAfterRecovery(t *testing.T) {
 		}
 		time.Sleep(20 * time.Second)
 		if most.Load() != 2 {
-			t.Errorf("%d reads at once, want 2", most.Load())
+			t.Errorf("%d concurrent reads, want 2", most.Load())
 		}
 		p.Close()
 		synctest.Wait()
 		if opened.Load() != 5 || closed.Load() != 5 {
-			t.Errorf("%d sessions opened, %d closed, want 5", opened.Load(), closed.Load())
+			t.Errorf("%d sessions opened, %d closed, want 5 and 5", opened.Load(), closed.Load())
 		}
 	})
 }
 
-// Who waits in the queue when the last worker is lost is told so, and does not
-// come to the host later, when nobody wants the answer any more.
-func TestPoolQueueOfNoWorkers(t *testing.T) {
+// When the last worker gets stuck, the reads in the queue fail. They do not reach the host later, when nobody needs the
+// rows any more.
+func TestPoolRejectsQueuedReadsWhenAllWorkersAreStuck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hang := make(chan struct{})
 		var reached atomic.Int32
 		p := newPool(t, func(*[]row) error { reached.Add(1); <-hang; return nil })
-		refused := make(chan error, 10)
+		rejected := make(chan error, 10)
 		for range 8 {
 			go func() {
 				var rows []row
 				if err := p.Read(context.Background(), &rows); err != nil {
-					refused <- err
+					rejected <- err
 				}
 			}()
 		}
 		time.Sleep(time.Minute)
-		if len(refused) != 3 || !errors.Is(<-refused, wmiquery.ErrBusy) {
-			t.Errorf("%d of 8 reads on 5 workers are refused, want 3", len(refused))
+		if len(rejected) != 3 || !errors.Is(<-rejected, wmiquery.ErrBusy) {
+			t.Errorf("%d of 8 reads on 5 workers were rejected, want 3", len(rejected))
 		}
 		close(hang)
 		synctest.Wait()
@@ -229,8 +229,7 @@ func TestPoolQueueOfNoWorkers(t *testing.T) {
 	})
 }
 
-// Methods that hang do not cost the classes, nor the other way.
-func TestPoolLanes(t *testing.T) {
+func TestPoolCallsWorkWhileReadsHang(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hang := make(chan struct{})
 		p := newPool(t, func(*[]row) error { <-hang; return nil })
@@ -239,18 +238,18 @@ func TestPoolLanes(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		if _, err := p.Get(within(t, time.Second), wmiquery.Call{Method: "GetErrorEx"}); err != nil {
-			t.Errorf("a call beside reads that hang: %v", err)
+			t.Errorf("call while all reads hang: %v", err)
 		}
 		close(hang)
 	})
 }
 
-// The started function runs when the host is asked, not while the task queues.
-func TestPoolStarted(t *testing.T) {
+// The function of WithStarted is called when a worker starts the task, not while the task waits in the queue.
+func TestPoolCallsStartedFunctionAfterQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool(t, func(*[]row) error { time.Sleep(3 * time.Second); return nil })
 		start := time.Now()
-		var waited []time.Duration
+		var started []time.Duration
 		var mu sync.Mutex
 		for range 4 {
 			go func() {
@@ -258,21 +257,20 @@ func TestPoolStarted(t *testing.T) {
 				_ = p.Read(wmiquery.WithStarted(context.Background(), func() {
 					mu.Lock()
 					defer mu.Unlock()
-					waited = append(waited, time.Since(start))
+					started = append(started, time.Since(start))
 				}), &rows)
 			}()
 		}
 		time.Sleep(time.Minute)
 		mu.Lock()
 		defer mu.Unlock()
-		if want := []time.Duration{0, 0, 3 * time.Second, 3 * time.Second}; !slices.Equal(waited, want) {
-			t.Errorf("started after %v, want %v", waited, want)
+		if want := []time.Duration{0, 0, 3 * time.Second, 3 * time.Second}; !slices.Equal(started, want) {
+			t.Errorf("started after %v, want %v", started, want)
 		}
 	})
 }
 
-// Close waits for the workers that can end, not for one that is stuck.
-func TestPoolCloseLeavesStuckWorkers(t *testing.T) {
+func TestPoolCloseDoesNotWaitForStuckWorkers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hang := make(chan struct{})
 		p := newPool(t, func(*[]row) error { <-hang; return nil })
@@ -280,21 +278,20 @@ func TestPoolCloseLeavesStuckWorkers(t *testing.T) {
 		_ = p.Read(within(t, 6*time.Second), &rows)
 		p.Close()
 		if err := p.Read(t.Context(), &rows); !errors.Is(err, wmiquery.ErrUnavailable) {
-			t.Errorf("read of a closed pool: %v", err)
+			t.Errorf("read from a closed pool: got error %v, want ErrUnavailable", err)
 		}
 		close(hang)
 	})
 }
 
-// A session is kept as long as it works or plainly refuses, and opened anew after
-// any other failure.
-func TestPoolReopens(t *testing.T) {
+// A worker keeps its session after success and after a refusal, and opens a new session after any other error.
+func TestPoolReopensSessionAfterFailure(t *testing.T) {
 	var opened, closed int
 	next := errors.New("")
 	p := wmiquery.NewPool(wmiquery.PoolOptions{
 		Open: func() (wmiquery.Session, error) {
 			opened++
-			return scripted{
+			return fakeSession{
 				read: func(*[]row) error {
 					if next == nil {
 						panic("boom")
@@ -315,7 +312,7 @@ func TestPoolReopens(t *testing.T) {
 		{wmiquery.ErrDenied, "access denied", 1, 0},
 		{wmiquery.ErrUnavailable, "connection lost", 1, 1},
 		{wmiquery.ErrDenied, "access denied", 2, 1},
-		{errors.New("who knows"), "who knows", 2, 2},
+		{errors.New("unknown error"), "unknown error", 2, 2},
 		{wmiquery.ErrDenied, "access denied", 3, 2},
 		{nil, "panic: boom", 3, 2},
 		{wmiquery.ErrDenied, "access denied", 4, 2},
@@ -324,12 +321,12 @@ func TestPoolReopens(t *testing.T) {
 		var rows []row
 		err := p.Read(t.Context(), &rows)
 		if err == nil || !strings.HasPrefix(err.Error(), step.want) || opened != step.opened || closed != step.closed {
-			t.Errorf("error %v, opened %d, closed %d; want %+v", err, opened, closed, step)
+			t.Errorf("got error %v, opened %d, closed %d; want %+v", err, opened, closed, step)
 		}
 	}
 }
 
-func TestPoolOpenFails(t *testing.T) {
+func TestPoolReturnsErrorOfOpen(t *testing.T) {
 	fail := errors.New("no such host")
 	p := wmiquery.NewPool(wmiquery.PoolOptions{
 		Open:    func() (wmiquery.Session, error) { return nil, fail },
@@ -338,33 +335,6 @@ func TestPoolOpenFails(t *testing.T) {
 	defer p.Close()
 	var rows []row
 	if err := p.Read(t.Context(), &rows); !errors.Is(err, fail) {
-		t.Errorf("error %v, want that of Open", err)
-	}
-}
-
-func TestCodeError(t *testing.T) {
-	for code, want := range map[uint32]error{
-		wmiquery.CodeAccessDenied: wmiquery.ErrDenied,
-		wmiquery.CodeInUse:        wmiquery.ErrBusy,
-		wmiquery.CodeInvalidState: wmiquery.ErrInvalidState,
-		wmiquery.CodeNotSupported: wmiquery.ErrUnsupported,
-		wmiquery.CodeTimeout:      wmiquery.ErrTimeout,
-		wmiquery.CodeFileNotFound: wmiquery.ErrNotFound,
-	} {
-		err := wmiquery.Reply{Code: code}.Err()
-		if !errors.Is(err, want) {
-			t.Errorf("code %d is %v, want %v", code, err, want)
-		}
-	}
-	if err := (wmiquery.Reply{Code: 32768}).Err(); err == nil || errors.Is(err, wmiquery.ErrDenied) || err.Error() != "failed (32768)" {
-		t.Errorf("32768: %v", err)
-	}
-	if err := (wmiquery.Reply{Code: 7}).Err(); err == nil || err.Error() != "return code 7" {
-		t.Errorf("7: %v", err)
-	}
-	for _, code := range []uint32{wmiquery.CodeCompleted, wmiquery.CodeJobStarted} {
-		if err := (wmiquery.Reply{Code: code}).Err(); err != nil {
-			t.Errorf("code %d: %v", code, err)
-		}
+		t.Errorf("got error %v, want the error of Open", err)
 	}
 }

@@ -1,10 +1,8 @@
-// Package wmiquery is the one seam between this program and a Hyper-V host.
+// Package wmiquery is the interface between this program and a Hyper-V host.
 //
-// It says what can be asked of a host ([Reader]) and what can be done to it
-// ([Invoker]) in plain Go values: no COM object ever leaves the package. The
-// live host is behind [OpenCOM] (Windows only), a simulated one is package
-// simulator; both are a [Session], and a [Pool] of sessions is what the rest of
-// the program holds.
+// [Reader] reads from a host and [Invoker] changes it, both in plain Go values: no COM object leaves the package.
+// [OpenCOM] opens a session with the local host (Windows only). Package simulator has simulated hosts, package replay
+// has captured ones. Each of them provides a [Session]; the rest of the program uses a [Pool] of sessions.
 package wmiquery
 
 import (
@@ -14,42 +12,42 @@ import (
 	"time"
 )
 
-// Namespaces that hold the classes this program reads.
+// Namespaces of the classes that this program reads.
 const (
-	// Virtualization holds the classes of Hyper-V since Windows Server 2012.
+	// Virtualization is the namespace of the classes of Hyper-V.
 	Virtualization = `root\virtualization\v2`
-	// CIMV2 holds the classes of Windows itself.
+	// CIMV2 is the namespace of the classes of Windows itself.
 	CIMV2 = `root\cimv2`
 )
 
-// Class names a WMI class and the namespace that holds it.
+// Class is the name of a WMI class with its namespace.
 type Class struct{ Namespace, Name string }
 
-// Instance is a struct whose exported fields are properties of a WMI class: the
-// field's name is the property's name, the field's type its CIM type.
+// Instance is a struct whose exported fields are properties of a WMI class. A field has the name of the property and
+// the Go type of its CIM type:
 //
 //	CIM type             field type
 //	string               string, *string (null is nil)
 //	boolean              *bool
 //	uint8 … sint64       *uint8 … *int64, or a type defined on one
-//	datetime (a point)   *time.Time (the year 1601 is Windows' "never")
+//	datetime (a point)   *time.Time (the year 1601 means "never")
 //	datetime (interval)  *time.Duration
 //	reference            Ref
 //	array of the above   []string, []uint16 … (null is nil)
 //
-// A field that is no pointer is a property that is never null; if it is null
-// after all it reads as the zero value.
+// A field that is neither a pointer nor a slice is for a property that is never null. If such a property is null, the
+// field has the zero value.
 type Instance interface {
-	// WMIClass is the class that the struct's fields come from.
+	// WMIClass returns the class of the struct.
 	WMIClass() Class
 }
 
-// Ref is the path of an object, relative to its namespace, as in
+// Ref is the path of an object, relative to its namespace, for example
 // Msvm_ComputerSystem.CreationClassName="Msvm_ComputerSystem",Name="…".
 type Ref string
 
-// Relative is the path of an object without the host and the namespace that it
-// may start with, as in \\HV01\root\virtualization\v2:Msvm_ComputerSystem.….
+// Relative returns an object path without the host and the namespace that it may start with, as in
+// \\HV01\root\virtualization\v2:Msvm_ComputerSystem.….
 func Relative(path string) Ref {
 	if strings.HasPrefix(path, `\\`) {
 		if _, after, ok := strings.Cut(path, ":"); ok {
@@ -59,38 +57,35 @@ func Relative(path string) Ref {
 	return Ref(path)
 }
 
+// CIMReference implements [hyperv_replica_exporter/wmiquery/cimxml.Reference].
+func (Ref) CIMReference() {}
+
 // Class returns the name of the class in the path.
 func (r Ref) Class() string {
 	class, _, _ := strings.Cut(string(r), ".")
 	return class
 }
 
-// Embedded is the text of an embedded instance: what CIM types as a string with
-// the qualifier EmbeddedInstance, written as CIM-XML.
+// Embedded is an embedded instance as CIM-XML text. CIM types it as a string with the qualifier EmbeddedInstance.
 type Embedded string
 
-// Param is a parameter of a method by its documented name. Value is a Ref, an
-// Embedded, a string, a bool, an unsigned integer of the CIM type's width, an
-// int32 or int64, a []string, or nil for null.
+// Param is a parameter of a method. Value is a Ref, an Embedded, a string, a bool, an unsigned integer of the width of
+// the CIM type, an int32 or int64, a []string, a []Embedded, a time.Time, or nil for null.
 type Param struct {
-	Name  string
+	Name  string // as documented
 	Value any
 }
 
-// Call is a method call as data: which method of which object, with what.
+// Call is a method call.
 type Call struct {
 	Namespace string
-	Object    Ref // an instance, such as the replication service
+	Object    Ref // the instance whose method is called, such as the replication service
 	Method    string
 	In        []Param
 }
 
-// IsGetMethod reports whether a method only reads, by its name: the names of the methods of Hyper-V that only return
-// data, and of no others, start with Get.
-func IsGetMethod(name string) bool { return strings.HasPrefix(name, "Get") }
-
-// Text is the value of a parameter that is a reference or a text, "" if it is null, not
-// given, or anything else. Names are not case-sensitive.
+// Text returns the value of a parameter that is a reference or a string. It returns "" if the parameter is null,
+// missing or of another type. The name is not case-sensitive.
 func (c Call) Text(name string) string {
 	for _, p := range c.In {
 		if !strings.EqualFold(p.Name, name) {
@@ -101,75 +96,93 @@ func (c Call) Text(name string) string {
 			return string(v)
 		case Embedded:
 			return string(v)
-		case string: // how COM carries both
+		case string: // COM passes references and embedded instances as strings
 			return v
 		}
 	}
 	return ""
 }
 
-// Reply is what a method answered.
+// IsGetMethod reports whether a method only reads, by its name: of the methods of Hyper-V, those that only return data
+// start with Get, and no others do.
+func IsGetMethod(name string) bool { return strings.HasPrefix(name, "Get") }
+
+// Reply is the result of a method call.
 type Reply struct {
-	// Code is ReturnValue: 0 done, 4096 a job was started, anything else is a
-	// refusal, see [Reply.Err].
+	// Code is ReturnValue: CodeCompleted, CodeJobStarted, or the code of a failure. See [Reply.Err].
 	Code uint32
-	// Job is the path of the job when Code is 4096.
+	// Job is the path of the job if Code is CodeJobStarted.
 	Job Ref
-	// Out holds the out parameters by name, without Job and ReturnValue: string,
-	// bool, int64, Ref, a slice of one of these, or nil for null. Embedded
-	// instances are strings of CIM-XML.
+	// Out has the out parameters by name, without Job and ReturnValue. A value is a string, bool, int64, Ref, a slice
+	// of one of these, or nil for null. Embedded instances are strings of CIM-XML.
 	Out map[string]any
 }
 
-// Reader reads from a host. None of its methods changes anything there.
+// Err returns nil if the method has completed or has started a job, otherwise a *CodeError.
+func (r Reply) Err() error {
+	if r.Code == CodeCompleted || r.Code == CodeJobStarted {
+		return nil
+	}
+	return &CodeError{r.Code}
+}
+
+// Reader reads from a host. Its methods never change the host.
 type Reader interface {
-	// Read fills dst, a *[]T with T an Instance, with every instance of T's
-	// class. A host that has none of them gives an empty slice and no error, and
-	// so does one that denies access: see ErrDenied.
+	// Read fills dst, a *[]T with T an Instance, with all instances of T's class. If the host has none, dst is empty
+	// and the error is nil. A host that denies access does the same, see ErrDenied.
 	Read(ctx context.Context, dst any) error
-	// Get runs a method that only reads. It refuses, with ErrUnsupported, any
-	// whose name does not start with Get.
+	// Get calls a method that only reads. It returns ErrUnsupported for any other method, see [IsGetMethod].
 	Get(ctx context.Context, call Call) (Reply, error)
-	// Now is the time by the host's clock.
+	// Now returns the time of the host's clock.
 	Now() time.Time
 }
 
 // Invoker changes a host.
 type Invoker interface {
-	// Invoke runs any method.
+	// Invoke calls any method.
 	Invoke(ctx context.Context, call Call) (Reply, error)
 }
 
-// Session is one connection to a host. It blocks for as long as the host takes
-// and cannot be cancelled, as COM cannot. It is opened, used and closed by one
-// goroutine.
+// Session is a connection to a host. Its methods block until the host answers and cannot be cancelled, because COM
+// calls cannot. A session is opened, used and closed on the same goroutine.
 type Session interface {
 	Read(dst any) error
 	Call(call Call) (Reply, error)
 	Close()
 }
 
-// The errors that callers tell apart, with errors.Is.
+// Sentinel errors, for use with errors.Is.
 var (
-	// ErrNotFound: there is no such object.
+	// ErrNotFound means that the object does not exist.
 	ErrNotFound = errors.New("not found")
-	// ErrUnsupported: this host has no such namespace, class or method: no
-	// Hyper-V role, or an older Windows.
+	// ErrUnsupported means that this host does not have the namespace, the class or the method: the Hyper-V role is
+	// not installed, or this version of Windows is too old.
 	ErrUnsupported = errors.New("not supported by this host")
-	// ErrDenied: the account may not. Hyper-V itself answers a query without
-	// rights with no rows at all; who reads several classes must notice that.
+	// ErrDenied means that the account has no permission. A query without permission does not cause it: Hyper-V
+	// returns no rows instead. Callers must conclude that from empty results of several classes.
 	ErrDenied = errors.New("access denied")
-	// ErrBusy: the object, or every worker, is busy with something else.
+	// ErrBusy means that the object, or every worker of the pool, is busy.
 	ErrBusy = errors.New("busy")
-	// ErrTimeout: no answer in time.
+	// ErrTimeout means that there was no answer in time.
 	ErrTimeout = errors.New("timed out")
-	// ErrInvalidState: the object is in a state in which this cannot be done.
+	// ErrInvalidState means that the current state of the object does not allow the operation.
 	ErrInvalidState = errors.New("invalid state")
-	// ErrUnavailable: the connection is gone; a new one may work.
+	// ErrUnavailable means that the connection is lost. A new session may work.
 	ErrUnavailable = errors.New("connection lost")
 )
 
-// All reads every instance of T's class.
+// IsRefusal reports whether err means that the host has rejected the request: the request had no effect, and the
+// session can be used again.
+func IsRefusal(err error) bool {
+	for _, refusal := range []error{ErrNotFound, ErrUnsupported, ErrDenied, ErrBusy, ErrInvalidState} {
+		if errors.Is(err, refusal) {
+			return true
+		}
+	}
+	return false
+}
+
+// All reads all instances of T's class.
 func All[T Instance](ctx context.Context, r Reader) ([]T, error) {
 	var rows []T
 	err := r.Read(ctx, &rows)

@@ -1,4 +1,4 @@
-// Bundles the page that shoot.js opens.
+// Bundles the page that shoot.js opens in the browser.
 import { build } from 'esbuild';
 
 await build({
@@ -6,7 +6,7 @@ await build({
   outdir: 'dist',
   bundle: true,
   format: 'esm',
-  splitting: true, // what the page never loads, such as code editors, stays apart
+  splitting: true, // keeps unused parts, such as code editors, out of the main bundle
   minify: true,
   jsx: 'automatic',
   target: 'esnext',

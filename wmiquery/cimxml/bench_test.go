@@ -7,8 +7,7 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// statistics is an instance as GetReplicationStatisticsEx gives it, one per
-// relationship and scrape.
+// statistics is an instance as GetReplicationStatisticsEx returns it. A scrape reads one per relationship.
 const statistics = `<INSTANCE CLASSNAME="Msvm_ReplicationStatistics">` +
 	`<PROPERTY NAME="InstanceID" PROPAGATED="true" TYPE="string"></PROPERTY>` +
 	`<PROPERTY NAME="Caption" PROPAGATED="true" TYPE="string"></PROPERTY>` +

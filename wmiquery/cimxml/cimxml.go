@@ -1,8 +1,7 @@
-// Package cimxml reads and writes embedded instances, which Hyper-V's methods
-// take and give as text: the part of CIM-XML (DSP0201) that it uses, and the
-// datetimes of CIM (DSP0004).
+// Package cimxml reads and writes embedded instances, which the methods of Hyper-V have as string parameters. It
+// supports the part of CIM-XML (DSP0201) that Hyper-V uses, and CIM datetimes (DSP0004).
 //
-// Texts come bare, as one INSTANCE element without CIM or DECLGROUP around it.
+// An embedded instance is a single INSTANCE element, without a CIM or DECLGROUP element around it.
 package cimxml
 
 import (
@@ -13,17 +12,17 @@ import (
 	"unicode/utf8"
 )
 
-// Instance is an instance whose class needs no Go type.
+// Instance is an instance of any class. Its class needs no Go type.
 type Instance struct {
 	Class      string
 	Properties []Property
 }
 
-// Property is one property with its values as text. A property that is no array
-// has one value; a null has none.
+// Property is a property with its values as strings. A property that is not an array has one value. A null property has
+// none.
 type Property struct {
 	Name   string
-	Type   string // uint16, string, datetime …; reference
+	Type   string // the CIM type: uint16, string, datetime, reference …
 	Array  bool
 	Null   bool
 	Values []string
@@ -31,8 +30,8 @@ type Property struct {
 
 const reference = "reference"
 
-// String writes the instance as CIM-XML. What XML cannot carry, such as control
-// characters, becomes U+FFFD.
+// String returns the instance as CIM-XML. Characters that are not allowed in XML, such as control characters, are
+// replaced by U+FFFD.
 func (i Instance) String() string {
 	var b strings.Builder
 	b.Grow(64 + 96*len(i.Properties))
@@ -83,9 +82,9 @@ func write(b *strings.Builder, parts ...string) {
 	}
 }
 
-// Carries tells whether XML can carry a text as it is: it has no other characters than
-// those of XML 1.0, which lack most control characters, and is UTF-8.
-func Carries(s string) bool {
+// Representable reports whether XML can represent s unchanged: s is valid UTF-8 and has only characters that XML 1.0
+// allows, which excludes most control characters.
+func Representable(s string) bool {
 	for _, r := range s {
 		if r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == utf8.RuneError || r == 0xFFFE || r == 0xFFFF {
 			return false
@@ -95,21 +94,20 @@ func Carries(s string) bool {
 }
 
 func escape(b *strings.Builder, s string) {
-	if plain(s) && !strings.ContainsAny(s, "<>\"'\t\n") {
+	if isPlain(s) && !strings.ContainsAny(s, "<>\"'\t\n") {
 		b.WriteString(s)
 		return
 	}
-	_ = xml.EscapeText(b, []byte(s)) // a Builder does not fail
+	_ = xml.EscapeText(b, []byte(s)) // a strings.Builder returns no errors
 }
 
-// Parse reads one instance. It takes texts as GetText_, MI and Hyper-V's
-// provider write them: with or without a byte order mark and an XML declaration
-// (which may say utf-16, although the text is not any more), with qualifiers and
-// system properties (__PATH and the like), which it leaves out. A reference must
-// be given as its path, not as elements. What XML cannot carry is read as U+FFFD.
+// Parse reads an instance in any of the forms that GetText_, MI and the provider of Hyper-V write. The text may have a
+// byte order mark and an XML declaration; the declaration may say utf-16 although the text has been converted. Parse
+// leaves out qualifiers and system properties (such as __PATH). A reference must be an object path, not elements.
+// Characters that are not allowed in XML are replaced by U+FFFD.
 func Parse(text string) (Instance, error) {
 	var i Instance
-	r, err := open(text)
+	r, err := newReader(text)
 	for err == nil {
 		var p Property
 		if err = r.property(&p); err != nil || p.Name == "" {
@@ -129,38 +127,38 @@ func Parse(text string) (Instance, error) {
 	return i, nil
 }
 
-// reader reads an instance property by property, so that who wants but some of
-// them need not keep, nor even understand, the others.
+// reader reads an instance property by property. The caller can skip properties that it does not need, even if their
+// values cannot be read.
 type reader struct {
 	scanner
 	class   string
-	element string // PROPERTY or a variant: what the last property is
+	element string // the element of the current property: PROPERTY, PROPERTY.ARRAY or PROPERTY.REFERENCE
 }
 
-func open(text string) (*reader, error) {
+func newReader(text string) (*reader, error) {
 	r := &reader{scanner: scanner{
 		rest:  strings.TrimPrefix(text, "\uFEFF"),
 		open:  make([]string, 0, 8),
 		attrs: make([][2]string, 0, 4),
 	}}
-	name, ok, err := r.child()
+	name, ok, err := r.nextChild()
 	if err != nil {
 		return nil, err
 	}
 	if !ok {
-		return nil, errors.New("no XML element")
+		return nil, errors.New("no XML element found")
 	}
 	if r.class, err = r.attribute("CLASSNAME"); err == nil && (name != "INSTANCE" || r.class == "") {
-		err = fmt.Errorf("%.40q instead of an INSTANCE with a CLASSNAME", name)
+		err = fmt.Errorf("found %.40q instead of an INSTANCE with a CLASSNAME", name)
 	}
 	return r, err
 }
 
-// property reads what the next property is, without its values: who calls goes
-// on with values or skip. At the end of the instance p has no name.
+// property reads the name and the type of the next property. The caller continues with values or skip. At the end of
+// the instance, p has no name.
 func (r *reader) property(p *Property) error {
 	for {
-		name, ok, err := r.child()
+		name, ok, err := r.nextChild()
 		switch {
 		case err != nil:
 			return err
@@ -171,7 +169,7 @@ func (r *reader) property(p *Property) error {
 			r.element = name
 			*p = Property{Array: name == "PROPERTY.ARRAY", Null: true, Values: p.Values[:0]}
 			if p.Name, err = r.attribute("NAME"); err == nil && p.Name == "" {
-				err = fmt.Errorf("a %.40q without a NAME", name)
+				err = fmt.Errorf("element %.40q has no NAME", name)
 			}
 			if err == nil {
 				p.Type, err = r.attribute("TYPE")
@@ -184,16 +182,16 @@ func (r *reader) property(p *Property) error {
 	}
 }
 
-// end checks that nothing but blanks and comments follows the instance.
+// end returns an error if an element or text follows the instance.
 func (r *reader) end() error {
-	name, more, err := r.child()
+	name, more, err := r.nextChild()
 	if more {
-		err = fmt.Errorf("a second element, %.40q", name)
+		err = fmt.Errorf("unexpected second element %.40q", name)
 	}
 	return err
 }
 
-// values reads the values of p, whose element just began.
+// values reads the values of p. The reader must be at the start of the element of p.
 func (r *reader) values(p *Property) error {
 	if err := r.value(p); err != nil {
 		return fmt.Errorf("property %.40q: %w", p.Name, err)
@@ -210,17 +208,17 @@ func (r *reader) value(p *Property) error {
 	case "PROPERTY.REFERENCE":
 		p.Type, element = reference, "VALUE.REFERENCE"
 	default:
-		return fmt.Errorf("%.40q cannot be read", r.element)
+		return fmt.Errorf("element %.40q is not supported", r.element)
 	}
 	for {
-		name, ok, err := r.child()
+		name, ok, err := r.nextChild()
 		switch {
 		case err != nil || !ok:
 			return err
 		case name == "QUALIFIER", name == "VALUE.NULL":
 			err = r.skip()
 		case name != element || !p.Null:
-			err = fmt.Errorf("%.40q where one %s belongs", name, element)
+			err = fmt.Errorf("found %.40q, want one %s", name, element)
 		case p.Array:
 			p.Null = false
 			err = r.array(p)
@@ -234,15 +232,15 @@ func (r *reader) value(p *Property) error {
 	}
 }
 
-// array reads what is in a VALUE.ARRAY. A null among the values is an empty text.
+// array reads the values in a VALUE.ARRAY. It reads a null value as an empty string.
 func (r *reader) array(p *Property) error {
 	for {
-		name, ok, err := r.child()
+		name, ok, err := r.nextChild()
 		if err != nil || !ok {
 			return err
 		}
 		if name != "VALUE" && name != "VALUE.NULL" {
-			return fmt.Errorf("%.40q in a VALUE.ARRAY", name)
+			return fmt.Errorf("unexpected %.40q in a VALUE.ARRAY", name)
 		}
 		if err := r.text(p); err != nil {
 			return err

@@ -13,7 +13,7 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// sample has a field of every kind.
+// sample has a field of every supported type.
 type sample struct {
 	Text     *string
 	Key      string
@@ -59,19 +59,19 @@ func TestUnmarshal(t *testing.T) {
 		text string
 		want sample
 	}{
-		"no properties":      {instance(""), sample{}},
-		"closed at once":     {`<INSTANCE CLASSNAME="C"/>`, sample{}},
-		"value":              {instance(value("Text", "a b")), sample{Text: new("a b")}},
-		"null":               {instance(property("Text", "")), sample{}},
-		"null, closed":       {instance(`<PROPERTY NAME="Text" TYPE="string"/>`), sample{}},
-		"null, told":         {instance(property("Text", "<VALUE.NULL/>")), sample{}},
-		"null number":        {instance(property("U32", "")), sample{}},
-		"null array":         {instance(array("Texts", "")), sample{}},
-		"null without array": {instance(property("Texts", "")), sample{}},
-		"null of no pointer": {instance(property("Key", "")), sample{}},
-		"empty":              {instance(value("Text", "")), sample{Text: new("")}},
-		"empty, closed":      {instance(property("Text", "<VALUE/>")), sample{Text: new("")}},
-		"empty array":        {instance(array("Texts", "<VALUE.ARRAY/>")), sample{Texts: []string{}}},
+		"no properties":        {instance(""), sample{}},
+		"empty element":        {`<INSTANCE CLASSNAME="C"/>`, sample{}},
+		"value":                {instance(value("Text", "a b")), sample{Text: new("a b")}},
+		"null":                 {instance(property("Text", "")), sample{}},
+		"null, empty element":  {instance(`<PROPERTY NAME="Text" TYPE="string"/>`), sample{}},
+		"null, VALUE.NULL":     {instance(property("Text", "<VALUE.NULL/>")), sample{}},
+		"null number":          {instance(property("U32", "")), sample{}},
+		"null array":           {instance(array("Texts", "")), sample{}},
+		"null without array":   {instance(property("Texts", "")), sample{}},
+		"null, not a pointer":  {instance(property("Key", "")), sample{}},
+		"empty":                {instance(value("Text", "")), sample{Text: new("")}},
+		"empty, empty element": {instance(property("Text", "<VALUE/>")), sample{Text: new("")}},
+		"empty array":          {instance(array("Texts", "<VALUE.ARRAY/>")), sample{Texts: []string{}}},
 		"array": {
 			instance(array("Texts", "<VALUE.ARRAY> <VALUE>a</VALUE>\n<VALUE/><VALUE.NULL/></VALUE.ARRAY>")),
 			sample{Texts: []string{"a", "", ""}},
@@ -80,32 +80,32 @@ func TestUnmarshal(t *testing.T) {
 			instance(array("Numbers", "<VALUE.ARRAY><VALUE>2</VALUE><VALUE>65535</VALUE></VALUE.ARRAY>")),
 			sample{Numbers: []uint16{2, 65535}},
 		},
-		"any case of names":   {instance(value("TEXT", "a") + value("u8", "1")), sample{Text: new("a"), U8: new(uint8(1))}},
+		"names ignore case":   {instance(value("TEXT", "a") + value("u8", "1")), sample{Text: new("a"), U8: new(uint8(1))}},
 		"TRUE":                {instance(value("Flag", "TRUE")), sample{Flag: new(true)}},
 		"False":               {instance(value("Flag", "False")), sample{Flag: new(false)}},
-		"blanks around":       {instance(value("U8", "\r\n 7\t")), sample{U8: new(uint8(7))}},
-		"blanks in strings":   {instance(value("Text", " a\r\nb\rc ")), sample{Text: new(" a\nb\nc ")}},
+		"space around number": {instance(value("U8", "\r\n 7\t")), sample{U8: new(uint8(7))}},
+		"space in string":     {instance(value("Text", " a\r\nb\rc ")), sample{Text: new(" a\nb\nc ")}},
 		"entities":            {instance(value("Text", "&lt;&gt;&amp;&quot;&apos;&#65;&#x1F600;&#xD;")), sample{Text: new("<>&\"'A😀\r")}},
 		"CDATA":               {instance(value("Text", "a<![CDATA[<b>&amp;]]]]><![CDATA[>]]>")), sample{Text: new("a<b>&amp;]]>")}},
 		"comments":            {"<!-- a -->" + instance("<!----><!-- <> -->"+value("Text", "a<!-- b -->c")) + "<!-- z -->", sample{Text: new("ac")}},
-		"not for XML":         {instance(value("Text", "a\x00b\xffc&#x1;&#xD800;\uFFFF")), sample{Text: new("a\uFFFDb\uFFFDc\uFFFD\uFFFD\uFFFD")}},
+		"invalid characters":  {instance(value("Text", "a\x00b\xffc&#x1;&#xD800;\uFFFF")), sample{Text: new("a\uFFFDb\uFFFDc\uFFFD\uFFFD\uFFFD")}},
 		"byte order mark":     {"\uFEFF" + instance(value("Key", "k")), sample{Key: "k"}},
 		"declared utf-16":     {declaration + "\r\n" + instance(value("Key", "ключ")), sample{Key: "ключ"}},
-		"both":                {"\uFEFF" + declaration + instance(value("Key", "k")) + "\r\n", sample{Key: "k"}},
+		"mark and utf-16":     {"\uFEFF" + declaration + instance(value("Key", "k")) + "\r\n", sample{Key: "k"}},
 		"document type":       {`<!DOCTYPE CIM SYSTEM "cim20.dtd">` + instance(value("Key", "k")), sample{Key: "k"}},
 		"namespace":           {`<x:INSTANCE xmlns:x="u" CLASSNAME="C"><x:PROPERTY NAME="Key"><x:VALUE>k</x:VALUE></x:PROPERTY></x:INSTANCE>`, sample{Key: "k"}},
 		"attributes":          {instance(`<PROPERTY TYPE = 'string' PROPAGATED="true" CLASSORIGIN="a>b" MODIFIED="true" NAME='Key' ><VALUE >k</VALUE ></PROPERTY>`), sample{Key: "k"}},
 		"qualifiers":          {instance(qualifier + property("Key", qualifier+"<VALUE>k</VALUE>")), sample{Key: "k"}},
 		"system properties":   {instance(system + value("Key", "k")), sample{Key: "k"}},
 		"reference":           {instance(`<PROPERTY.REFERENCE NAME="Path"><VALUE.REFERENCE>C.K="v"</VALUE.REFERENCE></PROPERTY.REFERENCE>`), sample{Path: `C.K="v"`}},
-		"nobody's":            {instance(value("Other", "x") + array("Others", "<VALUE.ARRAY/>") + structured + value("hidden", "x") + value("Key", "k")), sample{Key: "k"}},
-		"twice":               {instance(value("Text", "a") + property("Text", "") + value("Key", "a") + value("Key", "b")), sample{Key: "b"}},
-		"type defined on one": {instance(value("Severity", "3")), sample{Severity: new(msvm.Severity(3))}},
+		"without field":       {instance(value("Other", "x") + array("Others", "<VALUE.ARRAY/>") + structured + value("hidden", "x") + value("Key", "k")), sample{Key: "k"}},
+		"repeated property":   {instance(value("Text", "a") + property("Text", "") + value("Key", "a") + value("Key", "b")), sample{Key: "b"}},
+		"defined type":        {instance(value("Severity", "3")), sample{Severity: new(msvm.Severity(3))}},
 	} {
-		got := sample{Key: "left over", hidden: "left over"}
+		got := sample{Key: "previous", hidden: "previous"}
 		if class, err := cimxml.Unmarshal(c.text, &got); err != nil || class != "C" || !reflect.DeepEqual(got, c.want) {
-			written, _ := cimxml.Marshal(class, got) // shows what pointers point to
-			t.Errorf("%s: %s, %v", name, written, err)
+			written, _ := cimxml.Marshal(class, got) // for the message: shows the values of pointers
+			t.Errorf("%s: got %s, error %v", name, written, err)
 		}
 	}
 }
@@ -118,73 +118,72 @@ const (
 		`<KEYVALUE>v</KEYVALUE></KEYBINDING></INSTANCENAME></VALUE.REFERENCE></PROPERTY.REFERENCE><PROPERTY.OBJECT NAME="O"/>`
 )
 
-func TestUnmarshalRefuses(t *testing.T) {
+func TestUnmarshalRejectsInvalidInstances(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                                    "no XML element",
-		" \n":                                 "no XML element",
+		"":                                    "no XML element found",
+		" \n":                                 "no XML element found",
 		"{}":                                  "between elements",
-		"<>":                                  "is no tag",
+		"<>":                                  "is not a tag",
 		"<CIM/>":                              `"CIM" instead of an INSTANCE`,
 		"<INSTANCE/>":                         "instead of an INSTANCE with a CLASSNAME",
-		`<INSTANCE CLASSNAME="C">`:            `ends within "INSTANCE"`,
-		`<INSTANCE CLASSNAME="C`:              "does not end",
-		`<INSTANCE CLASSNAME=C/>`:             "is no attribute",
-		`<INSTANCE CLASSNAME="C"`:             "is no attribute",
-		`<INSTANCE CLASSNAME="&c;"/>`:         "is no entity",
+		`<INSTANCE CLASSNAME="C">`:            `end of text in element "INSTANCE"`,
+		`<INSTANCE CLASSNAME="C`:              "has no end",
+		`<INSTANCE CLASSNAME=C/>`:             "is not an attribute",
+		`<INSTANCE CLASSNAME="C"`:             "is not an attribute",
+		`<INSTANCE CLASSNAME="&c;"/>`:         "is not an entity",
 		`<INSTANCE CLASSNAME="C"></OTHER>`:    "which is not open",
 		"</INSTANCE>":                         "which is not open",
 		"<!-- ":                               "without -->",
 		"<?xml":                               "without ?>",
-		instance("") + instance(""):           "a second element",
+		instance("") + instance(""):           "second element",
 		instance("") + "x":                    "between elements",
 		instance("x"):                         "between elements",
-		instance("<PROPERTY/>"):               `"PROPERTY" without a NAME`,
+		instance("<PROPERTY/>"):               `"PROPERTY" has no NAME`,
 		instance(value("Text", "<B/>")):       `element "B" in a value`,
 		instance(value("Text", "&nbsp;")):     `"&nbsp;`,
-		instance(value("Text", "&#x110000;")): "is no entity",
-		instance(value("Text", "&lt")):        "is no entity",
+		instance(value("Text", "&#x110000;")): "is not an entity",
+		instance(value("Text", "&lt")):        "is not an entity",
 		instance(value("Text", "<![CDATA[")):  "without ]]>",
-		instance(value("Text", "</VALUE><VALUE>")):                             `"VALUE" where one VALUE belongs`,
-		instance(property("Text", "<VALUE.ARRAY/>")):                           `"VALUE.ARRAY" where one VALUE belongs`,
-		instance(array("Texts", "<VALUE>a</VALUE>")):                           `"VALUE" where one VALUE.ARRAY belongs`,
+		instance(value("Text", "</VALUE><VALUE>")):                             `"VALUE", want one VALUE`,
+		instance(property("Text", "<VALUE.ARRAY/>")):                           `"VALUE.ARRAY", want one VALUE`,
+		instance(array("Texts", "<VALUE>a</VALUE>")):                           `"VALUE", want one VALUE.ARRAY`,
 		instance(array("Texts", "<VALUE.ARRAY><B/></VALUE.ARRAY>")):            `"B" in a VALUE.ARRAY`,
-		instance(array("Texts", "<VALUE.ARRAY/><VALUE.ARRAY/>")):               `"VALUE.ARRAY" where one`,
-		instance(array("Text", "<VALUE.ARRAY/>")):                              "an array where there should be none",
-		instance(value("Texts", "a")):                                          "no array where there should be one",
-		instance(array("Numbers", "<VALUE.ARRAY><VALUE.NULL/></VALUE.ARRAY>")): `"" is no uint16`,
-		instance(`<PROPERTY.OBJECT NAME="Text"/>`):                             `"PROPERTY.OBJECT" cannot be read`,
-		instance(value("Flag", "yes")):                                         `property Flag: "yes" is no boolean`,
-		instance(value("U8", "0x1")):                                           "is no uint8: invalid syntax",
-		instance(value("U8", "")):                                              "is no uint8",
-		instance(value("U8", "1 2")):                                           "is no uint8",
-		instance(value("R64", "1,5")):                                          "is no real64",
-		instance(value("At", "yesterday")):                                     "is no CIM point in time",
-		instance(value("At", "00000000010000.000000:000")):                     "is no CIM point in time",
-		instance(value("For", "20260101000000.000000+000")):                    "is no CIM interval",
+		instance(array("Texts", "<VALUE.ARRAY/><VALUE.ARRAY/>")):               `"VALUE.ARRAY", want one`,
+		instance(array("Text", "<VALUE.ARRAY/>")):                              "unexpected array",
+		instance(value("Texts", "a")):                                          "is not an array",
+		instance(array("Numbers", "<VALUE.ARRAY><VALUE.NULL/></VALUE.ARRAY>")): `"" is not a uint16`,
+		instance(`<PROPERTY.OBJECT NAME="Text"/>`):                             `"PROPERTY.OBJECT" is not supported`,
+		instance(value("Flag", "yes")):                                         `property Flag: "yes" is not a boolean`,
+		instance(value("U8", "0x1")):                                           "is not a uint8: invalid syntax",
+		instance(value("U8", "")):                                              "is not a uint8",
+		instance(value("U8", "1 2")):                                           "is not a uint8",
+		instance(value("R64", "1,5")):                                          "is not a real64",
+		instance(value("At", "yesterday")):                                     "is not a CIM point in time",
+		instance(value("At", "00000000010000.000000:000")):                     "is not a CIM point in time",
+		instance(value("For", "20260101000000.000000+000")):                    "is not a CIM interval",
 		strings.Repeat(`<INSTANCE CLASSNAME="C">`, 1e5):                        "nested too deeply",
 		instance(strings.Repeat("<QUALIFIER>", 1e5)):                           "nested too deeply",
 	} {
 		class, err := cimxml.Unmarshal(text, new(sample))
 		if err == nil || class != "" || !strings.Contains(err.Error(), want) {
-			t.Errorf("%.80s: %q, %v; want an error with %q", text, class, err, want)
+			t.Errorf("%.80s: got class %q, error %v; want an error with %q", text, class, err, want)
 		}
 		if err != nil && len(err.Error()) > 250 {
-			t.Errorf("%.80s: an error of %d characters", text, len(err.Error()))
+			t.Errorf("%.80s: the error has %d characters", text, len(err.Error()))
 		}
 	}
 	for _, dst := range []any{nil, sample{}, new(string), (*sample)(nil)} {
 		if _, err := cimxml.Unmarshal(instance(""), dst); err == nil {
-			t.Errorf("read into a %T", dst)
+			t.Errorf("no error for destination type %T", dst)
 		}
 	}
 	if _, err := cimxml.Unmarshal(instance(value("A", "1")), new(struct{ A *int })); err == nil {
-		t.Error("read into an int, which is no CIM type")
+		t.Error("no error for a field of type int, which is not a CIM type")
 	}
 }
 
-// The limits of every integer type are its own; beyond them is an error, never a
-// wrapped or cut number.
-func TestIntegerRanges(t *testing.T) {
+// A number outside of the range of its type is an error. It is neither wrapped nor truncated.
+func TestUnmarshalChecksIntegerRanges(t *testing.T) {
 	for name, limits := range map[string][4]string{
 		"U8":  {"0", "255", "-1", "256"},
 		"U16": {"0", "65535", "-1", "65536"},
@@ -199,13 +198,13 @@ func TestIntegerRanges(t *testing.T) {
 			var s sample
 			_, err := cimxml.Unmarshal(instance(value(name, text)), &s)
 			if good := i < 2; (err == nil) != good {
-				t.Errorf("%s in %s: %v", text, name, err)
+				t.Errorf("%s in %s: got error %v", text, name, err)
 			}
 			if err == nil {
 				if got := fmt.Sprint(reflect.ValueOf(s).FieldByName(name).Elem()); got != text {
-					t.Errorf("%s in %s is read as %s", text, name, got)
+					t.Errorf("%s in %s: got value %s", text, name, got)
 				}
-			} else if want := text + `" is no `; !strings.Contains(err.Error(), want) {
+			} else if want := text + `" is not a `; !strings.Contains(err.Error(), want) {
 				t.Errorf("%s in %s: %v", text, name, err)
 			}
 		}
@@ -228,7 +227,8 @@ func TestMarshal(t *testing.T) {
 		Paths  []wmiquery.Ref
 		hidden time.Time
 	}{
-		Text: new("<&>\"'\n\x01\xff😀"), Flag: true, Number: -5, Path: `A\B`, List: []string{"a", ""}, Bare: []uint8{}, Paths: []wmiquery.Ref{"B"},
+		Text: new("<&>\"'\n\x01\xff😀"), Flag: true, Number: -5, Path: `A\B`,
+		List: []string{"a", ""}, Bare: []uint8{}, Paths: []wmiquery.Ref{"B"},
 		At:  time.Date(2026, 3, 4, 5, 6, 7, 890123999, time.FixedZone("", 3600)),
 		For: new(25*time.Hour + time.Microsecond),
 	})
@@ -246,7 +246,7 @@ func TestMarshal(t *testing.T) {
 		`<PROPERTY.ARRAY NAME="Bare" TYPE="uint8"><VALUE.ARRAY></VALUE.ARRAY></PROPERTY.ARRAY>` +
 		`<PROPERTY.ARRAY NAME="Paths" TYPE="reference"><VALUE.ARRAY><VALUE>B</VALUE></VALUE.ARRAY></PROPERTY.ARRAY></INSTANCE>`
 	if err != nil || text != want {
-		t.Errorf("%v\n%s\nwant\n%s", err, text, want)
+		t.Errorf("got error %v and\n%s\nwant\n%s", err, text, want)
 	}
 	for _, bad := range []any{
 		nil, 1, (*sample)(nil),
@@ -259,30 +259,47 @@ func TestMarshal(t *testing.T) {
 		struct{ A []time.Duration }{[]time.Duration{0, -1}},
 	} {
 		if text, err := cimxml.Marshal("C", bad); err == nil {
-			t.Errorf("%#v was written as %s", bad, text)
+			t.Errorf("no error for %#v, got %s", bad, text)
 		}
 	}
 }
 
+// A string type is a reference if it implements cimxml.Reference, whatever its name.
+func TestMarshalReferenceType(t *testing.T) {
+	type Ref string
+	text, err := cimxml.Marshal("C", struct {
+		A Ref
+		B wmiquery.Ref
+	}{"a", "b"})
+	want := instance(`<PROPERTY NAME="A" TYPE="string"><VALUE>a</VALUE></PROPERTY>` +
+		`<PROPERTY.REFERENCE NAME="B"><VALUE.REFERENCE>b</VALUE.REFERENCE></PROPERTY.REFERENCE>`)
+	if err != nil || text != want {
+		t.Errorf("got error %v and\n%s\nwant\n%s", err, text, want)
+	}
+}
+
 func TestParse(t *testing.T) {
-	text := instance(system + qualifier + value("A", "1") + property("B", "") + array("C", "<VALUE.ARRAY><VALUE>x</VALUE><VALUE>y</VALUE></VALUE.ARRAY>"))
+	text := instance(system + qualifier + value("A", "1") + property("B", "") +
+		array("C", "<VALUE.ARRAY><VALUE>x</VALUE><VALUE>y</VALUE></VALUE.ARRAY>"))
 	want := cimxml.Instance{Class: "C", Properties: []cimxml.Property{
 		{Name: "A", Type: "x", Values: []string{"1"}},
 		{Name: "B", Type: "x", Null: true},
 		{Name: "C", Type: "string", Array: true, Values: []string{"x", "y"}},
 	}}
 	if got, err := cimxml.Parse(text); err != nil || !reflect.DeepEqual(got, want) {
-		t.Errorf("%+v, %v; want %+v", got, err, want)
+		t.Errorf("got %+v, error %v; want %+v", got, err, want)
 	}
-	for _, bad := range []string{"", instance("") + "<A/>", instance(structured), instance("<PROPERTY/>"), instance("<A>")} {
+	for _, bad := range []string{
+		"", instance("") + "<A/>", instance(structured), instance("<PROPERTY/>"), instance("<A>"),
+	} {
 		if got, err := cimxml.Parse(bad); err == nil || !reflect.DeepEqual(got, cimxml.Instance{}) {
-			t.Errorf("%s is read as %+v, %v", bad, got, err)
+			t.Errorf("%s: got %+v, error %v; want an error", bad, got, err)
 		}
 	}
 }
 
-// Statistics and a health issue as a host gives them.
-func TestDocumentedInstances(t *testing.T) {
+// The instances are statistics and a health issue as a host returns them.
+func TestUnmarshalInstancesOfHyperV(t *testing.T) {
 	at := func(day, hour, minute, second int) *time.Time {
 		return new(time.Date(2026, 11, day, hour, minute, second, 0, time.UTC))
 	}
@@ -290,13 +307,15 @@ func TestDocumentedInstances(t *testing.T) {
 	class, err := cimxml.Unmarshal(statistics, &s)
 	want := msvm.ReplicationStatistics{
 		StartStatisticTime: at(22, 9, 0, 0), EndStatisticTime: at(22, 21, 42, 10), ReplicationSuccessCount: new(uint32(150)),
-		ReplicationMissCount: new(uint32(2)), ReplicationSize: new(uint64(7864320000)), MaxReplicationSize: new(uint64(524288000)),
+		ReplicationMissCount: new(uint32(2)),
+		ReplicationSize:      new(uint64(7864320000)), MaxReplicationSize: new(uint64(524288000)),
 		ReplicationLatency: new(uint32(1350)), MaxReplicationLatency: new(uint32(41)), NetworkFailureCount: new(uint32(1)),
 		ReplicationFailureCount: new(uint32(0)), ApplicationConsistentSnapshotFailureCount: new(uint32(0)),
-		PendingReplicationSize: new(uint64(41943040)), ReplicationHealth: new(uint32(1)), LastTestFailoverTime: new(msvm.Never()),
+		PendingReplicationSize: new(uint64(41943040)), ReplicationHealth: new(uint32(1)),
+		LastTestFailoverTime: new(msvm.Never()),
 	}
 	if err != nil || class != "Msvm_ReplicationStatistics" || !reflect.DeepEqual(s, want) {
-		t.Errorf("%q, %+v, %v", class, s, err)
+		t.Errorf("got class %q, %+v, error %v", class, s, err)
 	}
 	var e msvm.Error
 	_, err = cimxml.Unmarshal(`<INSTANCE CLASSNAME="Msvm_Error">`+value("ErrorType", "0")+value("MessageID", "33680")+
@@ -307,12 +326,12 @@ func TestDocumentedInstances(t *testing.T) {
 		MessageArguments: []string{"web01"}, PerceivedSeverity: new(msvm.Severity(3)),
 	}
 	if err != nil || !reflect.DeepEqual(e, issue) {
-		t.Errorf("%+v, %v", e, err)
+		t.Errorf("got %+v, error %v", e, err)
 	}
 }
 
-// A value in very many pieces costs memory in proportion to its size.
-func TestManyPieces(t *testing.T) {
+// The memory that a value in many pieces needs is proportional to its size.
+func TestUnmarshalMemoryOfFragmentedValue(t *testing.T) {
 	text := instance(value("Key", strings.Repeat("a<!---->", 1<<17)))
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -320,6 +339,6 @@ func TestManyPieces(t *testing.T) {
 	_, err := cimxml.Unmarshal(text, &s)
 	runtime.ReadMemStats(&after)
 	if used := after.TotalAlloc - before.TotalAlloc; err != nil || len(s.Key) != 1<<17 || used > 32<<20 {
-		t.Errorf("%d characters, %d bytes allocated, %v", len(s.Key), used, err)
+		t.Errorf("got %d characters, %d bytes allocated, error %v", len(s.Key), used, err)
 	}
 }

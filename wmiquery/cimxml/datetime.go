@@ -8,66 +8,63 @@ import (
 	"time"
 )
 
-// Both forms of a CIM datetime have 25 characters (DSP0004):
+// datetimeLength is the length of both forms of a CIM datetime (DSP0004):
 //
 //	yyyymmddHHMMSS.mmmmmm±mmm  a point in time, with its offset from UTC in minutes
 //	ddddddddHHMMSS.mmmmmm:000  an interval
 const datetimeLength = 25
 
-// ParseTime reads a point in time, and gives it in UTC. An offset of *** means
-// that the zone is not told; it is taken as UTC, in which Hyper-V writes all of
-// its points in time. Asterisks in place of the last fields are taken as the
-// least they can stand for. Windows' "never" is the start of the year 1601, and
-// is returned as such.
+// ParseTime parses a point in time and returns it in UTC. An offset of *** means that the time zone is not known.
+// ParseTime then assumes UTC, because Hyper-V writes all points in time in UTC. Asterisks instead of the last fields
+// are replaced by the smallest possible value. The start of the year 1601, which means "never" in Windows, is returned
+// unchanged.
 func ParseTime(s string) (time.Time, error) {
-	text, ok := fill(s, "00010101000000.000000", 4)
-	if !ok || (s[21] != '+' && s[21] != '-') || strings.ContainsAny(text, "+-,") { // which time.Parse would take
-		return time.Time{}, badTime(s)
+	text, ok := fillWildcards(s, "00010101000000.000000", 4)
+	if !ok || (s[21] != '+' && s[21] != '-') || strings.ContainsAny(text, "+-,") { // time.Parse accepts these
+		return time.Time{}, timeError(s)
 	}
 	t, err := time.Parse("20060102150405.000000", text)
 	if err != nil {
-		return time.Time{}, badTime(s)
+		return time.Time{}, timeError(s)
 	}
 	if s[22:] != "***" {
 		minutes, ok := digits(s[22:])
 		if !ok {
-			return time.Time{}, badTime(s)
+			return time.Time{}, timeError(s)
 		}
 		if s[21] == '+' {
 			minutes = -minutes
 		}
 		t = t.Add(time.Duration(minutes) * time.Minute)
 	}
-	if t.Year() < 1 || t.Year() > 9999 { // FormatTime could not write it
-		return time.Time{}, badTime(s)
+	if t.Year() < 1 || t.Year() > 9999 { // FormatTime cannot format other years
+		return time.Time{}, timeError(s)
 	}
 	return t, nil
 }
 
-func badTime(s string) error {
-	return fmt.Errorf("%.40q is no CIM point in time, yyyymmddHHMMSS.mmmmmm±mmm", s)
+func timeError(s string) error {
+	return fmt.Errorf("%.40q is not a CIM point in time (yyyymmddHHMMSS.mmmmmm±mmm)", s)
 }
 
-// fill replaces asterisks at the end of a datetime, which stand for whole fields
-// or for the last digits of the microseconds, by what is there in least. The
-// first field is that long, the others up to the dot have two digits. The result
-// lacks what follows the microseconds.
-func fill(s, least string, first int) (string, bool) {
+// fillWildcards replaces the asterisks at the end of a datetime by the characters of smallest. Asterisks may stand for
+// whole fields or for the last digits of the microseconds. first is the length of the first field; the other fields up
+// to the dot have two digits. The result ends with the microseconds. It returns false if s is not valid.
+func fillWildcards(s, smallest string, first int) (string, bool) {
 	if len(s) != datetimeLength {
 		return "", false
 	}
-	s = s[:len(least)]
+	s = s[:len(smallest)]
 	i := strings.IndexByte(s, '*')
 	if i < 0 {
 		return s, true
 	}
-	whole := i == 0 || i > 14 || (i >= first && i%2 == 0)
-	return s[:i] + least[i:], whole && s[i:] == "**************.******"[i:]
+	atField := i == 0 || i > 14 || (i >= first && i%2 == 0)
+	return s[:i] + smallest[i:], atField && s[i:] == "**************.******"[i:]
 }
 
-// FormatTime writes a point in time in UTC, with microseconds and the offset
-// -000, as Hyper-V does. A year that four digits cannot hold is cut to the
-// nearest that they can.
+// FormatTime formats a point in time in UTC, with microseconds and the offset -000, like Hyper-V. A time outside of the
+// years 1 to 9999 is replaced by the nearest time that can be formatted.
 func FormatTime(t time.Time) string {
 	t = t.UTC()
 	switch {
@@ -79,35 +76,34 @@ func FormatTime(t time.Time) string {
 	return t.Format("20060102150405.000000") + "-000"
 }
 
-// ParseInterval reads an interval. Asterisks in place of the last fields count
-// as zeros. An interval of more than 292 years is an error.
+// ParseInterval parses an interval. Asterisks instead of the last fields count as zeros. An interval of more than 292
+// years is an error.
 func ParseInterval(s string) (time.Duration, error) {
-	text, ok := fill(s, "00000000000000.000000", 8)
+	text, ok := fillWildcards(s, "00000000000000.000000", 8)
 	if !ok || s[21:] != ":000" || s[14] != '.' {
-		return 0, badInterval(s)
+		return 0, intervalError(s)
 	}
-	var total int64 // microseconds; 99999999 days fit
+	var total int64 // microseconds; 99999999 days do not overflow
 	for _, field := range []struct{ from, to, limit int }{
 		{0, 8, 1e8}, {8, 10, 24}, {10, 12, 60}, {12, 14, 60}, {15, 21, 1e6},
 	} {
 		n, ok := digits(text[field.from:field.to])
 		if !ok || n >= field.limit {
-			return 0, badInterval(s)
+			return 0, intervalError(s)
 		}
 		total = total*int64(field.limit) + int64(n)
 	}
 	if total > math.MaxInt64/int64(time.Microsecond) {
-		return 0, fmt.Errorf("%s is longer than 292 years", s)
+		return 0, fmt.Errorf("interval %s is longer than 292 years", s)
 	}
 	return time.Duration(total) * time.Microsecond, nil
 }
 
-func badInterval(s string) error {
-	return fmt.Errorf("%.40q is no CIM interval, ddddddddHHMMSS.mmmmmm:000", s)
+func intervalError(s string) error {
+	return fmt.Errorf("%.40q is not a CIM interval (ddddddddHHMMSS.mmmmmm:000)", s)
 }
 
-// FormatInterval writes an interval with microseconds. A negative one is an
-// error: CIM has none.
+// FormatInterval formats an interval with microseconds. A negative interval is an error.
 func FormatInterval(d time.Duration) (string, error) {
 	if d < 0 {
 		return "", fmt.Errorf("a CIM interval cannot be negative: %v", d)
@@ -116,7 +112,7 @@ func FormatInterval(d time.Duration) (string, error) {
 		d/time.Second%60, d/time.Microsecond%1e6), nil
 }
 
-// digits is the number that s writes with digits alone.
+// digits parses a number that consists of digits only.
 func digits(s string) (int, bool) {
 	n, err := strconv.ParseUint(s, 10, 31)
 	return int(n), err == nil

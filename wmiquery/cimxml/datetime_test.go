@@ -10,8 +10,8 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// Q11: offsets are minutes of either sign, or asterisks.
-func TestTime(t *testing.T) {
+// Q11: the offset is in minutes, positive or negative, or asterisks.
+func TestParseAndFormatTime(t *testing.T) {
 	utc := func(year int, month time.Month, day, hour, minute, second, micro int) time.Time {
 		return time.Date(year, month, day, hour, minute, second, micro*1000, time.UTC)
 	}
@@ -34,7 +34,7 @@ func TestTime(t *testing.T) {
 		"99991231235959.999999-000": utc(9999, 12, 31, 23, 59, 59, 999999),
 	} {
 		if got, err := cimxml.ParseTime(text); err != nil || got != want {
-			t.Errorf("%s: %v, %v; want %v", text, got, err, want)
+			t.Errorf("%s: got %v, error %v; want %v", text, got, err, want)
 		}
 	}
 	for _, bad := range []string{
@@ -47,7 +47,7 @@ func TestTime(t *testing.T) {
 		"20261122*******.*****-000", "２０26112221.000000-000", "2026-11-22T21:40:01.000000", "20261122214001.000000+00\x00",
 	} {
 		if got, err := cimxml.ParseTime(bad); err == nil {
-			t.Errorf("%q is read as %v", bad, got)
+			t.Errorf("%q: got %v, want an error", bad, got)
 		}
 	}
 	for _, c := range []struct {
@@ -63,13 +63,13 @@ func TestTime(t *testing.T) {
 		{time.Time{}, "00010101000000.000000-000"},
 	} {
 		if got := cimxml.FormatTime(c.at); got != c.want {
-			t.Errorf("%v is written as %s, not %s", c.at, got, c.want)
+			t.Errorf("%v: got %s, want %s", c.at, got, c.want)
 		}
 	}
 }
 
-// Q11: times of day come as intervals.
-func TestInterval(t *testing.T) {
+// Q11: a time of day is an interval.
+func TestParseAndFormatInterval(t *testing.T) {
 	for text, want := range map[string]time.Duration{
 		"00000000000000.000000:000": 0,
 		"00000000010000.000000:000": time.Hour,
@@ -81,7 +81,7 @@ func TestInterval(t *testing.T) {
 		"00106751234716.854775:000": math.MaxInt64 / 1000 * 1000,
 	} {
 		if got, err := cimxml.ParseInterval(text); err != nil || got != want {
-			t.Errorf("%s: %v, %v; want %v", text, got, err, want)
+			t.Errorf("%s: got %v, error %v; want %v", text, got, err, want)
 		}
 	}
 	for _, bad := range []string{
@@ -91,14 +91,14 @@ func TestInterval(t *testing.T) {
 		"0000**********.******:000", "00106751234716.854776:000", "99999999235959.999999:000", "0000000000000０.00000:000",
 	} {
 		if got, err := cimxml.ParseInterval(bad); err == nil {
-			t.Errorf("%q is read as %v", bad, got)
+			t.Errorf("%q: got %v, want an error", bad, got)
 		}
 	}
 	if got, err := cimxml.FormatInterval(math.MaxInt64); err != nil || got != "00106751234716.854775:000" {
-		t.Errorf("%s, %v", got, err)
+		t.Errorf("longest interval: got %s, error %v", got, err)
 	}
 	if got, err := cimxml.FormatInterval(-1); err == nil {
-		t.Errorf("a negative interval is written as %s", got)
+		t.Errorf("negative interval: got %s, want an error", got)
 	}
 }
 
@@ -115,10 +115,10 @@ func FuzzTime(f *testing.F) {
 			return
 		}
 		if again, err := cimxml.ParseTime(cimxml.FormatTime(at)); err != nil || again != at {
-			t.Fatalf("%q: %v comes back as %v, %v", s, at, again, err)
+			t.Fatalf("%q: %v is parsed after formatting as %v, error %v", s, at, again, err)
 		}
 		if s[21:] == "-000" && !strings.Contains(s, "*") && cimxml.FormatTime(at) != s {
-			t.Fatalf("%q comes back as %s", s, cimxml.FormatTime(at))
+			t.Fatalf("%q is formatted after parsing as %s", s, cimxml.FormatTime(at))
 		}
 	})
 }
@@ -134,10 +134,10 @@ func FuzzInterval(f *testing.F) {
 		}
 		text, err := cimxml.FormatInterval(d)
 		if err != nil || (!strings.Contains(s, "*") && text != s) {
-			t.Fatalf("%q: %v is written as %s, %v", s, d, text, err)
+			t.Fatalf("%q: %v is formatted as %s, error %v", s, d, text, err)
 		}
 		if again, err := cimxml.ParseInterval(text); err != nil || again != d {
-			t.Fatalf("%q: %v comes back as %v, %v", s, d, again, err)
+			t.Fatalf("%q: %v is parsed after formatting as %v, error %v", s, d, again, err)
 		}
 	})
 }

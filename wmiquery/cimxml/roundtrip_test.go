@@ -15,8 +15,8 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// types are all that round trips are tried with.
-func types() []reflect.Type {
+// roundTripTypes returns the types that the round trip tests use.
+func roundTripTypes() []reflect.Type {
 	all := []reflect.Type{reflect.TypeFor[sample](), reflect.TypeFor[msvm.Error]()}
 	for _, i := range msvm.Classes() {
 		all = append(all, reflect.TypeOf(i))
@@ -24,18 +24,18 @@ func types() []reflect.Type {
 	return all
 }
 
-// choices makes values out of bytes, so that chance and the fuzzer alike can
-// choose them; at the end of the bytes all is zero or null.
-type choices struct{ rest []byte }
+// valueSource makes values from bytes, which are random or come from the fuzzer. After the last byte all values are
+// zero or null.
+type valueSource struct{ rest []byte }
 
-func (c *choices) number() (n uint64) {
+func (c *valueSource) number() (n uint64) {
 	for range 8 {
 		n = n<<8 | uint64(c.below(256))
 	}
 	return n
 }
 
-func (c *choices) below(n int) int {
+func (c *valueSource) below(n int) int {
 	if len(c.rest) == 0 {
 		return 0
 	}
@@ -44,15 +44,15 @@ func (c *choices) below(n int) int {
 	return b % n
 }
 
-// fill sets in to some value and out to what it must come back as.
-func (c *choices) fill(in, out reflect.Value) {
+// fill sets in to a value and out to the value that in must have after a round trip.
+func (c *valueSource) fill(in, out reflect.Value) {
 	switch in.Kind() {
 	case reflect.Struct:
 		if in.Type() == reflect.TypeFor[time.Time]() {
 			t := c.time()
 			in.Set(reflect.ValueOf(t))
 			t = t.UTC()
-			out.Set(reflect.ValueOf(time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond()/1000*1000, time.UTC)))
+			out.Set(reflect.ValueOf(t.Truncate(time.Microsecond)))
 			return
 		}
 		for i := range in.NumField() {
@@ -77,7 +77,7 @@ func (c *choices) fill(in, out reflect.Value) {
 	case reflect.String:
 		s := c.text()
 		in.SetString(s)
-		out.SetString(carried(s))
+		out.SetString(replaceInvalid(s))
 	case reflect.Bool:
 		in.SetBool(c.below(2) == 1)
 		out.Set(in)
@@ -107,19 +107,20 @@ func (c *choices) fill(in, out reflect.Value) {
 	}
 }
 
-// integer is an extreme or any other number of so many bits.
-func (c *choices) integer(bits int) uint64 {
+// integer returns a number of that many bits, often the smallest or the largest one.
+func (c *valueSource) integer(bits int) uint64 {
 	largest := uint64(math.MaxUint64) >> (64 - bits)
 	return []uint64{0, 1, largest, largest >> 1, largest>>1 + 1, c.number() & largest}[c.below(6)]
 }
 
-func (c *choices) time() time.Time {
-	at := time.Date(1+c.below(256)*c.below(40), 1, 2, 0, 0, 0, int(c.number()%1e9), time.UTC).Add(time.Duration(c.number() % 1e17))
+func (c *valueSource) time() time.Time {
+	at := time.Date(1+c.below(256)*c.below(40), 1, 2, 0, 0, 0, int(c.number()%1e9), time.UTC)
+	at = at.Add(time.Duration(c.number() % 1e17))
 	at = []time.Time{at, msvm.Never(), time.Unix(0, 0).UTC(), at}[c.below(4)]
 	return at.In(time.FixedZone("", (c.below(256)-128)*60*7))
 }
 
-func (c *choices) text() string {
+func (c *valueSource) text() string {
 	pieces := []string{
 		"", " ", "web01", `<>&"'`, "]]>", "<![CDATA[", "&amp;", "\x00\x01\x1f\x7f\u0085", "\r\n\t", "\uFEFF", "\uFFFE",
 		"\xed\xa0\xbd\xed\xb8\x80", "😀", "虚拟机", "\xff", `\\H\root:C.K="v"`, "__PATH",
@@ -137,8 +138,8 @@ func (c *choices) text() string {
 	return b.String()
 }
 
-// carried is what of a text XML 1.0 carries, by the definition of Char there.
-func carried(s string) string {
+// replaceInvalid replaces the characters that XML 1.0 does not allow, by its definition of Char.
+func replaceInvalid(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '\t' || r == '\n' || r == '\r' || (0x20 <= r && r <= 0xD7FF) || (0xE000 <= r && r <= 0xFFFD) || r >= 0x10000 {
 			return r
@@ -147,24 +148,25 @@ func carried(s string) string {
 	}, s)
 }
 
-// roundTrip writes and reads a value of type t made of data.
+// roundTrip marshals and unmarshals a value of type typ that is made from data.
 func roundTrip(t *testing.T, typ reflect.Type, data []byte) {
 	in, want, got := reflect.New(typ), reflect.New(typ), reflect.New(typ)
-	(&choices{data}).fill(in.Elem(), want.Elem())
+	(&valueSource{data}).fill(in.Elem(), want.Elem())
 	text, err := cimxml.Marshal("C", in.Interface())
 	if err != nil {
 		t.Fatal(err)
 	}
 	class, err := cimxml.Unmarshal(text, got.Interface())
 	if err != nil || class != "C" || !reflect.DeepEqual(got.Interface(), want.Interface()) {
-		t.Fatalf("%q, %v\n%+v\ncomes back as\n%+v\nnot\n%+v\nthrough\n%s", class, err, in, got, want, text)
+		t.Fatalf("class %q, error %v: the value\n%+v\nhas become\n%+v\nwant\n%+v\nthe XML is\n%s",
+			class, err, in, got, want, text)
 	}
-	theirs(t, text)
+	compareWithEncodingXML(t, text)
 }
 
 func TestRoundTrip(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	for _, typ := range types() {
+	for _, typ := range roundTripTypes() {
 		for range 300 {
 			data := make([]byte, 400)
 			for i := range data {
@@ -183,9 +185,9 @@ func FuzzRoundTrip(f *testing.F) {
 	})
 }
 
-// theirs holds this package's reading of a text against encoding/xml's, where
-// both have one. It returns this package's.
-func theirs(t *testing.T, text string) (cimxml.Instance, bool) {
+// compareWithEncodingXML compares the results of this package and of encoding/xml for a text that both can read. It
+// returns the result of this package, false if this package cannot read the text.
+func compareWithEncodingXML(t *testing.T, text string) (cimxml.Instance, bool) {
 	ours, err := cimxml.Parse(text)
 	if err != nil {
 		return ours, false
@@ -243,12 +245,12 @@ func theirs(t *testing.T, text string) (cimxml.Instance, bool) {
 		want.Properties = append(want.Properties, q)
 	}
 	if !reflect.DeepEqual(ours, want) {
-		t.Fatalf("%q\nis read as\n%+v\nand by encoding/xml as\n%+v", text, ours, want)
+		t.Fatalf("%q\nis parsed as\n%+v\nand by encoding/xml as\n%+v", text, ours, want)
 	}
 	return ours, true
 }
 
-// What can be read can be written and read again to the same.
+// An instance that can be unmarshaled can be marshaled, and unmarshaled again to the same value.
 func FuzzUnmarshal(f *testing.F) {
 	for _, s := range []string{
 		"\uFEFF" + `<?xml version="1.0" encoding="utf-16"?>` + instance(system+qualifier+value("Text", "a&#x1;\xff<![CDATA[<]]>")),
@@ -267,22 +269,22 @@ func FuzzUnmarshal(f *testing.F) {
 			}
 			c, err := cimxml.Unmarshal(written, &again)
 			if err != nil || c != class {
-				t.Fatalf("%q, %v from %s", c, err, written)
+				t.Fatalf("got class %q, error %v from %s", c, err, written)
 			}
-			if rewritten, _ := cimxml.Marshal(c, again); rewritten != written { // texts, as NaN != NaN
-				t.Fatalf("%s\ncomes back as\n%s", written, rewritten)
+			if rewritten, _ := cimxml.Marshal(c, again); rewritten != written { // compares strings because NaN != NaN
+				t.Fatalf("%s\nhas become\n%s", written, rewritten)
 			}
 		}
-		if i, ok := theirs(t, text); ok {
+		if i, ok := compareWithEncodingXML(t, text); ok {
 			if again, err := cimxml.Parse(i.String()); err != nil || !reflect.DeepEqual(i, again) {
-				t.Fatalf("%+v comes back as %+v, %v", i, again, err)
+				t.Fatalf("%+v has become %+v, error %v", i, again, err)
 			}
 		}
 	})
 }
 
-// Carries is true of what comes back as it was, and of nothing else.
-func TestCarries(t *testing.T) {
+// Representable is true for strings that do not change in a round trip, and for no others.
+func TestRepresentable(t *testing.T) {
 	texts := []string{"", "a\xffb", "\ufffd", "\ufffe", "\uffff", "\U00010000", "日本"}
 	for r := range rune(0x300) {
 		texts = append(texts, string(r))
@@ -296,8 +298,9 @@ func TestCarries(t *testing.T) {
 		if _, err := cimxml.Unmarshal(written, &back); err != nil {
 			t.Fatal(err)
 		}
-		if same := back.Message != nil && *back.Message == text; same != cimxml.Carries(text) && text != "\ufffd" { // which is what becomes of the others
-			t.Errorf("%q: it comes back as it was: %v", text, same)
+		same := back.Message != nil && *back.Message == text
+		if same != cimxml.Representable(text) && text != "\ufffd" { // U+FFFD replaces the others, so it is unchanged
+			t.Errorf("%q is unchanged after a round trip: %v, Representable: %v", text, same, !same)
 		}
 	}
 }

@@ -8,15 +8,14 @@ import (
 	"unicode/utf8"
 )
 
-// scanner reads the XML of embedded instances. encoding/xml would do, but takes
-// many times as long, and a scrape of 10,000 relationships reads as many texts.
-// It knows elements, attributes, text, CDATA, comments and the entities of XML
-// itself; namespaces and document types are passed over.
+// scanner reads the XML of embedded instances. encoding/xml could do the same but is about eight times slower, and a
+// scrape reads one instance per relationship. scanner supports elements, attributes, text, CDATA, comments and the
+// predefined entities. It ignores namespaces and document types.
 type scanner struct {
-	rest  string      // what is not read yet
-	open  []string    // the elements around it
-	attrs [][2]string // names and raw values of the last element that began
-	empty bool        // that element was <of this form/>: its end comes next
+	rest  string      // the text that has not been read
+	open  []string    // the names of the elements that enclose rest
+	attrs [][2]string // names and raw values of the attributes of the last start tag
+	empty bool        // reports whether the last start tag was of the form <x/>, so that the next token is its end
 }
 
 type token int
@@ -28,10 +27,10 @@ const (
 	text
 )
 
-// maxDepth is more than any instance needs.
+// maxDepth is the maximum depth of nested elements. No valid instance reaches it.
 const maxDepth = 32
 
-// next is the next token, with the element's name or the text.
+// next returns the next token with the name of the element, or with the text.
 func (s *scanner) next() (token, string, error) {
 	for {
 		switch {
@@ -39,7 +38,7 @@ func (s *scanner) next() (token, string, error) {
 			s.empty = false
 			return end, s.pop(), nil
 		case s.rest == "" && len(s.open) > 0:
-			return eof, "", fmt.Errorf("the text ends within %.40q", s.open[len(s.open)-1])
+			return eof, "", fmt.Errorf("unexpected end of text in element %.40q", s.open[len(s.open)-1])
 		case s.rest == "":
 			return eof, "", nil
 		case s.rest[0] != '<':
@@ -52,34 +51,34 @@ func (s *scanner) next() (token, string, error) {
 			decoded, err := decode(raw, true)
 			return text, decoded, err
 		case strings.HasPrefix(s.rest, "<![CDATA["):
-			raw, err := s.through("<![CDATA[", "]]>")
+			raw, err := s.cutThrough("<![CDATA[", "]]>")
 			if err != nil {
 				return eof, "", err
 			}
 			decoded, err := decode(raw, false)
 			return text, decoded, err
 		case strings.HasPrefix(s.rest, "</"):
-			raw, err := s.through("</", ">")
+			raw, err := s.cutThrough("</", ">")
 			if name := strings.TrimRight(raw, " \t\r\n"); err == nil && (len(s.open) == 0 || name != s.open[len(s.open)-1]) {
-				err = fmt.Errorf("the end of %.40q, which is not open", name)
+				err = fmt.Errorf("end tag of %.40q, which is not open", name)
 			}
 			if err != nil {
 				return eof, "", err
 			}
 			return end, s.pop(), nil
 		case strings.HasPrefix(s.rest, "<!"), strings.HasPrefix(s.rest, "<?"):
-			if err := s.pass(); err != nil {
+			if err := s.skipMarkup(); err != nil {
 				return eof, "", err
 			}
 		default:
-			name, err := s.element()
+			name, err := s.startTag()
 			return begin, name, err
 		}
 	}
 }
 
-// through is what stands between from, at which the scanner is, and to.
-func (s *scanner) through(from, to string) (string, error) {
+// cutThrough returns the text between from, with which s.rest starts, and to, and removes all three from s.rest.
+func (s *scanner) cutThrough(from, to string) (string, error) {
 	raw, rest, ok := strings.Cut(s.rest[len(from):], to)
 	if !ok {
 		return "", fmt.Errorf("%s without %s", from, to)
@@ -88,24 +87,24 @@ func (s *scanner) through(from, to string) (string, error) {
 	return raw, nil
 }
 
-// pass goes past a comment, a declaration or a document type.
-func (s *scanner) pass() (err error) {
+// skipMarkup skips a comment, a declaration or a document type.
+func (s *scanner) skipMarkup() (err error) {
 	switch {
 	case strings.HasPrefix(s.rest, "<!--"):
-		_, err = s.through("<!--", "-->")
+		_, err = s.cutThrough("<!--", "-->")
 	case strings.HasPrefix(s.rest, "<?"):
-		_, err = s.through("<?", "?>")
+		_, err = s.cutThrough("<?", "?>")
 	default:
-		_, err = s.through("<!", ">")
+		_, err = s.cutThrough("<!", ">")
 	}
 	return err
 }
 
-// element reads the tag that begins an element.
-func (s *scanner) element() (string, error) {
+// startTag reads a start tag.
+func (s *scanner) startTag() (string, error) {
 	element, rest := cutName(s.rest[1:])
 	if element == "" {
-		return "", fmt.Errorf("%.40q is no tag", s.rest)
+		return "", fmt.Errorf("%.40q is not a tag", s.rest)
 	}
 	if len(s.open) == maxDepth {
 		return "", errors.New("elements are nested too deeply")
@@ -113,38 +112,37 @@ func (s *scanner) element() (string, error) {
 	s.open = append(s.open, element)
 	s.attrs = s.attrs[:0]
 	for {
-		rest = trim(rest)
+		rest = trimLeft(rest)
 		if s.empty = strings.HasPrefix(rest, "/>"); s.empty {
 			rest = rest[1:]
 		}
 		if strings.HasPrefix(rest, ">") {
 			s.rest = rest[1:]
-			return local(element), nil
+			return localName(element), nil
 		}
 		name, after := cutName(rest)
-		after, ok := strings.CutPrefix(trim(after), "=")
-		after = trim(after)
+		after, ok := strings.CutPrefix(trimLeft(after), "=")
+		after = trimLeft(after)
 		if !ok || name == "" || after == "" || (after[0] != '"' && after[0] != '\'') {
-			return "", fmt.Errorf("element %.40q: %.40q is no attribute", element, rest)
+			return "", fmt.Errorf("element %.40q: %.40q is not an attribute", element, rest)
 		}
 		value, after, ok := strings.Cut(after[1:], after[:1])
 		if !ok || strings.Contains(value, "<") {
-			return "", fmt.Errorf("element %.40q: attribute %.40q does not end", element, name)
+			return "", fmt.Errorf("element %.40q: attribute %.40q has no end", element, name)
 		}
 		s.attrs = append(s.attrs, [2]string{name, value})
 		rest = after
 	}
 }
 
-// pop leaves the innermost element.
+// pop leaves the innermost element and returns its name.
 func (s *scanner) pop() string {
 	name := s.open[len(s.open)-1]
 	s.open = s.open[:len(s.open)-1]
-	return local(name)
+	return localName(name)
 }
 
-// attribute is an attribute of the last element that began, "" if it has none
-// of that name.
+// attribute returns an attribute of the last start tag, "" if the tag does not have it.
 func (s *scanner) attribute(name string) (string, error) {
 	for _, a := range s.attrs {
 		if a[0] == name {
@@ -154,9 +152,9 @@ func (s *scanner) attribute(name string) (string, error) {
 	return "", nil
 }
 
-// child goes to the next element inside the current one; eof stands for its end.
-// Text other than blanks between elements is an error.
-func (s *scanner) child() (name string, ok bool, err error) {
+// nextChild reads the start tag of the next child of the current element. At the end of the current element it returns
+// false. Text other than white space between the children is an error.
+func (s *scanner) nextChild() (name string, ok bool, err error) {
 	for {
 		t, name, err := s.next()
 		switch {
@@ -164,13 +162,13 @@ func (s *scanner) child() (name string, ok bool, err error) {
 			return "", false, err
 		case t == begin:
 			return name, true, nil
-		case trim(name) != "":
-			return "", false, fmt.Errorf("text %.40q between elements", name)
+		case trimLeft(name) != "":
+			return "", false, fmt.Errorf("unexpected text %.40q between elements", name)
 		}
 	}
 }
 
-// skip goes past the end of the element that just began.
+// skip skips the rest of the element whose start tag was read last.
 func (s *scanner) skip() error {
 	for outside := len(s.open) - 1; len(s.open) > outside; {
 		if _, _, err := s.next(); err != nil {
@@ -180,17 +178,17 @@ func (s *scanner) skip() error {
 	return nil
 }
 
-// content is the text of the element that just began, and goes past its end.
+// content reads the rest of the element whose start tag was read last and returns its text.
 func (s *scanner) content() (string, error) {
 	var content string
-	var more []string // rare; joined at the end, for many small pieces must not cost squares
+	var more []string // joined at the end: repeated concatenation would take quadratic time
 	for {
 		t, piece, err := s.next()
 		switch {
 		case err != nil:
 			return "", err
 		case t == begin:
-			return "", fmt.Errorf("element %.40q in a value", piece)
+			return "", fmt.Errorf("unexpected element %.40q in a value", piece)
 		case t == end:
 			return content + strings.Join(more, ""), nil
 		case content == "":
@@ -201,8 +199,8 @@ func (s *scanner) content() (string, error) {
 	}
 }
 
-// cutName cuts an XML name off the front of s. What a name may consist of is
-// not checked further: only known names count.
+// cutName splits s after the XML name at its start. It does not check that the name is valid, because the callers
+// compare it with known names.
 func cutName(s string) (name, rest string) {
 	for i := range len(s) {
 		switch s[i] {
@@ -213,21 +211,21 @@ func cutName(s string) (name, rest string) {
 	return s, ""
 }
 
-// trim cuts blanks off the front of s, faster than strings.TrimLeft.
-func trim(s string) string {
+// trimLeft removes white space from the start of s. It is faster than strings.TrimLeft.
+func trimLeft(s string) string {
 	for s != "" && (s[0] == ' ' || s[0] == '\t' || s[0] == '\r' || s[0] == '\n') {
 		s = s[1:]
 	}
 	return s
 }
 
-// local is a name without its namespace prefix.
-func local(name string) string { return name[strings.IndexByte(name, ':')+1:] }
+// localName returns a name without its namespace prefix.
+func localName(name string) string { return name[strings.IndexByte(name, ':')+1:] }
 
-// decode is text as it is meant: with line ends and, if asked, entities resolved.
-// What XML cannot carry becomes U+FFFD, so that the result is valid UTF-8.
+// decode normalizes line ends and, if entities is true, replaces entities. Characters that are not allowed in XML are
+// replaced by U+FFFD, so the result is valid UTF-8.
 func decode(raw string, entities bool) (string, error) {
-	if plain(raw) {
+	if isPlain(raw) {
 		return raw, nil
 	}
 	var b strings.Builder
@@ -239,7 +237,7 @@ func decode(raw string, entities bool) (string, error) {
 			name, after, ended := strings.Cut(raw[1:], ";")
 			var known bool
 			if r, known = entity(name); !known || !ended {
-				return "", fmt.Errorf("%.20q is no entity", raw)
+				return "", fmt.Errorf("%.20q is not an entity", raw)
 			}
 			n = len(raw) - len(after)
 		case strings.HasPrefix(raw, "\r\n"):
@@ -247,14 +245,14 @@ func decode(raw string, entities bool) (string, error) {
 		case r == '\r':
 			r = '\n'
 		}
-		b.WriteRune(legal(r))
+		b.WriteRune(replaceInvalid(r))
 		raw = raw[n:]
 	}
 	return b.String(), nil
 }
 
-// plain tells whether text means itself.
-func plain(s string) bool {
+// isPlain reports whether decode returns s unchanged.
+func isPlain(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; c > '~' || c == '&' || (c < ' ' && c != '\n' && c != '\t') {
 			return false
@@ -285,8 +283,8 @@ func entity(name string) (rune, bool) {
 	return rune(n), ok && err == nil && n <= utf8.MaxRune
 }
 
-// legal is r, or U+FFFD if XML cannot carry it.
-func legal(r rune) rune {
+// replaceInvalid returns r, or U+FFFD if XML does not allow r.
+func replaceInvalid(r rune) rune {
 	switch {
 	case r >= ' ' && r < 0xFFFE && utf8.ValidRune(r), r > 0xFFFF && r <= utf8.MaxRune, r == '\t', r == '\n', r == '\r':
 		return r

@@ -13,17 +13,23 @@ import (
 var (
 	timeType     = reflect.TypeFor[time.Time]()
 	durationType = reflect.TypeFor[time.Duration]()
+	stringType   = reflect.TypeFor[string]()
+
+	referenceType = reflect.TypeFor[Reference]()
 )
 
-// Marshal writes a struct, or what a pointer to one points to, as an instance
-// of class: its exported fields are the properties. Fields are strings, booleans,
-// numbers and types defined on these, time.Time (a point in time), time.Duration
-// (an interval), pointers to them (nil is null), and slices of them (nil is
-// null). A string type named Ref is a reference.
+// Reference is a string type whose values are object paths: its CIM type is reference, not string.
+type Reference interface {
+	CIMReference()
+}
+
+// Marshal writes a struct, or the struct that a pointer points to, as an instance of a class. The exported fields are
+// the properties. The type of a field is a string, boolean or number type, a [Reference], time.Time (a point in time),
+// time.Duration (an interval), a pointer to one of these, or a slice of one of these. A nil pointer or slice is null.
 func Marshal(class string, v any) (string, error) {
 	s := reflect.Indirect(reflect.ValueOf(v))
 	if s.Kind() != reflect.Struct {
-		return "", fmt.Errorf("cannot write a %T as an instance", v)
+		return "", fmt.Errorf("cannot marshal a %T as an instance", v)
 	}
 	names := fieldNames(s.Type())
 	i := Instance{Class: class, Properties: make([]Property, 0, len(names))}
@@ -31,7 +37,7 @@ func Marshal(class string, v any) (string, error) {
 		if name == "" {
 			continue
 		}
-		p, err := property(name, s.Field(n))
+		p, err := marshalProperty(name, s.Field(n))
 		if err != nil {
 			return "", fmt.Errorf("property %s of %s: %w", name, class, err)
 		}
@@ -40,18 +46,18 @@ func Marshal(class string, v any) (string, error) {
 	return i.String(), nil
 }
 
-func property(name string, v reflect.Value) (Property, error) {
+func marshalProperty(name string, v reflect.Value) (Property, error) {
 	t := v.Type()
 	p := Property{Name: name, Array: t.Kind() == reflect.Slice}
 	if p.Array || t.Kind() == reflect.Pointer {
 		p.Null = v.IsNil()
 		t = t.Elem()
 	}
-	p.Type = typeName(t)
+	p.Type = cimType(t)
 	var err error
 	switch {
 	case p.Type == "":
-		err = fmt.Errorf("CIM has no type for %s", t)
+		err = fmt.Errorf("no CIM type for Go type %s", t)
 	case p.Null:
 	case p.Array:
 		p.Values = make([]string, v.Len())
@@ -68,11 +74,11 @@ func property(name string, v reflect.Value) (Property, error) {
 	return p, err
 }
 
-// typeName is the CIM type of a Go type, "" if there is none.
-func typeName(t reflect.Type) string {
+// cimType returns the CIM type for a Go type, "" if there is none.
+func cimType(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.String:
-		if t.Name() == "Ref" {
+		if t != stringType && t.Implements(referenceType) {
 			return reference
 		}
 		return "string"
@@ -103,7 +109,7 @@ func format(v reflect.Value) (string, error) {
 	case reflect.String:
 		return v.String(), nil
 	case reflect.Bool:
-		return strings.ToUpper(strconv.FormatBool(v.Bool())), nil // as GetText_ writes it
+		return strings.ToUpper(strconv.FormatBool(v.Bool())), nil // like GetText_
 	case reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		return strconv.FormatUint(v.Uint(), 10), nil
 	case reflect.Float32, reflect.Float64:
@@ -117,28 +123,27 @@ func format(v reflect.Value) (string, error) {
 	return strconv.FormatInt(v.Int(), 10), nil
 }
 
-// Unmarshal reads an instance into the struct that v points to, and returns its
-// class. Properties go to the fields of their name, in any case; those without a
-// field are ignored, whatever they hold; fields without a property are null. A
-// value that a field cannot hold is an error. For the rest it reads as [Parse].
+// Unmarshal reads an instance into the struct that v points to and returns the class of the instance. A property is
+// stored in the field of the same name, ignoring case. A property without a field is ignored, and a field without a
+// property is null. If a field cannot store the value, Unmarshal fails. See [Parse] for the syntax.
 func Unmarshal(text string, v any) (class string, err error) {
 	s := reflect.ValueOf(v)
 	if s.Kind() != reflect.Pointer || s.Elem().Kind() != reflect.Struct {
-		return "", fmt.Errorf("cannot read an instance into a %T", v)
+		return "", fmt.Errorf("cannot unmarshal an instance into a %T", v)
 	}
 	s = s.Elem()
 	s.SetZero()
-	r, err := open(text)
+	r, err := newReader(text)
 	if err != nil {
 		return "", fmt.Errorf("embedded instance: %w", err)
 	}
-	if err := r.into(s); err != nil {
+	if err := r.unmarshal(s); err != nil {
 		return "", fmt.Errorf("embedded instance of %.40q: %w", r.class, err)
 	}
 	return r.class, nil
 }
 
-func (r *reader) into(s reflect.Value) error {
+func (r *reader) unmarshal(s reflect.Value) error {
 	names := fieldNames(s.Type())
 	var p Property
 	for {
@@ -155,14 +160,13 @@ func (r *reader) into(s reflect.Value) error {
 		if err := r.values(&p); err != nil {
 			return err
 		}
-		if err := set(s.Field(n), p); err != nil {
+		if err := setField(s.Field(n), p); err != nil {
 			return fmt.Errorf("property %s: %w", names[n], err)
 		}
 	}
 }
 
-// fieldNames has the names of a struct's fields at their places, "" for those
-// that are not exported.
+// fieldNames returns the names of the fields of a struct by index, "" for fields that are not exported.
 func fieldNames(t reflect.Type) []string {
 	names := make([]string, t.NumField())
 	for i := range names {
@@ -173,19 +177,19 @@ func fieldNames(t reflect.Type) []string {
 	return names
 }
 
-func set(f reflect.Value, p Property) error {
+func setField(f reflect.Value, p Property) error {
 	switch {
 	case p.Null:
-		f.SetZero() // a property that is there twice counts as it is the last time
+		f.SetZero() // of a property that occurs twice, the last one counts
 		return nil
 	case p.Array && f.Kind() != reflect.Slice:
-		return errors.New("an array where there should be none")
+		return errors.New("unexpected array")
 	case !p.Array && f.Kind() == reflect.Slice:
-		return errors.New("no array where there should be one")
+		return errors.New("value is not an array")
 	case p.Array:
 		f.Set(reflect.MakeSlice(f.Type(), len(p.Values), len(p.Values)))
 		for i, text := range p.Values {
-			if err := parse(f.Index(i), text); err != nil {
+			if err := parseValue(f.Index(i), text); err != nil {
 				return err
 			}
 		}
@@ -194,13 +198,13 @@ func set(f reflect.Value, p Property) error {
 		f.Set(reflect.New(f.Type().Elem()))
 		f = f.Elem()
 	}
-	return parse(f, p.Values[0])
+	return parseValue(f, p.Values[0])
 }
 
-// parse reads a value as its text stands in XML; only in strings do blanks count.
-func parse(f reflect.Value, text string) error {
+// parseValue sets f to the value of a string. White space around the value is significant only for string types.
+func parseValue(f reflect.Value, text string) error {
 	if f.Kind() == reflect.String {
-		f.SetString(strings.Clone(text)) // lest a name keep the whole instance in memory
+		f.SetString(strings.Clone(text)) // a substring would keep the whole instance in memory
 		return nil
 	}
 	text = strings.TrimSpace(text)
@@ -216,9 +220,9 @@ func parse(f reflect.Value, text string) error {
 	}
 	if err := parseScalar(f, text); err != nil {
 		if number, ok := errors.AsType[*strconv.NumError](err); ok {
-			err = number.Err // its own text comes without the number
+			err = number.Err // without the function name and the text
 		}
-		return fmt.Errorf("%.40q is no %s: %w", text, typeName(f.Type()), err)
+		return fmt.Errorf("%.40q is not a %s: %w", text, cimType(f.Type()), err)
 	}
 	return nil
 }
@@ -243,7 +247,7 @@ func parseScalar(f reflect.Value, text string) (err error) {
 		x, err = strconv.ParseFloat(text, f.Type().Bits())
 		f.SetFloat(x)
 	default:
-		err = fmt.Errorf("CIM has no type for %s", f.Type())
+		err = fmt.Errorf("no CIM type for Go type %s", f.Type())
 	}
 	return err
 }

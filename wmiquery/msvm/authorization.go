@@ -2,18 +2,17 @@ package msvm
 
 import "hyperv_replica_exporter/wmiquery"
 
-// ReplicationAuthorizationSettingData is Msvm_ReplicationAuthorizationSettingData:
-// a primary server, or a wildcard of them, that may replicate to this host. Its
-// InstanceID is always null; AllowedPrimaryHostSystem acts as the key.
+// ReplicationAuthorizationSettingData is Msvm_ReplicationAuthorizationSettingData: an authorization entry of the
+// replica server. InstanceID is always null. AllowedPrimaryHostSystem identifies the entry.
 type ReplicationAuthorizationSettingData struct {
-	// AllowedPrimaryHostSystem is a host name, *.domain, or * for any server; case
-	// does not matter.
+	// AllowedPrimaryHostSystem is the primary server that may replicate to this host: a host name, *.domain, or * for
+	// any server. It is not case-sensitive.
 	AllowedPrimaryHostSystem *string
-	ReplicaStorageLocation   *string // a folder
-	TrustGroup               *string // "DEFAULT" for the entry *
+	ReplicaStorageLocation   *string // path of a folder
+	TrustGroup               *string // "DEFAULT" if AllowedPrimaryHostSystem is *
 }
 
-// WMIClass is Msvm_ReplicationAuthorizationSettingData.
+// WMIClass returns Msvm_ReplicationAuthorizationSettingData.
 func (ReplicationAuthorizationSettingData) WMIClass() wmiquery.Class {
 	return class(ClassReplicationAuthorizationSettingData)
 }

@@ -7,15 +7,17 @@ import (
 	"hyperv_replica_exporter/wmiquery"
 )
 
-// GetSystemCertificates asks service for the certificates in LocalMachine\My of
-// the host.
+// GetSystemCertificates returns the call that gets the certificates in LocalMachine\My of the host.
 func GetSystemCertificates(service ReplicationService) wmiquery.Call {
-	return wmiquery.Call{Namespace: wmiquery.Virtualization, Object: service.Ref(), Method: MethodGetSystemCertificates}
+	return wmiquery.Call{
+		Namespace: wmiquery.Virtualization,
+		Object:    service.Ref(),
+		Method:    MethodGetSystemCertificates,
+	}
 }
 
-// Certificates reads the answer to GetSystemCertificates: certificates in DER. Its
-// errors are a refusal (*wmiquery.CodeError), ErrJobStarted, and text that is no
-// base64. A store that is empty gives none.
+// Certificates returns the certificates in the reply to GetSystemCertificates, in DER. It fails with a
+// *wmiquery.CodeError, with ErrJobStarted, or if a certificate is not valid base64. An empty store is not an error.
 func Certificates(reply wmiquery.Reply) ([][]byte, error) {
 	if err := reply.Err(); err != nil {
 		return nil, err

@@ -7,22 +7,21 @@ import (
 	"hyperv_replica_exporter/wmiquery"
 )
 
-// ComputerSystem is Msvm_ComputerSystem, the replication part: a VM, or the
-// host itself, whose row is among them. Its ReplicationState, ReplicationHealth
-// and times are deprecated and show the primary relationship only, so they are
-// not here.
+// ComputerSystem is Msvm_ComputerSystem: a VM or the host itself, which has a row, too. The struct has the properties
+// that matter for replication, without the deprecated ReplicationState, ReplicationHealth and times, which are those of
+// the primary relationship only.
 type ComputerSystem struct {
-	Name            string // a VM's GUID; the host's computer name
+	Name            string // the GUID of the VM, or the computer name of the host
 	ElementName     *string
 	EnabledState    *EnabledState
 	ReplicationMode *ReplicationMode
-	InstallDate     *time.Time // null in the host's own row
+	InstallDate     *time.Time // null in the row of the host
 }
 
-// WMIClass is Msvm_ComputerSystem.
+// WMIClass returns Msvm_ComputerSystem.
 func (ComputerSystem) WMIClass() wmiquery.Class { return class(ClassComputerSystem) }
 
-// IsVM tells a VM's row from the host's. Caption would too, but it is localized.
+// IsVM reports whether the row is that of a VM, not of the host. Caption would tell the same, but it is localized.
 func (c ComputerSystem) IsVM() bool { return IsGUID(c.Name) }
 
 // Mode returns the replication mode of the VM. It returns false if the host does not report it.
@@ -64,12 +63,12 @@ func (c ComputerSystem) Power() PowerState {
 	return PowerOther
 }
 
-// VMRef is the object path of the VM with that GUID.
+// VMRef returns the object path of the VM with a GUID.
 func VMRef(guid string) wmiquery.Ref {
 	return ref(ClassComputerSystem, "CreationClassName", ClassComputerSystem, "Name", guid)
 }
 
-// ref writes an object path: class, then names and values of its keys.
+// ref returns an object path. keys are the names and values of the key properties.
 func ref(class string, keys ...string) wmiquery.Ref {
 	var b strings.Builder
 	b.WriteString(class)
@@ -83,6 +82,5 @@ func ref(class string, keys ...string) wmiquery.Ref {
 	return wmiquery.Ref(b.String())
 }
 
-// escaper escapes a key's value: in a path, as in WQL, a backslash and a quote
-// have a backslash before them.
+// escaper escapes the value of a key: object paths, like WQL, escape backslashes and quotes with a backslash.
 var escaper = strings.NewReplacer(`\`, `\\`, `"`, `\"`)

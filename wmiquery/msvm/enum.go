@@ -1,10 +1,10 @@
 package msvm
 
-// The enumerations. String gives the documented name in snake_case, and
-// "unknown" for a number that is not documented: a new Windows may have one, and
-// it must not be taken for 0. Numbers are those of WMI; PowerShell's differ.
+// This file has the enumerations. Their String methods return the documented name in snake_case, or "unknown" for a
+// number that is not documented: a future version of Windows may have new numbers, and they must not count as 0. The
+// numbers are those of WMI. PowerShell has different ones.
 
-// enum is one enumeration: names by number, without gaps.
+// enum has the names of an enumeration by number, without gaps.
 type enum []string
 
 func (e enum) name(n uint16) string {
@@ -17,7 +17,7 @@ func (e enum) name(n uint16) string {
 // ReplicationState is Msvm_ReplicationRelationship.ReplicationState.
 type ReplicationState uint16
 
-// The states. 15 to 21 came with Windows 10 1703.
+// The states of a relationship. States 15 to 21 exist since Windows 10 1703.
 const (
 	Disabled ReplicationState = iota
 	ReadyForReplication
@@ -61,7 +61,7 @@ var replicationStates = enum{
 	"failback_complete",
 	"disk_update_in_progress",
 	"disk_update_critical",
-	"unknown", // 17 is documented under this very name
+	"unknown", // 17 is documented with this name
 	"repurpose_replication_in_progress",
 	"prepared_for_sync_replication",
 	"prepared_for_group_reverse_replication",
@@ -75,14 +75,14 @@ func (s ReplicationState) IsDiskUpdate() bool {
 	return s == DiskUpdateInProgress || s == DiskUpdateCritical
 }
 
-// ReplicationStates has the documented names by number.
+// ReplicationStates returns the documented names by number.
 func ReplicationStates() []string { return replicationStates }
 
-// ReplicationHealth is Msvm_ReplicationRelationship.ReplicationHealth.
-// Msvm_ReplicationStatistics has the same numbers in a wider type.
+// ReplicationHealth is Msvm_ReplicationRelationship.ReplicationHealth. Msvm_ReplicationStatistics has the same numbers
+// as uint32.
 type ReplicationHealth uint16
 
-// The health values.
+// The health of a relationship.
 const (
 	HealthNotApplicable ReplicationHealth = iota
 	HealthOK
@@ -94,13 +94,13 @@ var replicationHealths = enum{"not_applicable", "ok", "warning", "critical"}
 
 func (h ReplicationHealth) String() string { return replicationHealths.name(uint16(h)) }
 
-// ReplicationHealths has the documented names by number.
+// ReplicationHealths returns the documented names by number.
 func ReplicationHealths() []string { return replicationHealths }
 
 // ReplicationMode is Msvm_ComputerSystem.ReplicationMode.
 type ReplicationMode uint16
 
-// The modes.
+// The replication modes of a VM.
 const (
 	ModeNone ReplicationMode = iota
 	ModePrimary
@@ -113,30 +113,28 @@ var replicationModes = enum{"none", "primary", "replica", "test_replica", "exten
 
 func (m ReplicationMode) String() string { return replicationModes.name(uint16(m)) }
 
-// ReplicationModes has the documented names by number.
+// ReplicationModes returns the documented names by number.
 func ReplicationModes() []string { return replicationModes }
 
-// EnabledState is Msvm_ComputerSystem.EnabledState: whether a VM runs.
+// EnabledState is Msvm_ComputerSystem.EnabledState: the power state of a VM. See [ComputerSystem.Power].
 type EnabledState uint16
 
-// The states of a VM that keep its memory and its disks still, or do not. 5 (not
-// applicable), 7 (in test) and 8 (deferred) no VM has.
+// The power states of a VM that the program distinguishes. 5, 7, 8 and numbers from 32768 on are documented, too.
 const (
 	EnabledUnknown EnabledState = 0
 	EnabledOther   EnabledState = 1
 	EnabledOn      EnabledState = 2
 	EnabledOff     EnabledState = 3
 	ShuttingDown   EnabledState = 4
-	EnabledSaved   EnabledState = 6 // "enabled but offline": its memory is in a file
-	EnabledPaused  EnabledState = 9 // "quiesce"
+	EnabledSaved   EnabledState = 6 // documented as "enabled but offline": the memory is in a file
+	EnabledPaused  EnabledState = 9 // documented as "quiesce"
 	Starting       EnabledState = 10
 )
 
-// ReplicationType is the kind of a replication or of a failover:
-// LastReplicationType and FailedOverReplicationType.
+// ReplicationType is the type of a replication or of a failover: LastReplicationType and FailedOverReplicationType.
 type ReplicationType uint16
 
-// The types.
+// The types of replications and failovers.
 const (
 	TypeNone ReplicationType = iota
 	TypeRegular
@@ -148,11 +146,11 @@ var replicationTypes = enum{"none", "regular", "application_consistent", "planne
 
 func (t ReplicationType) String() string { return replicationTypes.name(uint16(t)) }
 
-// ReplicationTypes has the documented names by number.
+// ReplicationTypes returns the documented names by number.
 func ReplicationTypes() []string { return replicationTypes }
 
-// Authentication is AuthenticationType of a relationship's settings (0 to 2)
-// and AllowedAuthenticationType of the replica server (0 to 3).
+// Authentication is AuthenticationType of a relationship (0 to 2) and AllowedAuthenticationType of the replica server
+// (0 to 3).
 type Authentication uint16
 
 // The authentication types.
@@ -167,8 +165,8 @@ var authentications = enum{"not_defined", "kerberos", "certificate", "both"}
 
 func (a Authentication) String() string { return authentications.name(uint16(a)) }
 
-// Severity is Msvm_Error.PerceivedSeverity, by the list of the schema. The
-// reference page has a shorter list with other names for 2 to 5.
+// Severity is Msvm_Error.PerceivedSeverity with the names of the schema. The reference page has a shorter list with
+// different names for 2 to 5.
 type Severity uint16
 
 var severities = enum{"unknown", "other", "information", "degraded", "minor", "major", "critical", "fatal"}

@@ -2,14 +2,14 @@ package msvm
 
 import "hyperv_replica_exporter/wmiquery"
 
-// Error is Msvm_Error: why a relationship is not healthy, or why a job failed.
+// Error is Msvm_Error: a health issue of a relationship, or an error of a failed job.
 type Error struct {
-	MessageID         *string // the values for health issues are not documented
+	MessageID         *string // not documented for health issues
 	Message           *string // localized
 	MessageArguments  []string
 	PerceivedSeverity *Severity
 	ErrorSource       *string
 }
 
-// WMIClass is Msvm_Error.
+// WMIClass returns Msvm_Error.
 func (Error) WMIClass() wmiquery.Class { return class(ClassError) }

@@ -7,14 +7,14 @@ import (
 	"hyperv_replica_exporter/wmiquery"
 )
 
-// ConcreteJob is Msvm_ConcreteJob: an operation that runs or has just ended. It
-// disappears TimeBeforeRemoval, five minutes, after its end.
+// ConcreteJob is Msvm_ConcreteJob: an operation that is running or has ended. Hyper-V removes a job after
+// TimeBeforeRemoval, five minutes, from its end.
 type ConcreteJob struct {
 	InstanceID              string // a GUID
 	JobType                 *JobType
 	JobState                *JobState
 	PercentComplete         *uint16 // 0 to 100
-	ErrorCode               *uint16 // 0, or one of the methods' return codes
+	ErrorCode               *uint16 // 0, or a return code of methods
 	ErrorDescription        *string // localized
 	ErrorSummaryDescription *string // localized
 	Cancellable             *bool
@@ -25,29 +25,27 @@ type ConcreteJob struct {
 	TimeBeforeRemoval       *time.Duration
 }
 
-// WMIClass is Msvm_ConcreteJob.
+// WMIClass returns Msvm_ConcreteJob.
 func (ConcreteJob) WMIClass() wmiquery.Class { return class(ClassConcreteJob) }
 
-// Ref is the job's object path.
+// Ref returns the object path of the job.
 func (j ConcreteJob) Ref() wmiquery.Ref { return JobRef(j.InstanceID) }
 
-// JobRef is the object path of the job with that InstanceID.
+// JobRef returns the object path of the job with an InstanceID.
 func JobRef(id string) wmiquery.Ref { return ref(ClassConcreteJob, "InstanceID", id) }
 
-// JobID is the InstanceID in a job's path, in upper case as Windows may write it
-// in either.
+// JobID returns the InstanceID in the path of a job, in upper case, because Windows uses both cases.
 func JobID(path wmiquery.Ref) string {
 	return strings.ToUpper(between(string(path), `InstanceID="`, `"`))
 }
 
-// AffectedJobElement is Msvm_AffectedJobElement: what a job is about, a VM among
-// others.
+// AffectedJobElement is Msvm_AffectedJobElement: the association of a job with an object that it affects, such as a VM.
 type AffectedJobElement struct {
 	AffectedElement  wmiquery.Ref
 	AffectingElement wmiquery.Ref // the job
 }
 
-// WMIClass is Msvm_AffectedJobElement.
+// WMIClass returns Msvm_AffectedJobElement.
 func (AffectedJobElement) WMIClass() wmiquery.Class { return class("Msvm_AffectedJobElement") }
 
 // JobState is Msvm_ConcreteJob.JobState.
@@ -64,12 +62,11 @@ const (
 	JobTerminated   JobState = 8 // cancelled
 	JobKilled       JobState = 9
 	JobException    JobState = 10 // failed: see ErrorCode and GetErrorEx
-	// JobCompletedWithWarnings is a success. The return code of a method with the
-	// same number is a failure.
+	// JobCompletedWithWarnings is a success, but a method that returns the same number has failed.
 	JobCompletedWithWarnings JobState = 32768
 )
 
-// Done tells whether the job has ended, one way or another.
+// Done reports whether the job has ended, with or without success.
 func (s JobState) Done() bool {
 	switch s {
 	case JobCompleted, JobTerminated, JobKilled, JobException, JobCompletedWithWarnings:
@@ -78,13 +75,13 @@ func (s JobState) Done() bool {
 	return false
 }
 
-// Succeeded tells whether the job has ended as it should.
+// Succeeded reports whether the job has ended with success.
 func (s JobState) Succeeded() bool { return s == JobCompleted || s == JobCompletedWithWarnings }
 
-// JobType is Msvm_ConcreteJob.JobType. Replication has the numbers 90 to 125.
+// JobType is Msvm_ConcreteJob.JobType. Jobs of replication have the numbers 90 to 125.
 type JobType uint16
 
-// The jobs of replication.
+// The types of replication jobs.
 const (
 	JobModifyServerSettings JobType = 90 + iota
 	JobCreateRelationship
@@ -124,7 +121,7 @@ const (
 	JobUpdateDiskSet
 )
 
-// jobTypes are the documented names, from JobModifyServerSettings on.
+// jobTypes has the documented names, starting with that of JobModifyServerSettings.
 var jobTypes = enum{
 	"modify_server_settings",
 	"create_relationship",
@@ -164,12 +161,12 @@ var jobTypes = enum{
 	"update_disk_set",
 }
 
-// IsReplication tells whether it is a job of replication.
+// IsReplication reports whether t is the type of a replication job.
 func (t JobType) IsReplication() bool {
 	return t >= JobModifyServerSettings && t <= JobUpdateDiskSet
 }
 
-// String is the documented name in snake_case, "unknown" for other jobs.
+// String returns the documented name in snake_case, "unknown" for other jobs.
 func (t JobType) String() string {
 	if !t.IsReplication() {
 		return "unknown"
@@ -177,5 +174,5 @@ func (t JobType) String() string {
 	return jobTypes.name(uint16(t - JobModifyServerSettings))
 }
 
-// JobTypes has the names of the jobs of replication.
+// JobTypes returns the names of the types of replication jobs.
 func JobTypes() []string { return jobTypes }

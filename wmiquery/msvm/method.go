@@ -8,46 +8,43 @@ import (
 	"hyperv_replica_exporter/wmiquery"
 )
 
-// Method is one method: what it takes and gives, when the host accepts it and
-// what it does to the data. Signatures are those of Microsoft's reference and of
-// the schema, which agree; Modes and States are what Microsoft's own client
-// checks before the call, since the reference tells them for few methods.
+// Method is the description of a method: its parameters, the conditions under which the host accepts it and its
+// effects. Signatures are those of Microsoft's reference and of the schema, which agree. Modes and States are the
+// conditions that Microsoft's own client checks before the call, because the reference documents them for few methods
+// only.
 type Method struct {
 	Class, Name string
-	// In and Out are the parameters in the order of the documented signature.
-	// ReturnValue, an uint32, is not among them.
+	// In and Out are the parameters in the order of the documented signature, without ReturnValue, a uint32.
 	In, Out []Parameter
-	// Summary is what it does, in one sentence.
+	// Summary is what the method does, a phrase without a subject.
 	Summary string
-	// Reads: it changes nothing on the host.
+	// Reads means that the method does not change the host.
 	Reads bool
-	// Destroys is what cannot be brought back afterwards, "" if nothing.
+	// Destroys is what is lost for good after the call, "" for nothing.
 	Destroys string
-	// Modes and States are those of the VM, and of the relationship in question,
-	// in which the host accepts the call; empty for any.
+	// Modes and States are the modes of the VM and the states of the relationship in which the host accepts the call.
+	// If empty, the host accepts any.
 	Modes  []ReplicationMode
 	States []ReplicationState
-	// SendingSide: told the VM alone, it is about the relationship that the VM sends on:
-	// of a replica the extended one.
+	// SendingSide means that a call that names only a VM is about the relationship on which the VM sends: the extended
+	// one of a replica VM. See DefaultLink.
 	SendingSide bool
-	// RequiresOff: the VM must be turned off.
+	// RequiresOff means that the VM must be off.
 	RequiresOff bool
-	// Becomes is the state of the relationship afterwards, 0 where that is not always
-	// the same.
+	// Becomes is the state of the relationship after the call, 0 if it depends on circumstances.
 	Becomes ReplicationState
-	// LosesUnsent: what was not sent before is gone, or can no longer be waited for.
+	// LosesUnsent means that changes that have not been sent are lost, or that it is no longer possible to wait for them.
 	LosesUnsent bool
-	// Job is the type of the job that it starts, 0 if it starts none.
+	// Job is the type of the job that the method starts, 0 if it starts none.
 	Job JobType
-	// ReplacedBy is the method that the reference recommends in its place, "" if it
-	// is not deprecated.
+	// ReplacedBy is the method that the reference recommends instead, "" if the method is not deprecated.
 	ReplacedBy string
 }
 
-// IsGet reports whether the method only returns data. Any caller of [wmiquery.Reader] may call it.
+// IsGet reports whether the method only returns data. [wmiquery.Reader] calls no other methods.
 func (m Method) IsGet() bool { return wmiquery.IsGetMethod(m.Name) }
 
-// RequestsState reports whether the method requests a state of a relationship. StateRequests has the conditions of
+// RequestsState reports whether the method requests a state of a relationship. [StateRequests] has the conditions for
 // each state.
 func (m Method) RequestsState() bool {
 	return m.Class == ClassComputerSystem &&
@@ -74,20 +71,19 @@ func ValidStartTime(t, now time.Time) bool { return t.After(now) && !t.After(now
 type Parameter struct {
 	Name string
 	Type Type
-	// Class is the class of what a reference refers to or an embedded instance is
-	// of; "" for other types.
+	// Class is the class of the object that a reference refers to, or of an embedded instance; "" for other types.
 	Class string
-	// Optional: it may be null.
+	// Optional means that the parameter may be null.
 	Optional bool
 }
 
 // Type is the CIM type of a parameter.
 type Type string
 
-// The types that the methods use.
+// The CIM types of parameters.
 const (
 	TypeReference     Type = "reference"
-	TypeEmbedded      Type = "embedded instance" // a string of CIM-XML
+	TypeEmbedded      Type = "embedded instance" // a string with CIM-XML
 	TypeEmbeddedArray Type = "array of embedded instances"
 	TypeString        Type = "string"
 	TypeStringArray   Type = "array of strings"
@@ -96,7 +92,7 @@ const (
 	TypeDatetime      Type = "datetime"
 )
 
-// Parameters that many methods have.
+// Parameters of several methods.
 var (
 	system       = Parameter{"ComputerSystem", TypeReference, ClassComputerSystem, false}
 	relationship = Parameter{"ReplicationRelationship", TypeEmbedded, ClassReplicationRelationship, false}
@@ -111,14 +107,14 @@ var (
 	issues       = Parameter{outIssues, TypeEmbeddedArray, ClassError, true}
 )
 
-// Modes of VMs that take part in replication.
+// Modes in the conditions of several methods.
 var (
 	replicas   = []ReplicationMode{ModeReplica, ModeExtendedReplica}
-	sender     = []ReplicationMode{ModePrimary, ModeReplica} // a replica sends on its extended link
+	sender     = []ReplicationMode{ModePrimary, ModeReplica} // a replica VM sends on its extended relationship
 	replicated = []ReplicationMode{ModePrimary, ModeReplica, ModeExtendedReplica}
 )
 
-// anyReplicating is every state but Disabled.
+// anyReplicating has all states except Disabled.
 var anyReplicating = func() []ReplicationState {
 	var all []ReplicationState
 	for n := range replicationStates {
@@ -129,7 +125,7 @@ var anyReplicating = func() []ReplicationState {
 	return all
 }()
 
-// FindMethod finds a method of a class, neither of which is case-sensitive.
+// FindMethod returns a method of a class. The names are not case-sensitive.
 func FindMethod(class, name string) (Method, bool) {
 	i := slices.IndexFunc(methods, func(m Method) bool {
 		return strings.EqualFold(m.Class, class) && strings.EqualFold(m.Name, name)
@@ -140,6 +136,5 @@ func FindMethod(class, name string) (Method, bool) {
 	return methods[i], true
 }
 
-// Methods has every method of the replication API, once: the simulated host,
-// the COM provider of the tests and whoever offers the methods range over it.
+// Methods returns all methods of the replication API.
 func Methods() []Method { return slices.Clone(methods) }

@@ -1,10 +1,8 @@
-// Package msvm has the replication classes of root\virtualization\v2 as Go
-// structs, their enumerations, and their methods as data.
+// Package msvm has the replication classes of root\virtualization\v2 as Go structs, their enumerations, and
+// descriptions of their methods.
 //
-// Facts come from Microsoft's reference of the Hyper-V WMI provider (V2) unless
-// a comment names another source. Units and null rules stand at each field; the
-// mapping of CIM types to Go types is that of [wmiquery.Instance]. A pointer is
-// nil where the host gave null.
+// The source of all facts is Microsoft's reference of the Hyper-V WMI provider (V2), unless a comment names another
+// source. See [wmiquery.Instance] for the mapping of CIM types to Go types. A nil pointer is a null of the host.
 package msvm
 
 import (
@@ -15,9 +13,8 @@ import (
 	"hyperv_replica_exporter/wmiquery"
 )
 
-// Classes has a zero value of every class of this package that can be read by
-// query. Msvm_ReplicationStatistics is among them although a query for it
-// gives nothing: that is how Windows answers.
+// Classes returns a zero value of each class of this package that can be queried. Msvm_ReplicationStatistics is one of
+// them, although Windows never returns rows for it.
 func Classes() []wmiquery.Instance {
 	return []wmiquery.Instance{
 		ComputerSystem{},
@@ -40,21 +37,19 @@ func Classes() []wmiquery.Instance {
 	}
 }
 
-// class names a class of root\virtualization\v2.
+// class returns a class of root\virtualization\v2.
 func class(name string) wmiquery.Class {
 	return wmiquery.Class{Namespace: wmiquery.Virtualization, Name: name}
 }
 
-// never is how Windows writes a point in time that has not come yet:
-// 16010101000000.000000-000, the epoch of FILETIME. With an offset it is up to a
-// day off.
+// never is the value of a datetime property for an event that has not happened: 16010101000000.000000-000, the epoch of
+// FILETIME. With an offset it is up to a day earlier or later.
 var never = time.Date(1601, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// Never is the point in time that stands for "has not happened".
+// Never returns the point in time that means that an event has not happened.
 func Never() time.Time { return never }
 
-// Known tells whether t is a point in time that Windows knows: neither null nor
-// "never".
+// Known returns the point in time and true, or false if it is null or "never".
 func Known(t *time.Time) (time.Time, bool) {
 	if t == nil || t.Year() <= never.Year() {
 		return time.Time{}, false
@@ -62,29 +57,27 @@ func Known(t *time.Time) (time.Time, bool) {
 	return *t, true
 }
 
-// Link is which of a VM's relationships one is.
+// Link distinguishes the relationships of a VM.
 type Link string
 
-// A VM has one relationship, or two when it is a replica that is replicated
-// on to a third host.
+// A VM has a primary relationship. A replica VM that is replicated to a third host has an extended relationship, too.
 const (
 	Primary  Link = "primary"  // InstanceID ends in \0
 	Extended Link = "extended" // InstanceID ends in \1
 )
 
-// Key identifies a relationship: names are never identity.
+// Key identifies a relationship. Names of VMs do not identify anything, because they are not unique.
 type Key struct {
-	VM   string // the VM's GUID in upper case, Msvm_ComputerSystem.Name
+	VM   string // the GUID of the VM in upper case: Msvm_ComputerSystem.Name
 	Link Link
 }
 
-// Sends tells whether a host whose VM is in a mode is the sending side of the
-// relationship: the primary, or a replica on its extended link.
+// Sends reports whether a host whose VM has a mode is the sending side of the relationship. See [ComputerSystem.Sends].
 func (k Key) Sends(mode ReplicationMode) bool {
 	return k.Link == Primary && mode == ModePrimary || k.Link == Extended && mode == ModeReplica
 }
 
-// InstanceID is the key property of the relationship and of its settings.
+// InstanceID returns the key property of the relationship and of its settings.
 func (k Key) InstanceID() string {
 	tail := `\0`
 	if k.Link == Extended {
@@ -93,9 +86,8 @@ func (k Key) InstanceID() string {
 	return `Microsoft:` + k.VM + `\HVR` + tail
 }
 
-// ParseKey reads the InstanceID of a relationship or of its settings,
-// Microsoft:<GUID>\HVR\<0|1>; Windows Server 2012 writes no number. With an error
-// the key has no Link, and the VM if that can be told.
+// ParseKey parses the InstanceID of a relationship or of its settings, which is Microsoft:<GUID>\HVR\<0|1>. If it
+// fails, the key has no Link, but the VM if InstanceID has a GUID.
 func ParseKey(instanceID string) (Key, error) {
 	id, tail, ok := strings.Cut(strings.ToUpper(instanceID), `\HVR`)
 	id, prefixed := strings.CutPrefix(id, "MICROSOFT:")
@@ -103,7 +95,7 @@ func ParseKey(instanceID string) (Key, error) {
 		return Key{}, fmt.Errorf(`InstanceID %q is not of the form Microsoft:<GUID>\HVR\<n>`, instanceID)
 	}
 	switch tail {
-	case "", `\0`:
+	case `\0`:
 		return Key{id, Primary}, nil
 	case `\1`:
 		return Key{id, Extended}, nil
@@ -111,7 +103,7 @@ func ParseKey(instanceID string) (Key, error) {
 	return Key{VM: id}, fmt.Errorf("InstanceID %q is neither a primary (0) nor an extended (1) relationship", instanceID)
 }
 
-// IsGUID tells whether s is a GUID without braces, in either case.
+// IsGUID reports whether s is a GUID without braces, in upper or lower case.
 func IsGUID(s string) bool {
 	if len(s) != 36 {
 		return false

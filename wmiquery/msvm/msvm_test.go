@@ -11,35 +11,34 @@ import (
 
 const guid = "4708A0F4-C902-429B-A1E0-D4AB0893E452"
 
-// Q20: Windows writes GUIDs in upper case here and in lower case elsewhere.
+// Q20: Windows writes GUIDs in upper case or in lower case.
 func TestParseKey(t *testing.T) {
 	for id, want := range map[string]Key{
 		`Microsoft:` + guid + `\HVR\0`:                  {guid, Primary},
 		`Microsoft:` + guid + `\HVR\1`:                  {guid, Extended},
-		`Microsoft:` + guid + `\HVR`:                    {guid, Primary}, // Windows Server 2012
 		`microsoft:` + strings.ToLower(guid) + `\hvr\1`: {guid, Extended},
 	} {
 		got, err := ParseKey(id)
 		if err != nil || got != want {
-			t.Errorf("%s: %v, %v; want %v", id, got, err, want)
+			t.Errorf("%s: got %v, error %v; want %v", id, got, err, want)
 		}
 	}
 	for _, bad := range []string{
-		"", "Microsoft:", guid, `Microsoft:` + guid, `Microsoft:` + guid + `\HVR\2`, `Microsoft:` + guid + `\HVR\0\1`,
+		"", "Microsoft:", guid, `Microsoft:` + guid, `Microsoft:` + guid + `\HVR`, `Microsoft:` + guid + `\HVR\2`, `Microsoft:` + guid + `\HVR\0\1`,
 		`Microsoft:` + guid[1:] + `\HVR\0`, `Microsoft:{` + guid + `}\HVR\0`, guid + `\HVR\0`,
 	} {
 		if got, err := ParseKey(bad); err == nil {
-			t.Errorf("%q was taken for %v", bad, got)
+			t.Errorf("%q: got %v, want an error", bad, got)
 		}
 	}
 	for _, k := range []Key{{guid, Primary}, {guid, Extended}} {
 		if got, err := ParseKey(k.InstanceID()); err != nil || got != k {
-			t.Errorf("%v comes back as %v, %v", k, got, err)
+			t.Errorf("%v: InstanceID is parsed as %v, error %v", k, got, err)
 		}
 	}
 }
 
-// Q26: the host's own row is told from the VMs' by its name.
+// Q26: the row of the host differs from those of VMs by its name.
 func TestIsVM(t *testing.T) {
 	for name, want := range map[string]bool{
 		guid:                       true,
@@ -55,12 +54,12 @@ func TestIsVM(t *testing.T) {
 		"4708A0F4-C902-429B-A1E0-": false,
 	} {
 		if got := (ComputerSystem{Name: name}).IsVM(); got != want {
-			t.Errorf("%q: %v", name, got)
+			t.Errorf("%q: got %v, want %v", name, got, want)
 		}
 	}
 }
 
-// Q10: never is neither null nor 0, and yields no time.
+// Q10: "never" is neither null nor 0, and is not a known time.
 func TestKnown(t *testing.T) {
 	now := time.Now()
 	never, east := Never(), time.Date(1601, 1, 1, 0, 0, 0, 0, time.FixedZone("", -3600))
@@ -69,23 +68,23 @@ func TestKnown(t *testing.T) {
 		want bool
 	}{{nil, false}, {&never, false}, {&east, false}, {&time.Time{}, false}, {&now, true}} {
 		if got, ok := Known(tt.t); ok != tt.want || ok && !got.Equal(now) {
-			t.Errorf("%v: %v, %v", tt.t, got, ok)
+			t.Errorf("%v: got %v, %v", tt.t, got, ok)
 		}
 	}
 }
 
-// Q1, Q16, Q22: WMI's numbers, not PowerShell's; what is not documented is unknown.
+// Q1, Q16, Q22: the numbers are those of WMI, not of PowerShell. Numbers that are not documented are unknown.
 func TestEnumerations(t *testing.T) {
 	for n, want := range map[ReplicationState]string{
 		0: "disabled", 3: "replicating", 7: "suspended", 8: "critical", 11: "resynchronization_suspended",
 		12: "failover_in_progress", 17: "unknown", 21: "firedrill_in_progress", 22: "unknown", 99: "unknown", 65535: "unknown",
 	} {
 		if got := n.String(); got != want {
-			t.Errorf("state %d is %q, want %q", n, got, want)
+			t.Errorf("state %d: got %q, want %q", n, got, want)
 		}
 	}
 	if n := len(ReplicationStates()); n != 22 {
-		t.Errorf("%d states, want 22", n)
+		t.Errorf("got %d states, want 22", n)
 	}
 	for _, tt := range []struct{ got, want string }{
 		{ReplicationHealth(1).String(), "ok"},
@@ -99,13 +98,13 @@ func TestEnumerations(t *testing.T) {
 		{Severity(8).String(), "unknown"},
 	} {
 		if tt.got != tt.want {
-			t.Errorf("%q, want %q", tt.got, tt.want)
+			t.Errorf("got %q, want %q", tt.got, tt.want)
 		}
 	}
 }
 
 // Q61: backslashes and quotes in a path are escaped.
-func TestRefs(t *testing.T) {
+func TestObjectPaths(t *testing.T) {
 	for _, tt := range []struct{ got, want wmiquery.Ref }{
 		{VMRef(guid), `Msvm_ComputerSystem.CreationClassName="Msvm_ComputerSystem",Name="` + guid + `"`},
 		{
@@ -119,12 +118,12 @@ func TestRefs(t *testing.T) {
 		},
 	} {
 		if tt.got != tt.want {
-			t.Errorf("%s\nwant %s", tt.got, tt.want)
+			t.Errorf("got %s\nwant %s", tt.got, tt.want)
 		}
 	}
 }
 
-func TestSettings(t *testing.T) {
+func TestSettingsMethods(t *testing.T) {
 	text := func(s string) *string { return &s }
 	seconds := uint16(30)
 	for _, tt := range []struct {
@@ -142,19 +141,22 @@ func TestSettings(t *testing.T) {
 			server: "broker", provider: BuiltinProvider, interval: 30 * time.Second,
 		},
 		{
-			s:      ReplicationSettingData{PrimaryConnectionPoint: text("broker"), PrimaryHostSystem: text("hv01"), ReplicationProvider: text("?")},
+			s: ReplicationSettingData{
+				PrimaryConnectionPoint: text("broker"), PrimaryHostSystem: text("hv01"), ReplicationProvider: text("?"),
+			},
 			server: "hv01", intervalIsUnknown: true,
 		},
 	} {
 		d, ok := tt.s.Interval()
-		if tt.s.PrimaryServer() != tt.server || tt.s.ProviderID() != tt.provider || d != tt.interval || ok == tt.intervalIsUnknown {
-			t.Errorf("%+v: %q, %q, %v, %v", tt.s, tt.s.PrimaryServer(), tt.s.ProviderID(), d, ok)
+		server, provider := tt.s.PrimaryServer(), tt.s.ProviderID()
+		if server != tt.server || provider != tt.provider || d != tt.interval || ok == tt.intervalIsUnknown {
+			t.Errorf("%+v: got server %q, provider %q, interval %v, %v", tt.s, server, provider, d, ok)
 		}
 	}
 }
 
-// Q29: the relationship goes as text, and whole.
-func TestGetReplicationStatistics(t *testing.T) {
+// Q29: the relationship is an embedded instance with all of its properties.
+func TestGetReplicationStatisticsCall(t *testing.T) {
 	state, name := Replicating, "web01"
 	call, err := GetReplicationStatistics(ReplicationService{Name: "replicasvc"}, Key{guid, Primary},
 		ReplicationRelationship{InstanceID: Key{guid, Primary}.InstanceID(), ElementName: &name, ReplicationState: &state})
@@ -162,18 +164,20 @@ func TestGetReplicationStatistics(t *testing.T) {
 		t.Fatal(err)
 	}
 	if call.Method != "GetReplicationStatisticsEx" || len(call.In) != 2 || call.In[0].Value != VMRef(guid) {
-		t.Errorf("%+v", call)
+		t.Errorf("got call %+v", call)
 	}
 	text, ok := call.In[1].Value.(wmiquery.Embedded)
-	for _, want := range []string{`CLASSNAME="Msvm_ReplicationRelationship"`, `Microsoft:` + guid + `\HVR\0`, "web01", "<VALUE>3</VALUE>"} {
+	for _, want := range []string{
+		`CLASSNAME="Msvm_ReplicationRelationship"`, `Microsoft:` + guid + `\HVR\0`, "web01", "<VALUE>3</VALUE>",
+	} {
 		if !ok || !strings.Contains(string(text), want) {
-			t.Errorf("no %s in %s", want, text)
+			t.Errorf("%s is missing in %s", want, text)
 		}
 	}
 }
 
-// Q46, Q47: what the method may answer beside one statistics and its issues.
-func TestStatistics(t *testing.T) {
+// Q46, Q47: arrays may be null, and the method may start a job or fail.
+func TestStatisticsReply(t *testing.T) {
 	const (
 		stats = `<INSTANCE CLASSNAME="Msvm_ReplicationStatistics"><PROPERTY NAME="ReplicationSuccessCount" TYPE="uint32"><VALUE>150</VALUE></PROPERTY></INSTANCE>`
 		issue = `<INSTANCE CLASSNAME="Msvm_Error"><PROPERTY NAME="MessageID" TYPE="string"><VALUE>33680</VALUE></PROPERTY></INSTANCE>`
@@ -185,32 +189,32 @@ func TestStatistics(t *testing.T) {
 		text          string
 		success, errs int
 	}{
-		{name: "one", reply: reply(0, []string{stats}, []string{issue}), success: 150, errs: 1},
-		{name: "issues null", reply: reply(0, []string{stats}, nil), success: 150},
-		{name: "issues empty", reply: reply(0, []string{stats}, []string{}), success: 150},
+		{name: "complete", reply: reply(0, []string{stats}, []string{issue}), success: 150, errs: 1},
+		{name: "null issues", reply: reply(0, []string{stats}, nil), success: 150},
+		{name: "empty issues", reply: reply(0, []string{stats}, []string{}), success: 150},
 		{name: "empty strings", reply: reply(0, []string{"", stats}, []string{"", issue, ""}), success: 150, errs: 1},
 		{name: "null", reply: reply(0, nil, nil), want: ErrNoStatistics},
-		{name: "no text", reply: reply(0, []string{""}, nil), want: ErrNoStatistics},
+		{name: "only an empty string", reply: reply(0, []string{""}, nil), want: ErrNoStatistics},
 		{name: "job", reply: reply(4096, nil, nil), want: ErrJobStarted},
-		{name: "refused", reply: reply(32775, nil, nil), want: wmiquery.ErrInvalidState},
-		{name: "denied", reply: reply(32769, nil, nil), want: wmiquery.ErrDenied},
+		{name: "invalid state", reply: reply(32775, nil, nil), want: wmiquery.ErrInvalidState},
+		{name: "access denied", reply: reply(32769, nil, nil), want: wmiquery.ErrDenied},
 		{name: "another class", reply: reply(0, []string{issue}, nil), text: "Msvm_Error"},
-		{name: "no XML", reply: reply(0, []string{"nonsense"}, nil), text: "ReplicationStatistics"},
-		{name: "issue no XML", reply: reply(0, []string{stats}, []string{"<"}), text: "ReplicationHealthIssues"},
+		{name: "invalid XML", reply: reply(0, []string{"nonsense"}, nil), text: "ReplicationStatistics"},
+		{name: "invalid XML of issue", reply: reply(0, []string{stats}, []string{"<"}), text: "ReplicationHealthIssues"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s, issues, err := Statistics(tt.reply)
 			switch {
 			case tt.want != nil:
 				if !errors.Is(err, tt.want) {
-					t.Errorf("error %v, want %v", err, tt.want)
+					t.Errorf("got error %v, want %v", err, tt.want)
 				}
 			case tt.text != "":
 				if err == nil || !strings.Contains(err.Error(), tt.text) {
-					t.Errorf("error %v, want one with %q", err, tt.text)
+					t.Errorf("got error %v, want one with %q", err, tt.text)
 				}
 			case err != nil || int(*s.ReplicationSuccessCount) != tt.success || len(issues) != tt.errs:
-				t.Errorf("%+v, %v, %v", s, issues, err)
+				t.Errorf("got %+v, issues %v, error %v", s, issues, err)
 			}
 		})
 	}
@@ -227,15 +231,14 @@ func reply(code uint32, stats, issues []string) wmiquery.Reply {
 	return wmiquery.Reply{Code: code, Out: out}
 }
 
-// Every class says which one it is, and none twice.
-func TestClasses(t *testing.T) {
+func TestClassesAreDistinct(t *testing.T) {
 	seen := map[wmiquery.Class]bool{}
 	for _, c := range append(Classes(), Error{}) {
 		class := c.WMIClass()
 		replication := class.Namespace == wmiquery.Virtualization && strings.HasPrefix(class.Name, "Msvm_")
 		counters := class.Namespace == wmiquery.CIMV2 && strings.HasPrefix(class.Name, "Win32_PerfRawData_")
 		if !replication && !counters || seen[class] {
-			t.Errorf("%T is %+v", c, class)
+			t.Errorf("%T: unexpected or repeated class %+v", c, class)
 		}
 		seen[class] = true
 	}

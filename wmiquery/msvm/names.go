@@ -58,8 +58,7 @@ const (
 	MethodInitiateFailback               = "InitiateFailback"
 )
 
-// Methods of Msvm_ReplicationService for the statistics of the monitoring window. Windows
-// Server 2012 lacks those that end in Ex.
+// Methods of Msvm_ReplicationService for the statistics of the monitoring window.
 const (
 	MethodGetReplicationStatistics     = "GetReplicationStatistics"
 	MethodGetReplicationStatisticsEx   = "GetReplicationStatisticsEx"

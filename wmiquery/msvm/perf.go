@@ -2,20 +2,19 @@ package msvm
 
 import "hyperv_replica_exporter/wmiquery"
 
-// ReplicaPerformance is Win32_PerfRawData_HyperVReplicaStats_HyperVReplicaVM in
-// root\cimv2: the counter set "Hyper-V Replica VM". Client editions of Windows
-// lack the class, and it has no instances when nothing replicates.
+// ReplicaPerformance is Win32_PerfRawData_HyperVReplicaStats_HyperVReplicaVM in root\cimv2: the performance counters
+// "Hyper-V Replica VM". Client editions of Windows do not have the class. It has no instances if no VM replicates.
+// All counters are cumulative.
 type ReplicaPerformance struct {
-	// Name is the VM's display name: several VMs may have it, and Windows may then
-	// add #1 and so on.
+	// Name is the display name of the VM. It is not unique: Windows may append #1 and so on.
 	Name                string
-	NetworkBytesSent    *uint64 // bytes ever
-	NetworkBytesRecv    *uint64 // bytes ever
-	ResynchronizedBytes *uint64 // bytes ever
-	ReplicationCount    *uint32 // cycles ever
+	NetworkBytesSent    *uint64 // bytes
+	NetworkBytesRecv    *uint64 // bytes
+	ResynchronizedBytes *uint64 // bytes
+	ReplicationCount    *uint32 // replication cycles
 }
 
-// WMIClass is Win32_PerfRawData_HyperVReplicaStats_HyperVReplicaVM.
+// WMIClass returns Win32_PerfRawData_HyperVReplicaStats_HyperVReplicaVM.
 func (ReplicaPerformance) WMIClass() wmiquery.Class {
 	return wmiquery.Class{Namespace: wmiquery.CIMV2, Name: "Win32_PerfRawData_HyperVReplicaStats_HyperVReplicaVM"}
 }

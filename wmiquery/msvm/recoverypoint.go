@@ -7,79 +7,77 @@ import (
 	"hyperv_replica_exporter/wmiquery"
 )
 
-// VirtualSystemSettingData is Msvm_VirtualSystemSettingData, the part that tells
-// recovery points: the settings of VMs, of checkpoints and of recovery points.
+// VirtualSystemSettingData is Msvm_VirtualSystemSettingData: the settings of a VM, a checkpoint or a recovery point.
+// The struct has the properties that identify recovery points.
 type VirtualSystemSettingData struct {
 	InstanceID              string // Microsoft:<GUID of the settings>
 	ElementName             *string
-	VirtualSystemIdentifier *string // the VM's GUID
+	VirtualSystemIdentifier *string // the GUID of the VM
 	VirtualSystemType       *string // see RecoveryPointType
 	CreationTime            *time.Time
 }
 
-// WMIClass is Msvm_VirtualSystemSettingData.
+// WMIClass returns Msvm_VirtualSystemSettingData.
 func (VirtualSystemSettingData) WMIClass() wmiquery.Class {
 	return class(ClassVirtualSystemSettingData)
 }
 
-// Ref is the object path, as InitiateFailover takes it for a recovery point.
+// Ref returns the object path, which InitiateFailover accepts as a recovery point.
 func (s VirtualSystemSettingData) Ref() wmiquery.Ref {
 	return ref(ClassVirtualSystemSettingData, "InstanceID", s.InstanceID)
 }
 
-// RecoveryPointType is the kind of a recovery point.
+// RecoveryPointType is the type of a recovery point.
 type RecoveryPointType string
 
-// The kinds of recovery points, as they are named in metrics.
+// The types of recovery points, with their names in metrics.
 const (
 	PointStandard              RecoveryPointType = "standard"
 	PointApplicationConsistent RecoveryPointType = "application_consistent"
 	PointPlannedFailover       RecoveryPointType = "planned_failover"
-	// PointUnknown is a recovery point whose kind is not known.
+	// PointUnknown is any type that is not one of the above.
 	PointUnknown RecoveryPointType = "unknown"
 )
 
-// recoveryPointPrefix is what VirtualSystemType starts with for recovery points.
+// recoveryPointPrefix is the prefix of VirtualSystemType of all recovery points.
 const recoveryPointPrefix = "Microsoft:Hyper-V:Snapshot:Replica:"
 
-// virtualSystemTypes are the values of VirtualSystemType, from Microsoft's
-// samples.
+// virtualSystemTypes has the values of VirtualSystemType, from Microsoft's samples.
 var virtualSystemTypes = map[RecoveryPointType]string{
 	PointStandard:              recoveryPointPrefix + "Standard",
 	PointApplicationConsistent: recoveryPointPrefix + "ApplicationConsistent",
 	PointPlannedFailover:       recoveryPointPrefix + "PlannedFailover",
 }
 
-// RecoveryPointTypes has the kinds that are known.
+// RecoveryPointTypes returns the known types of recovery points.
 func RecoveryPointTypes() []RecoveryPointType {
 	return []RecoveryPointType{PointStandard, PointApplicationConsistent, PointPlannedFailover}
 }
 
-// VirtualSystemType is the value of Msvm_VirtualSystemSettingData that marks a
-// recovery point of this kind.
+// VirtualSystemType returns the value of Msvm_VirtualSystemSettingData.VirtualSystemType for a type of recovery point.
 func (t RecoveryPointType) VirtualSystemType() string { return virtualSystemTypes[t] }
 
-// RecoveryPoint is the kind of recovery point that the settings are; false if
-// they are of a VM or a checkpoint.
+// RecoveryPoint returns the type of the recovery point. It returns false if the settings are those of a VM or a
+// checkpoint.
 func (s VirtualSystemSettingData) RecoveryPoint() (RecoveryPointType, bool) {
 	system := StringOrEmpty(s.VirtualSystemType)
-	for kind, text := range virtualSystemTypes {
-		if strings.EqualFold(system, text) {
-			return kind, true
+	for pointType, name := range virtualSystemTypes {
+		if strings.EqualFold(system, name) {
+			return pointType, true
 		}
 	}
 	n := len(recoveryPointPrefix)
 	return PointUnknown, len(system) > n && strings.EqualFold(system[:n], recoveryPointPrefix)
 }
 
-// SnapshotOfVirtualSystem is Msvm_SnapshotOfVirtualSystem: which VM a checkpoint
-// or a recovery point is of.
+// SnapshotOfVirtualSystem is Msvm_SnapshotOfVirtualSystem: the association of a VM with a checkpoint or a recovery
+// point.
 type SnapshotOfVirtualSystem struct {
 	Antecedent wmiquery.Ref // the VM
 	Dependent  wmiquery.Ref // a Msvm_VirtualSystemSettingData
 }
 
-// WMIClass is Msvm_SnapshotOfVirtualSystem.
+// WMIClass returns Msvm_SnapshotOfVirtualSystem.
 func (SnapshotOfVirtualSystem) WMIClass() wmiquery.Class {
 	return class("Msvm_SnapshotOfVirtualSystem")
 }

@@ -6,11 +6,11 @@ import (
 	"hyperv_replica_exporter/wmiquery"
 )
 
-// ReplicationRelationship is Msvm_ReplicationRelationship: state, health and
-// last times of one relationship. Windows Server 2012 lacks the class.
+// ReplicationRelationship is Msvm_ReplicationRelationship: the state, the health and the last replication times of a
+// relationship.
 //
-// Rows exist for VMs that do not replicate, and an extended row for every
-// replica VM: ReplicationState not Disabled is the test for "replicates".
+// VMs that do not replicate have a row, too, and each replica VM has a row for its extended relationship. Use
+// Replicates to skip such rows.
 type ReplicationRelationship struct {
 	InstanceID                string // see ParseKey
 	ElementName               *string
@@ -18,22 +18,22 @@ type ReplicationRelationship struct {
 	ReplicationHealth         *ReplicationHealth
 	FailedOverReplicationType *ReplicationType
 	LastReplicationType       *ReplicationType
-	// LastReplicationTime is the last replication that arrived at the recovery
-	// side; on the primary, the last that was sent. Never: 1601.
+	// LastReplicationTime is the time of the last replication that the replica side received, or that the primary side
+	// sent. See Known for this and the following times.
 	LastReplicationTime                      *time.Time
-	LastApplicationConsistentReplicationTime *time.Time // never: 1601
-	// LastApplyTime is the last replication applied to the replica's disks.
-	// Never, as on the primary side: 1601.
+	LastApplicationConsistentReplicationTime *time.Time
+	// LastApplyTime is the time of the last replication that was applied to the disks of the replica. On the primary
+	// side it is always Never.
 	LastApplyTime *time.Time
 }
 
-// WMIClass is Msvm_ReplicationRelationship.
+// WMIClass returns Msvm_ReplicationRelationship.
 func (ReplicationRelationship) WMIClass() wmiquery.Class {
 	return class(ClassReplicationRelationship)
 }
 
-// Replicates tells whether the relationship is more than the empty row that
-// every VM has. An unknown or null state is not Disabled.
+// Replicates reports whether the VM replicates on this relationship: the state is not Disabled. An unknown or null
+// state counts as not Disabled.
 func (r ReplicationRelationship) Replicates() bool {
 	return r.State() != Disabled
 }
@@ -46,19 +46,19 @@ func (r ReplicationRelationship) State() ReplicationState {
 	return *r.ReplicationState
 }
 
-// Ref is the relationship's object path.
+// Ref returns the object path of the relationship.
 func (r ReplicationRelationship) Ref() wmiquery.Ref {
 	return ref(ClassReplicationRelationship, "InstanceID", r.InstanceID)
 }
 
-// SystemReplicationRelationship is Msvm_SystemReplicationRelationship: which
-// relationships a VM has. The same can be told from the GUID in the InstanceID.
+// SystemReplicationRelationship is Msvm_SystemReplicationRelationship: the association of a VM with a relationship. The
+// InstanceID of the relationship gives the same information.
 type SystemReplicationRelationship struct {
 	Antecedent wmiquery.Ref // the VM
 	Dependent  wmiquery.Ref // the relationship
 }
 
-// WMIClass is Msvm_SystemReplicationRelationship.
+// WMIClass returns Msvm_SystemReplicationRelationship.
 func (SystemReplicationRelationship) WMIClass() wmiquery.Class {
 	return class("Msvm_SystemReplicationRelationship")
 }

@@ -6,15 +6,14 @@ import (
 	"hyperv_replica_exporter/wmiquery"
 )
 
-// ReplicationService is Msvm_ReplicationService: the host's replication
-// service, of which there is one.
+// ReplicationService is Msvm_ReplicationService: the replication service of the host. A host has exactly one.
 type ReplicationService struct {
 	Name                    string // "replicasvc"
 	CreationClassName       string
-	SystemName              string // the host's NetBIOS name
+	SystemName              string // the NetBIOS name of the host
 	SystemCreationClassName string
-	// OperationalStatus has 2 (OK) or 6 (error: a listener is not running) in
-	// front. Started and EnabledState never change and tell nothing.
+	// OperationalStatus starts with StatusOK or StatusError. The properties Started and EnabledState never change, so
+	// the struct does not have them.
 	OperationalStatus  []uint16
 	StatusDescriptions []string // localized
 }
@@ -22,21 +21,20 @@ type ReplicationService struct {
 // Values of OperationalStatus.
 const (
 	StatusOK    = 2
-	StatusError = 6
+	StatusError = 6 // a listener is not running
 )
 
-// WMIClass is Msvm_ReplicationService.
+// WMIClass returns Msvm_ReplicationService.
 func (ReplicationService) WMIClass() wmiquery.Class { return class(ClassReplicationService) }
 
-// Ref is the service's object path.
+// Ref returns the object path of the service.
 func (s ReplicationService) Ref() wmiquery.Ref {
 	return ref(ClassReplicationService,
 		"CreationClassName", s.CreationClassName, "Name", s.Name,
 		"SystemCreationClassName", s.SystemCreationClassName, "SystemName", s.SystemName)
 }
 
-// ReplicationServiceSettingData is Msvm_ReplicationServiceSettingData: the host
-// as a replica server.
+// ReplicationServiceSettingData is Msvm_ReplicationServiceSettingData: the settings of the host as a replica server.
 type ReplicationServiceSettingData struct {
 	InstanceID                string // opaque
 	RecoveryServerEnabled     *bool
@@ -45,18 +43,17 @@ type ReplicationServiceSettingData struct {
 	HttpPort                  *uint16 // TCP, for Kerberos
 	HttpsPort                 *uint16 // TCP, for certificates
 	MonitoringInterval        *uint32 // seconds, 3600 to 604800
-	// MonitoringStartTime is a time of day after midnight UTC: where the first
-	// monitoring window of a day starts.
+	// MonitoringStartTime is the start of the first monitoring window of a day, as the time since midnight UTC.
 	MonitoringStartTime *time.Duration
 }
 
-// WMIClass is Msvm_ReplicationServiceSettingData.
+// WMIClass returns Msvm_ReplicationServiceSettingData.
 func (ReplicationServiceSettingData) WMIClass() wmiquery.Class {
 	return class(ClassReplicationServiceSettingData)
 }
 
-// ManagementServiceRef is the object path of Msvm_VirtualSystemManagementService,
-// which has DestroySystem, on the host with that NetBIOS name.
+// ManagementServiceRef returns the object path of Msvm_VirtualSystemManagementService, which has DestroySystem, on the
+// host with a NetBIOS name.
 func ManagementServiceRef(host string) wmiquery.Ref {
 	return ref(ClassVirtualSystemManagementService,
 		"CreationClassName", ClassVirtualSystemManagementService, "Name", "vmms",

@@ -7,57 +7,53 @@ import (
 	"hyperv_replica_exporter/wmiquery"
 )
 
-// ReplicationSettingData is Msvm_ReplicationSettingData: how one relationship
-// is set up. Instances exist for VMs that do not replicate, too.
+// ReplicationSettingData is Msvm_ReplicationSettingData: the settings of a relationship. VMs that do not replicate have
+// an instance, too.
 type ReplicationSettingData struct {
 	InstanceID            string  // see ParseKey
-	ElementName           *string // the VM's name
+	ElementName           *string // the name of the VM
 	AuthenticationType    *Authentication
-	CertificateThumbPrint *string // hex; null unless certificates are used
+	CertificateThumbPrint *string // hexadecimal; null unless AuthenticationType is AuthenticationCertificate
 	CompressionEnabled    *bool
 	BypassProxyServer     *bool
-	// RecoveryConnectionPoint is the replica server as the administrator named
-	// it: a host or a cluster's broker. RecoveryHostSystem is the node that holds
-	// the replica now. Null when not replicated.
+	// RecoveryConnectionPoint is the replica server that the administrator configured: a host or the replica broker of
+	// a cluster. RecoveryHostSystem is the node that has the replica at present. They are null if the VM does not
+	// replicate.
 	RecoveryConnectionPoint  *string
 	RecoveryHostSystem       *string
 	PrimaryConnectionPoint   *string
 	PrimaryHostSystem        *string
-	RecoveryServerPortNumber *uint16 // TCP; 0 when not replicated
+	RecoveryServerPortNumber *uint16 // TCP port; 0 if the VM does not replicate
 	ReplicateHostKvpItems    *bool
-	// ApplicationConsistentSnapshotInterval is in hours, 1 to 12; 0 is off.
+	// ApplicationConsistentSnapshotInterval is in hours, 1 to 12. 0 means that there are no such snapshots.
 	ApplicationConsistentSnapshotInterval *uint16
-	// RecoveryHistory is the number of recovery points kept beside the latest,
-	// 0 to 24 (to 16 on Windows Server 2012).
+	// RecoveryHistory is the number of recovery points in addition to the latest one, 0 to 24.
 	RecoveryHistory *uint16
-	// IncludedDisks are the replicated disks, as object paths or as InstanceIDs:
-	// the reference and Microsoft's own clients disagree.
+	// IncludedDisks has the replicated disks as object paths or as InstanceIDs: Microsoft's reference and Microsoft's
+	// own clients disagree.
 	IncludedDisks            []string
 	AutoResynchronizeEnabled *bool
-	// AutoResynchronizeIntervalStart and End are times of day after local
-	// midnight; a start after the end means across midnight.
+	// AutoResynchronizeIntervalStart and AutoResynchronizeIntervalEnd are times since midnight, local time. If the
+	// start is after the end, the interval includes midnight.
 	AutoResynchronizeIntervalStart *time.Duration
 	AutoResynchronizeIntervalEnd   *time.Duration
-	// ReplicationProvider is the object path of the provider. Windows Server
-	// 2012 lacks the property.
+	// ReplicationProvider is the object path of the provider.
 	ReplicationProvider *string
-	// ReplicationInterval is in seconds: 30, 300 or 900. Windows Server 2012
-	// lacks the property and replicates every 300.
+	// ReplicationInterval is in seconds: 30, 300 or 900.
 	ReplicationInterval *uint16
 }
 
-// WMIClass is Msvm_ReplicationSettingData.
+// WMIClass returns Msvm_ReplicationSettingData.
 func (ReplicationSettingData) WMIClass() wmiquery.Class { return class(ClassReplicationSettingData) }
 
-// BuiltinProvider is the GUID of Hyper-V's own replication provider; any other
-// is external, such as Azure Site Recovery.
+// BuiltinProvider is the GUID of the built-in replication provider of Hyper-V. All other providers are external, such
+// as Azure Site Recovery.
 const BuiltinProvider = "22391CDC-272C-4DDF-BA88-9BEFB1A0975C"
 
-// ProviderRef is the object path of the provider with that GUID.
+// ProviderRef returns the object path of the provider with a GUID.
 func ProviderRef(guid string) wmiquery.Ref { return ref("Msvm_ReplicationProvider", "Name", guid) }
 
-// ProviderID is the GUID at the end of ReplicationProvider in upper case, ""
-// when there is none.
+// ProviderID returns the GUID in ReplicationProvider in upper case, "" if there is none.
 func (s ReplicationSettingData) ProviderID() string {
 	if s.ReplicationProvider == nil {
 		return ""
@@ -67,8 +63,7 @@ func (s ReplicationSettingData) ProviderID() string {
 	return strings.ToUpper(id)
 }
 
-// Interval is the time between two replication cycles, false if the host does
-// not tell.
+// Interval returns the time between two replication cycles. It returns false if ReplicationInterval is null.
 func (s ReplicationSettingData) Interval() (time.Duration, bool) {
 	if s.ReplicationInterval == nil {
 		return 0, false
@@ -76,8 +71,7 @@ func (s ReplicationSettingData) Interval() (time.Duration, bool) {
 	return time.Duration(*s.ReplicationInterval) * time.Second, true
 }
 
-// PrimaryServer is PrimaryHostSystem, or the connection point when that is
-// empty, as PowerShell shows it.
+// PrimaryServer returns PrimaryHostSystem, or PrimaryConnectionPoint if it is empty. PowerShell does the same.
 func (s ReplicationSettingData) PrimaryServer() string {
 	if v := StringOrEmpty(s.PrimaryHostSystem); v != "" {
 		return v
@@ -85,7 +79,7 @@ func (s ReplicationSettingData) PrimaryServer() string {
 	return StringOrEmpty(s.PrimaryConnectionPoint)
 }
 
-// StringOrEmpty is *s, and "" for null.
+// StringOrEmpty returns *s, or "" if s is nil.
 func StringOrEmpty(s *string) string {
 	if s == nil {
 		return ""

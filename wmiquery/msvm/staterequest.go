@@ -1,19 +1,18 @@
 package msvm
 
-// StateRequest is one value that RequestReplicationStateChangeEx takes: the
-// documented ones, and 15, which Microsoft's client sends.
+// StateRequest is a request for a state with RequestReplicationStateChangeEx.
 type StateRequest struct {
 	State   ReplicationState
-	Summary string
-	// Modes and States are those in which the host accepts it, as in Method.
+	Summary string // what the request does, a phrase without a subject
+	// Modes and States are the modes of the VM and the states of the relationship in which the host accepts the
+	// request.
 	Modes  []ReplicationMode
 	States []ReplicationState
-	// SendingSide: only for the side that sends, the primary or a replica on its
-	// extended link.
+	// SendingSide means that the host accepts the request on the sending side only, see [ComputerSystem.Sends].
 	SendingSide bool
-	// RequiresOff: the VM must be turned off.
+	// RequiresOff means that the VM must be off.
 	RequiresOff bool
-	// Job is the type of the job that it starts.
+	// Job is the type of the job that the request starts.
 	Job JobType
 }
 
@@ -27,26 +26,29 @@ func FindStateRequest(state ReplicationState) (StateRequest, bool) {
 	return StateRequest{}, false
 }
 
-// StateRequests has the values that can be requested.
+// StateRequests returns a request for each state that can be requested: the documented states, and 15, which
+// Microsoft's own client requests.
 func StateRequests() []StateRequest {
 	return []StateRequest{
 		{
 			State:   ReadyForReplication,
-			Summary: "cancels an initial replication that runs or is scheduled",
+			Summary: "cancels an initial replication that is running or scheduled",
 			Modes:   sender, SendingSide: true,
-			States: []ReplicationState{ReadyForReplication, WaitingToCompleteInitialReplication, DiskUpdateInProgress, DiskUpdateCritical},
-			Job:    JobStopInitialReplication,
+			States: []ReplicationState{
+				ReadyForReplication, WaitingToCompleteInitialReplication, DiskUpdateInProgress, DiskUpdateCritical,
+			},
+			Job: JobStopInitialReplication,
 		},
 		{
 			State:   WaitingToCompleteInitialReplication,
-			Summary: "makes a plain VM a replica that waits for its initial replication",
+			Summary: "makes a VM without replication a replica VM that waits for its initial replication",
 			Modes:   []ReplicationMode{ModeNone, ModeReplica},
 			States:  []ReplicationState{Disabled, DiskUpdateInProgress, DiskUpdateCritical},
 			Job:     JobStateChange,
 		},
 		{
 			State:   Replicating,
-			Summary: "goes on after a pause or an error; on a replica it ends a resynchronization",
+			Summary: "resumes replication after a pause or an error; on a replica VM, ends a resynchronization",
 			Modes:   replicated,
 			States: []ReplicationState{
 				Suspended, Critical, WaitingToStartResynchronization, Resynchronizing, ResynchronizationSuspended,
@@ -69,13 +71,13 @@ func StateRequests() []StateRequest {
 		},
 		{
 			State:   WaitingToStartResynchronization,
-			Summary: "cancels a resynchronization that runs",
+			Summary: "cancels a running resynchronization",
 			Modes:   sender, SendingSide: true, States: []ReplicationState{Resynchronizing},
 			Job: JobStopResynchronizing,
 		},
 		{
 			State:   DiskUpdateInProgress,
-			Summary: "tries a change of the replicated disks again",
+			Summary: "retries a failed change of the set of replicated disks",
 			Modes:   replicated,
 			States:  []ReplicationState{DiskUpdateCritical},
 			Job:     JobUpdateDiskSet,

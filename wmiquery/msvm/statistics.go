@@ -10,53 +10,50 @@ import (
 	"hyperv_replica_exporter/wmiquery/cimxml"
 )
 
-// ReplicationStatistics is Msvm_ReplicationStatistics: what happened to one
-// relationship in the monitoring window that is running. It is no stored
-// object: only GetReplicationStatisticsEx gives it, a query for it gives nothing.
+// ReplicationStatistics is Msvm_ReplicationStatistics: the statistics of a relationship in the current monitoring
+// window. Only GetReplicationStatisticsEx returns instances. A query returns none.
 //
-// Counts and sums fall to 0 when the window ends and when anybody resets them.
+// Counts and sums start at 0 in each window, and when somebody resets the statistics.
 type ReplicationStatistics struct {
 	StartStatisticTime *time.Time // start of the window
-	// EndStatisticTime is when gathering stopped by the reference; while the
-	// window runs it is about now.
+	// EndStatisticTime is documented as the end of the collection. During the window it is approximately the present.
 	EndStatisticTime                          *time.Time
-	ReplicationSuccessCount                   *uint32 // cycles
-	ReplicationMissCount                      *uint32 // cycles
-	ReplicationSize                           *uint64 // bytes, sum over the window
-	MaxReplicationSize                        *uint64 // bytes, largest cycle
-	ReplicationLatency                        *uint32 // seconds, sum over the window
-	MaxReplicationLatency                     *uint32 // seconds, slowest cycle
+	ReplicationSuccessCount                   *uint32 // replication cycles
+	ReplicationMissCount                      *uint32 // replication cycles
+	ReplicationSize                           *uint64 // bytes, total of the window
+	MaxReplicationSize                        *uint64 // bytes, of the largest cycle
+	ReplicationLatency                        *uint32 // seconds, total of the window
+	MaxReplicationLatency                     *uint32 // seconds, of the slowest cycle
 	NetworkFailureCount                       *uint32
 	ReplicationFailureCount                   *uint32
 	ApplicationConsistentSnapshotFailureCount *uint32
-	// PendingReplicationSize is bytes tracked and not yet sent, on the sending side.
+	// PendingReplicationSize is the number of bytes that were changed and have not been sent, on the sending side.
 	PendingReplicationSize *uint64
-	ReplicationHealth      *uint32    // numbers of ReplicationHealth
-	LastTestFailoverTime   *time.Time // never: 1601
+	ReplicationHealth      *uint32    // see the type ReplicationHealth
+	LastTestFailoverTime   *time.Time // see Known
 }
 
-// WMIClass is Msvm_ReplicationStatistics.
+// WMIClass returns Msvm_ReplicationStatistics.
 func (ReplicationStatistics) WMIClass() wmiquery.Class { return class(ClassReplicationStatistics) }
 
-// What a host may answer instead of what it was asked for.
+// Errors of replies without the requested data.
 var (
-	// ErrNoStatistics: the method completed and its array was null or empty.
-	ErrNoStatistics = errors.New("the host gave no statistics")
-	// ErrJobStarted: the method started a job, which has nowhere to leave the
-	// answer. The reference allows it; Microsoft's own client ignores it.
-	ErrJobStarted = errors.New("the host started a job instead of giving an answer")
+	// ErrNoStatistics means that the method has completed and the array of statistics is null or empty.
+	ErrNoStatistics = errors.New("the host returned no statistics")
+	// ErrJobStarted means that the method has started a job. A job cannot return out parameters. The reference allows
+	// such a reply; Microsoft's own client ignores it.
+	ErrJobStarted = errors.New("the host started a job instead of returning data")
 )
 
-// Out parameters of GetReplicationStatisticsEx and of GetSystemCertificates.
+// Out parameters of GetReplicationStatisticsEx and GetSystemCertificates.
 const (
 	outStatistics   = "ReplicationStatistics"
 	outIssues       = "ReplicationHealthIssues"
 	outCertificates = "EncodedCertificates"
 )
 
-// GetReplicationStatistics asks service for the statistics of relationship r.
-// Microsoft's own client sends the whole relationship, so this does too; that
-// the key alone would do is not proven.
+// GetReplicationStatistics returns the call of GetReplicationStatisticsEx for relationship r. The call has all
+// properties of r, like that of Microsoft's own client. Whether the key is sufficient is not known.
 func GetReplicationStatistics(service ReplicationService, k Key, r ReplicationRelationship) (wmiquery.Call, error) {
 	text, err := cimxml.Marshal(r.WMIClass().Name, r)
 	if err != nil {
@@ -73,10 +70,9 @@ func GetReplicationStatistics(service ReplicationService, k Key, r ReplicationRe
 	}, nil
 }
 
-// Statistics reads the answer to GetReplicationStatistics: the statistics and
-// the health issues, of which there may be none. Its errors are a refusal
-// (*wmiquery.CodeError), ErrJobStarted, ErrNoStatistics, and text that cannot be
-// read.
+// Statistics returns the statistics and the health issues in the reply to GetReplicationStatistics. There may be no
+// health issues. It fails with a *wmiquery.CodeError, with ErrJobStarted or ErrNoStatistics, or if an embedded instance
+// is not valid.
 func Statistics(reply wmiquery.Reply) (ReplicationStatistics, []Error, error) {
 	var stats ReplicationStatistics
 	if err := reply.Err(); err != nil {
@@ -103,8 +99,8 @@ func Statistics(reply wmiquery.Reply) (ReplicationStatistics, []Error, error) {
 	return stats, issues, nil
 }
 
-// embedded is an out parameter that is an array of embedded instances, without
-// the empty strings that Hyper-V may put among them.
+// embedded returns the elements of an out parameter that is an array of embedded instances. It leaves out empty
+// strings, which Hyper-V may return as elements.
 func embedded(v any) []string {
 	all, _ := v.([]string)
 	var texts []string
@@ -122,7 +118,7 @@ func unmarshal[T wmiquery.Instance](text string, dst *T) error {
 		return err
 	}
 	if want := (*dst).WMIClass().Name; !strings.EqualFold(class, want) {
-		return fmt.Errorf("an instance of %q where one of %s belongs", class, want)
+		return fmt.Errorf("found an instance of %q, want one of %s", class, want)
 	}
 	return nil
 }

@@ -6,22 +6,20 @@ import (
 	"hyperv_replica_exporter/wmiquery"
 )
 
-// ReplicaSystemDependency is Msvm_ReplicaSystemDependency: which test VM belongs
-// to which replica. A replica has one at most, except on clusters whose nodes
-// have parted the two.
+// ReplicaSystemDependency is Msvm_ReplicaSystemDependency: the association of a replica VM with its test VM. A replica
+// VM has at most one test VM, except in a cluster after the two have moved to different nodes.
 type ReplicaSystemDependency struct {
 	Antecedent wmiquery.Ref // the replica VM
 	Dependent  wmiquery.Ref // its test VM
 }
 
-// WMIClass is Msvm_ReplicaSystemDependency.
+// WMIClass returns Msvm_ReplicaSystemDependency.
 func (ReplicaSystemDependency) WMIClass() wmiquery.Class {
 	return class("Msvm_ReplicaSystemDependency")
 }
 
-// VMOf is the GUID, in upper case, of the VM that a path refers to: of a
-// Msvm_ComputerSystem, or of an object whose InstanceID starts with
-// Microsoft:<GUID>. It is "" if the path refers to no VM.
+// VMOf returns the GUID in upper case of the VM that a path refers to: the path of a Msvm_ComputerSystem, or of an
+// object whose InstanceID starts with Microsoft:<GUID>. It returns "" if the path refers to no VM.
 func VMOf(path wmiquery.Ref) string {
 	class, keys, _ := strings.Cut(string(path), ".")
 	id := ""
@@ -36,6 +34,7 @@ func VMOf(path wmiquery.Ref) string {
 	return strings.ToUpper(id)
 }
 
+// between returns the part of s between left and right.
 func between(s, left, right string) string {
 	_, s, _ = strings.Cut(s, left)
 	s, _, _ = strings.Cut(s, right)

@@ -11,10 +11,9 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// Call gives the answer that was captured. Only methods that read are in a
-// capture.
+// Call returns the captured reply. A capture has replies of some methods that read, and of no others.
 func (s *session) Call(c wmiquery.Call) (wmiquery.Reply, error) {
-	if err := s.check(); err != nil {
+	if err := s.checkOpen(); err != nil {
 		return wmiquery.Reply{}, err
 	}
 	reply, err := s.host.call(c)
@@ -28,21 +27,22 @@ func (h *Host) call(c wmiquery.Call) (wmiquery.Reply, error) {
 	if !strings.EqualFold(c.Namespace, wmiquery.Virtualization) {
 		return wmiquery.Reply{}, fmt.Errorf("namespace %s: %w", c.Namespace, wmiquery.ErrUnsupported)
 	}
-	class, _, _ := strings.Cut(string(c.Object), ".")
+	class := c.Object.Class()
 	if m, ok := msvm.FindMethod(class, c.Method); ok && !m.Reads {
-		return wmiquery.Reply{}, fmt.Errorf("a replayed capture cannot be changed: %w", wmiquery.ErrUnsupported)
+		return wmiquery.Reply{}, fmt.Errorf("a captured host cannot be changed: %w", wmiquery.ErrUnsupported)
 	}
-	service := strings.EqualFold(class, msvm.ReplicationService{}.WMIClass().Name)
+	service := strings.EqualFold(class, msvm.ClassReplicationService)
 	switch {
 	case service && c.Method == msvm.MethodGetReplicationStatisticsEx:
 		return h.statistics(c)
 	case service && c.Method == msvm.MethodGetSystemCertificates:
 		return h.systemCertificates(c)
 	}
-	return wmiquery.Reply{}, fmt.Errorf("a replayed capture has no answers of this method of %s: %w", class, wmiquery.ErrUnsupported)
+	return wmiquery.Reply{},
+		fmt.Errorf("a capture has no replies of this method of %s: %w", class, wmiquery.ErrUnsupported)
 }
 
-// statistics is GetReplicationStatisticsEx.
+// statistics implements GetReplicationStatisticsEx.
 func (h *Host) statistics(c wmiquery.Call) (wmiquery.Reply, error) {
 	f, err := h.method(c)
 	if err != nil {
@@ -64,10 +64,9 @@ func (h *Host) statistics(c wmiquery.Call) (wmiquery.Reply, error) {
 	return wmiquery.Reply{}, fmt.Errorf("%s has no CALL for %s: %w", fileName(f.Name), r.InstanceID, wmiquery.ErrNotFound)
 }
 
-// method is the file of the method that c calls, if its object is the captured
-// replication service.
+// method returns the file of the method of c. It fails if the object of c is not the captured replication service.
 func (h *Host) method(c wmiquery.Call) (*methodFile, error) {
-	services, err := h.rows(msvm.ReplicationService{}.WMIClass().Name, reflect.TypeFor[[]msvm.ReplicationService]())
+	services, err := h.rows(msvm.ClassReplicationService, reflect.TypeFor[[]msvm.ReplicationService]())
 	if err != nil {
 		return nil, err
 	}
@@ -78,29 +77,29 @@ func (h *Host) method(c wmiquery.Call) (*methodFile, error) {
 		if f, ok := h.methods[c.Method]; ok {
 			return f, nil
 		}
-		return nil, notCaptured(c.Method)
+		return nil, notCapturedError(c.Method)
 	}
 	return nil, fmt.Errorf("%s: %w", c.Object, wmiquery.ErrNotFound)
 }
 
-// parameters are the out parameters of the methods in a capture.
-type parameters struct {
+// outParameters has the out parameters of all methods in a capture.
+type outParameters struct {
 	ReturnValue             *uint32
 	Job                     *wmiquery.Ref
 	ReplicationStatistics   []string
 	ReplicationHealthIssues []string
 }
 
-// reply is the answer to a call of the file.
+// reply returns the reply of call n of the file.
 func (f *methodFile) reply(n int) (wmiquery.Reply, error) {
 	c := f.Calls[n]
 	if c.Failure != nil {
 		return wmiquery.Reply{}, c.Failure.err()
 	}
-	var out parameters
+	var out outParameters
 	_, err := cimxml.Unmarshal(c.Instances[0].text("__PARAMETERS"), &out)
 	if err == nil && out.ReturnValue == nil {
-		err = errors.New("no ReturnValue")
+		err = errors.New("ReturnValue is missing")
 	}
 	if err != nil {
 		return wmiquery.Reply{}, fmt.Errorf("%s: CALL %d, %.80q: %w", fileName(f.Name), n+1, c.InstanceID, err)
@@ -110,14 +109,14 @@ func (f *methodFile) reply(n int) (wmiquery.Reply, error) {
 		reply.Job = wmiquery.Relative(string(*out.Job))
 	}
 	if f.Name == msvm.MethodGetReplicationStatisticsEx {
-		reply.Out["ReplicationStatistics"] = texts(out.ReplicationStatistics)
-		reply.Out["ReplicationHealthIssues"] = texts(out.ReplicationHealthIssues)
+		reply.Out["ReplicationStatistics"] = arrayValue(out.ReplicationStatistics)
+		reply.Out["ReplicationHealthIssues"] = arrayValue(out.ReplicationHealthIssues)
 	}
 	return reply, nil
 }
 
-// texts is an array as a Reply has it: nil for null.
-func texts(array []string) any {
+// arrayValue returns an array as a value of Reply.Out: an untyped nil for null.
+func arrayValue(array []string) any {
 	if array == nil {
 		return nil
 	}

@@ -2,9 +2,10 @@ package replay
 
 import (
 	"crypto/ed25519"
-	"crypto/sha1" // a thumbprint is a SHA-1, by definition
+	"crypto/sha1" // a thumbprint is a SHA-1 hash by definition
 	"crypto/x509"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"math/big"
 	"strings"
@@ -13,61 +14,59 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// certificateFact is <CERTIFICATE>: what a capture keeps of a certificate, which
-// is full of names.
-type certificateFact struct {
-	Thumbprint string  `xml:"THUMBPRINT,attr"` // as it stands in the settings of the same capture
+// certificateData is a CERTIFICATE element: the data of a certificate without names.
+type certificateData struct {
+	Thumbprint string  `xml:"THUMBPRINT,attr"` // the same as in the settings of the capture
 	NotBefore  *moment `xml:"NOTBEFORE,attr"`
 	NotAfter   *moment `xml:"NOTAFTER,attr"`
 }
 
-// certificate is one of this package that stands in for one of the host: valid
-// from and until the same times, with no name in it.
+// certificate is a substitute for a captured certificate. It has the same validity period and no names.
 type certificate struct {
 	captured   string // the thumbprint in the capture
-	thumbprint string // its own
+	thumbprint string // the thumbprint of the substitute
 	der        []byte
 }
 
-// substitutes makes a certificate for each that the capture tells of. That is
-// what joins settings and certificates again: the thumbprint of a certificate
-// cannot be chosen, so those of the settings follow it.
-func (h *Host) substitutes() ([]certificate, error) {
+// substituteCertificates creates a substitute for each captured certificate. The thumbprint of a certificate cannot be
+// chosen, so the thumbprints in the settings are replaced to match, see substituteThumbprint.
+func (h *Host) substituteCertificates() ([]certificate, error) {
 	f := h.methods[msvm.MethodGetSystemCertificates]
 	if f == nil || len(f.Calls) == 0 {
 		return nil, nil
 	}
 	var all []certificate
-	for i, fact := range f.Calls[0].Certificates {
-		c, err := fact.substitute(int64(i + 1))
+	for i, data := range f.Calls[0].Certificates {
+		c, err := data.substitute(int64(i + 1))
 		if err != nil {
-			return nil, inFile(f.Name, fmt.Errorf("CERTIFICATE %d, %.80q: %w", i+1, fact.Thumbprint, err))
+			return nil, fileError(f.Name, fmt.Errorf("CERTIFICATE %d, %.80q: %w", i+1, data.Thumbprint, err))
 		}
 		all = append(all, c)
 	}
 	return all, nil
 }
 
-// substitute makes the certificate with that serial number.
-func (f certificateFact) substitute(serial int64) (certificate, error) {
-	if f.NotBefore == nil || f.NotAfter == nil {
-		return certificate{}, fmt.Errorf("no NOTBEFORE or no NOTAFTER")
+// substitute creates a substitute with a serial number.
+func (d certificateData) substitute(serial int64) (certificate, error) {
+	if d.NotBefore == nil || d.NotAfter == nil {
+		return certificate{}, errors.New("NOTBEFORE or NOTAFTER is missing")
 	}
-	key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)) // guards nothing
+	key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)) // protects nothing
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(serial),
-		NotBefore:    f.NotBefore.Time,
-		NotAfter:     f.NotAfter.Time,
+		NotBefore:    d.NotBefore.Time,
+		NotAfter:     d.NotAfter.Time,
 	}
 	der, err := x509.CreateCertificate(nil, template, template, key.Public(), key)
 	if err != nil {
 		return certificate{}, err
 	}
-	return certificate{f.Thumbprint, fmt.Sprintf("%X", sha1.Sum(der)), der}, nil
+	return certificate{d.Thumbprint, fmt.Sprintf("%X", sha1.Sum(der)), der}, nil
 }
 
-// thumbprint is the one that stands for a captured one, itself if none does.
-func (h *Host) thumbprint(captured string) string {
+// substituteThumbprint returns the thumbprint of the substitute for a captured certificate. It returns captured if
+// there is no such certificate.
+func (h *Host) substituteThumbprint(captured string) string {
 	for _, c := range h.certificates {
 		if strings.EqualFold(c.captured, captured) {
 			return c.thumbprint
@@ -76,7 +75,7 @@ func (h *Host) thumbprint(captured string) string {
 	return captured
 }
 
-// systemCertificates is GetSystemCertificates.
+// systemCertificates implements GetSystemCertificates.
 func (h *Host) systemCertificates(c wmiquery.Call) (wmiquery.Reply, error) {
 	f, err := h.method(c)
 	if err != nil {

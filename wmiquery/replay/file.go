@@ -15,9 +15,8 @@ import (
 	"hyperv_replica_exporter/wmiquery/cimxml"
 )
 
-// answer is what the host said to one question: instances, not yet understood, or
-// a failure.
-type answer struct {
+// result is the result of a read or a call on the host: instances that have not been parsed, or an error.
+type result struct {
 	Instances []instance `xml:"INSTANCE"`
 	Failure   *failure   `xml:"ERROR"`
 }
@@ -25,16 +24,15 @@ type answer struct {
 // instance is an INSTANCE element.
 type instance struct {
 	Class string `xml:"CLASSNAME,attr"`
-	Body  string `xml:",innerxml"` // as it stands in the file
+	Body  string `xml:",innerxml"` // as in the file
 }
 
-// text is the instance as CIM-XML under the name of a class that needs no
-// escaping.
+// text returns the instance as CIM-XML with the name of a class. The name must not need escaping.
 func (i instance) text(class string) string {
 	return `<INSTANCE CLASSNAME="` + class + `">` + i.Body + `</INSTANCE>`
 }
 
-// failure is a code of COM or WMI.
+// failure is an ERROR element: a failure of COM or WMI.
 type failure struct {
 	Code code   `xml:"CODE,attr"`
 	Text string `xml:",chardata"`
@@ -44,99 +42,99 @@ func (f *failure) err() error {
 	return wmiquery.NewHRESULTError(uint32(f.Code), strings.Join(strings.Fields(f.Text), " "))
 }
 
-// code is a code as it is written, 0x80041010.
+// code is a code of COM or WMI, in hexadecimal such as 0x80041010.
 type code uint32
 
-// UnmarshalText reads a code.
+// UnmarshalText implements [encoding.TextUnmarshaler].
 func (c *code) UnmarshalText(text []byte) error {
 	digits, ok := strings.CutPrefix(strings.ToLower(string(text)), "0x")
 	n, err := strconv.ParseUint(digits, 16, 32)
 	if !ok || err != nil || n == 0 {
-		return fmt.Errorf("%.40q is no code of WMI such as 0x80041010", text)
+		return fmt.Errorf("%.40q is not a code of WMI such as 0x80041010", text)
 	}
 	*c = code(n)
 	return nil
 }
 
-// moment is a point in time as CIM writes it.
+// moment is a CIM datetime.
 type moment struct{ time.Time }
 
-// UnmarshalText reads a point in time.
+// UnmarshalText implements [encoding.TextUnmarshaler].
 func (m *moment) UnmarshalText(text []byte) (err error) {
 	m.Time, err = cimxml.ParseTime(string(text))
 	return err
 }
 
-// check finds what an answer must not be.
-func (a answer) check() error {
-	if a.Failure == nil {
+// check returns an error if the result is not valid.
+func (r result) check() error {
+	if r.Failure == nil {
 		return nil
 	}
-	if len(a.Instances) > 0 {
-		return errors.New("an ERROR beside an INSTANCE: the host gave one or the other")
+	if len(r.Instances) > 0 {
+		return errors.New("found an ERROR and an INSTANCE, want one of them")
 	}
-	if a.Failure.Code == 0 {
-		return errors.New("an ERROR without a CODE")
+	if r.Failure.Code == 0 {
+		return errors.New("ERROR has no CODE")
 	}
 	return nil
 }
 
-// classFile is <CLASS>: the rows of a class.
+// classFile is a CLASS element: the rows of a class.
 type classFile struct {
 	XMLName   xml.Name `xml:"CLASS"`
 	Name      string   `xml:"NAME,attr"`
 	Namespace string   `xml:"NAMESPACE,attr"`
-	answer
+	result
 }
 
 func readClass(capture fs.FS, class wmiquery.Class) (*classFile, error) {
 	f := &classFile{}
 	err := readFile(capture, class.Name, f)
 	if err == nil && (!strings.EqualFold(f.Name, class.Name) || !strings.EqualFold(f.Namespace, class.Namespace)) {
-		err = fmt.Errorf("it is about %.60q of %.60q, not about %s of %s", f.Name, f.Namespace, class.Name, class.Namespace)
+		err = fmt.Errorf("found class %.60q of %.60q, want %s of %s", f.Name, f.Namespace, class.Name, class.Namespace)
 	}
 	if err == nil {
 		err = f.check()
 	}
-	return f, inFile(class.Name, err)
+	return f, fileError(class.Name, err)
 }
 
-// methodFile is <METHOD>: the calls of a method and their answers.
+// methodFile is a METHOD element: the calls of a method and their replies.
 type methodFile struct {
 	XMLName xml.Name `xml:"METHOD"`
 	Name    string   `xml:"NAME,attr"`
 	Calls   []call   `xml:"CALL"`
 }
 
-// call is <CALL>: one call of a method. Its instance is the out parameters.
+// call is a CALL element: a call of a method. Its instance has the out parameters.
 type call struct {
-	InstanceID   string            `xml:"INSTANCEID,attr"` // of the relationship that it was about
-	Certificates []certificateFact `xml:"CERTIFICATE"`
-	answer
+	InstanceID   string            `xml:"INSTANCEID,attr"` // of the relationship in the in parameters
+	Certificates []certificateData `xml:"CERTIFICATE"`
+	result
 }
 
 func readMethod(capture fs.FS, name string) (*methodFile, error) {
 	f := &methodFile{}
 	err := readFile(capture, name, f)
 	if err == nil && f.Name != name {
-		err = fmt.Errorf("it is about %.60q", f.Name)
+		err = fmt.Errorf("found method %.60q, want %s", f.Name, name)
 	}
 	for i, c := range f.Calls {
 		if err != nil {
 			break
 		}
 		if err = c.check(); err == nil && c.Failure == nil && len(c.Instances) != 1 {
-			err = fmt.Errorf("%d INSTANCEs where one, of the out parameters, or an ERROR belongs", len(c.Instances))
+			err = fmt.Errorf("found %d INSTANCEs, want one with the out parameters or an ERROR", len(c.Instances))
 		}
 		if err != nil {
 			err = fmt.Errorf("CALL %d, %.80q: %w", i+1, c.InstanceID, err)
 		}
 	}
-	return f, inFile(name, err)
+	return f, fileError(name, err)
 }
 
-// readFile reads the file about a class or a method. An unknown element or
-// attribute is passed over: it is for a newer program.
+// readFile reads the file of a class or a method. It ignores unknown elements and attributes, which newer versions of
+// the script may write.
 func readFile(capture fs.FS, name string, dst any) error {
 	data, err := fs.ReadFile(capture, fileName(name))
 	if err != nil {
@@ -144,33 +142,33 @@ func readFile(capture fs.FS, name string, dst any) error {
 	}
 	d := xml.NewDecoder(bytes.NewReader(data))
 	if err := d.Decode(dst); err != nil {
-		return atLine(d, err)
+		return lineError(d, err)
 	}
 	switch t, err := d.Token(); t.(type) {
 	case nil:
 		if !errors.Is(err, io.EOF) {
-			return atLine(d, err)
+			return lineError(d, err)
 		}
 	case xml.StartElement, xml.EndElement:
-		return atLine(d, errors.New("a second element, where one belongs"))
+		return lineError(d, errors.New("unexpected second element"))
 	}
 	return nil
 }
 
-func atLine(d *xml.Decoder, err error) error {
+// lineError adds the current line to an error.
+func lineError(d *xml.Decoder, err error) error {
 	line, _ := d.InputPos()
 	if errors.Is(err, io.EOF) {
-		err = errors.New("there is no XML element")
+		err = errors.New("no XML element found")
 	}
 	if _, ok := errors.AsType[*xml.SyntaxError](err); ok {
-		return err // has the line
+		return err // already has the line
 	}
 	return fmt.Errorf("line %d: %w", line, err)
 }
 
-// inFile says in which file an error was found. One of the file system says so
-// itself.
-func inFile(name string, err error) error {
+// fileError adds the name of the file to an error. Errors of the file system already have it.
+func fileError(name string, err error) error {
 	if _, ok := errors.AsType[*fs.PathError](err); ok || err == nil {
 		return err
 	}

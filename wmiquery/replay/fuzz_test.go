@@ -10,22 +10,24 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// No content of any file makes the program panic: a capture comes from somebody.
+// No content of a file may cause a panic, because captures come from other people.
 func FuzzCapture(f *testing.F) {
 	seed := sample(f)
 	for name, file := range seed {
 		f.Add(name, string(file.Data))
 	}
-	few := fstest.MapFS{} // what a call needs: to read all files each time takes long
-	for _, name := range []string{"Msvm_ReplicationService", "Msvm_ReplicationRelationship", msvm.MethodGetReplicationStatisticsEx} {
-		few[fileName(name)] = seed[fileName(name)]
+	small := fstest.MapFS{} // the files that a call needs; reading all files each time is slow
+	for _, name := range []string{
+		msvm.ClassReplicationService, msvm.ClassReplicationRelationship, msvm.MethodGetReplicationStatisticsEx,
+	} {
+		small[fileName(name)] = seed[fileName(name)]
 	}
-	few[fileName(manifestName)] = &fstest.MapFile{Data: []byte(`<CAPTURE FORMAT="1" TIME="20261122214210.500000-000" />`)}
+	small[fileName(manifestName)] = &fstest.MapFile{Data: []byte(`<CAPTURE FORMAT="1" TIME="20261122214210.500000-000" />`)}
 	f.Fuzz(func(_ *testing.T, name, text string) {
 		if seed[name] == nil {
 			return
 		}
-		capture := maps.Clone(few)
+		capture := maps.Clone(small)
 		capture[name] = &fstest.MapFile{Data: []byte(text)}
 		h, err := Open(capture, nil)
 		if err != nil {
@@ -54,7 +56,7 @@ func FuzzCapture(f *testing.F) {
 	})
 }
 
-// calls are all that the exporter could ask.
+// calls returns all calls that the exporter may make.
 func calls(service msvm.ReplicationService, relationships []msvm.ReplicationRelationship) []wmiquery.Call {
 	all := []wmiquery.Call{msvm.GetSystemCertificates(service)}
 	for _, r := range relationships {

@@ -9,18 +9,18 @@ import (
 	"time"
 )
 
-// format is the version of the format that this package reads. It changes when a
-// reader of the former would misunderstand a capture.
+// format is the version of the format that this package supports. A new version is needed when a program for the old
+// version would read a capture wrongly.
 const format = "1"
 
-// manifestName is the name of the manifest's file, without its extension.
+// manifestName is the name of the file of the manifest, without the extension.
 const manifestName = "manifest"
 
-// manifest is what a capture says about itself.
+// manifest describes a capture.
 type manifest struct {
 	time  time.Time
 	build string
-	names []string // the classes and methods that it has files of
+	names []string // the classes and methods that have a file
 }
 
 // manifestFile is <CAPTURE>.
@@ -39,15 +39,15 @@ func readManifest(capture fs.FS) (manifest, error) {
 	err := readFile(capture, manifestName, &f)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return manifest{}, fmt.Errorf("no capture, or one that was not finished: %w", err)
+		return manifest{}, fmt.Errorf("not a capture, or not a complete one: %w", err)
 	case err != nil:
 	case f.Format != format:
-		err = fmt.Errorf("format %.20q, this program reads format %s", f.Format, format)
+		err = fmt.Errorf("format %.20q is not supported, want format %s", f.Format, format)
 	case f.Time == nil:
 		err = errors.New("CAPTURE has no TIME")
 	}
 	if err != nil {
-		return manifest{}, inFile(manifestName, err)
+		return manifest{}, fileError(manifestName, err)
 	}
 	m := manifest{time: f.Time.Time, build: f.Build}
 	for _, r := range f.Reads {
@@ -56,5 +56,5 @@ func readManifest(capture fs.FS) (manifest, error) {
 	return m, nil
 }
 
-// reads tells whether there must be a file of that name.
-func (m manifest) reads(name string) bool { return slices.Contains(m.names, name) }
+// lists reports whether the capture must have the file of a class or a method.
+func (m manifest) lists(name string) bool { return slices.Contains(m.names, name) }

@@ -1,10 +1,8 @@
-// Package replay is a Hyper-V host as docs/capture.ps1 wrote it down, behind the
-// same seam as a live one: [Host.Open] gives sessions on it.
+// Package replay provides sessions with a captured Hyper-V host. The script docs/capture.ps1 creates captures.
 //
-// A capture is a folder with manifest.xml and one file for each class and each
-// method that was read; docs/replay.md has the format. What a class's file holds
-// is understood when the class is read, so that a value which the live client
-// could not read fails here as it did there: that one class, not the program.
+// A capture is a folder with manifest.xml and one file for each class and each method that the script has read. See
+// docs/replay.md for the format. The package parses the rows of a class when the class is read. A value that the live
+// client cannot read therefore has the same effect here: the read of this class fails, and nothing else.
 package replay
 
 import (
@@ -17,27 +15,27 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// Host is a captured host. It does not change, and many goroutines may use it.
+// Host is a captured host. It is immutable and safe for concurrent use.
 type Host struct {
 	manifest manifest
-	classes  map[string]*classFile  // by the class's name
-	methods  map[string]*methodFile // by the method's name
-	// certificates are what stands in for those that were captured.
+	classes  map[string]*classFile  // by name of the class
+	methods  map[string]*methodFile // by name of the method
+	// certificates has a substitute for each captured certificate.
 	certificates []certificate
 
-	now     func() time.Time
-	started time.Time
+	now    func() time.Time // the clock of this computer
+	opened time.Time        // when Open ran, by now
 }
 
-// Open reads a capture. Its errors name the file that is missing or cannot be
-// read. now is the clock that passes on this computer; nil is time.Now.
+// Open reads a capture. An error names the file that is missing or not valid. now is the clock of this computer, nil
+// for time.Now.
 func Open(capture fs.FS, now func() time.Time) (*Host, error) {
 	if now == nil {
 		now = time.Now
 	}
 	h := &Host{
 		classes: map[string]*classFile{}, methods: map[string]*methodFile{},
-		now: now, started: now(),
+		now: now, opened: now(),
 	}
 	var err error
 	if h.manifest, err = readManifest(capture); err != nil {
@@ -47,8 +45,8 @@ func Open(capture fs.FS, now func() time.Time) (*Host, error) {
 		name := class.WMIClass().Name
 		f, err := readClass(capture, class.WMIClass())
 		switch {
-		case errors.Is(err, fs.ErrNotExist) && !h.manifest.reads(name):
-			continue // an older capture; Read says so
+		case errors.Is(err, fs.ErrNotExist) && !h.manifest.lists(name):
+			continue // an older version of the script made the capture; Read returns an error
 		case err != nil:
 			return nil, err
 		}
@@ -57,18 +55,18 @@ func Open(capture fs.FS, now func() time.Time) (*Host, error) {
 	for _, name := range methodNames() {
 		f, err := readMethod(capture, name)
 		switch {
-		case errors.Is(err, fs.ErrNotExist) && !h.manifest.reads(name):
+		case errors.Is(err, fs.ErrNotExist) && !h.manifest.lists(name):
 			continue
 		case err != nil:
 			return nil, err
 		}
 		h.methods[name] = f
 	}
-	h.certificates, err = h.substitutes()
+	h.certificates, err = h.substituteCertificates()
 	return h, err
 }
 
-// methodNames are the methods that a capture has answers of.
+// methodNames returns the methods whose replies are in a capture.
 func methodNames() []string {
 	return []string{msvm.MethodGetReplicationStatisticsEx, msvm.MethodGetSystemCertificates}
 }
@@ -76,18 +74,18 @@ func methodNames() []string {
 // Open opens a session.
 func (h *Host) Open() (wmiquery.Session, error) { return &session{host: h}, nil }
 
-// Now is the host's clock: the time of the capture when Open ran, and it goes on
-// from there. So what is "ten minutes ago" in the capture is ten minutes ago at
-// the start, and grows as it would on a host on which nothing happens any more.
-func (h *Host) Now() time.Time { return h.manifest.time.Add(h.now().Sub(h.started)) }
+// Now returns the time of the host's clock, which starts at the time of the capture when Open runs. An event ten
+// minutes before the capture is ten minutes ago at first, and its age increases as on a host on which nothing happens.
+func (h *Host) Now() time.Time { return h.manifest.time.Add(h.now().Sub(h.opened)) }
 
-// Captured is when the capture was made, by the host's clock.
+// Captured returns the time of the capture by the host's clock.
 func (h *Host) Captured() time.Time { return h.manifest.time }
 
-// Build is the build number of the host's Windows.
+// Build returns the build number of Windows on the host.
 func (h *Host) Build() string { return h.manifest.build }
 
-// notCaptured is the error for what the capture has no file of.
-func notCaptured(name string) error {
-	return fmt.Errorf("the capture has no %s, it is older than this program: %w", fileName(name), wmiquery.ErrUnsupported)
+// notCapturedError returns the error for a class or a method without a file in the capture.
+func notCapturedError(name string) error {
+	return fmt.Errorf("the capture has no %s, it was made for an older version of this program: %w",
+		fileName(name), wmiquery.ErrUnsupported)
 }

@@ -13,8 +13,8 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// script is docs/capture.ps1. Nothing here can run it, so its text is looked at.
-func script(t *testing.T) string {
+// readScript returns the text of docs/capture.ps1. The tests check the text, because they cannot run the script.
+func readScript(t *testing.T) string {
 	t.Helper()
 	text, err := os.ReadFile("../../docs/capture.ps1")
 	if err != nil {
@@ -23,44 +23,45 @@ func script(t *testing.T) string {
 	return strings.ReplaceAll(string(text), "\r\n", "\n")
 }
 
-// uncommented is a script without its comments.
-func uncommented(text string) string {
+// removeComments returns a script without its comments.
+func removeComments(text string) string {
 	text = regexp.MustCompile(`(?s)<#.*?#>`).ReplaceAllString(text, "")
 	return regexp.MustCompile(`(?m)^\s*#.*$`).ReplaceAllString(text, "")
 }
 
-// The script reads the classes and the properties that the program reads, no
-// more and no less, and says of each text how names are replaced in it.
+// The script reads the same classes and properties as the program. For each string property it defines how to replace
+// names.
 func TestScriptReadsWhatTheProgramReads(t *testing.T) {
-	text := script(t)
-	if problems := reads(text); len(problems) > 0 {
+	text := readScript(t)
+	if problems := checkClasses(text); len(problems) > 0 {
 		t.Error(strings.Join(problems, "\n"))
 	}
 	for _, tt := range []struct{ from, to, want string }{
-		{"Msvm_ConcreteJob'", "Msvm_Another'", "Msvm_Another is read, and not by the program"},
-		{"Msvm_ConcreteJob'", "Msvm_Another'", "Msvm_ConcreteJob is not read"},
-		{`root\cimv2:`, `root\virtualization\v2:`, `root\cimv2:Win32_PerfRawData_HyperVReplicaStats_HyperVReplicaVM is not read`},
+		{"Msvm_ConcreteJob'", "Msvm_Another'", "the program does not read root\\virtualization\\v2:Msvm_Another"},
+		{"Msvm_ConcreteJob'", "Msvm_Another'", "Msvm_ConcreteJob is missing"},
+		{`root\cimv2:`, `root\virtualization\v2:`, `root\cimv2:Win32_PerfRawData_HyperVReplicaStats_HyperVReplicaVM is missing`},
 		{"HttpPort HttpsPort", "HttpPort", "HttpsPort of"},
 		{"HttpPort HttpsPort", "HttpPort HttpsPort Notes=Text", "Notes of"},
 		{"TrustGroup=Group", "TrustGroup", "TrustGroup of"},
-		{"TrustGroup=Group", "TrustGroup=Club", "Club is no kind"},
+		{"TrustGroup=Group", "TrustGroup=Club", "Club is not a kind of string"},
 		{"HttpPort HttpsPort", "HttpPort=Text HttpsPort", "HttpPort of"},
 	} {
 		if !strings.Contains(text, tt.from) {
-			t.Fatalf("no %q in the script", tt.from)
+			t.Fatalf("the script does not have %q", tt.from)
 		}
-		problems := strings.Join(reads(strings.ReplaceAll(text, tt.from, tt.to)), "\n")
+		problems := strings.Join(checkClasses(strings.ReplaceAll(text, tt.from, tt.to)), "\n")
 		if !strings.Contains(problems, tt.want) {
-			t.Errorf("with %s for %s it says %q; want %q", tt.to, tt.from, problems, tt.want)
+			t.Errorf("with %s instead of %s: got problems %q; want %q", tt.to, tt.from, problems, tt.want)
 		}
 	}
 }
 
-// reads tells what is wrong with the table of classes.
-func reads(text string) []string {
+// checkClasses returns the problems of the table of classes.
+func checkClasses(text string) []string {
 	var problems []string
 	table := map[string]string{}
-	for _, m := range regexp.MustCompile(`(?m)^    '(root\\[^']+)' = '([^']*)'$`).FindAllStringSubmatch(uncommented(text), -1) {
+	line := regexp.MustCompile(`(?m)^    '(root\\[^']+)' = '([^']*)'$`)
+	for _, m := range line.FindAllStringSubmatch(removeComments(text), -1) {
 		table[m[1]] = m[2]
 	}
 	for _, class := range msvm.Classes() {
@@ -68,14 +69,14 @@ func reads(text string) []string {
 		name := c.Namespace + ":" + c.Name
 		properties, ok := table[name]
 		if !ok {
-			problems = append(problems, name+" is not read")
+			problems = append(problems, name+" is missing")
 			continue
 		}
 		delete(table, name)
 		problems = append(problems, compareProperties(text, class, strings.Fields(properties))...)
 	}
 	for name := range table {
-		problems = append(problems, name+" is read, and not by the program")
+		problems = append(problems, "the program does not read "+name)
 	}
 	return problems
 }
@@ -89,36 +90,36 @@ func compareProperties(text string, class wmiquery.Instance, words []string) []s
 		name, kind, _ := strings.Cut(word, "=")
 		kinds[name] = kind
 		if kind != "" && !strings.Contains(text, "\n        '"+kind+"' {") {
-			problems = append(problems, kind+" is no kind")
+			problems = append(problems, kind+" is not a kind of string")
 		}
 	}
 	for f := range row.Fields() {
 		kind, ok := kinds[f.Name]
 		delete(kinds, f.Name)
 		if !ok {
-			problems = append(problems, fmt.Sprintf("%s of %s is not read", f.Name, row))
-		} else if isText(f.Type) != (kind != "") {
-			problems = append(problems, fmt.Sprintf("%s of %s is of kind %q", f.Name, row, kind))
+			problems = append(problems, fmt.Sprintf("%s of %s is missing", f.Name, row))
+		} else if isString(f.Type) != (kind != "") {
+			problems = append(problems, fmt.Sprintf("%s of %s has the kind %q", f.Name, row, kind))
 		}
 	}
 	for name := range kinds {
-		problems = append(problems, fmt.Sprintf("%s of %s is read, and not by the program", name, row))
+		problems = append(problems, fmt.Sprintf("the program does not read %s of %s", name, row))
 	}
 	return problems
 }
 
-func isText(t reflect.Type) bool {
+func isString(t reflect.Type) bool {
 	if t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
 		t = t.Elem()
 	}
 	return t.Kind() == reflect.String
 }
 
-// The script changes nothing: the only methods of Hyper-V that it calls are those
-// of which a capture has answers, and all else that it calls is known here.
+// The script does not change the host: the only methods of Hyper-V that it calls are those with replies in a capture,
+// and the test knows all other commands and methods that it calls.
 func TestScriptOnlyReads(t *testing.T) {
-	text := script(t)
-	if problems := changes(text); len(problems) > 0 {
+	text := readScript(t)
+	if problems := checkReadOnly(text); len(problems) > 0 {
 		t.Error(strings.Join(problems, "\n"))
 	}
 	for _, line := range []string{
@@ -133,18 +134,18 @@ func TestScriptOnlyReads(t *testing.T) {
 		`[System.IO.File]::Delete('x')`,
 		`$x = ([wmiclass] 'x').Create('cmd')`,
 	} {
-		if len(changes(text+"\n"+line+"\n")) == 0 {
-			t.Errorf("%s is not noticed", line)
+		if len(checkReadOnly(text+"\n"+line+"\n")) == 0 {
+			t.Errorf("the test does not detect %s", line)
 		}
 	}
 	more := strings.Replace(text, "'GetSystemCertificates')]", "'GetSystemCertificates', 'StartReplication')]", 1)
-	if len(changes(more)) == 0 {
-		t.Error("one more method of Hyper-V is not noticed")
+	if len(checkReadOnly(more)) == 0 {
+		t.Error("the test does not detect an additional method of Hyper-V")
 	}
 }
 
-// allowed are the commands and the methods of .NET that the script uses beside
-// its own functions. None changes anything but files and the script's own objects.
+// Commands and methods of .NET that the script may use in addition to its own functions. They change only files and
+// objects of the script.
 const (
 	allowedCommands = "Get-WmiObject Get-ChildItem Test-Path Join-Path Where-Object ForEach-Object Sort-Object " +
 		"New-Object New-Item Set-Content Set-StrictMode Write-Host Write-Warning"
@@ -154,15 +155,15 @@ const (
 		"GetUnresolvedProviderPathFromPSPath WriteStartElement WriteEndElement WriteAttributeString WriteElementString WriteString"
 )
 
-// changes tells what in a script may change a host.
-func changes(text string) []string {
+// checkReadOnly returns the parts of a script that may change a host.
+func checkReadOnly(text string) []string {
 	var problems []string
-	text = uncommented(text)
+	text = removeComments(text)
 	known := strings.Fields(allowedCommands)
 	for _, m := range regexp.MustCompile(`(?m)^function ([\w-]+)`).FindAllStringSubmatch(text, -1) {
 		known = append(known, m[1])
 	}
-	for _, command := range regexp.MustCompile(`\b[A-Z][a-z]+-[A-Z]\w+`).FindAllString(unquote(text), -1) {
+	for _, command := range regexp.MustCompile(`\b[A-Z][a-z]+-[A-Z]\w+`).FindAllString(emptyQuotes(text), -1) {
 		if !slices.Contains(known, command) {
 			problems = append(problems, "command "+command)
 		}
@@ -175,26 +176,26 @@ func changes(text string) []string {
 	for _, pattern := range []string{
 		`(?i)\[wmi`, `(?i)\[ciminstance`, `(?m)^\s*[.&] [^$]`, `& \$[^C]`, `(?i)\b(iex|icm|ipmo|saps|start)\b `, `\)\.Create\(`,
 	} {
-		if m := regexp.MustCompile(pattern).FindString(unquote(text)); m != "" {
+		if m := regexp.MustCompile(pattern).FindString(emptyQuotes(text)); m != "" {
 			problems = append(problems, fmt.Sprintf("%q", m))
 		}
 	}
 	if n := strings.Count(text, ".InvokeMethod("); n != 1 || !strings.Contains(text, ".InvokeMethod($Method, ") {
-		problems = append(problems, fmt.Sprintf("%d calls of InvokeMethod", n))
+		problems = append(problems, fmt.Sprintf("found %d calls of InvokeMethod, want 1", n))
 	}
-	return append(problems, callable(text)...)
+	return append(problems, checkMethods(text)...)
 }
 
-// unquote takes texts in single quotes out.
-func unquote(text string) string {
+// emptyQuotes removes the content of strings in single quotes.
+func emptyQuotes(text string) string {
 	return regexp.MustCompile(`'[^'\n]*'`).ReplaceAllString(text, "''")
 }
 
-// callable tells what is wrong with the methods of Hyper-V that can be called.
-func callable(text string) []string {
+// checkMethods returns the problems of the list of methods of Hyper-V that the script can call.
+func checkMethods(text string) []string {
 	set := regexp.MustCompile(`ValidateSet\(([^)]*)\)\]\s*\[string\] \$Method,`).FindAllStringSubmatch(text, -1)
 	if len(set) != 1 {
-		return []string{fmt.Sprintf("%d lists of methods", len(set))}
+		return []string{fmt.Sprintf("found %d lists of methods, want 1", len(set))}
 	}
 	var names, problems []string
 	for quoted := range strings.SplitSeq(set[0][1], ",") {
@@ -204,18 +205,17 @@ func callable(text string) []string {
 		problems = append(problems, fmt.Sprintf("methods %q, want %q", names, methodNames()))
 	}
 	for _, name := range names {
-		m, ok := msvm.FindMethod(msvm.ReplicationService{}.WMIClass().Name, name)
-		if !ok || !m.Reads || !strings.HasPrefix(name, "Get") {
-			problems = append(problems, name+" does more than read")
+		m, ok := msvm.FindMethod(msvm.ClassReplicationService, name)
+		if !ok || !m.Reads || !m.IsGet() {
+			problems = append(problems, name+" is not a method that only reads")
 		}
 	}
 	return problems
 }
 
-// Windows PowerShell takes a script without a byte order mark for one in the
-// code page of the system.
-func TestScriptText(t *testing.T) {
-	text := script(t)
+// The script is ASCII, because Windows PowerShell assumes the code page of the system if there is no byte order mark.
+func TestScriptIsASCIIWithHelp(t *testing.T) {
+	text := readScript(t)
 	if i := strings.IndexFunc(text, func(r rune) bool { return r > '~' || r < ' ' && r != '\n' }); i >= 0 {
 		t.Errorf("%q is not ASCII", text[i:i+1])
 	}
@@ -225,7 +225,7 @@ func TestScriptText(t *testing.T) {
 		"'" + msvm.BuiltinProvider + "'",
 	} {
 		if !strings.Contains(text, want) {
-			t.Errorf("no %q", want)
+			t.Errorf("%q is missing", want)
 		}
 	}
 	for _, m := range regexp.MustCompile(`(?m)^    \[(?:string|switch)\] \$(\w+)`).FindAllStringSubmatch(text, -1) {

@@ -9,35 +9,35 @@ import (
 	"hyperv_replica_exporter/wmiquery/cimxml"
 )
 
-// session is a connection to a captured host.
+// session is a session with a captured host.
 type session struct {
 	host   *Host
 	closed bool
 }
 
-// Close ends the session: it answers no more.
+// Close ends the session. Later calls fail.
 func (s *session) Close() { s.closed = true }
 
-func (s *session) check() error {
+func (s *session) checkOpen() error {
 	if s.closed {
 		return fmt.Errorf("session is closed: %w", wmiquery.ErrUnavailable)
 	}
 	return nil
 }
 
-// Read gives the rows of a class as they were, or the failure that there was.
+// Read returns the captured rows of a class, or the captured error.
 func (s *session) Read(dst any) error {
-	if err := s.check(); err != nil {
+	if err := s.checkOpen(); err != nil {
 		return err
 	}
 	p := reflect.ValueOf(dst)
 	if p.Kind() != reflect.Pointer || p.Elem().Kind() != reflect.Slice {
-		return fmt.Errorf("cannot read into a %T, only into a pointer to a slice", dst)
+		return fmt.Errorf("read into a %T: not a pointer to a slice", dst)
 	}
 	rows := p.Elem()
 	row, ok := reflect.TypeAssert[wmiquery.Instance](reflect.Zero(rows.Type().Elem()))
 	if !ok {
-		return fmt.Errorf("%s is no wmiquery.Instance", rows.Type().Elem())
+		return fmt.Errorf("%s is not a wmiquery.Instance", rows.Type().Elem())
 	}
 	class := row.WMIClass().Name
 	got, err := s.host.rows(class, rows.Type())
@@ -48,11 +48,11 @@ func (s *session) Read(dst any) error {
 	return nil
 }
 
-// rows understands the file of a class.
+// rows parses the rows of a class.
 func (h *Host) rows(class string, slice reflect.Type) (reflect.Value, error) {
 	f, ok := h.classes[class]
 	if !ok {
-		return reflect.Value{}, notCaptured(class)
+		return reflect.Value{}, notCapturedError(class)
 	}
 	if f.Failure != nil {
 		return reflect.Value{}, f.Failure.err()
@@ -62,18 +62,18 @@ func (h *Host) rows(class string, slice reflect.Type) (reflect.Value, error) {
 		text := instance.text(class)
 		_, err := cimxml.Unmarshal(text, rows.Index(i).Addr().Interface())
 		if err == nil && !strings.EqualFold(instance.Class, class) {
-			err = fmt.Errorf("it is one of %.60q", instance.Class)
+			err = fmt.Errorf("found an instance of %.60q", instance.Class)
 		}
 		if err != nil {
-			return reflect.Value{}, fmt.Errorf("%s: INSTANCE %d%s: %w", fileName(class), i+1, keyOf(text), err)
+			return reflect.Value{}, fmt.Errorf("%s: INSTANCE %d%s: %w", fileName(class), i+1, keyForError(text), err)
 		}
 		h.adapt(rows.Index(i))
 	}
 	return rows, nil
 }
 
-// keyOf is what tells an instance from the others of its file, for an error.
-func keyOf(text string) string {
+// keyForError returns the key of an instance for an error message, "" if it has none.
+func keyForError(text string) string {
 	i, err := cimxml.Parse(text)
 	if err != nil {
 		return ""
@@ -88,8 +88,8 @@ func keyOf(text string) string {
 	return ""
 }
 
-// adapt makes of a row what the live client would have given: paths are relative,
-// and thumbprints are those of the certificates that this host answers with.
+// adapt changes a row to what the live client returns: object paths are relative, and thumbprints are those of the
+// substitutes for the captured certificates.
 func (h *Host) adapt(row reflect.Value) {
 	for i := range row.NumField() {
 		switch f := row.Field(i).Addr().Interface().(type) {
@@ -97,7 +97,7 @@ func (h *Host) adapt(row reflect.Value) {
 			*f = wmiquery.Relative(string(*f))
 		case **string:
 			if *f != nil && row.Type().Field(i).Name == "CertificateThumbPrint" {
-				**f = h.thumbprint(**f)
+				**f = h.substituteThumbprint(**f)
 			}
 		}
 	}

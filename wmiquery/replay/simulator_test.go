@@ -16,9 +16,9 @@ import (
 	"hyperv_replica_exporter/wmiquery/simulator"
 )
 
-// What is captured of a host is what the host said, of every class and for every
-// relationship: on the simulated hosts, sick ones included.
-func TestCaptureIsTheHost(t *testing.T) {
+// A session with a capture of a host returns the same as a session with the host, for all classes and relationships.
+// The hosts are simulated, with and without faults.
+func TestCaptureReturnsSameAsHost(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 123456000, time.UTC)
 	for _, tt := range []struct{ host, fault string }{
 		{"HV01", ""},
@@ -50,7 +50,7 @@ func TestCaptureIsTheHost(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, replayed := open(t, record(t, direct))
+			_, replayed := open(t, capture(t, direct))
 			compareClasses(t, replayed, direct)
 			compareStatistics(t, replayed, direct)
 		})
@@ -62,17 +62,18 @@ func compareClasses(t *testing.T, got, want wmiquery.Session) {
 		slice := reflect.SliceOf(reflect.TypeOf(class))
 		g, w := reflect.New(slice), reflect.New(slice)
 		gotErr, wantErr := got.Read(g.Interface()), want.Read(w.Interface())
-		if (gotErr == nil) != (wantErr == nil) || errors.Is(wantErr, wmiquery.ErrUnsupported) != errors.Is(gotErr, wmiquery.ErrUnsupported) {
-			t.Errorf("%s: %v, want %v", slice, gotErr, wantErr)
+		if (gotErr == nil) != (wantErr == nil) ||
+			errors.Is(wantErr, wmiquery.ErrUnsupported) != errors.Is(gotErr, wmiquery.ErrUnsupported) {
+			t.Errorf("%s: got error %v, want %v", slice, gotErr, wantErr)
 		}
 		if g.Elem().Len() != w.Elem().Len() {
-			t.Errorf("%s: %d rows, want %d", slice, g.Elem().Len(), w.Elem().Len())
+			t.Errorf("%s: got %d rows, want %d", slice, g.Elem().Len(), w.Elem().Len())
 			continue
 		}
 		for i := range w.Elem().Len() {
-			// As text they are compared as exactly as CIM can tell them.
+			// CIM-XML has exactly the precision of CIM.
 			if a, b := marshal(t, g.Elem().Index(i)), marshal(t, w.Elem().Index(i)); a != b {
-				t.Errorf("%s row %d:\n%s\nwant\n%s", slice, i, a, b)
+				t.Errorf("%s row %d: got\n%s\nwant\n%s", slice, i, a, b)
 			}
 		}
 	}
@@ -92,24 +93,26 @@ func compareStatistics(t *testing.T, got, want wmiquery.Session) {
 		g, gotErr := got.Call(call)
 		w, wantErr := want.Call(call)
 		if wantErr != nil || gotErr != nil {
-			t.Errorf("%s: %v, want %v", r.InstanceID, gotErr, wantErr)
+			t.Errorf("%s: got error %v, want %v", r.InstanceID, gotErr, wantErr)
 		}
-		if len(w.Out) == 0 { // a refusal's null arrays
+		if len(w.Out) == 0 { // a failed call has null arrays
 			g.Out = w.Out
 		}
 		if !reflect.DeepEqual(g, w) {
-			t.Errorf("%s: %+v\nwant %+v", r.InstanceID, g, w)
+			t.Errorf("%s: got %+v\nwant %+v", r.InstanceID, g, w)
 		}
 	}
 }
 
-// record writes a host down as the script does.
-func record(t *testing.T, s wmiquery.Session) fstest.MapFS {
+// capture makes a capture of a host, like the script.
+func capture(t *testing.T, s wmiquery.Session) fstest.MapFS {
 	t.Helper()
-	capture := fstest.MapFS{}
+	files := fstest.MapFS{}
 	reads := ""
 	file := func(name, format string, args ...any) {
-		capture[name+".xml"] = &fstest.MapFile{Data: fmt.Appendf(nil, `<?xml version="1.0" encoding="utf-8"?>`+"\r\n"+format, args...)}
+		files[name+".xml"] = &fstest.MapFile{
+			Data: fmt.Appendf(nil, `<?xml version="1.0" encoding="utf-8"?>`+"\r\n"+format, args...),
+		}
 		reads += fmt.Sprintf(`<READ NAME=%q MILLISECONDS="1" />`, name)
 	}
 	for _, class := range msvm.Classes() {
@@ -119,7 +122,7 @@ func record(t *testing.T, s wmiquery.Session) fstest.MapFS {
 			body.WriteString(failureText(t, err))
 		}
 		for i := range rows.Elem().Len() {
-			body.WriteString(full(marshal(t, rows.Elem().Index(i))))
+			body.WriteString(absolute(marshal(t, rows.Elem().Index(i))))
 		}
 		c := class.WMIClass()
 		file(c.Name, `<CLASS NAME=%q NAMESPACE="%s" MILLISECONDS="1">%s</CLASS>`, c.Name, c.Namespace, &body)
@@ -135,13 +138,14 @@ func record(t *testing.T, s wmiquery.Session) fstest.MapFS {
 			}
 		}
 	}
-	file(msvm.MethodGetReplicationStatisticsEx, `<METHOD NAME=%q>%s</METHOD>`, msvm.MethodGetReplicationStatisticsEx, &body)
+	const statistics = msvm.MethodGetReplicationStatisticsEx
+	file(statistics, `<METHOD NAME=%q>%s</METHOD>`, statistics, &body)
 	file(msvm.MethodGetSystemCertificates, `<METHOD NAME=%q />`, msvm.MethodGetSystemCertificates)
 	file("manifest", `<CAPTURE FORMAT="1" TIME="20261122120000.123456-000" BUILD="20348">%s</CAPTURE>`, reads)
-	return capture
+	return files
 }
 
-// marshal writes a row.
+// marshal returns a row as CIM-XML.
 func marshal(t *testing.T, row reflect.Value) string {
 	t.Helper()
 	instance := row.Interface().(wmiquery.Instance)
@@ -152,15 +156,15 @@ func marshal(t *testing.T, row reflect.Value) string {
 	return text
 }
 
-// full makes of relative paths those that a host writes.
-func full(text string) string {
+// absolute replaces relative object paths by absolute ones, which a host writes.
+func absolute(text string) string {
 	return strings.ReplaceAll(text, "<VALUE.REFERENCE>", `<VALUE.REFERENCE>\\HV01\root\virtualization\v2:`)
 }
 
 func failureText(t *testing.T, err error) string {
 	t.Helper()
 	if !errors.Is(err, wmiquery.ErrUnsupported) {
-		t.Fatalf("no code for %v", err)
+		t.Fatalf("the test has no code for error %v", err)
 	}
 	return `<ERROR CODE="0x80041010">` + html.EscapeString(err.Error()) + `</ERROR>`
 }
@@ -170,7 +174,7 @@ func replyText(t *testing.T, reply wmiquery.Reply, err error) string {
 	if err != nil {
 		return failureText(t, err)
 	}
-	out := parameters{ReturnValue: &reply.Code}
+	out := outParameters{ReturnValue: &reply.Code}
 	if reply.Job != "" {
 		out.Job = &reply.Job
 	}
@@ -180,5 +184,5 @@ func replyText(t *testing.T, reply wmiquery.Reply, err error) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return full(text)
+	return absolute(text)
 }

@@ -8,10 +8,12 @@ import (
 	"hyperv_replica_exporter/wmiquery/wmitest"
 )
 
-// Q29, Q30: the COM client conforms: it reads the simulated host through WMI's scripting
-// objects as it is.
+// Q29, Q30: the COM client passes the conformance test through the scripting objects of WMI.
 func TestCOM(t *testing.T) {
-	for name, objects := range map[string]bool{"embedded instances as text": false, "embedded instances as objects": true} {
+	for name, objects := range map[string]bool{
+		"embedded instances as strings": false,
+		"embedded instances as objects": true,
+	} {
 		t.Run(name, func(t *testing.T) {
 			wmitest.Run(t, func(t *testing.T, host wmitest.Open) wmitest.Open {
 				fakewmi.Serve(t, &fakewmi.Host{Open: host, Objects: objects})

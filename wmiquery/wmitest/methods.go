@@ -12,13 +12,12 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// methods calls every method for every relationship of a host, with each state
-// where one is requested, on a world read directly and on its twin through the
-// implementation: the answers must be the same, and so must the worlds in the
-// end.
-func methods(t *testing.T, under func(*testing.T, Open) Open, host string) {
+// compareMethods makes the same calls directly on a simulated host and through the implementation on an identical
+// simulated host. It calls all methods for all relationships, and requests all states. The replies must be the same,
+// and the hosts must be the same at the end.
+func compareMethods(t *testing.T, serve Serve, host string) {
 	direct := newFixture(t, func(_ *testing.T, host Open) Open { return host }, host)
-	through := newFixture(t, under, host)
+	tested := newFixture(t, serve, host)
 	seen := map[string]bool{}
 	service, relationships := direct.read(t)
 	for i, r := range relationships {
@@ -28,26 +27,27 @@ func methods(t *testing.T, under func(*testing.T, Open) Open, host string) {
 		}
 		c := caller{direct, host, service, r, key}
 		for j := range msvm.Methods() {
-			// Every VM begins with another method, so that not the first one decides
-			// what the others find.
+			// Start with a different method for each VM, because a call affects the results of later calls.
 			m := msvm.Methods()[(i*7+j)%len(msvm.Methods())]
 			for k := range variants(m) {
 				call := c.call(t, m, k)
 				want, wantErr := direct.direct.Call(call)
-				got, gotErr := through.pool.Invoke(t.Context(), call)
-				if got.Code != want.Code || got.Job != want.Job || !sameKind(gotErr, wantErr) || wantErr == nil && !sameOut(m, got.Out, want.Out) {
-					t.Errorf("%s for %s:\n%+v, %v; want\n%+v, %v", call.Method, r.InstanceID, got, gotErr, want, wantErr)
+				got, gotErr := tested.pool.Invoke(t.Context(), call)
+				if got.Code != want.Code || got.Job != want.Job || !sameSentinel(gotErr, wantErr) ||
+					wantErr == nil && !sameOut(m, got.Out, want.Out) {
+					t.Errorf("%s for %s: got\n%+v, error %v; want\n%+v, error %v",
+						call.Method, r.InstanceID, got, gotErr, want, wantErr)
 				}
 				seen[fmt.Sprint(m.Class, ".", call.Method, " ", want.Code)] = true
 			}
 		}
 		direct.advance(time.Minute)
-		through.advance(time.Minute)
+		tested.advance(time.Minute)
 	}
 	if len(seen) < len(msvm.Methods()) {
-		t.Errorf("only %d different answers to %d methods were seen", len(seen), len(msvm.Methods()))
+		t.Errorf("got only %d different replies of %d methods", len(seen), len(msvm.Methods()))
 	}
-	(&fixture{direct: direct.direct, pool: through.pool}).classes(t)
+	(&fixture{direct: direct.direct, pool: tested.pool}).compareClasses(t)
 }
 
 // caller makes calls for a relationship.
@@ -59,8 +59,8 @@ type caller struct {
 	key          msvm.Key
 }
 
-// variants is how many ways there are to call a method: one for each state that
-// can be requested, and one with none that can be.
+// variants returns the number of different calls of a method: one per state that can be requested, and one with a state
+// that cannot be requested. Methods that do not request a state have one.
 func variants(m msvm.Method) int {
 	for _, p := range m.In {
 		if p.Name == "RequestedState" {
@@ -79,15 +79,15 @@ func (c caller) call(t *testing.T, m msvm.Method, variant int) wmiquery.Call {
 	return call
 }
 
-// object is what a method of that class is called at.
+// object returns the path of an object of a class.
 func (c caller) object(t *testing.T, class string) wmiquery.Ref {
 	t.Helper()
 	switch class {
-	case "Msvm_ComputerSystem":
+	case msvm.ClassComputerSystem:
 		return msvm.VMRef(c.key.VM)
-	case "Msvm_VirtualSystemManagementService":
+	case msvm.ClassVirtualSystemManagementService:
 		return msvm.ManagementServiceRef(c.host)
-	case "Msvm_ConcreteJob":
+	case msvm.ClassConcreteJob:
 		var jobs []msvm.ConcreteJob
 		if err := c.fixture.direct.Read(&jobs); err != nil {
 			t.Fatal(err)
@@ -100,7 +100,7 @@ func (c caller) object(t *testing.T, class string) wmiquery.Ref {
 	return c.service.Ref()
 }
 
-// value is a value for a parameter: one that makes sense, for most.
+// value returns a value for a parameter. For most parameters it is a valid one.
 func (c caller) value(t *testing.T, p msvm.Parameter, variant int) any {
 	t.Helper()
 	switch p.Type {
@@ -133,20 +133,22 @@ func (c caller) value(t *testing.T, p msvm.Parameter, variant int) any {
 	case msvm.TypeStringArray:
 		return []string{"one", ""}
 	}
-	t.Fatalf("no value for a %s", p.Type)
+	t.Fatalf("no value for a parameter of type %s", p.Type)
 	return nil
 }
 
-// embedded is an instance of a class that a method takes.
+// embedded returns an embedded instance of a class.
 func (c caller) embedded(t *testing.T, class string) wmiquery.Embedded {
 	t.Helper()
 	var instance wmiquery.Instance
 	switch class {
-	case "Msvm_ReplicationRelationship":
+	case msvm.ClassReplicationRelationship:
 		instance = c.relationship
-	case "Msvm_ReplicationAuthorizationSettingData":
-		instance = msvm.ReplicationAuthorizationSettingData{AllowedPrimaryHostSystem: new("*.example.com"), TrustGroup: new("Ä & <B>")}
-	case "Msvm_FailoverNetworkAdapterSettingData":
+	case msvm.ClassReplicationAuthorizationSettingData:
+		instance = msvm.ReplicationAuthorizationSettingData{
+			AllowedPrimaryHostSystem: new("*.example.com"), TrustGroup: new("Ä & <B>"),
+		}
+	case msvm.ClassFailoverNetworkAdapterSettingData:
 		instance = msvm.FailoverNetworkAdapterSettingData{DHCPEnabled: new(true), IPAddresses: []string{}}
 	default:
 		instance = c.row(t, class)
@@ -158,8 +160,8 @@ func (c caller) embedded(t *testing.T, class string) wmiquery.Embedded {
 	return wmiquery.Embedded(text)
 }
 
-// row is the row of a class that is the relationship's, or else the first: the
-// relationship may have gone with a call before.
+// row returns the row of a class for the relationship, or the first row if there is none, because an earlier call may
+// have removed the relationship.
 func (c caller) row(t *testing.T, class string) wmiquery.Instance {
 	t.Helper()
 	for _, known := range msvm.Classes() {
@@ -184,21 +186,23 @@ func (c caller) row(t *testing.T, class string) wmiquery.Instance {
 			return first
 		}
 	}
-	t.Fatalf("no row of %s", class)
+	t.Fatalf("class %s has no rows", class)
 	return nil
 }
 
-func sameKind(a, b error) bool {
-	for _, is := range []error{wmiquery.ErrNotFound, wmiquery.ErrUnsupported, wmiquery.ErrDenied, wmiquery.ErrUnavailable} {
-		if errors.Is(a, is) != errors.Is(b, is) {
+// sameSentinel reports whether both errors wrap the same sentinel, or none.
+func sameSentinel(a, b error) bool {
+	for _, sentinel := range []error{
+		wmiquery.ErrNotFound, wmiquery.ErrUnsupported, wmiquery.ErrDenied, wmiquery.ErrUnavailable,
+	} {
+		if errors.Is(a, sentinel) != errors.Is(b, sentinel) {
 			return false
 		}
 	}
 	return (a == nil) == (b == nil)
 }
 
-// sameOut compares the out parameters. An array that is null and one that is not
-// there are the same.
+// sameOut reports whether the out parameters are the same. A parameter that is missing counts as null.
 func sameOut(m msvm.Method, a, b map[string]any) bool {
 	for _, p := range m.Out {
 		if p.Name != "Job" && !reflect.DeepEqual(a[p.Name], b[p.Name]) {

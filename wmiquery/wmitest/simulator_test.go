@@ -6,7 +6,7 @@ import (
 	"hyperv_replica_exporter/wmiquery/wmitest"
 )
 
-// The simulated host itself conforms, on every system.
+// TestSimulator runs on all operating systems.
 func TestSimulator(t *testing.T) {
 	wmitest.Run(t, func(_ *testing.T, host wmitest.Open) wmitest.Open { return host })
 }

@@ -1,5 +1,4 @@
-// Package wmitest has the conformance test of the seam: what every
-// implementation of wmiquery.Session must do, shown on the simulated host.
+// Package wmitest has the conformance test for implementations of [wmiquery.Session]. It uses a simulated host.
 package wmitest
 
 import (
@@ -16,52 +15,57 @@ import (
 	"hyperv_replica_exporter/wmiquery/simulator"
 )
 
-// Open makes sessions.
+// Open opens a session.
 type Open = func() (wmiquery.Session, error)
 
-// Run tests an implementation. Under is given what opens sessions on a simulated
-// host, serves that host to the implementation until the test ends, and returns
-// what opens sessions of the implementation.
-func Run(t *testing.T, under func(t *testing.T, host Open) Open) {
+// Serve makes a simulated host available to the implementation until the test ends. host opens sessions with the
+// simulated host; the result opens sessions of the implementation with the same host.
+type Serve = func(t *testing.T, host Open) Open
+
+// Run tests an implementation.
+func Run(t *testing.T, serve Serve) {
 	for _, host := range []string{"HV01", "HV02", "HV03"} {
-		t.Run("classes of "+host, func(t *testing.T) { newFixture(t, under, host).classes(t) })
-		t.Run("statistics of "+host, func(t *testing.T) { newFixture(t, under, host).statistics(t) })
+		t.Run("classes of "+host, func(t *testing.T) { newFixture(t, serve, host).compareClasses(t) })
+		t.Run("statistics of "+host, func(t *testing.T) { newFixture(t, serve, host).compareStatistics(t) })
 	}
 	for _, fault := range []string{"nulls", "unknown-enum", "hostile-names", "duplicate-names", "service-error"} {
 		t.Run("classes with "+fault, func(t *testing.T) {
-			f := newFixture(t, under, "HV01")
-			f.fault(t, fault)
-			f.classes(t)
+			f := newFixture(t, serve, "HV01")
+			f.setFaults(t, fault)
+			f.compareClasses(t)
 		})
 	}
 	for _, fault := range []string{"hostile-names", "relationship-failing", "statistics-job", "statistics-empty"} {
 		t.Run("statistics with "+fault, func(t *testing.T) {
-			f := newFixture(t, under, "HV01")
-			f.fault(t, fault)
-			f.statistics(t)
+			f := newFixture(t, serve, "HV01")
+			f.setFaults(t, fault)
+			f.compareStatistics(t)
 		})
 	}
 	for _, host := range []string{"HV01", "HV02", "HV03"} {
-		t.Run("methods of "+host, func(t *testing.T) { methods(t, under, host) })
+		t.Run("methods of "+host, func(t *testing.T) { compareMethods(t, serve, host) })
 	}
-	t.Run("errors", func(t *testing.T) { newFixture(t, under, "HV01").errors(t) })
-	t.Run("hung", func(t *testing.T) { newFixture(t, under, "HV01").hung(t) })
-	t.Run("refusals", func(t *testing.T) { newFixture(t, under, "HV01").refusals(t) })
+	t.Run("errors", func(t *testing.T) { newFixture(t, serve, "HV01").testErrors(t) })
+	t.Run("hanging read", func(t *testing.T) { newFixture(t, serve, "HV01").testHangingRead(t) })
+	t.Run("invalid calls", func(t *testing.T) { newFixture(t, serve, "HV01").testInvalidCalls(t) })
 }
 
-// fixture is a simulated host, read directly and through the implementation.
+// fixture is a simulated host with direct sessions and sessions of the implementation.
 type fixture struct {
-	world  *simulator.World
-	direct wmiquery.Session
-	pool   *wmiquery.Pool
-	late   *atomic.Int64 // nanoseconds by which the clock has moved
+	world   *simulator.World
+	direct  wmiquery.Session
+	pool    *wmiquery.Pool // of the implementation
+	elapsed *atomic.Int64  // nanoseconds by which the clock has advanced
 }
 
-func newFixture(t *testing.T, under func(*testing.T, Open) Open, host string) *fixture {
+func newFixture(t *testing.T, serve Serve, host string) *fixture {
 	t.Helper()
-	var late atomic.Int64
+	var elapsed atomic.Int64
 	start := time.Date(2026, 11, 22, 12, 0, 0, 123456000, time.UTC)
-	w, err := simulator.New(simulator.Config{Seed: 7, Host: host, Now: func() time.Time { return start.Add(time.Duration(late.Load())) }})
+	w, err := simulator.New(simulator.Config{
+		Seed: 7, Host: host,
+		Now: func() time.Time { return start.Add(time.Duration(elapsed.Load())) },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,17 +75,17 @@ func newFixture(t *testing.T, under func(*testing.T, Open) Open, host string) *f
 	}
 	t.Cleanup(direct.Close)
 	pool := wmiquery.NewPool(wmiquery.PoolOptions{
-		Open: under(t, w.Open), Now: w.Now, Workers: 2, StuckAfter: time.Minute, MaxStuck: 2,
+		Open: serve(t, w.Open), Now: w.Now, Workers: 2, StuckAfter: time.Minute, MaxStuck: 2,
 	})
 	t.Cleanup(pool.Close)
-	t.Cleanup(func() { w.SetFaults(simulator.Faults{}) }) // lets what hangs end before the pool closes
-	return &fixture{w, direct, pool, &late}
+	t.Cleanup(func() { w.SetFaults(simulator.Faults{}) }) // ends hanging calls before the pool closes
+	return &fixture{w, direct, pool, &elapsed}
 }
 
-// advance moves the clock.
-func (f *fixture) advance(d time.Duration) { f.late.Add(int64(d)) }
+// advance advances the clock of the host.
+func (f *fixture) advance(d time.Duration) { f.elapsed.Add(int64(d)) }
 
-func (f *fixture) fault(t *testing.T, specs ...string) {
+func (f *fixture) setFaults(t *testing.T, specs ...string) {
 	t.Helper()
 	faults, err := simulator.ParseFaults(specs)
 	if err != nil {
@@ -90,8 +94,8 @@ func (f *fixture) fault(t *testing.T, specs ...string) {
 	f.world.SetFaults(faults)
 }
 
-// classes compares every class, row by row and property by property.
-func (f *fixture) classes(t *testing.T) {
+// compareClasses compares all properties of all rows of all classes.
+func (f *fixture) compareClasses(t *testing.T) {
 	for _, class := range msvm.Classes() {
 		slice := reflect.SliceOf(reflect.TypeOf(class))
 		want, got := reflect.New(slice), reflect.New(slice)
@@ -100,21 +104,21 @@ func (f *fixture) classes(t *testing.T) {
 		}
 		name := class.WMIClass().Name
 		if err := f.pool.Read(t.Context(), got.Interface()); err != nil {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: got error %v", name, err)
 			continue
 		}
 		if n := want.Elem().Len(); n != got.Elem().Len() {
-			t.Errorf("%s: %d rows, want %d", name, got.Elem().Len(), n)
+			t.Errorf("%s: got %d rows, want %d", name, got.Elem().Len(), n)
 			continue
 		}
 		for i := range want.Elem().Len() {
-			compare(t, fmt.Sprintf("%s row %d", name, i), got.Elem().Index(i), want.Elem().Index(i))
+			compareRow(t, fmt.Sprintf("%s row %d", name, i), got.Elem().Index(i), want.Elem().Index(i))
 		}
 	}
 }
 
-// compare tells which properties differ.
-func compare(t *testing.T, where string, got, want reflect.Value) {
+// compareRow reports an error for each property that differs.
+func compareRow(t *testing.T, name string, got, want reflect.Value) {
 	t.Helper()
 	for i := range want.NumField() {
 		g, w := got.Field(i), want.Field(i)
@@ -123,20 +127,19 @@ func compare(t *testing.T, where string, got, want reflect.Value) {
 		}
 		equal := reflect.DeepEqual(g.Interface(), w.Interface())
 		if a, ok := reflect.TypeAssert[time.Time](g); ok {
-			equal = a.Equal(w.Interface().(time.Time).Truncate(time.Microsecond)) // CIM has no finer
+			equal = a.Equal(w.Interface().(time.Time).Truncate(time.Microsecond)) // the resolution of CIM
 		}
 		if !equal {
-			t.Errorf("%s: %s is %#v, want %#v", where, want.Type().Field(i).Name, g.Interface(), w.Interface())
+			t.Errorf("%s: got %s %#v, want %#v", name, want.Type().Field(i).Name, g.Interface(), w.Interface())
 		}
 	}
 }
 
-// statistics compares the answers for every relationship there is, those that do
-// not replicate included.
-func (f *fixture) statistics(t *testing.T) {
+// compareStatistics compares the statistics of all relationships, including those that do not replicate.
+func (f *fixture) compareStatistics(t *testing.T) {
 	service, relationships := f.read(t)
 	if len(relationships) == 0 {
-		t.Fatal("no relationships to ask for")
+		t.Fatal("the host has no relationships")
 	}
 	for _, r := range relationships {
 		key, err := msvm.ParseKey(r.InstanceID)
@@ -153,16 +156,18 @@ func (f *fixture) statistics(t *testing.T) {
 		}
 		got, err := f.pool.Get(t.Context(), call)
 		if err != nil {
-			t.Errorf("%s: %v", r.InstanceID, err)
+			t.Errorf("%s: got error %v", r.InstanceID, err)
 			continue
 		}
 		if got.Code != want.Code || got.Job != want.Job {
-			t.Errorf("%s: code %d, job %q; want %d, %q", r.InstanceID, got.Code, got.Job, want.Code, want.Job)
+			t.Errorf("%s: got code %d, job %q; want %d, %q", r.InstanceID, got.Code, got.Job, want.Code, want.Job)
 		}
 		gotStats, gotIssues, gotErr := msvm.Statistics(got)
 		wantStats, wantIssues, wantErr := msvm.Statistics(want)
-		if !reflect.DeepEqual(gotStats, wantStats) || !reflect.DeepEqual(gotIssues, wantIssues) || fmt.Sprint(gotErr) != fmt.Sprint(wantErr) {
-			t.Errorf("%s:\n%+v %v %v\nwant\n%+v %v %v", r.InstanceID, gotStats, gotIssues, gotErr, wantStats, wantIssues, wantErr)
+		if !reflect.DeepEqual(gotStats, wantStats) || !reflect.DeepEqual(gotIssues, wantIssues) ||
+			fmt.Sprint(gotErr) != fmt.Sprint(wantErr) {
+			t.Errorf("%s: got\n%+v %v %v\nwant\n%+v %v %v",
+				r.InstanceID, gotStats, gotIssues, gotErr, wantStats, wantIssues, wantErr)
 		}
 	}
 }
@@ -171,7 +176,7 @@ func (f *fixture) read(t *testing.T) (msvm.ReplicationService, []msvm.Replicatio
 	t.Helper()
 	services, err := wmiquery.All[msvm.ReplicationService](t.Context(), f.pool)
 	if err != nil || len(services) != 1 {
-		t.Fatalf("%d services, %v", len(services), err)
+		t.Fatalf("got %d services, error %v, want 1", len(services), err)
 	}
 	relationships, err := wmiquery.All[msvm.ReplicationRelationship](t.Context(), f.pool)
 	if err != nil {
@@ -180,38 +185,37 @@ func (f *fixture) read(t *testing.T) (msvm.ReplicationService, []msvm.Replicatio
 	return services[0], relationships
 }
 
-// errors: each failure of the host is the sentinel that stands for it, and the
-// implementation recovers.
-func (f *fixture) errors(t *testing.T) {
-	call := f.call(t)
+// testErrors checks that errors wrap the sentinel for each failure of the host, and that reads work after the failure.
+func (f *fixture) testErrors(t *testing.T) {
+	call := f.validCall(t)
 	for _, tt := range []struct {
-		fault           string
-		read, get       error // nil for success
-		code            uint32
-		rowsEvenIfThere int // rows that a read gives, -1 for any
+		fault     string
+		read, get error // nil for success
+		code      uint32
+		rows      int // rows of a successful read, -1 for any
 	}{
-		{fault: "class-missing=Msvm_ReplicationRelationship", read: wmiquery.ErrUnsupported, rowsEvenIfThere: -1},
-		{fault: "denied", code: wmiquery.CodeAccessDenied, rowsEvenIfThere: 0},
-		{fault: "disconnected", read: wmiquery.ErrUnavailable, get: wmiquery.ErrUnavailable, rowsEvenIfThere: -1},
+		{fault: "class-missing=Msvm_ReplicationRelationship", read: wmiquery.ErrUnsupported, rows: -1},
+		{fault: "denied", code: wmiquery.CodeAccessDenied, rows: 0},
+		{fault: "disconnected", read: wmiquery.ErrUnavailable, get: wmiquery.ErrUnavailable, rows: -1},
 	} {
-		f.fault(t, tt.fault)
+		f.setFaults(t, tt.fault)
 		rows, err := wmiquery.All[msvm.ReplicationRelationship](t.Context(), f.pool)
-		if !errors.Is(err, tt.read) || err == nil && tt.rowsEvenIfThere >= 0 && len(rows) != tt.rowsEvenIfThere {
-			t.Errorf("%s: read gives %d rows and %v, want %v", tt.fault, len(rows), err, tt.read)
+		if !errors.Is(err, tt.read) || err == nil && tt.rows >= 0 && len(rows) != tt.rows {
+			t.Errorf("%s: read returned %d rows and error %v, want %v", tt.fault, len(rows), err, tt.read)
 		}
 		reply, err := f.pool.Get(t.Context(), call)
 		if !errors.Is(err, tt.get) || err == nil && reply.Code != tt.code {
-			t.Errorf("%s: the call gives code %d and %v, want %d and %v", tt.fault, reply.Code, err, tt.code, tt.get)
+			t.Errorf("%s: call returned code %d and error %v, want %d and %v", tt.fault, reply.Code, err, tt.code, tt.get)
 		}
-		f.fault(t)
+		f.setFaults(t)
 		if rows, err := wmiquery.All[msvm.ReplicationRelationship](t.Context(), f.pool); err != nil || len(rows) == 0 {
-			t.Errorf("after %s: %d rows, %v", tt.fault, len(rows), err)
+			t.Errorf("after %s: got %d rows, error %v", tt.fault, len(rows), err)
 		}
 	}
 }
 
-// call is a call that works.
-func (f *fixture) call(t *testing.T) wmiquery.Call {
+// validCall returns a valid call.
+func (f *fixture) validCall(t *testing.T) wmiquery.Call {
 	t.Helper()
 	service, relationships := f.read(t)
 	for _, r := range relationships {
@@ -223,57 +227,58 @@ func (f *fixture) call(t *testing.T) wmiquery.Call {
 			return call
 		}
 	}
-	t.Fatal("no relationship replicates")
+	t.Fatal("the host has no replicating relationship")
 	return wmiquery.Call{}
 }
 
-// hung: a call that hangs is abandoned in time, costs no other call, and when
-// the host answers again everything goes on.
-func (f *fixture) hung(t *testing.T) {
-	f.fault(t, "hung=Msvm_ReplicationSettingData")
+// testHangingRead checks that a hanging read returns in time and does not block other reads, and that reads of the
+// class work when the host answers again.
+func (f *fixture) testHangingRead(t *testing.T) {
+	f.setFaults(t, "hung=Msvm_ReplicationSettingData")
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	if _, err := wmiquery.All[msvm.ReplicationSettingData](ctx, f.pool); !errors.Is(err, wmiquery.ErrTimeout) {
-		t.Errorf("a read that hangs: %v", err)
+		t.Errorf("hanging read: got error %v, want ErrTimeout", err)
 	}
 	if rows, err := wmiquery.All[msvm.ReplicationRelationship](t.Context(), f.pool); err != nil || len(rows) == 0 {
-		t.Errorf("beside it: %d rows, %v", len(rows), err)
+		t.Errorf("other class while a read hangs: got %d rows, error %v", len(rows), err)
 	}
-	f.fault(t)
+	f.setFaults(t)
 	if rows, err := wmiquery.All[msvm.ReplicationSettingData](t.Context(), f.pool); err != nil || len(rows) == 0 {
-		t.Errorf("after it: %d rows, %v", len(rows), err)
+		t.Errorf("read after the fault: got %d rows, error %v", len(rows), err)
 	}
 }
 
-// refusals: what cannot be done is told apart.
-func (f *fixture) refusals(t *testing.T) {
-	good := f.call(t)
+// testInvalidCalls checks the error or the return code of calls that are not valid.
+func (f *fixture) testInvalidCalls(t *testing.T) {
+	valid := f.validCall(t)
 	change := func(edit func(*wmiquery.Call)) wmiquery.Call {
-		c := good
-		c.In = append([]wmiquery.Param{}, good.In...)
+		c := valid
+		c.In = append([]wmiquery.Param{}, valid.In...)
 		edit(&c)
 		return c
 	}
-	other := msvm.VMRef("00000000-0000-0000-0000-000000000000")
+	unknownVM := msvm.VMRef("00000000-0000-0000-0000-000000000000")
+	invalidXML := wmiquery.Embedded("x")
 	for _, tt := range []struct {
 		name string
 		call wmiquery.Call
 		err  error
 		code uint32
 	}{
-		{"good", good, nil, 0},
-		{"no such service", change(func(c *wmiquery.Call) {
+		{"valid", valid, nil, 0},
+		{"unknown service", change(func(c *wmiquery.Call) {
 			c.Object = msvm.ReplicationService{Name: "nonsense"}.Ref()
 		}), wmiquery.ErrNotFound, 0},
-		{"no such method", change(func(c *wmiquery.Call) { c.Method = "GetNonsense" }), wmiquery.ErrUnsupported, 0},
-		{"no such namespace", change(func(c *wmiquery.Call) { c.Namespace = `root\nonsense` }), wmiquery.ErrUnsupported, 0},
-		{"no such VM", change(func(c *wmiquery.Call) { c.In[0].Value = other }), nil, wmiquery.CodeInvalidParam},
-		{"no XML", change(func(c *wmiquery.Call) { c.In[1].Value = wmiquery.Embedded("nonsense") }), nil, wmiquery.CodeInvalidParam},
-		{"null", change(func(c *wmiquery.Call) { c.In[1].Value = nil }), nil, wmiquery.CodeInvalidParam},
+		{"unknown method", change(func(c *wmiquery.Call) { c.Method = "GetNonsense" }), wmiquery.ErrUnsupported, 0},
+		{"unknown namespace", change(func(c *wmiquery.Call) { c.Namespace = `root\nonsense` }), wmiquery.ErrUnsupported, 0},
+		{"unknown VM", change(func(c *wmiquery.Call) { c.In[0].Value = unknownVM }), nil, wmiquery.CodeInvalidParam},
+		{"invalid XML", change(func(c *wmiquery.Call) { c.In[1].Value = invalidXML }), nil, wmiquery.CodeInvalidParam},
+		{"null parameter", change(func(c *wmiquery.Call) { c.In[1].Value = nil }), nil, wmiquery.CodeInvalidParam},
 	} {
 		reply, err := f.pool.Get(t.Context(), tt.call)
 		if !errors.Is(err, tt.err) || reply.Code != tt.code {
-			t.Errorf("%s: code %d, %v; want %d, %v", tt.name, reply.Code, err, tt.code, tt.err)
+			t.Errorf("%s: got code %d, error %v; want %d, %v", tt.name, reply.Code, err, tt.code, tt.err)
 		}
 	}
 }

@@ -153,12 +153,12 @@ func parseParameter(
 func representable(value any) bool {
 	switch x := value.(type) {
 	case string:
-		return cimxml.Carries(x)
+		return cimxml.Representable(x)
 	case []any:
 		return !slices.ContainsFunc(x, func(one any) bool { return !representable(one) })
 	case map[string]any:
 		for name, one := range x {
-			if !cimxml.Carries(name) || !representable(one) {
+			if !cimxml.Representable(name) || !representable(one) {
 				return false
 			}
 		}

@@ -1,6 +1,5 @@
-// Command fakehost serves a simulated host as WMI to the other programs of a Wine
-// prefix. It says so in a line and ends with its standard input: were it killed,
-// Wine would go on sending clients to it.
+// Command fakehost serves a simulated host as WMI to the other programs of a Wine prefix. It prints a line when it is
+// ready and ends with its standard input. It must not be killed, because Wine would still direct clients to it.
 package main
 
 import (
@@ -16,11 +15,11 @@ import (
 )
 
 func main() {
-	class := flag.String("class", "", "class to serve, as {GUID}")
-	now := flag.String("now", "", "time by the host's clock, which stands still, as RFC 3339")
+	class := flag.String("class", "", "class of the locator, as {GUID}")
+	now := flag.String("now", "", "constant time of the host's clock, as RFC 3339")
 	var config simulator.Config
-	flag.IntVar(&config.VMs, "vms", 0, "VMs")
-	flag.Uint64Var(&config.Seed, "seed", 0, "seed")
+	flag.IntVar(&config.VMs, "vms", 0, "number of VMs")
+	flag.Uint64Var(&config.Seed, "seed", 0, "seed of the simulation")
 	flag.Parse()
 	at, err := time.Parse(time.RFC3339, *now)
 	if err != nil {

@@ -35,40 +35,40 @@ const (
 	classNoAggregate = 0x80040110
 )
 
-// iid is the interface identifier whose first part is n: those of COM's own
-// interfaces differ in nothing else.
+// iid returns the identifier of an interface of COM itself. Such identifiers differ in their first part only, which is
+// n.
 func iid(n uint32) windows.GUID {
 	return windows.GUID{Data1: n, Data4: [8]byte{0xC0, 7: 0x46}}
 }
 
-// cell is what a client sees of an object.
-type cell struct{ vtable unsafe.Pointer }
+// comObject is the memory of a COM object that clients use.
+type comObject struct{ vtable unsafe.Pointer }
 
-// held is an object that clients hold.
-type held struct {
+// objectState is the state of a COM object.
+type objectState struct {
 	value any // an object, an *enumeration or a factory
-	refs  int
+	refs  int // reference count
 }
 
-// live holds all objects. Their cells are no memory of Go's, so nothing here
-// depends on what the garbage collector can see.
+// live has all COM objects. A comObject is not in memory of Go, because clients refer to it without the knowledge of
+// the garbage collector.
 var live = struct {
 	sync.Mutex
-	m    map[*cell]*held
-	none chan struct{} // gets a value, at most one, when the last object goes
-}{m: map[*cell]*held{}, none: make(chan struct{}, 1)}
+	m    map[*comObject]*objectState
+	none chan struct{} // receives a value when the last object is released; has a buffer of one
+}{m: map[*comObject]*objectState{}, none: make(chan struct{}, 1)}
 
-// Live is the number of COM objects that clients hold. It is how a test finds a
-// Release that is missing; one too many panics.
+// Live returns the number of COM objects that clients have not released. A Release of an object that has been released
+// panics.
 func Live() int {
 	live.Lock()
 	defer live.Unlock()
 	return len(live.m)
 }
 
-// awaitNone waits until clients hold no object, and gives up after a while.
-func awaitNone(patience time.Duration) bool {
-	end := time.After(patience)
+// waitForRelease waits until clients have released all objects. It returns false after the timeout.
+func waitForRelease(timeout time.Duration) bool {
+	end := time.After(timeout)
 	for Live() > 0 {
 		select {
 		case <-live.none:
@@ -79,47 +79,47 @@ func awaitNone(patience time.Duration) bool {
 	return true
 }
 
-// hand makes a COM object of a value, with one reference.
-func hand(value any) *cell {
-	p, _, _ := coTaskMemAlloc.Call(unsafe.Sizeof(cell{}))
-	c := *(**cell)(unsafe.Pointer(&p))
+// newCOMObject creates a COM object for a value. Its reference count is one.
+func newCOMObject(value any) *comObject {
+	p, _, _ := coTaskMemAlloc.Call(unsafe.Sizeof(comObject{}))
+	c := *(**comObject)(unsafe.Pointer(&p))
 	c.vtable = unsafe.Pointer(&vtable)
 	live.Lock()
 	defer live.Unlock()
-	live.m[c] = &held{value, 1}
+	live.m[c] = &objectState{value, 1}
 	return c
 }
 
-// of is what the cell stands for.
-func of(c *cell) *held {
-	h := live.m[c]
-	if h == nil {
-		panic(fmt.Sprintf("fakewmi: a call on object %p, which has been released", c))
+// stateOf returns the state of a COM object. The caller must hold live.
+func stateOf(c *comObject) *objectState {
+	state := live.m[c]
+	if state == nil {
+		panic(fmt.Sprintf("fakewmi: call of object %p, which has been released", c))
 	}
-	return h
+	return state
 }
 
-func valueOf(c *cell) any {
+func valueOf(c *comObject) any {
 	live.Lock()
 	defer live.Unlock()
-	return of(c).value
+	return stateOf(c).value
 }
 
-func addRef(c *cell) uintptr {
+func addRef(c *comObject) uintptr {
 	live.Lock()
 	defer live.Unlock()
-	h := of(c)
-	h.refs++
-	return uintptr(h.refs)
+	state := stateOf(c)
+	state.refs++
+	return uintptr(state.refs)
 }
 
-func release(c *cell) uintptr {
+func release(c *comObject) uintptr {
 	live.Lock()
-	h := of(c)
-	h.refs--
-	if h.refs > 0 {
+	state := stateOf(c)
+	state.refs--
+	if state.refs > 0 {
 		live.Unlock()
-		return uintptr(h.refs)
+		return uintptr(state.refs)
 	}
 	delete(live.m, c)
 	if len(live.m) == 0 {
@@ -130,13 +130,13 @@ func release(c *cell) uintptr {
 	}
 	live.Unlock()
 	coTaskMemFree.Call(uintptr(unsafe.Pointer(c)))
-	if v, ok := h.value.(interface{ released() }); ok {
+	if v, ok := state.value.(interface{ released() }); ok {
 		v.released()
 	}
 	return 0
 }
 
-func queryInterface(c *cell, want *windows.GUID, out *unsafe.Pointer) uintptr {
+func queryInterface(c *comObject, want *windows.GUID, out *unsafe.Pointer) uintptr {
 	var own windows.GUID
 	switch valueOf(c).(type) {
 	case factory:
@@ -155,7 +155,7 @@ func queryInterface(c *cell, want *windows.GUID, out *unsafe.Pointer) uintptr {
 	return ok
 }
 
-// factory is a class object: it makes objects.
+// factory is a class object, with the interface IClassFactory.
 type factory func() object
 
 func (f factory) createInstance(outer uintptr, want *windows.GUID, out *unsafe.Pointer) uintptr {
@@ -163,14 +163,14 @@ func (f factory) createInstance(outer uintptr, want *windows.GUID, out *unsafe.P
 	if outer != 0 {
 		return classNoAggregate
 	}
-	c := hand(f())
+	c := newCOMObject(f())
 	defer release(c)
 	return queryInterface(c, want, out)
 }
 
-// answer runs the method behind a slot of the vtable.
-func answer(r *request) uintptr {
-	c := (*cell)(r.ptr(0))
+// dispatch calls the method in a slot of the vtable.
+func dispatch(r *request) uintptr {
+	c := (*comObject)(r.ptr(0))
 	switch r.slot {
 	case 0:
 		return queryInterface(c, (*windows.GUID)(r.ptr(1)), (*unsafe.Pointer)(r.ptr(2)))
@@ -193,7 +193,8 @@ func answer(r *request) uintptr {
 		case 5:
 			return idsOfNames(v, (**uint16)(r.ptr(2)), uint32(r.word(3)), (*int32)(r.ptr(5)))
 		case 6:
-			return invoke(v, int32(r.word(1)), uint16(r.word(4)), (*dispParams)(r.ptr(5)), (*variant)(r.ptr(6)), (*excepInfo)(r.ptr(7)))
+			return invoke(v, int32(r.word(1)), uint16(r.word(4)),
+				(*dispParams)(r.ptr(5)), (*variant)(r.ptr(6)), (*excepInfo)(r.ptr(7)))
 		}
 	case *enumeration:
 		if r.slot == 3 {
@@ -210,7 +211,7 @@ const (
 	multipleUse = 1 // REGCLS_MULTIPLEUSE
 )
 
-// classOf is the class that a name stands for here.
+// classOf returns the class that is registered for a ProgID.
 func classOf(name string) (windows.GUID, error) {
 	var class windows.GUID
 	text, err := windows.UTF16PtrFromString(name)
@@ -223,14 +224,13 @@ func classOf(name string) (windows.GUID, error) {
 	return class, nil
 }
 
-// register serves a class until stop is called. A thread stays in the
-// multithreaded apartment meanwhile: a registration ends with its apartment, and
-// that with the last thread that leaves it.
+// register serves a class until stop is called. During that time a thread stays in the multithreaded apartment: an
+// apartment ends when the last thread leaves it, and a registration ends with its apartment.
 func register(class windows.GUID, context uintptr, f factory) (stop func(), err error) {
-	startServers()
+	startServing()
 	started, stopping, stopped := make(chan error), make(chan struct{}), make(chan struct{})
 	go func() {
-		runtime.LockOSThread() // for good: the thread ends with the goroutine
+		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
 		defer close(stopped)
 		hr, _, _ := coInitializeEx.Call(0, 0)
 		if int32(hr) < 0 {
@@ -238,10 +238,11 @@ func register(class windows.GUID, context uintptr, f factory) (stop func(), err 
 			return
 		}
 		defer coUninitialize.Call()
-		c := hand(f)
+		c := newCOMObject(f)
 		defer release(c)
 		var cookie uint32
-		hr, _, _ = coRegisterClassObject.Call(uintptr(unsafe.Pointer(&class)), uintptr(unsafe.Pointer(c)), context, multipleUse, uintptr(unsafe.Pointer(&cookie)))
+		hr, _, _ = coRegisterClassObject.Call(uintptr(unsafe.Pointer(&class)), uintptr(unsafe.Pointer(c)),
+			context, multipleUse, uintptr(unsafe.Pointer(&cookie)))
 		if hr != ok {
 			started <- fmt.Errorf("CoRegisterClassObject: %#x", uint32(hr))
 			return

@@ -1,11 +1,9 @@
-// Package fakewmi stands in for WMI where there is none: it serves a host that
-// is a [wmiquery.Session] as the scripting objects behind
-// WbemScripting.SWbemLocator, to clients that know nothing of it.
+// Package fakewmi is a fake of WMI for tests under Wine, which does not have the classes of Hyper-V. It serves the data
+// of a [wmiquery.Session] as the scripting objects of WbemScripting.SWbemLocator. Clients need no changes.
 //
-// It keeps to what is known of those objects where clients trip over it: 64-bit
-// integers are text, smaller unsigned ones come as signed, arrays hold VARIANTs,
-// references are full paths, failures are exceptions with an SCODE. It is true
-// to Windows as far as that knowledge goes, and no further.
+// It reproduces the known properties of those objects that affect clients: 64-bit integers are strings, smaller
+// unsigned integers are signed, arrays have VARIANT elements, references are absolute paths, and failures are
+// exceptions with an SCODE. Windows may differ in other respects.
 package fakewmi
 
 import (
@@ -17,30 +15,29 @@ import (
 	"hyperv_replica_exporter/wmiquery"
 )
 
-// Host is what is served.
+// Host is the host that the package serves.
 type Host struct {
-	// Open opens a session on the host behind. Each ConnectServer does.
+	// Open opens a session with the host. Each ConnectServer calls it.
 	Open func() (wmiquery.Session, error)
-	// Before, if not nil, may fail an operation, with an *Exception for a code of
-	// choice. Operations are connect (a namespace), query (its text), next (the
-	// row's number), get (a class), property (its name) and exec (a method).
+	// Before, if not nil, is called before each operation and may return an error, which fails the operation. An
+	// *Exception selects the code. The operations and their subjects are connect (a namespace), query (the query), next
+	// (the number of the row), get (a class), property (its name in lower case) and exec (a method).
 	Before func(operation, subject string) error
-	// Lacks are the properties that this Windows does not have.
-	Lacks map[string]bool
-	// Objects gives embedded instances as objects, not as text. Which of the two
-	// Windows does for the arrays of GetReplicationStatisticsEx is not certain.
+	// MissingProperties are the properties that this version of Windows does not have.
+	MissingProperties map[string]bool
+	// Objects returns embedded instances as objects instead of strings. It is not known which of the two Windows returns
+	// for the arrays of GetReplicationStatisticsEx.
 	Objects bool
 }
 
-// locator is what clients ask for.
-const locator = "WbemScripting.SWbemLocator"
+// locatorProgID is the ProgID of the class that clients create.
+const locatorProgID = "WbemScripting.SWbemLocator"
 
-// Serve serves the host to this process until the test ends, and then sees that
-// the client has released everything: whoever opens sessions of the client
-// registers their end with t.Cleanup after calling Serve.
+// Serve serves the host to this process until the test ends. Then it checks that the client has released all objects: a
+// caller that opens sessions must close them with t.Cleanup after the call of Serve.
 func Serve(t testing.TB, h *Host) {
 	t.Helper()
-	class, err := classOf(locator)
+	class, err := classOf(locatorProgID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,16 +47,15 @@ func Serve(t testing.TB, h *Host) {
 	}
 	t.Cleanup(func() {
 		stop()
-		// Package wmi says that it has closed before it releases its last objects.
-		if !awaitNone(20 * time.Second) {
-			t.Errorf("the client holds %d COM objects after its end", Live())
+		// Close of package wmi returns before the last objects are released.
+		if !waitForRelease(20 * time.Second) {
+			t.Errorf("the client has not released %d COM objects", Live())
 		}
 	})
 }
 
-// ServeProcesses serves the host to other processes until stop is called. They
-// must find class under the name of WMI's locator: in the registry, as the
-// value of HKCR\WbemScripting.SWbemLocator\CLSID.
+// ServeProcesses serves the host to other processes until stop is called. The class must be registered as the locator
+// of WMI: as the value of HKCR\WbemScripting.SWbemLocator\CLSID in the registry.
 func ServeProcesses(class string, h *Host) (stop func(), err error) {
 	id, err := windows.GUIDFromString(class)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// get gives the definition of a class: its methods.
-func (s *services) get(in access) (any, error) {
+// get implements SWbemServices.Get. It returns the definition of a class with its methods.
+func (s *services) get(in invocation) (any, error) {
 	class := in.text(0)
 	if err := s.host.before("get", class); err != nil {
 		return nil, err
@@ -35,12 +35,12 @@ func (s *services) get(in access) (any, error) {
 	}, nil
 }
 
-// definition is the SWbemMethod of a method.
+// definition returns the SWbemMethod of a method.
 func definition(m msvm.Method) object {
 	out := append(append([]msvm.Parameter{}, m.Out...), msvm.Parameter{Name: "ReturnValue"})
-	var in any // null if there are none
+	var in any // null if the method has no in parameters
 	if len(m.In) > 0 {
-		in = members{"spawninstance_": func(access) (any, error) {
+		in = members{"spawninstance_": func(invocation) (any, error) {
 			return &parameters{signature: m.In, given: map[string]any{}}, nil
 		}}
 	}
@@ -53,7 +53,7 @@ func definition(m msvm.Method) object {
 	}
 }
 
-// cimType is a number of WbemCimtypeEnum.
+// cimType returns a value of WbemCimtypeEnum.
 func cimType(t msvm.Type) int32 {
 	switch t {
 	case msvm.TypeReference:
@@ -70,7 +70,7 @@ func cimType(t msvm.Type) int32 {
 	return 19 // uint32: ReturnValue
 }
 
-// parameters is an instance of a method's in parameters.
+// parameters is an instance of the in parameters of a method.
 type parameters struct {
 	signature []msvm.Parameter
 	given     map[string]any
@@ -81,9 +81,9 @@ func (p *parameters) member(name string) member {
 		if !strings.EqualFold(param.Name, name) {
 			continue
 		}
-		return func(in access) (any, error) {
+		return func(in invocation) (any, error) {
 			if in.put && len(in.args) == 1 {
-				p.given[param.Name] = typed(param.Type, in.args[0])
+				p.given[param.Name] = convertParameter(param.Type, in.args[0])
 				return nil, nil
 			}
 			return nil, fail(wbemInvalidParameter, "Invalid parameter")
@@ -92,9 +92,9 @@ func (p *parameters) member(name string) member {
 	return nil
 }
 
-// typed is a script's value in the type of the parameter, as Param.Value has it.
-// What is of another type stays what it is, and is the method's to refuse.
-func typed(t msvm.Type, x any) any {
+// convertParameter converts a value of a script to a value of [wmiquery.Param]. It returns values of a wrong type
+// unchanged, so that the method rejects them.
+func convertParameter(t msvm.Type, x any) any {
 	switch x := x.(type) {
 	case string:
 		switch t {
@@ -114,15 +114,15 @@ func typed(t msvm.Type, x any) any {
 		}
 	case []any:
 		if t == msvm.TypeEmbeddedArray {
-			return texts[wmiquery.Embedded](x)
+			return stringsOf[wmiquery.Embedded](x)
 		}
-		return texts[string](x)
+		return stringsOf[string](x)
 	}
 	return x
 }
 
-// texts are the elements of an array of texts.
-func texts[T ~string](array []any) []T {
+// stringsOf returns the elements of an array of strings.
+func stringsOf[T ~string](array []any) []T {
 	all := []T{}
 	for _, e := range array {
 		s, _ := e.(string)
@@ -131,9 +131,9 @@ func texts[T ~string](array []any) []T {
 	return all
 }
 
-// execMethod runs a method of an object: its path, the method's name, the in
-// parameters.
-func (s *services) execMethod(in access) (any, error) {
+// execMethod implements SWbemServices.ExecMethod. Its arguments are the path of the object, the name of the method and
+// the in parameters.
+func (s *services) execMethod(in invocation) (any, error) {
 	call := wmiquery.Call{Namespace: s.namespace, Object: wmiquery.Ref(in.text(0)), Method: in.text(1)}
 	if err := s.host.before("exec", call.Method); err != nil {
 		return nil, err
@@ -149,37 +149,35 @@ func (s *services) execMethod(in access) (any, error) {
 	}
 	reply, err := s.session.Call(call)
 	if err != nil {
-		return nil, exception(err, wbemNotFound)
+		return nil, newException(err, wbemNotFound)
 	}
 	out := members{"returnvalue": value(int32(reply.Code)), "job": value(nil)}
 	if reply.Job != "" {
-		out["job"] = value(s.scripted(reply.Job))
+		out["job"] = value(s.scriptValue(reply.Job))
 	}
-	class, _, _ := strings.Cut(string(call.Object), ".")
-	m, _ := msvm.FindMethod(class, call.Method)
+	m, _ := msvm.FindMethod(call.Object.Class(), call.Method)
 	for _, p := range m.Out {
 		if p.Name != "Job" {
-			out[strings.ToLower(p.Name)] = value(s.answered(p.Type, reply.Out[p.Name]))
+			out[strings.ToLower(p.Name)] = value(s.outValue(p.Type, reply.Out[p.Name]))
 		}
 	}
 	return out, nil
 }
 
-// textFormatCIM is the argument of GetText_ for CIM-XML; 2 is WMI's own format.
+// textFormatCIM is the argument of GetText_ for CIM-XML. 2 is the format of WMI, which the package does not support.
 const textFormatCIM = 1
 
-// answered is the value of an out parameter. Embedded instances may be given as
-// objects.
-func (s *services) answered(t msvm.Type, x any) any {
-	texts, ok := x.([]string)
-	if !ok || !s.host.Objects || texts == nil || t != msvm.TypeEmbeddedArray {
-		return s.scripted(x)
+// outValue returns the value of an out parameter, with embedded instances as strings or as objects.
+func (s *services) outValue(t msvm.Type, x any) any {
+	instances, ok := x.([]string)
+	if !ok || !s.host.Objects || instances == nil || t != msvm.TypeEmbeddedArray {
+		return s.scriptValue(x)
 	}
 	all := []any{}
-	for _, text := range texts {
-		all = append(all, members{"gettext_": func(in access) (any, error) {
+	for _, text := range instances {
+		all = append(all, members{"gettext_": func(in invocation) (any, error) {
 			if len(in.args) != 1 || in.args[0] != int32(textFormatCIM) {
-				return nil, fail(wbemInvalidParameter, "only CIM's format is written here")
+				return nil, fail(wbemInvalidParameter, "only CIM-XML is supported")
 			}
 			return text, nil
 		}})

@@ -12,7 +12,7 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// serverName is the host's name in full paths.
+// serverName is the name of the host in absolute paths.
 const serverName = "FAKEHOST"
 
 // Codes of WMI, from wbemcli.h.
@@ -27,17 +27,16 @@ const (
 	rpcUnavailable       = 0x800706BA
 )
 
-// exception is how WMI raises a failure of the session behind; absent is the
-// code for what this host does not have.
-func exception(err error, absent uint32) error {
+// newException returns the exception for an error of the session. unsupported is the code for ErrUnsupported.
+func newException(err error, unsupported uint32) error {
 	code := uint32(wbemFailed)
-	for is, c := range map[error]uint32{
+	for sentinel, c := range map[error]uint32{
 		wmiquery.ErrNotFound:    wbemNotFound,
-		wmiquery.ErrUnsupported: absent,
+		wmiquery.ErrUnsupported: unsupported,
 		wmiquery.ErrDenied:      wbemAccessDenied,
 		wmiquery.ErrUnavailable: rpcUnavailable,
 	} {
-		if errors.Is(err, is) {
+		if errors.Is(err, sentinel) {
 			code = c
 		}
 	}
@@ -53,9 +52,9 @@ func (h *Host) before(operation, subject string) error {
 	return h.Before(operation, subject)
 }
 
-// locator is SWbemLocator.
+// locator returns the SWbemLocator.
 func (h *Host) locator() object {
-	return members{"connectserver": func(in access) (any, error) {
+	return members{"connectserver": func(in invocation) (any, error) {
 		namespace := in.text(1)
 		if err := h.before("connect", namespace); err != nil {
 			return nil, err
@@ -65,7 +64,7 @@ func (h *Host) locator() object {
 		}
 		session, err := h.Open()
 		if err != nil {
-			return nil, exception(err, wbemInvalidNamespace)
+			return nil, newException(err, wbemInvalidNamespace)
 		}
 		return &services{h, namespace, session}, nil
 	}}
@@ -84,8 +83,8 @@ func (s *services) member(name string) member {
 	return map[string]member{"execquery": s.execQuery, "get": s.get, "execmethod": s.execMethod}[name]
 }
 
-// execQuery runs SELECT columns FROM class.
-func (s *services) execQuery(in access) (any, error) {
+// execQuery implements SWbemServices.ExecQuery for queries of the form SELECT columns FROM class.
+func (s *services) execQuery(in invocation) (any, error) {
 	query := in.text(0)
 	if err := s.host.before("query", query); err != nil {
 		return nil, err
@@ -100,7 +99,7 @@ func (s *services) execQuery(in access) (any, error) {
 	}
 	selected := map[string]int{}
 	for i := range class.NumField() {
-		if f := class.Field(i).Name; !s.host.Lacks[f] {
+		if f := class.Field(i).Name; !s.host.MissingProperties[f] {
 			selected[strings.ToLower(f)] = i
 		}
 	}
@@ -117,7 +116,7 @@ func (s *services) execQuery(in access) (any, error) {
 	}
 	rows := reflect.New(reflect.SliceOf(class))
 	if err := s.session.Read(rows.Interface()); err != nil {
-		return nil, exception(err, wbemInvalidClass)
+		return nil, newException(err, wbemInvalidClass)
 	}
 	return collection(rows.Elem().Len(), func(i int) (any, error) {
 		if err := s.host.before("next", strconv.Itoa(i)); err != nil {
@@ -127,7 +126,7 @@ func (s *services) execQuery(in access) (any, error) {
 	}, nil), nil
 }
 
-// class is the type of a class's rows, nil if the namespace has no such class.
+// class returns the type of the rows of a class, nil if the namespace does not have the class.
 func (s *services) class(name string) reflect.Type {
 	for _, c := range msvm.Classes() {
 		if strings.EqualFold(c.WMIClass().Name, name) && strings.EqualFold(c.WMIClass().Namespace, s.namespace) {
@@ -137,12 +136,12 @@ func (s *services) class(name string) reflect.Type {
 	return nil
 }
 
-// collection is an SWbem…Set of n items.
+// collection returns a collection of n items, such as an SWbemObjectSet.
 func collection(n int, item func(i int) (any, error), named func(name string) (any, error)) object {
 	return members{
 		"count":    value(int32(n)),
-		"_newenum": func(access) (any, error) { return &enumeration{n: n, item: item}, nil },
-		"item": func(in access) (any, error) {
+		"_newenum": func(invocation) (any, error) { return &enumeration{n: n, item: item}, nil },
+		"item": func(in invocation) (any, error) {
 			if named == nil {
 				return nil, fail(wbemInvalidParameter, "Invalid parameter")
 			}
@@ -154,7 +153,7 @@ func collection(n int, item func(i int) (any, error), named func(name string) (a
 // instance is the SWbemObject of a row.
 type instance struct {
 	services *services
-	columns  map[string]int // the row's fields by property, in lower case
+	columns  map[string]int // index of the field in row by name of the property in lower case
 	row      reflect.Value
 }
 
@@ -163,16 +162,16 @@ func (o *instance) member(name string) member {
 	if !ok {
 		return nil
 	}
-	return func(access) (any, error) {
+	return func(invocation) (any, error) {
 		if err := o.services.host.before("property", name); err != nil {
 			return nil, err
 		}
-		return o.services.scripted(o.row.Field(i).Interface()), nil
+		return o.services.scriptValue(o.row.Field(i).Interface()), nil
 	}
 }
 
-// scripted is a value as the scripting objects give it.
-func (s *services) scripted(x any) any {
+// scriptValue converts a value to the type that the scripting objects return for it.
+func (s *services) scriptValue(x any) any {
 	switch x := x.(type) {
 	case wmiquery.Ref:
 		return `\\` + serverName + `\` + s.namespace + ":" + string(x)
@@ -190,14 +189,14 @@ func (s *services) scripted(x any) any {
 		if v.IsNil() {
 			return nil
 		}
-		return s.scripted(v.Elem().Interface())
+		return s.scriptValue(v.Elem().Interface())
 	case reflect.Slice:
 		if v.IsNil() {
 			return nil
 		}
 		all := []any{}
 		for i := range v.Len() {
-			all = append(all, s.scripted(v.Index(i).Interface()))
+			all = append(all, s.scriptValue(v.Index(i).Interface()))
 		}
 		return all
 	case reflect.Bool:

@@ -1,9 +1,9 @@
 #include "textflag.h"
 
-// What a vtable points to. A client enters here by the C calling convention of
-// Windows x64, on its own thread and stack; see thunk_windows.go for why no Go
-// may run there. A request on that stack is handed over, and the thread sleeps
-// until it is done.
+// The functions of the vtable. A client calls them with the C calling convention
+// of Windows x64, on its own thread and stack. thunk_windows.go explains why no Go
+// code may run there. The code adds a request on that stack to the list of pending
+// requests and waits until it is done.
 
 #define SLOT(n) MOVL $n, AX; JMP ·enter(SB)
 
@@ -31,12 +31,12 @@ DATA ·vtable+40(SB)/8, $·slot5(SB)
 DATA ·vtable+48(SB)/8, $·slot6(SB)
 GLOBL ·vtable(SB), NOPTR, $56
 
-// enter(AX: slot). The frame: 32 bytes for the callees' arguments, then the
-// request {next, slot, args, result, done} at 32..64, as in thunk_windows.go. 88
-// bytes keep the stack aligned to 16 for the calls.
+// enter has the slot in AX. Its frame has 32 bytes for the arguments of callees
+// and the request {next, slot, args, result, done} of thunk_windows.go at offsets
+// 32 to 64. With 88 bytes the stack is aligned to 16 for calls.
 TEXT ·enter(SB), NOSPLIT|NOFRAME, $0
-	// The caller left room for the four arguments that came in registers, so
-	// that all lie in a row.
+	// The caller has reserved space for the four arguments in registers, so all
+	// arguments become one array.
 	MOVQ	CX, 8(SP)
 	MOVQ	DX, 16(SP)
 	MOVQ	R8, 24(SP)
@@ -60,7 +60,7 @@ sleep:
 	CMPL	64(SP), $0
 	JNE	done
 	LEAQ	64(SP), CX
-	LEAQ	·nothing(SB), DX
+	LEAQ	·zero(SB), DX
 	MOVL	$4, R8
 	MOVL	$-1, R9
 	MOVQ	·waitOnAddress(SB), AX

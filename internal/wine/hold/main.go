@@ -1,6 +1,5 @@
-// Command hold does nothing until its standard input ends. While it runs, Wine
-// keeps up the services of its prefix, in which COM servers are registered: they
-// end with the last program, and a server that registers meanwhile is forgotten.
+// Command hold runs until its standard input ends. It keeps the services of a Wine prefix running: they end with the
+// last program, and the registrations of COM servers end with them.
 package main
 
 import (

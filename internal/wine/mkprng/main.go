@@ -1,7 +1,6 @@
-// Command mkprng writes the file bcryptprimitives.dll, which Go's runtime needs
-// and Wine before 9 lacks, for a Wine prefix. The file has no code: it forwards
-// ProcessPrng, the one function that Go uses of it, to SystemFunction036 of
-// advapi32.dll, which fills a buffer with random bytes just so.
+// Command mkprng writes the file bcryptprimitives.dll for a Wine prefix. The Go runtime needs the file, and Wine before
+// version 9 does not have it. The file has no code: it forwards ProcessPrng, the only function that Go uses, to
+// SystemFunction036 of advapi32.dll, which also fills a buffer with random bytes.
 package main
 
 import (
@@ -12,7 +11,7 @@ import (
 )
 
 const (
-	sectionAddress = 0x1000 // in memory
+	sectionAddress = 0x1000 // relative to the image base
 	sectionOffset  = 0x200  // in the file
 	sectionSize    = 0x200
 )
@@ -26,30 +25,29 @@ func main() {
 	}
 }
 
-// dll is a PE file of one section, which holds the table of exports. The layout
-// is that of Microsoft's "PE Format".
+// dll returns a PE file with a single section, which has the export table. Microsoft's "PE Format" defines the layout.
 func dll() []byte {
 	var b bytes.Buffer
 	write := func(fields ...any) {
 		for _, f := range fields {
-			binary.Write(&b, binary.LittleEndian, f) // a Buffer takes everything
+			binary.Write(&b, binary.LittleEndian, f) // a bytes.Buffer returns no errors
 		}
 	}
 	dos := make([]byte, 0x40)
 	copy(dos, "MZ")
-	dos[0x3C] = byte(len(dos)) // where the PE header is
+	dos[0x3C] = byte(len(dos)) // offset of the PE header
 	write(dos, []byte("PE\x00\x00"))
 	write( // COFF header
 		uint16(0x8664), uint16(1), // amd64, one section
 		uint32(0), uint32(0), uint32(0), // no time, no symbols
-		uint16(240), uint16(0x2022), // optional header's size; executable, large addresses, DLL
+		uint16(240), uint16(0x2022), // size of the optional header; executable, large addresses, DLL
 	)
 	write( // optional header, PE32+
 		uint16(0x20B), uint16(0), uint32(0), uint32(sectionSize), uint32(0), uint32(0), uint32(0),
 		uint64(0x180000000), uint32(0x1000), uint32(0x200), // base, alignment in memory and file
 		uint16(6), uint16(0), uint16(0), uint16(0), uint16(6), uint16(0), uint32(0), // versions
 		uint32(0x2000), uint32(sectionOffset), uint32(0), // sizes of image and headers, no checksum
-		uint16(2), uint16(0x160), // subsystem; may be relocated, no executable data
+		uint16(2), uint16(0x160), // subsystem; can be relocated, data is not executable
 		uint64(0x100000), uint64(0x1000), uint64(0x100000), uint64(0x1000), uint32(0), // stack and heap
 		uint32(16), uint32(sectionAddress), uint32(0x100), [30]uint32{}, // directories: exports only
 	)
@@ -60,7 +58,7 @@ func dll() []byte {
 	return b.Bytes()
 }
 
-// exports is the section with the table of exports.
+// exports returns the section with the export table.
 func exports() []byte {
 	section := make([]byte, sectionSize)
 	put := func(offset int, v uint32) { binary.LittleEndian.PutUint32(section[offset:], v) }
@@ -69,13 +67,13 @@ func exports() []byte {
 		return sectionAddress + uint32(offset)
 	}
 	put(0x0C, text(0x80, "bcryptprimitives.dll"))
-	put(0x10, 1)                   // first ordinal
-	put(0x14, 1)                   // functions
-	put(0x18, 1)                   // names
-	put(0x1C, sectionAddress+0x40) // table of addresses
-	put(0x20, sectionAddress+0x48) // table of names
-	put(0x24, sectionAddress+0x50) // table of ordinals, which is zero
-	// An address inside the table of exports is a forward to another DLL.
+	put(0x10, 1)                   // ordinal base
+	put(0x14, 1)                   // number of functions
+	put(0x18, 1)                   // number of names
+	put(0x1C, sectionAddress+0x40) // address table
+	put(0x20, sectionAddress+0x48) // name table
+	put(0x24, sectionAddress+0x50) // ordinal table, which has a zero
+	// An address in the section of the export table is the name of a function of another DLL.
 	put(0x40, text(0xC0, "ADVAPI32.SystemFunction036"))
 	put(0x48, text(0xA0, "ProcessPrng"))
 	return section

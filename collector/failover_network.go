@@ -1,0 +1,99 @@
+package collector
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+
+	"hyperv_replica_exporter/wmiquery"
+	"hyperv_replica_exporter/wmiquery/msvm"
+)
+
+var failoverNetworkAdapters = gauge("failover_network_adapters",
+	"Network adapters of the VM by their IP configuration after a failover (Msvm_FailoverNetworkAdapterSettingData): "+
+		"static addresses, dhcp, none if the configuration in the guest is kept, unknown if the host does not report it.",
+	perVM("configuration")...)
+
+// failoverConfigurations are the values of the label configuration.
+var failoverConfigurations = [...]string{"static", "dhcp", "none", "unknown"}
+
+// failoverNetworkCollector exposes the number of adapters by failover
+// configuration, for each VM that has adapters.
+func failoverNetworkCollector() Collector {
+	return Collector{
+		Name:    "failover_network",
+		Help:    "Network adapters by their IP configuration after a failover.",
+		Default: true,
+		Reads: instancesOf(msvm.FailoverNetworkAdapterSettingData{}, msvm.EthernetPortFailoverSettingDataComponent{},
+			msvm.ComputerSystem{}),
+		Metrics: []*Metric{failoverNetworkAdapters},
+		collect: func(ctx context.Context, v *view, out *output) error {
+			settings, settingsErr := read[msvm.FailoverNetworkAdapterSettingData](ctx, v)
+			components, componentErr := read[msvm.EthernetPortFailoverSettingDataComponent](ctx, v)
+			vms, vmErr := readVMs(ctx, v)
+			if err := errors.Join(settingsErr, componentErr, vmErr); err != nil {
+				return err
+			}
+			counts := countAdapters(settings.rows, components.rows, vms)
+			for _, id := range slices.Sorted(maps.Keys(counts)) {
+				l := vms.labels(id)
+				for _, c := range failoverConfigurations {
+					out.add(failoverNetworkAdapters, counts[id][c], l.with(label("configuration", c)))
+				}
+			}
+			return nil
+		},
+	}
+}
+
+// countAdapters returns the number of adapters by VM and configuration. It ignores
+// adapters that belong to no VM but to a checkpoint, to a recovery point or to the
+// defaults for new adapters.
+func countAdapters(
+	settings []msvm.FailoverNetworkAdapterSettingData,
+	components []msvm.EthernetPortFailoverSettingDataComponent, vms vmsByID,
+) map[string]map[string]float64 {
+	configurations := make(map[wmiquery.Ref]string, len(settings))
+	for _, s := range settings {
+		if path := s.Ref(); path != "" {
+			configurations[lowerRef(path)] = failoverConfiguration(s)
+		}
+	}
+	counts := map[string]map[string]float64{}
+	seen := make(map[msvm.EthernetPortFailoverSettingDataComponent]bool, len(components))
+	for _, c := range components {
+		id := msvm.VMOf(c.GroupComponent)
+		if _, ok := vms[id]; !ok || seen[c] {
+			continue
+		}
+		seen[c] = true
+		configuration, ok := configurations[lowerRef(c.PartComponent)]
+		if !ok {
+			configuration = "unknown"
+		}
+		if counts[id] == nil {
+			counts[id] = map[string]float64{}
+		}
+		counts[id][configuration]++
+	}
+	return counts
+}
+
+// failoverConfiguration returns the value of the label configuration. DHCPEnabled
+// alone is not sufficient: Microsoft's client leaves it true if nothing is
+// configured and if all static addresses are IPv6. A ProtocolIFType of 0 means
+// that nothing is configured.
+func failoverConfiguration(s msvm.FailoverNetworkAdapterSettingData) string {
+	switch {
+	case s.ProtocolIFType != nil && *s.ProtocolIFType == 0:
+		return "none"
+	case len(s.IPAddresses) > 0:
+		return "static"
+	case s.DHCPEnabled != nil && *s.DHCPEnabled:
+		return "dhcp"
+	case s.ProtocolIFType == nil && s.DHCPEnabled == nil: // the host reported neither property
+		return "unknown"
+	}
+	return "none"
+}

@@ -1,0 +1,107 @@
+package collector
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/go-kit/log"
+	"github.com/go-kit/log/level"
+
+	"hyperv_replica_exporter/wmiquery"
+)
+
+// dedupLogger logs failures and warnings of collectors when they change.
+// Otherwise a host that is broken for hours would fill the log in every scrape.
+type dedupLogger struct {
+	logger log.Logger
+
+	mu       sync.Mutex
+	causes   map[string]string          // causes of the current failure, by collector
+	warnings map[string]map[string]bool // keys of the current warnings, by collector
+}
+
+func newDedupLogger(l log.Logger) *dedupLogger {
+	return &dedupLogger{logger: l, causes: map[string]string{}, warnings: map[string]map[string]bool{}}
+}
+
+// logResult logs the result of a collector. An error is logged when its cause is
+// new, and at debug level while it persists. The first success after an error is
+// logged, too.
+func (d *dedupLogger) logResult(collector string, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	before, failed := d.causes[collector]
+	if err == nil {
+		if failed {
+			delete(d.causes, collector)
+			level.Info(d.logger).Log("msg", "collector recovered", "collector", collector)
+		}
+		return
+	}
+	if p, ok := errors.AsType[*wmiquery.PanicError](err); ok {
+		level.Debug(d.logger).Log("msg", "recovered from panic", "collector", collector, "stack", string(p.Stack))
+	}
+	causes := causesOf(err)
+	d.causes[collector] = causes
+	repeated, missing := failed && before == causes, onlyMissingClasses(err)
+	switch {
+	case repeated && missing:
+		level.Debug(d.logger).Log("msg", "class still missing", "collector", collector, "err", err)
+	case repeated:
+		level.Debug(d.logger).Log("msg", "collector still failing", "collector", collector, "err", err)
+	case missing:
+		level.Info(d.logger).Log("msg", "class missing on this version of Windows", "collector", collector, "err", err)
+	case errors.Is(err, wmiquery.ErrUnsupported):
+		level.Warn(d.logger).Log("msg", "class or method missing on this host", "collector", collector, "err", err)
+	default:
+		level.Error(d.logger).Log("msg", "collector failed", "collector", collector, "err", err)
+	}
+}
+
+// logWarnings logs the warnings that the previous scrape of the collector did not
+// have. If the scrape is incomplete, the previous warnings remain in effect.
+func (d *dedupLogger) logWarnings(collector string, warnings []warning, complete bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	before := d.warnings[collector]
+	current := make(map[string]bool, len(warnings))
+	for _, w := range warnings {
+		if !before[w.key] && !current[w.key] {
+			kv := append([]any{"msg", w.message, "collector", collector}, w.kv...)
+			level.Warn(d.logger).Log(kv...)
+		}
+		current[w.key] = true
+	}
+	if !complete {
+		maps.Copy(current, before)
+	}
+	d.warnings[collector] = current
+}
+
+// causesOf returns the innermost errors of err, which identify a failure. The
+// errors around them may differ in every scrape, for example in the number of
+// relationships concerned.
+func causesOf(err error) string {
+	causes := map[string]bool{}
+	addCauses(causes, err)
+	return strings.Join(slices.Sorted(maps.Keys(causes)), "; ")
+}
+
+func addCauses(causes map[string]bool, err error) {
+	switch e := err.(type) { //nolint:errorlint // this function walks the error tree itself
+	case interface{ Unwrap() []error }:
+		for _, cause := range e.Unwrap() {
+			addCauses(causes, cause)
+		}
+	case interface{ Unwrap() error }:
+		addCauses(causes, e.Unwrap())
+	default:
+		if isNoAnswer(err) { // the errors of a host that does not respond alternate
+			err = wmiquery.ErrTimeout
+		}
+		causes[err.Error()] = true
+	}
+}

@@ -1,0 +1,122 @@
+package collector
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"hyperv_replica_exporter/wmiquery"
+	"hyperv_replica_exporter/wmiquery/msvm"
+)
+
+// relationship is an instance of Msvm_ReplicationRelationship, with the key from
+// its InstanceID and the labels of its series.
+type relationship struct {
+	msvm.ReplicationRelationship
+	key    msvm.Key
+	labels labels
+}
+
+// relationshipTable contains the valid relationships and describes the invalid
+// ones, whose InstanceID is malformed or a duplicate.
+type relationshipTable struct {
+	table[relationship]
+	invalid    error           // nil if all relationships are valid
+	invalidVMs map[string]bool // VMs with a malformed InstanceID, by GUID as far as it is known
+}
+
+// readRelationships reads the relationships, sorted like their series.
+func readRelationships(ctx context.Context, v *view) (relationshipTable, error) {
+	t, err := read[msvm.ReplicationRelationship](ctx, v)
+	if err != nil {
+		return relationshipTable{}, err
+	}
+	out := relationshipTable{
+		table:      table[relationship]{at: t.at, rows: make([]relationship, 0, len(t.rows))},
+		invalidVMs: map[string]bool{},
+	}
+	var errs []error
+	seen := make(map[msvm.Key]bool, len(t.rows))
+	for _, row := range t.rows {
+		key, err := msvm.ParseKey(row.InstanceID)
+		switch {
+		case err != nil:
+			errs = append(errs, err)
+			out.invalidVMs[key.VM] = true
+		case seen[key]: // would result in duplicate series
+			errs = append(errs, fmt.Errorf("InstanceID %q: duplicate", row.InstanceID))
+		default:
+			seen[key] = true
+			l := newRelationshipLabels(msvm.StringOrEmpty(row.ElementName), key)
+			out.rows = append(out.rows, relationship{row, key, l})
+		}
+	}
+	slices.SortFunc(out.rows, compareSeries)
+	out.invalid = errors.Join(errs...)
+	return out, nil
+}
+
+// compareSeries orders relationships like most of their series in the exposition.
+// The registry sorts all series, and is faster if they are sorted already.
+func compareSeries(a, b relationship) int {
+	return cmp.Or(
+		cmp.Compare(a.key.Link, b.key.Link),
+		cmp.Compare(msvm.StringOrEmpty(a.ElementName), msvm.StringOrEmpty(b.ElementName)),
+		cmp.Compare(a.key.VM, b.key.VM),
+	)
+}
+
+// replicating returns the relationships that replicate, by key. Windows has an
+// instance for every VM, so settings and statistics are limited to these.
+func replicating(rows []relationship) map[msvm.Key]relationship {
+	out := make(map[msvm.Key]relationship, len(rows))
+	for _, r := range rows {
+		if r.Replicates() {
+			out[r.key] = r
+		}
+	}
+	return out
+}
+
+// vmsByID contains the VMs of the host by GUID, in upper case as in labels.
+type vmsByID map[string]msvm.ComputerSystem
+
+// readVMs reads the VMs. If it fails, collectors must not expose series with
+// labels of VMs: without the name, they would be different series.
+func readVMs(ctx context.Context, v *view) (vmsByID, error) {
+	t, err := read[msvm.ComputerSystem](ctx, v)
+	vms := make(vmsByID, len(t.rows))
+	for _, s := range t.rows {
+		if s.IsVM() {
+			vms[strings.ToUpper(s.Name)] = s
+		}
+	}
+	return vms, err
+}
+
+// labels returns the labels of a VM. The name of a VM that was created after the
+// VMs were read is its GUID.
+func (m vmsByID) labels(id string) labels { return newVMLabels(m.name(id), id) }
+
+// name returns the display name of a VM, or an empty string.
+func (m vmsByID) name(id string) string { return msvm.StringOrEmpty(m[id].ElementName) }
+
+// running reports whether the VM is running, as opposed to off or saved. The
+// second result is false in all other states and if the state is not known.
+func (m vmsByID) running(id string) (running, known bool) {
+	switch s := m[id].EnabledState; {
+	case s == nil:
+		return false, false
+	case *s == msvm.EnabledOn:
+		return true, true
+	default:
+		return false, *s == msvm.EnabledOff || *s == msvm.EnabledSaved
+	}
+}
+
+// lowerRef returns an object path in lower case, so that paths can be compared:
+// Windows may return the same path in different cases.
+func lowerRef(path wmiquery.Ref) wmiquery.Ref { return wmiquery.Ref(strings.ToLower(string(path))) }

@@ -1,0 +1,99 @@
+package collector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"time"
+
+	"hyperv_replica_exporter/wmiquery"
+	"hyperv_replica_exporter/wmiquery/msvm"
+)
+
+// query reads a class of the host or calls a method that only reads.
+type query struct {
+	key       string // queries with the same key have the same response
+	operation string // name of the class or the method
+	run       func(context.Context) (any, error)
+	// onResponse, if not nil, is called once with the value of each good response
+	// that is not dropped. It must not use the queryCache, which is locked then.
+	onResponse func(value any)
+}
+
+// response is the response of the host to a query.
+type response struct {
+	value any
+	at    time.Time // by the host's clock
+	err   error
+}
+
+// isNoAnswer reports whether the host did not respond, as opposed to having
+// responded with an error.
+func isNoAnswer(err error) bool {
+	return errors.Is(err, wmiquery.ErrTimeout) || errors.Is(err, wmiquery.ErrBusy) ||
+		errors.Is(err, wmiquery.ErrUnavailable)
+}
+
+// table contains the instances of a class and the time when they were read, by
+// the host's clock.
+type table[T any] struct {
+	rows []T
+	at   time.Time
+}
+
+// errNoVisibility means that the account has no permission to read Hyper-V. In
+// that case Hyper-V returns no instances of any class, not even of its
+// replication service, and no error.
+var errNoVisibility = fmt.Errorf("Hyper-V returns no objects, not even its replication service: "+
+	"run the exporter as Administrator or as a member of Hyper-V Administrators, and check that the service vmms "+
+	"is running: %w", wmiquery.ErrDenied)
+
+// read reads all instances of T's class. If there are none, or if the class is
+// missing and known to be missing on some versions of Windows, it also reads the
+// replication service to make sure that the host is visible. The error is then a
+// missingClassError or errNoVisibility.
+func read[T wmiquery.Instance](ctx context.Context, v *view) (table[T], error) {
+	var zero T
+	class := zero.WMIClass().Name
+	t, err := readUnchecked[T](ctx, v)
+	missing := errors.Is(err, wmiquery.ErrUnsupported) && missingOn[class] != ""
+	if err != nil && !missing || len(t.rows) > 0 {
+		return t, err
+	}
+	if class == (msvm.ReplicationService{}).WMIClass().Name {
+		return t, errNoVisibility
+	}
+	services, err := readUnchecked[msvm.ReplicationService](ctx, v)
+	switch {
+	case err != nil:
+		return t, err
+	case len(services.rows) == 0:
+		return t, errNoVisibility
+	case missing:
+		return t, &missingClassError{class}
+	}
+	return t, nil
+}
+
+// readUnchecked reads all instances of T's class, and does not check whether the
+// host is visible.
+func readUnchecked[T wmiquery.Instance](ctx context.Context, v *view) (table[T], error) {
+	q := instancesQuery(*new(T), v.reader)
+	r, err := v.get(ctx, q)
+	if err != nil {
+		return table[T]{}, fmt.Errorf("read %s: %w", q.operation, err)
+	}
+	return table[T]{r.value.([]T), r.at}, nil
+}
+
+// instancesQuery returns the query for all instances of the class of prototype.
+// The value of its response is a slice of prototype's type.
+func instancesQuery(prototype wmiquery.Instance, reader wmiquery.Reader) query {
+	class := prototype.WMIClass().Name
+	return query{key: class, operation: class, run: func(ctx context.Context) (any, error) {
+		rows := reflect.New(reflect.SliceOf(reflect.TypeOf(prototype)))
+		err := reader.Read(ctx, rows.Interface())
+		return rows.Elem().Interface(), err
+	}}
+}

@@ -1,0 +1,33 @@
+package collector_test
+
+import "hyperv_replica_exporter/wmiquery"
+
+// sessionHooks is a session whose operations a test replaces. A hook that is nil
+// does not replace the operation.
+type sessionHooks struct {
+	wmiquery.Session
+	call func(wmiquery.Session, wmiquery.Call) (wmiquery.Reply, error)
+	read func(wmiquery.Session, any) error
+}
+
+func (h sessionHooks) Call(c wmiquery.Call) (wmiquery.Reply, error) {
+	if h.call == nil {
+		return h.Session.Call(c)
+	}
+	return h.call(h.Session, c)
+}
+
+func (h sessionHooks) Read(dst any) error {
+	if h.read == nil {
+		return h.Session.Read(dst)
+	}
+	return h.read(h.Session, dst)
+}
+
+// wrap returns an opener of sessions with the hooks.
+func (h sessionHooks) wrap(host opener) opener {
+	return func() (wmiquery.Session, error) {
+		s, err := host()
+		return sessionHooks{s, h.call, h.read}, err
+	}
+}

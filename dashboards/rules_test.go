@@ -1,0 +1,152 @@
+//go:build prometheus
+
+package dashboards_test
+
+import (
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
+
+	"hyperv_replica_exporter/internal/promtest"
+)
+
+var ruleFiles = filepath.Join("rules", "*.yml")
+
+func TestPromtoolAcceptsRulesAndConfiguration(t *testing.T) {
+	promtest.Promtool(t, append([]string{"check", "rules"}, promtest.Glob(t, ruleFiles)...)...)
+	promtest.Promtool(t, "check", "config", "prometheus.yml")
+}
+
+func alertsByName(rules []promtest.Rule) map[string]promtest.Rule {
+	alerts := map[string]promtest.Rule{}
+	for _, r := range rules {
+		if r.Alert != "" {
+			alerts[r.Alert] = r
+		}
+	}
+	return alerts
+}
+
+func TestRecordingRulesAreNamedByConvention(t *testing.T) {
+	rules, _ := promtest.ReadRules(t, ruleFiles)
+	for _, r := range rules {
+		if r.Record != "" && strings.Count(r.Record, ":") != 2 {
+			t.Errorf("%s: the name must have the form level:metric:operation", r.Record)
+		}
+	}
+}
+
+// comparedNumber matches a number that the expression of an alert compares with.
+var comparedNumber = regexp.MustCompile(`[<>=]=?\s*([0-9][0-9.]*)`)
+
+// subjectLabels are the labels of the object of an alert: its VM, else its host, else its job.
+var subjectLabels = regexp.MustCompile(`\$labels\.(vm|instance|job) `)
+
+// Each alert has a name of its own, a severity, a duration, annotations that name the object, and a link to its
+// runbook. Its thresholds are recording rules.
+func TestAlertsFollowConventions(t *testing.T) {
+	rules, _ := promtest.ReadRules(t, ruleFiles)
+	var names []string
+	for _, r := range rules {
+		if r.Alert == "" {
+			continue
+		}
+		names = append(names, r.Alert)
+		if !slices.Contains([]string{"critical", "warning", "info"}, r.Labels["severity"]) {
+			t.Errorf("%s: severity %q", r.Alert, r.Labels["severity"])
+		}
+		if r.For == "" {
+			t.Errorf("%s: no for", r.Alert)
+		}
+		for _, a := range []string{"summary", "description"} {
+			if text := r.Annotations[a]; !subjectLabels.MatchString(text) {
+				t.Errorf("%s: the %s does not name a VM, host or job: %q", r.Alert, a, text)
+			}
+		}
+		if want := "docs/runbooks.md#" + strings.ToLower(r.Alert); r.Annotations["runbook_url"] != want {
+			t.Errorf("%s: runbook_url is %q, want %q", r.Alert, r.Annotations["runbook_url"], want)
+		}
+		for _, m := range comparedNumber.FindAllStringSubmatch(r.Expr, -1) {
+			if m[1] != "0" && m[1] != "1" {
+				t.Errorf("%s: the threshold %s must be a recording rule in the group of thresholds", r.Alert, m[1])
+			}
+		}
+	}
+	if unique := slices.Compact(slices.Sorted(slices.Values(names))); len(unique) != len(names) {
+		t.Errorf("%d alerts have %d different names", len(names), len(unique))
+	}
+}
+
+// rawSelector matches a selector of a metric of the exporter, with the bracket of its range, if it has one.
+var rawSelector = regexp.MustCompile(`\bhyperv_replica_[a-z_]+(\{[^}]*\})?\[?`)
+
+// instantRules are the recording rules that may use the value of the last scrape only.
+var instantRules = []string{
+	// A VM that moves must not be on both hosts.
+	"end:hyperv_replica_mode:current",
+	// Other rules hold their values.
+	"announcement:hyperv_replica_maintenance_active:held",
+	"machine:hyperv_replica_maintenance_active:max",
+	// Their values end with the operation.
+	"vm_operation:hyperv_replica_operation_eta_seconds:max",
+	"vm_operation:hyperv_replica_copy_progress_ratio:delta2h",
+}
+
+// Rules select a range of each metric and so use its last value, even if scrapes have failed since.
+func TestRulesTolerateFailedScrapes(t *testing.T) {
+	rules, _ := promtest.ReadRules(t, ruleFiles)
+	for _, r := range rules {
+		if slices.Contains(instantRules, r.Record) {
+			continue
+		}
+		for _, at := range rawSelector.FindAllStringIndex(r.Expr, -1) {
+			text := r.Expr[at[0]:at[1]]
+			isRule := at[0] > 0 && r.Expr[at[0]-1] == ':' || at[1] < len(r.Expr) && r.Expr[at[1]] == ':'
+			if !isRule && !strings.HasSuffix(text, "[") {
+				t.Errorf("%s%s: %s selects the last scrape only, want a range", r.Record, r.Alert, text)
+			}
+		}
+	}
+}
+
+// checkRuleHealth checks that Prometheus has evaluated all rules, and the templates of annotations, without errors.
+func checkRuleHealth(t *testing.T, api *promtest.Prometheus) {
+	t.Helper()
+	result, err := api.API.Rules(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := 0
+	check := func(group, name string, health v1.RuleHealth, lastError string) {
+		count++
+		// The health may be unknown: a group with a long interval may not have been evaluated yet.
+		if health == v1.RuleHealthBad || lastError != "" {
+			t.Errorf("%s: %s: %s", group, name, lastError)
+		}
+	}
+	for _, g := range result.Groups {
+		for _, r := range g.Rules {
+			switch r := r.(type) {
+			case v1.RecordingRule:
+				check(g.Name, r.Name, r.Health, r.LastError)
+			case v1.AlertingRule:
+				check(g.Name, r.Name, r.Health, r.LastError)
+				for _, a := range r.Alerts {
+					for key, value := range a.Annotations {
+						text := string(value)
+						if strings.Contains(text, "error expanding") || strings.Contains(text, "no value") {
+							t.Errorf("%s: annotation %s is %q", r.Name, key, text)
+						}
+					}
+				}
+			}
+		}
+	}
+	if rules, _ := promtest.ReadRules(t, ruleFiles); count != len(rules) {
+		t.Errorf("Prometheus has %d rules, the files have %d", count, len(rules))
+	}
+}

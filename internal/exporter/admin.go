@@ -1,0 +1,175 @@
+package exporter
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+	"github.com/go-kit/log"
+	"github.com/go-kit/log/level"
+
+	"hyperv_replica_exporter/admin"
+	"hyperv_replica_exporter/collector"
+)
+
+// adminConfig holds the values of the flags of the admin endpoint.
+type adminConfig struct {
+	enabled       bool
+	addresses     []string
+	webConfigFile string
+	policyFile    string
+	dataDir       string
+	hosts         []string
+}
+
+func (c *adminConfig) addFlags(app *kingpin.Application) {
+	app.Flag("admin.enabled", "Enable the admin endpoint, which can change the host. It has a listener of its own.").
+		Default("false").BoolVar(&c.enabled)
+	app.Flag("admin.listen-address", "Address on which to serve the admin endpoint. Repeatable. "+
+		"An address that is not a loopback address needs TLS and authentication in --admin.web.config.file.").
+		Default("127.0.0.1:10484").StringsVar(&c.addresses)
+	app.Flag("admin.web.config.file", "Path to a file with the TLS settings and users of the admin endpoint, "+
+		"in the web configuration format of the Prometheus exporter toolkit.").
+		Default("").StringVar(&c.webConfigFile)
+	app.Flag("admin.policy.file", "Path to the authorization policy. Without a policy everyone may only read. "+
+		"Reloaded when it changes, on SIGHUP and on POST /-/reload.").
+		Default("").StringVar(&c.policyFile)
+	app.Flag("admin.data-dir", "Directory of the audit log and of the job records. "+
+		"Only this program and administrators should have access to it.").
+		Default(defaultDataDir()).StringVar(&c.dataDir)
+	app.Flag("admin.host", "Host name to accept in requests to the admin endpoint, in addition to localhost, "+
+		"its addresses and the name of this computer. Repeatable.").
+		PlaceHolder("NAME").StringsVar(&c.hosts)
+}
+
+func defaultDataDir() string {
+	if runtime.GOOS == "windows" {
+		if dir := os.Getenv("ProgramData"); dir != "" {
+			return filepath.Join(dir, Name)
+		}
+	}
+	return Name + "_data"
+}
+
+// options returns the options that do not depend on the host.
+func (c *adminConfig) options() admin.Options {
+	o := admin.Options{
+		PolicyFile: c.policyFile, WebConfigFile: c.webConfigFile, Addresses: c.addresses,
+		DataDir: c.dataDir, Namespace: collector.Namespace, Now: time.Now, Hosts: c.hosts,
+	}
+	for _, a := range c.addresses {
+		if host, _, err := net.SplitHostPort(a); err == nil && host != "" {
+			o.Hosts = append(o.Hosts, host)
+		}
+	}
+	if name, err := os.Hostname(); err == nil {
+		o.Hosts = append(o.Hosts, name)
+	}
+	return o
+}
+
+// check refuses an unsafe configuration.
+func (c *adminConfig) check() error {
+	if !c.enabled {
+		return nil
+	}
+	return admin.Check(c.options())
+}
+
+// openAdmin returns the admin endpoint, nil if it is disabled. Each line of its audit log also goes to auditSink, if
+// that is not nil.
+func openAdmin(c *config, host *source, logger log.Logger, auditSink func([]byte) error) (*admin.Server, error) {
+	if !c.admin.enabled {
+		return nil, nil
+	}
+	o := c.admin.options()
+	o.Reader, o.Invoker, o.Logger = host.adminReads, host.adminCalls, log.With(logger, "component", "admin")
+	o.Events = auditSink
+	return admin.New(o)
+}
+
+// adminServers starts the servers of the admin endpoint, none if it is disabled. The error that ends a server goes to
+// failed.
+func adminServers(
+	ctx context.Context, c *config, endpoint *admin.Server, failed chan<- error, logger log.Logger,
+) ([]*http.Server, error) {
+	if endpoint == nil {
+		return nil, nil
+	}
+	listeners, err := listenAdmin(ctx, &c.admin, listen)
+	if err != nil {
+		return nil, err
+	}
+	var servers []*http.Server
+	for _, l := range listeners {
+		level.Warn(logger).Log("msg", "serving the admin endpoint, which can change this host",
+			"admin_address", l.Addr(), "policy", c.admin.policyFile)
+		servers = append(servers,
+			serveListener(ctx, l, endpoint.Handler(), c.admin.webConfigFile, c.logLevel, failed, logger))
+	}
+	return servers, nil
+}
+
+// listenAdmin listens on the addresses of the admin endpoint. It checks the addresses of the listeners, because
+// a name in a flag can resolve to an address that is not a loopback address.
+func listenAdmin(
+	ctx context.Context, c *adminConfig, listen func(context.Context, []string) ([]net.Listener, error),
+) ([]net.Listener, error) {
+	w, err := admin.ReadWebConfig(c.webConfigFile)
+	if err != nil {
+		return nil, err
+	}
+	listeners, err := listen(ctx, c.addresses)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range listeners {
+		err = errors.Join(err, w.CheckAddress(l.Addr().String()))
+	}
+	if err != nil {
+		closeListeners(listeners)
+		return nil, err
+	}
+	return listeners, nil
+}
+
+// reloadOnHangup reloads the configuration of the admin endpoint on SIGHUP until ctx is done. Windows has no such
+// signal; POST /-/reload does the same.
+func reloadOnHangup(ctx context.Context, endpoint *admin.Server) {
+	if endpoint == nil {
+		return
+	}
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	go func() {
+		defer signal.Stop(hangup)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-hangup:
+				_ = endpoint.Reload() // logs its own errors
+			}
+		}
+	}()
+}
+
+// closeAdmin waits for running calls, but not longer than ShutdownTimeout.
+func closeAdmin(endpoint *admin.Server, logger log.Logger) {
+	if endpoint == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), ShutdownTimeout)
+	defer cancel()
+	if err := endpoint.Close(ctx); err != nil {
+		level.Error(logger).Log("msg", "cannot close the admin endpoint", "err", err)
+	}
+}

@@ -1,0 +1,70 @@
+// Package exporter is the program: it reads the command line, opens the host, and serves metrics and, if enabled,
+// the admin endpoint until it is stopped.
+package exporter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/go-kit/log/level"
+	"github.com/prometheus/common/version"
+
+	"hyperv_replica_exporter/internal/logging"
+)
+
+// Name is the name of the binary, of the Windows service and of the source in the Windows event log.
+const Name = "hyperv_replica_exporter"
+
+// Exit codes of the program.
+const (
+	ExitOK      = 0 // stopped on request
+	ExitRuntime = 1 // failed to start or to keep running
+	ExitUsage   = 2 // invalid flags or configuration
+)
+
+// Environment is what the program uses of the process it runs in, so that tests and the Windows service can
+// provide their own.
+type Environment struct {
+	// Stdout receives the output of --help and --version.
+	Stdout io.Writer
+	// Output receives the log, fatal errors and, for a service, the audit log.
+	Output logging.Output
+	// Ready, if not nil, is called once requests are served.
+	Ready func()
+}
+
+// Run runs the program with the given command line, without the program name, until ctx is done. It returns an exit
+// code and can run several times in one process.
+func Run(ctx context.Context, args []string, env Environment) int {
+	c, err := parseFlags(args, env.Stdout)
+	if errors.Is(err, errHelpShown) {
+		return ExitOK
+	}
+	if err != nil {
+		env.Output.Fatal(fmt.Errorf("%w, try --help", err))
+		return ExitUsage
+	}
+	logger := logging.New(env.Output.Logger(c.logFormat), c.logLevel)
+	level.Info(logger).Log("msg", "starting "+Name, "version", version.Info(), "build", version.BuildContext())
+
+	host, err := openSource(c, logger)
+	if err != nil {
+		env.Output.Fatal(err)
+		return ExitUsage
+	}
+	defer host.close()
+	endpoint, err := openAdmin(c, host, logger, env.Output.AuditSink())
+	if err != nil {
+		env.Output.Fatal(err)
+		return ExitRuntime
+	}
+	defer closeAdmin(endpoint, logger)
+	if err := serve(ctx, c, host, endpoint, logger, env.Ready); err != nil {
+		level.Error(logger).Log("msg", "cannot serve", "err", err)
+		return ExitRuntime
+	}
+	level.Info(logger).Log("msg", "stopped")
+	return ExitOK
+}

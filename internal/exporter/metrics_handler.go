@@ -1,0 +1,148 @@
+package exporter
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/go-kit/log"
+	"github.com/go-kit/log/level"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/collectors/version"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	_ "github.com/prometheus/client_golang/prometheus/promhttp/zstd" // offers zstd in addition to gzip
+
+	"hyperv_replica_exporter/collector"
+	"hyperv_replica_exporter/wmiquery"
+)
+
+// timeoutHeader is the header in which Prometheus sends its scrape timeout, in seconds.
+const timeoutHeader = "X-Prometheus-Scrape-Timeout-Seconds"
+
+// maxScrapeTimeout limits the timeout that a client may request.
+const maxScrapeTimeout = 2 * time.Minute
+
+// metricsHandler serves the metrics, one scrape per request.
+type metricsHandler struct {
+	scraper  *collector.Scraper
+	always   []prometheus.Collector // part of every scrape, whatever collect[] selects
+	timeout  time.Duration          // of a scrape without timeoutHeader
+	margin   time.Duration          // subtracted from the timeout
+	inFlight chan struct{}          // holds one element per running scrape
+	logger   log.Logger
+}
+
+func newMetricsHandler(c *config, host *source, logger log.Logger) *metricsHandler {
+	s := collector.NewScraper(collector.Options{
+		Reader:      host.pool,
+		Logger:      logger,
+		Objectives:  c.objectives,
+		Concurrency: c.workers,
+		CallTimeout: c.callTimeout,
+		MaxAge:      c.maxAge,
+	}, func(name string) bool { return *c.collectors[name] })
+	return &metricsHandler{
+		scraper:  s,
+		always:   append(processCollectors(host), s.RequestMetrics()...),
+		timeout:  c.scrapeTimeout,
+		margin:   c.timeoutMargin,
+		inFlight: make(chan struct{}, c.maxRequests),
+		logger:   logger,
+	}
+}
+
+// processCollectors returns the collectors of the process, the build, the source and its workers.
+func processCollectors(host *source) []prometheus.Collector {
+	stats := func(f func(wmiquery.PoolStats) int) func() float64 {
+		return func() float64 { return float64(f(host.pool.Stats())) }
+	}
+	return []prometheus.Collector{
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		version.NewCollector(Name),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Namespace: collector.Namespace,
+			Name:      "source_info",
+			Help: "Source of the values: wmi is Hyper-V, simulator is a simulated host (not real), " +
+				"replay is a captured host (not live). The value is always 1.",
+			ConstLabels: prometheus.Labels{"source": host.name},
+		}, func() float64 { return 1 }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Namespace: collector.Namespace,
+			Name:      "wmi_stuck_workers",
+			Help:      "Workers whose call to the host has been running for longer than --wmi.call-timeout.",
+		}, stats(func(s wmiquery.PoolStats) int { return s.Stuck })),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Namespace: collector.Namespace,
+			Name:      "wmi_worker_restarts_total",
+			Help:      "Workers started to replace stuck ones.",
+		}, stats(func(s wmiquery.PoolStats) int { return s.Restarts })),
+	}
+}
+
+func (h *metricsHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	select {
+	case h.inFlight <- struct{}{}:
+		defer func() { <-h.inFlight }()
+	default:
+		text := fmt.Sprintf("Limit of %d concurrent scrapes reached, try again later.", cap(h.inFlight))
+		http.Error(w, text, http.StatusServiceUnavailable)
+		return
+	}
+	timeout := scrapeTimeout(r.Header.Get(timeoutHeader), h.timeout, h.margin)
+	ctx, cancel := context.WithTimeout(r.Context(), timeout)
+	defer cancel()
+	registry, err := h.registry(ctx, r.URL.Query()["collect[]"]...)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	promhttp.HandlerFor(registry, promhttp.HandlerOpts{
+		EnableOpenMetrics: true,
+		ErrorLog:          promhttpLogger{r.Context(), h.logger},
+		ErrorHandling:     promhttp.ContinueOnError,
+	}).ServeHTTP(w, r)
+}
+
+// registry returns a registry that scrapes the named collectors, all enabled ones if there are no names, until ctx is
+// done.
+func (h *metricsHandler) registry(ctx context.Context, names ...string) (*prometheus.Registry, error) {
+	selected, err := h.scraper.Select(ctx, names...)
+	if err != nil {
+		return nil, err
+	}
+	registry := prometheus.NewRegistry()
+	for _, c := range append([]prometheus.Collector{selected}, h.always...) {
+		registry.MustRegister(c)
+	}
+	return registry, nil
+}
+
+// scrapeTimeout returns the time for a scrape: the value of timeoutHeader, or fallback if that is not a positive
+// number, less margin. A margin that would leave less than half of the time is reduced to half.
+func scrapeTimeout(header string, fallback, margin time.Duration) time.Duration {
+	timeout := fallback
+	if s, err := strconv.ParseFloat(header, 64); err == nil && s > 0 && !math.IsInf(s, 0) {
+		timeout = time.Duration(min(s, maxScrapeTimeout.Seconds()) * float64(time.Second))
+	}
+	return timeout - min(margin, timeout/2)
+}
+
+// promhttpLogger implements promhttp.Logger for one request. A client that has disconnected makes every metric fail,
+// which is not an error of the exporter.
+type promhttpLogger struct {
+	ctx    context.Context //nolint:containedctx // promhttp.Logger passes no context
+	logger log.Logger
+}
+
+func (l promhttpLogger) Println(v ...any) {
+	severity := level.Error
+	if l.ctx.Err() != nil {
+		severity = level.Debug
+	}
+	severity(l.logger).Log("msg", "metrics are incomplete or inconsistent", "err", fmt.Sprint(v...))
+}

@@ -1,0 +1,161 @@
+package exporter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	stdlog "log"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/go-kit/log"
+	"github.com/go-kit/log/level"
+	"github.com/prometheus/exporter-toolkit/web"
+
+	"hyperv_replica_exporter/admin"
+	"hyperv_replica_exporter/internal/logging"
+)
+
+// ShutdownTimeout is how long the program waits for running requests when it stops, and then again for calls of the
+// admin endpoint and for calls of the host.
+const ShutdownTimeout = 5 * time.Second
+
+// serve listens and serves until ctx is done. It calls onReady, if not nil, once requests are served. It returns an
+// error if it cannot start or if a listener fails.
+func serve(
+	ctx context.Context, c *config, host *source, endpoint *admin.Server, logger log.Logger, onReady func(),
+) error {
+	handler, err := newMux(c, host, endpoint, logger)
+	if err != nil {
+		return err
+	}
+	listeners, err := listen(ctx, c.listenAddresses)
+	if err != nil {
+		return err
+	}
+	failed := make(chan error, len(listeners)+len(c.admin.addresses))
+	servers, err := adminServers(ctx, c, endpoint, failed, logger)
+	if err != nil {
+		closeListeners(listeners)
+		return err
+	}
+	reloadOnHangup(ctx, endpoint)
+	for _, l := range listeners {
+		logAddress(logger, l.Addr(), c)
+		servers = append(servers, serveListener(ctx, l, handler, c.webConfigFile, c.logLevel, failed, logger))
+	}
+	if onReady != nil {
+		onReady()
+	}
+	select {
+	case <-ctx.Done():
+		level.Info(logger).Log("msg", "stopping")
+	case err = <-failed:
+	}
+	if err := shutdown(servers); err != nil {
+		level.Warn(logger).Log("msg", "requests interrupted", "err", err)
+	}
+	return err
+}
+
+// listen listens on all addresses or, if one fails, on none.
+func listen(ctx context.Context, addresses []string) ([]net.Listener, error) {
+	var listeners []net.Listener
+	for _, a := range addresses {
+		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", a)
+		if err != nil {
+			closeListeners(listeners)
+			return nil, err
+		}
+		listeners = append(listeners, l)
+	}
+	return listeners, nil
+}
+
+func closeListeners(listeners []net.Listener) {
+	for _, l := range listeners {
+		l.Close()
+	}
+}
+
+// serveListener starts a server of its own for a listener, since the exporter toolkit changes the server it is given.
+// The error that ends the server goes to failed.
+func serveListener(
+	ctx context.Context, l net.Listener, h http.Handler, webConfigFile, logLevel string,
+	failed chan<- error, logger log.Logger,
+) *http.Server {
+	server := newServer(ctx, h, logger)
+	go func() {
+		flags := &web.FlagConfig{WebConfigFile: &webConfigFile}
+		failed <- web.Serve(l, server, flags, slog.New(logging.NewSlogHandler(logger, logLevel)))
+	}()
+	return server
+}
+
+// newServer returns a server whose requests end with ctx: running scrapes then return what they have.
+func newServer(ctx context.Context, h http.Handler, logger log.Logger) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      maxScrapeTimeout + 30*time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          stdlog.New(log.NewStdlibAdapter(level.Warn(logger)), "", 0),
+	}
+}
+
+// shutdown waits for running requests, but not longer than ShutdownTimeout.
+func shutdown(servers []*http.Server) error {
+	ctx, cancel := context.WithTimeout(context.Background(), ShutdownTimeout)
+	defer cancel()
+	var errs []error
+	for _, s := range servers {
+		if err := s.Shutdown(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("stop: %w", err), s.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// newMux returns the routes of the metrics listener: the metrics, health and the landing page.
+func newMux(c *config, host *source, endpoint *admin.Server, logger log.Logger) (http.Handler, error) {
+	mux := http.NewServeMux()
+	metrics := newMetricsHandler(c, host, logger)
+	if endpoint != nil {
+		metrics.always = append(metrics.always, endpoint.Metrics())
+	}
+	mux.Handle("GET "+c.telemetryPath, metrics)
+	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintln(w, Name+" is healthy.")
+	})
+	// All listeners are open before the first request is served, and closed before the program stops.
+	mux.HandleFunc("GET /-/ready", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintln(w, Name+" is ready.")
+	})
+	if c.telemetryPath != "/" {
+		page, err := newLandingPage(c.telemetryPath, host.name, metrics.scraper.Collectors())
+		if err != nil {
+			return nil, err
+		}
+		mux.Handle("GET /{$}", page)
+	}
+	return mux, nil
+}
+
+// logAddress logs the URL of the metrics. With a web config file it logs only the address: the exporter toolkit logs
+// whether the listener uses TLS.
+func logAddress(logger log.Logger, a net.Addr, c *config) {
+	if c.webConfigFile != "" {
+		level.Info(logger).Log("msg", "serving metrics", "address", a, "path", c.telemetryPath)
+		return
+	}
+	host, port, err := net.SplitHostPort(a.String())
+	if ip := net.ParseIP(host); err != nil || ip == nil || ip.IsUnspecified() {
+		host = "localhost"
+	}
+	level.Info(logger).Log("msg", "serving metrics", "url", "http://"+net.JoinHostPort(host, port)+c.telemetryPath)
+}

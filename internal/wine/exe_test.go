@@ -1,0 +1,204 @@
+//go:build wine
+
+package wine_test
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"hyperv_replica_exporter/internal/exportertest"
+
+	"github.com/go-kit/log"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"hyperv_replica_exporter/collector"
+	"hyperv_replica_exporter/wmiquery"
+	"hyperv_replica_exporter/wmiquery/simulator"
+)
+
+// These tests need Wine. Run them with `make wine`.
+
+const (
+	module  = "hyperv_replica_exporter"
+	winexec = "../../scripts/winexec.sh"
+)
+
+// windowsProgram builds the program with the given import path for Windows and returns its file.
+func windowsProgram(t *testing.T, pkg string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), filepath.Base(pkg)+".exe")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", file, pkg)
+	cmd.Env = append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return file
+}
+
+// underWine is a Windows program that is running.
+type underWine struct {
+	cmd   *exec.Cmd
+	stdin io.Closer
+	logs  *exportertest.LogBuffer
+}
+
+// startWine starts a Windows program. When the test ends, it closes the standard input of the program, upon which the
+// program must exit.
+func startWine(t *testing.T, program string, args ...string) *underWine {
+	t.Helper()
+	p := &underWine{logs: exportertest.NewLogBuffer()}
+	p.cmd = exec.Command(winexec, append([]string{"--become", program}, args...)...)
+	p.cmd.Stderr, p.cmd.Stdout = p.logs, p.logs
+	p.cmd.WaitDelay = time.Second // Wine's services may keep the output open
+	stdin, err := p.cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.stdin = stdin
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if p.cmd.ProcessState == nil {
+			stdin.Close()
+			overdue := time.AfterFunc(20*time.Second, func() { p.cmd.Process.Kill() })
+			p.cmd.Wait()
+			overdue.Stop()
+		}
+	})
+	return p
+}
+
+// The Windows binary reads a host of another process through COM and serves the same exposition as the simulated host
+// read directly.
+func TestExe(t *testing.T) {
+	const class = "{D6D5D1C9-0C94-4A3F-9A7B-3E8B1E0B5C11}"
+	for key, value := range map[string]string{
+		`HKCR\WbemScripting.SWbemLocator\CLSID`:  class,
+		`HKCR\CLSID\` + class + `\LocalServer32`: `Z:\started\beforehand.exe`,
+	} {
+		if out, err := exec.CommandContext(t.Context(), winexec, "reg", "add", key, "/ve", "/d", value, "/f").CombinedOutput(); err != nil {
+			t.Fatalf("reg add: %v\n%s", err, out)
+		}
+	}
+	startWine(t, windowsProgram(t, module+"/internal/wine/hold")).logs.Await(t, "(holding)")
+	config := simulator.Config{Seed: 5, Now: func() time.Time { return moment }}
+	startWine(t, windowsProgram(t, module+"/internal/wine/fakehost"), "--class="+class, "--seed=5", "--now="+moment.Format(time.RFC3339)).logs.Await(t, "(serving)")
+	// Between processes Wine needs milliseconds for each property, and more on a busy machine.
+	exporter := startWine(t, windowsProgram(t, module), "--web.listen-address=127.0.0.1:0", "--log.level=debug", "--wmi.call-timeout=2m", "--collector.perf")
+	url := exporter.logs.Await(t, `url=(\S+)`)
+
+	before := time.Now()
+	_, body := exportertest.Get(t, http.DefaultClient, url, "X-Prometheus-Scrape-Timeout-Seconds", "110")
+	after := time.Now()
+	defer func() {
+		if t.Failed() {
+			t.Logf("log of the exporter:\n%s", exporter.logs)
+		}
+	}()
+	compareExposition(t, body, directExposition(t, config), before, after)
+	if !strings.Contains(body, `hyperv_replica_source_info{source="wmi"} 1`) {
+		t.Error("the source is not wmi")
+	}
+
+	if err := exporter.cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if err := exporter.cmd.Wait(); err != nil {
+		t.Errorf("exit after an interrupt: %v\n%s", err, exporter.logs)
+	}
+}
+
+// moment is the time of the simulated host, whose clock stands still.
+var moment = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+// directExposition returns the exposition of the simulated host, read without COM.
+func directExposition(t *testing.T, config simulator.Config) string {
+	t.Helper()
+	world, err := simulator.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := wmiquery.NewPool(wmiquery.PoolOptions{Open: world.Open, Now: world.Now, Workers: 1, StuckAfter: time.Minute})
+	t.Cleanup(pool.Close)
+	scraper := collector.NewScraper(collector.Options{
+		Reader: pool, Logger: log.NewNopLogger(), Concurrency: 1, CallTimeout: time.Minute, MaxAge: time.Minute,
+	}, func(string) bool { return true })
+	selected, err := scraper.Select(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(selected)
+	server := httptest.NewServer(promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	t.Cleanup(server.Close)
+	_, body := exportertest.Get(t, http.DefaultClient, server.URL)
+	return body
+}
+
+// compareExposition compares the exposition of the program with the expected one. The clock of the program runs while
+// that of the host stands still: values that depend on it must differ by the difference of the clocks during the scrape.
+func compareExposition(t *testing.T, got, want string, before, after time.Time) {
+	t.Helper()
+	gotSeries, wantSeries := samples(got), samples(want)
+	if len(wantSeries) < 500 {
+		t.Fatalf("only %d series to compare", len(wantSeries))
+	}
+	for s, w := range wantSeries {
+		name, _, _ := strings.Cut(s, "{")
+		g, ok := gotSeries[s]
+		delete(gotSeries, s)
+		if !ok {
+			t.Errorf("%s is missing", s)
+			continue
+		}
+		from, to := w, w
+		switch name {
+		case "hyperv_replica_collector_duration_seconds":
+			from, to = 0, after.Sub(before).Seconds()
+		case "hyperv_replica_lag_seconds":
+			from, to = w+before.Sub(moment).Seconds(), w+after.Sub(moment).Seconds()
+		case "hyperv_replica_statistics_age_seconds":
+			from, to = 0, after.Sub(before).Seconds()
+		case "hyperv_replica_snapshot_timestamp_seconds":
+			from, to = seconds(before), seconds(after)
+		}
+		const rounding = 0.001
+		if g < from-rounding || g > to+rounding {
+			t.Errorf("%s is %v, want %v to %v", s, g, from, to)
+		}
+	}
+	for s := range gotSeries {
+		if strings.HasPrefix(s, "hyperv_replica_") && !strings.HasPrefix(s, "hyperv_replica_exporter_") && !strings.HasPrefix(s, "hyperv_replica_wmi_") && !strings.HasPrefix(s, "hyperv_replica_source_info") {
+			t.Errorf("%s is unexpected", s)
+		}
+	}
+}
+
+func seconds(t time.Time) float64 { return float64(t.UnixNano()) / 1e9 }
+
+// samples returns the values of an exposition by series.
+func samples(exposition string) map[string]float64 {
+	all := map[string]float64{}
+	lines := bufio.NewScanner(strings.NewReader(exposition))
+	for lines.Scan() {
+		line := lines.Text()
+		i := strings.LastIndexByte(line, ' ')
+		if v, err := strconv.ParseFloat(line[i+1:], 64); err == nil && !strings.HasPrefix(line, "#") {
+			all[line[:i]] = v
+		}
+	}
+	return all
+}

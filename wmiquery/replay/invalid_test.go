@@ -1,0 +1,105 @@
+package replay
+
+import (
+	"io/fs"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"hyperv_replica_exporter/wmiquery/msvm"
+)
+
+// edit replaces all occurrences of a string in a file.
+func edit(t *testing.T, capture fstest.MapFS, name, from, to string) {
+	t.Helper()
+	text := string(capture[name].Data)
+	if !strings.Contains(text, from) {
+		t.Fatalf("%s has no %q", name, from)
+	}
+	capture[name] = &fstest.MapFile{Data: []byte(strings.ReplaceAll(text, from, to))}
+}
+
+// The error for an invalid capture names the file and the position.
+func TestOpenRejectsInvalidCaptures(t *testing.T) {
+	const relationships, statistics = "Msvm_ReplicationRelationship.xml", "GetReplicationStatisticsEx.xml"
+	for _, tt := range []struct{ file, from, to, want string }{
+		{"manifest.xml", `FORMAT="1"`, `FORMAT="2"`, `manifest.xml: format "2" is not supported, want format 1`},
+		{"manifest.xml", `TIME="2026`, `TIME="soon`, `is not a CIM point in time`},
+		{"manifest.xml", `TIME=`, `NOW=`, `manifest.xml: CAPTURE has no TIME`},
+		{"manifest.xml", `CAPTURE`, `CLASS`, `manifest.xml: line 2: expected element type <CAPTURE>`},
+		{relationships, `</CLASS>`, ``, relationships + `: XML syntax error on line`},
+		{relationships, `</CLASS>`, `</CLASS><CLASS/>`, relationships + `: line`},
+		{relationships, `NAME="Msvm_ReplicationRelationship" NAMESPACE`, `NAME="Msvm_X" NAMESPACE`, relationships + `: found class "Msvm_X"`},
+		{relationships, `virtualization\v2`, `virtualization`, relationships + `: found class`},
+		{relationships, `</CLASS>`, `<ERROR CODE="0x80041010"/></CLASS>`, relationships + `: found an ERROR and an INSTANCE`},
+		{"Msvm_VirtualSystemSettingData.xml", `0x80041003`, `denied`, `"denied" is not a code of WMI`},
+		{"Msvm_VirtualSystemSettingData.xml", `CODE=`, `COD=`, `ERROR has no CODE`},
+		{statistics, `NAME="GetReplicationStatisticsEx"`, `NAME="x"`, statistics + `: found method "x"`},
+		{statistics, `INSTANCE CLASSNAME`, `CALLED CLASSNAME`, statistics + `: XML syntax error`},
+		{"GetSystemCertificates.xml", `INSTANCE`, `OTHER`, `GetSystemCertificates.xml: CALL 1, "": found 0 INSTANCEs, want one`},
+		{"GetSystemCertificates.xml", `NOTAFTER`, `NOT`, `GetSystemCertificates.xml: CERTIFICATE 1, "0000000000000000000000000000000000000001": NOTBEFORE or NOTAFTER is missing`},
+	} {
+		capture := sample(t)
+		edit(t, capture, tt.file, tt.from, tt.to)
+		if _, err := Open(capture, nil); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s with %s: got error %v; want %s", tt.file, tt.to, err, tt.want)
+		}
+	}
+	_, err := Open(fstest.MapFS{}, nil)
+	checkError(t, "empty folder", err, fs.ErrNotExist, "not a capture")
+}
+
+// An editor may add a byte order mark, and a newer version of the script may write more elements and attributes.
+func TestOpenIgnoresUnknownElements(t *testing.T) {
+	capture := sample(t)
+	edit(t, capture, "Msvm_ReplicationRelationship.xml", "<?xml", "\uFEFF<?xml")
+	edit(t, capture, "Msvm_ReplicationRelationship.xml", "<CLASS ", "<CLASS NEW='x' ")
+	edit(t, capture, "Msvm_ReplicationRelationship.xml", "<INSTANCE ", "<!-- new --><NEW>x</NEW><INSTANCE ")
+	edit(t, capture, "Msvm_ReplicationRelationship.xml", "</INSTANCE>", `<PROPERTY NAME="New" TYPE="string" /></INSTANCE>`)
+	_, s := open(t, capture)
+	if n := len(read[msvm.ReplicationRelationship](t, s)); n != 5 {
+		t.Errorf("got %d rows, want 5", n)
+	}
+}
+
+// As in the live client, an invalid value fails the read of the class or the call. The error names its position.
+func TestInvalidValueFailsOneReadOrCall(t *testing.T) {
+	const where = `Msvm_ReplicationRelationship.xml: INSTANCE 2, InstanceID "Microsoft:AAAAAAAA-0000-0000-0000-000000000002\\HVR\\0"`
+	for _, tt := range []struct{ from, to, want string }{
+		{`<VALUE>22</VALUE>`, `<VALUE>many</VALUE>`, where + `: embedded instance of "Msvm_ReplicationRelationship": property ReplicationState: "many" is not a uint16`},
+		{`<VALUE>22</VALUE>`, `<VALUE>65536</VALUE>`, where},
+		{`<VALUE>20261122213710.000000-000</VALUE>`, `<VALUE>yesterday</VALUE>`, where},
+		{`CLASSNAME="Msvm_ReplicationRelationship"`, `CLASSNAME="Msvm_Error"`, `INSTANCE 1, InstanceID "Microsoft:AAAAAAAA-0000-0000-0000-000000000001\\HVR\\0": found an instance of "Msvm_Error"`},
+	} {
+		capture := sample(t)
+		edit(t, capture, "Msvm_ReplicationRelationship.xml", tt.from, tt.to)
+		_, s := open(t, capture)
+		var rows []msvm.ReplicationRelationship
+		if err := s.Read(&rows); err == nil || !strings.Contains(err.Error(), tt.want) || rows != nil {
+			t.Errorf("%s: got %d rows, error %v", tt.to, len(rows), err)
+		}
+		read[msvm.ComputerSystem](t, s)
+	}
+	capture := sample(t)
+	edit(t, capture, "GetReplicationStatisticsEx.xml", `"ReturnValue"`, `"Nothing"`)
+	_, s := open(t, capture)
+	service, relationship := read[msvm.ReplicationService](t, s)[0], read[msvm.ReplicationRelationship](t, s)[1]
+	call, err := msvm.GetReplicationStatistics(service, msvm.Key{VM: guid(2), Link: msvm.Primary}, relationship)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `GetReplicationStatisticsEx.xml: CALL 2, "Microsoft:` + guid(2)
+	if _, err := s.Call(call); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("call without ReturnValue: got error %v", err)
+	}
+}
+
+func TestReadRejectsInvalidDestination(t *testing.T) {
+	_, s := open(t, sample(t))
+	for _, dst := range []any{nil, 1, []msvm.ComputerSystem{}, new(int), new([]int)} {
+		if err := s.Read(dst); err == nil {
+			t.Errorf("no error for destination type %v", reflect.TypeOf(dst))
+		}
+	}
+}
