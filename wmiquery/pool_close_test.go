@@ -15,10 +15,10 @@ import (
 // must not end while WMI is in use. Both callers get their results.
 func TestPoolCloseWaitsForRunningWork(t *testing.T) {
 	for name, tt := range map[string]struct{ read, call, want time.Duration }{
-		"idle":      {0, 0, 0},
-		"slow read": {3 * time.Second, 0, 3 * time.Second},
-		"slow call": {0, 4 * time.Second, 4 * time.Second},
-		"both slow": {4 * time.Second, 2 * time.Second, 4 * time.Second},
+		"idle":      {0, 0, time.Second}, // closing a session takes a second
+		"slow read": {3 * time.Second, 0, 4 * time.Second},
+		"slow call": {0, 4 * time.Second, 5 * time.Second},
+		"both slow": {4 * time.Second, 2 * time.Second, 5 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -28,7 +28,7 @@ func TestPoolCloseWaitsForRunningWork(t *testing.T) {
 					return fakeSession{
 						read:  func(*[]row) error { time.Sleep(tt.read); return nil },
 						call:  func(wmiquery.Call) (wmiquery.Reply, error) { time.Sleep(tt.call); return wmiquery.Reply{}, nil },
-						close: func() { closed.Add(1) },
+						close: func() { time.Sleep(time.Second); closed.Add(1) },
 					}, nil
 				})
 				read, call := startRead(p), startCall(p)
@@ -50,6 +50,28 @@ func TestPoolCloseWaitsForRunningWork(t *testing.T) {
 			})
 		})
 	}
+}
+
+// While Close waits for running work, the pool accepts neither reads nor calls.
+func TestPoolAcceptsNothingWhileItCloses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := func() error { time.Sleep(3 * time.Second); return nil }
+		p := newPoolOfSize(t, 2, 3, fakeSession{
+			read: func(*[]row) error { return slow() },
+			call: func(wmiquery.Call) (wmiquery.Reply, error) { return wmiquery.Reply{}, slow() },
+		})
+		startRead(p)
+		startCall(p)
+		synctest.Wait()
+		go p.Close()
+		time.Sleep(time.Second)
+		start := time.Now()
+		for name, err := range map[string]error{"read": <-startRead(p), "call": <-startCall(p)} {
+			if !errors.Is(err, wmiquery.ErrUnavailable) || time.Since(start) != 0 {
+				t.Errorf("%s: got error %v after %v, want ErrUnavailable at once", name, err, time.Since(start))
+			}
+		}
+	})
 }
 
 // Callers in the queue of a pool that closes get an error at once. Their reads never reach the host.

@@ -100,6 +100,29 @@ func TestPoolCallOfCallerThatLeftNeverReachesHost(t *testing.T) {
 	})
 }
 
+// A call whose context has ended before never reaches the host, even if a worker is free.
+func TestPoolCallAfterEndOfContextNeverReachesHost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reached := func() error { t.Error("the host was reached"); return nil }
+		p := newPoolOfSize(t, 2, 0, fakeSession{
+			read: func(*[]row) error { return reached() },
+			call: func(wmiquery.Call) (wmiquery.Reply, error) { return wmiquery.Reply{}, reached() },
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		for range 20 { // by chance, some of them could succeed
+			synctest.Wait() // all workers are free
+			var rows []row
+			if err := p.Read(ctx, &rows); !errors.Is(err, context.Canceled) {
+				t.Errorf("read: got error %v, want context.Canceled", err)
+			}
+			if _, err := invoke(ctx, p, "InitiateFailover"); !errors.Is(err, context.Canceled) {
+				t.Errorf("call: got error %v, want context.Canceled", err)
+			}
+		}
+	})
+}
+
 // The late reply to an abandoned call is discarded, and its worker serves the next call.
 func TestPoolDiscardsLateReply(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
