@@ -31,7 +31,8 @@ func TestEscapesEverywhere(t *testing.T) {
 		}}
 		want := strings.ReplaceAll(`<INSTANCE CLASSNAME="C#">`+
 			`<PROPERTY NAME="N#" TYPE="T#"><VALUE>#</VALUE></PROPERTY>`+
-			`<PROPERTY.ARRAY NAME="N#" TYPE="T#"><VALUE.ARRAY><VALUE>#</VALUE><VALUE></VALUE><VALUE>#</VALUE></VALUE.ARRAY></PROPERTY.ARRAY>`+
+			`<PROPERTY.ARRAY NAME="N#" TYPE="T#"><VALUE.ARRAY><VALUE>#</VALUE><VALUE></VALUE><VALUE>#</VALUE></VALUE.ARRAY>`+
+			`</PROPERTY.ARRAY>`+
 			`<PROPERTY.REFERENCE NAME="N#"><VALUE.REFERENCE>#</VALUE.REFERENCE></PROPERTY.REFERENCE>`+
 			`<PROPERTY NAME="N#" TYPE="T#"></PROPERTY></INSTANCE>`, "#", escaped)
 		got := in.String()
@@ -133,6 +134,19 @@ func TestLimitOfNestedElements(t *testing.T) {
 	for n, valid := range map[int]bool{1: true, 31: true, 32: true, 33: false, 64: false} {
 		if _, err := cimxml.Parse(nested(n)); (err == nil) != valid {
 			t.Errorf("%d nested elements: got error %v", n, err)
+		}
+	}
+}
+
+// Attributes with a namespace prefix are other attributes, and an attribute cannot have a tag in its value.
+func TestReadsOnlyAttributesWithoutPrefix(t *testing.T) {
+	got, err := cimxml.Parse(`<INSTANCE x:CLASSNAME="D" CLASSNAME="C"><PROPERTY xml:NAME="M" NAME="N" TYPE="string"/></INSTANCE>`)
+	if err != nil || got.Class != "C" || len(got.Properties) != 1 || got.Properties[0].Name != "N" {
+		t.Errorf("got %+v, error %v; want class C with property N", got, err)
+	}
+	for _, bad := range []string{`<INSTANCE CLASSNAME="C<D"/>`, `<INSTANCE x:CLASSNAME="C"/>`} {
+		if got, err := cimxml.Parse(bad); err == nil {
+			t.Errorf("%s: got %+v, want an error", bad, got)
 		}
 	}
 }
