@@ -271,3 +271,54 @@ func TestCloseOfOneSession(t *testing.T) {
 		t.Errorf("call on the other session: got error %v", err)
 	}
 }
+
+// Certificates with the same validity period have different thumbprints: the settings refer to one of them.
+func TestSubstitutesOfCertificatesWithSameDates(t *testing.T) {
+	capture := sample(t)
+	edit(t, capture, "GetSystemCertificates.xml", "20200101000000", "20250101000000")
+	edit(t, capture, "GetSystemCertificates.xml", `NOTAFTER="20250101000000`, `NOTAFTER="20270101000000`)
+	_, s := open(t, capture)
+	reply, err := s.Call(msvm.GetSystemCertificates(read[msvm.ReplicationService](t, s)[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := msvm.Certificates(reply)
+	if err != nil || len(all) != 2 || sha1Of(all[0]) == sha1Of(all[1]) {
+		t.Errorf("got %d certificates, error %v; want two different ones", len(all), err)
+	}
+}
+
+// Only thumbprints are replaced, not names that look like one.
+func TestOnlyThumbprintsAreReplaced(t *testing.T) {
+	capture := sample(t)
+	edit(t, capture, "Msvm_ComputerSystem.xml", "vm001", thumbprint(1))
+	_, s := open(t, capture)
+	found := false
+	for _, row := range read[msvm.ComputerSystem](t, s) {
+		found = found || msvm.StringOrEmpty(row.ElementName) == thumbprint(1)
+	}
+	if !found {
+		t.Errorf("no VM has the name %s", thumbprint(1))
+	}
+}
+
+// Names of classes in instances are not case-sensitive.
+func TestReadIgnoresCaseOfClass(t *testing.T) {
+	capture := sample(t)
+	edit(t, capture, "Msvm_ComputerSystem.xml", `INSTANCE CLASSNAME="Msvm_ComputerSystem"`, `INSTANCE CLASSNAME="MSVM_computersystem"`)
+	_, s := open(t, capture)
+	if n := len(read[msvm.ComputerSystem](t, s)); n != 5 {
+		t.Errorf("got %d rows, want 5", n)
+	}
+}
+
+// A capture has format 1. Older and newer formats are rejected.
+func TestOpenRejectsOtherFormats(t *testing.T) {
+	for _, other := range []string{"0", "2", "10", "01", "1.0", "", " 1", "x"} {
+		capture := sample(t)
+		edit(t, capture, "manifest.xml", `FORMAT="1"`, `FORMAT="`+other+`"`)
+		if _, err := Open(capture, nil); err == nil || !strings.Contains(err.Error(), "want format 1") {
+			t.Errorf("format %q: got error %v", other, err)
+		}
+	}
+}
