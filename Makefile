@@ -67,7 +67,7 @@ pictures:
 images:
 	scripts/setup.sh pngquant
 	mkdir -p docs/images
-	PICTURES=$(CURDIR)/docs/images $(MAKE) pictures PICTURE_TESTS='TestPictures$$$$'
+	PICTURES=$(CURDIR)/docs/images $(MAKE) pictures PICTURE_TESTS='TestPicturesShowAllPanels'
 	rm docs/images/dashboard-*-light.png
 	pngquant --speed 1 --strip --force --ext .png 32 docs/images/dashboard-*.png
 

@@ -11,9 +11,9 @@ import (
 	"go.yaml.in/yaml/v2"
 )
 
-// .promu.yml and the Makefile say the same: targets, flags, ldflags, the
-// binary's name, what goes into the tarball.
-func TestPromuAndMakefileAgree(t *testing.T) {
+// .promu.yml and the Makefile have the same platforms, flags, ldflags and version, the same name of the binary and the
+// same files in the tarball.
+func TestPromuAndMakefileBuildTheSame(t *testing.T) {
 	var promu struct {
 		Go struct {
 			Version string
@@ -42,11 +42,11 @@ func TestPromuAndMakefileAgree(t *testing.T) {
 	commands := strings.ReplaceAll(string(out), "\\\n", "")
 
 	if promu.Go.Cgo || !strings.Contains(commands, "CGO_ENABLED=0") {
-		t.Error("cgo is not off in both")
+		t.Error("cgo must be disabled in .promu.yml and in the Makefile")
 	}
 	module, err := os.ReadFile("go.mod")
 	if err != nil || !strings.HasPrefix(string(module), "module "+promu.Repository.Path+"\n") {
-		t.Errorf("repository path %q is not the module's, %v", promu.Repository.Path, err)
+		t.Errorf(".promu.yml: repository path %q is not that of the module (error: %v)", promu.Repository.Path, err)
 	}
 	var builds []string
 	for line := range strings.Lines(commands) {
@@ -55,7 +55,8 @@ func TestPromuAndMakefileAgree(t *testing.T) {
 		}
 	}
 	if len(builds) != len(promu.Crossbuild.Platforms) || len(builds) < 4 {
-		t.Fatalf("make builds %d binaries, promu %v", len(builds), promu.Crossbuild.Platforms)
+		t.Fatalf("make builds %d binaries, promu builds %v, want the same and at least 4",
+			len(builds), promu.Crossbuild.Platforms)
 	}
 	for i, platform := range promu.Crossbuild.Platforms {
 		goos, goarch, _ := strings.Cut(platform, "/")
@@ -67,23 +68,23 @@ func TestPromuAndMakefileAgree(t *testing.T) {
 			"GOOS=" + goos + " GOARCH=" + goarch + " ", "go build " + promu.Build.Flags + " ", "/" + name + " .",
 		}, ldflagNames(promu.Build.Ldflags)...) {
 			if !strings.Contains(builds[i], want) {
-				t.Errorf("make's build for %s has no %q:\n%s", platform, want, builds[i])
+				t.Errorf("make build for %s: no %q in\n%s", platform, want, builds[i])
 			}
 		}
 		if a, b := strings.Count(builds[i], "-X "), strings.Count(promu.Build.Ldflags, "-X "); a != b {
-			t.Errorf("make sets %d variables for %s, promu %d", a, platform, b)
+			t.Errorf("%s: make sets %d variables, promu sets %d", platform, a, b)
 		}
 	}
 	if want := "cp " + strings.Join(promu.Tarball.Files, " ") + " "; !strings.Contains(commands, want) {
-		t.Errorf("make's release has no %q", want)
+		t.Errorf("make release: no %q", want)
 	}
-	version, err := os.ReadFile("VERSION") // promu reads it, too
+	version, err := os.ReadFile("VERSION") // promu reads the same file
 	if err != nil || !strings.Contains(builds[0], "version.Version="+strings.TrimSpace(string(version))+" ") {
-		t.Errorf("make does not build version %q, %v", version, err)
+		t.Errorf("make does not build the version %q (error: %v)", version, err)
 	}
 }
 
-// ldflagNames are the variables that ldflags set, each with its "-X " and "=".
+// ldflagNames returns the variables that ldflags set, in the form "-X name=".
 func ldflagNames(ldflags string) []string {
 	var names []string
 	for line := range strings.Lines(ldflags) {

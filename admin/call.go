@@ -8,135 +8,97 @@ import (
 
 	"github.com/go-kit/log/level"
 
+	"hyperv_replica_exporter/admin/internal/audit"
+	"hyperv_replica_exporter/admin/internal/job"
+	"hyperv_replica_exporter/admin/internal/problem"
 	"hyperv_replica_exporter/wmiquery"
-	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// invoke calls the host, once, and waits for its answer for a while. It goes on
-// when the client has left.
-func (d *deal) invoke(ctx context.Context, release func()) answer {
-	d.s.calls.Add(1)
-	done := make(chan answer, 1)
+// callHost calls the host once and waits for its answer, up to Options.CallTimeout. The call continues after the
+// timeout, and after the client has disconnected. It releases the lock when the host has answered.
+func callHost(ctx context.Context, x *execution, release func()) problem.Response {
+	s := x.server
+	s.calls.Add(1)
+	done := make(chan problem.Response, 1)
 	go func() {
-		defer d.s.calls.Done()
+		defer s.calls.Done()
 		defer release()
-		defer func() { // the program goes on, and the record does not stay open
-			if x := recover(); x != nil {
-				level.Error(d.s.o.Logger).Log("msg", "panic in a call", "action", d.id, "panic", x, "stack", string(debug.Stack()))
-				d.s.jobs.change(d.id, func(r *jobRecord) {
-					r.Error = "the program failed while the host was called"
-					r.at(jobUnknown, d.s.o.Now())
+		defer func() {
+			if e := recover(); e != nil {
+				level.Error(s.options.Logger).Log(
+					"msg", "panic in a call", "action", x.id, "panic", e, "stack", string(debug.Stack()))
+				s.jobs.Update(x.id, func(r *job.Record) {
+					r.Error = "internal error during the call of the host"
+					r.SetState(job.Unknown, s.options.Now())
 				})
 				release()
-				done <- refuse(kindUnknown, "look at the log of the program, and at the VM").with("job", apiJobs+"/"+d.id).answer()
+				done <- problem.New(problem.OutcomeUnknown, "see the log of the exporter, and check the state of the VM").
+					With("job", apiJobs+"/"+x.id).Response()
 			}
 		}()
-		reply, err := d.s.o.Invoker.Invoke(context.WithoutCancel(ctx), d.plan.native())
-		a := d.outcome(reply, err)
-		release() // before the answer is out: who has it may go on at once
-		done <- a
+		reply, err := s.options.Invoker.Invoke(context.WithoutCancel(ctx), x.plan.Call())
+		response := recordReply(x, reply, err)
+		release() // before the response, so that the client can send its next request at once
+		done <- response
 	}()
-	wait := time.NewTimer(d.s.o.CallTimeout)
-	defer wait.Stop()
+	timeout := time.NewTimer(s.options.CallTimeout)
+	defer timeout.Stop()
 	select {
-	case a := <-done:
-		return a
-	case <-wait.C:
+	case response := <-done:
+		return response
+	case <-timeout.C:
 	}
-	r, _ := d.s.jobs.get(d.id)
+	r, _ := s.jobs.Get(x.id)
 	return accepted(r)
 }
 
-// outcome writes down what the host answered, and makes the answer.
-func (d *deal) outcome(reply wmiquery.Reply, err error) answer {
-	p := d.replied(reply, err)
-	l := d.ended(reply, err, p)
-	r := d.s.jobs.change(d.id, func(r *jobRecord) { d.settle(r, reply, err, p, d.s.o.Now()) })
-	var a answer
+// recordReply records the host's answer in the job record and the audit log, and returns the response.
+func recordReply(x *execution, reply wmiquery.Reply, err error) problem.Response {
+	p := replyProblem(x.plan.Method.Name, reply, err)
+	outcome := auditOutcome(x, reply, err, p)
+	now := x.server.options.Now()
+	r := x.server.jobs.Update(x.id, func(r *job.Record) { r.ApplyReply(x.plan.Method, reply, err, p, now) })
+	var response problem.Response
 	switch {
 	case p != nil:
-		a = p.with("job", r.url()).answer()
+		response = p.With("job", jobURL(r)).Response()
 	case reply.Code == wmiquery.CodeJobStarted:
-		a = accepted(r)
+		response = accepted(r)
 	default:
-		a = jsonAnswer(http.StatusOK, r)
+		response = problem.JSON(http.StatusOK, r)
 	}
-	l.Status, l.State = a.Status, string(r.State)
-	d.s.audited(l)
-	return a
+	outcome.Status, outcome.State = response.Status, string(r.State)
+	x.server.auditAfter(outcome)
+	return response
 }
 
-// replied is the problem that the host's answer is, nil if it is none.
-func (d *deal) replied(reply wmiquery.Reply, err error) *problem {
+// replyProblem returns the problem of the host's answer, nil if the call succeeded.
+func replyProblem(method string, reply wmiquery.Reply, err error) *problem.Problem {
 	switch {
 	case err != nil:
-		return callProblem(d.plan.method.Name, err)
+		return problem.FromCall(method, err)
 	case reply.Err() != nil:
-		return codeProblem(d.plan.method.Name, reply.Code)
+		return problem.FromCode(method, reply.Code)
 	}
 	return nil
 }
 
-// ended is the line of the audit log about the host's answer.
-func (d *deal) ended(reply wmiquery.Reply, err error, p *problem) auditLine {
-	l := d.line(auditOutcome)
-	l.Duration = new(d.s.o.Now().Sub(d.began).Seconds())
+// auditOutcome returns the audit record of the host's answer.
+func auditOutcome(x *execution, reply wmiquery.Reply, err error, p *problem.Problem) audit.Record {
+	r := x.auditRecord(audit.Outcome)
+	r.Duration = new(x.server.options.Now().Sub(x.began).Seconds())
 	if err == nil {
-		l.Code, l.Job = &reply.Code, string(reply.Job)
+		r.Code, r.Job = &reply.Code, string(reply.Job)
 	}
 	if p != nil {
-		l.Type, l.Error = p.kind.slug, p.detail
+		r.Type, r.Error = p.Type.Slug, p.Detail
 	}
-	return l
+	return r
 }
 
-// audited writes a line about what has been done, with which it is too late to refuse.
-func (s *Server) audited(l auditLine) {
-	if err := s.audit.note(l); err != nil {
-		level.Error(s.o.Logger).Log("msg", "an outcome cannot be written to the audit log, and is as soon as it can", "action", l.ID, "status", l.Status, "err", err)
-	}
-}
-
-// settle puts the host's answer into the record.
-func (d *deal) settle(r *jobRecord, reply wmiquery.Reply, err error, p *problem, now time.Time) {
-	if err == nil {
-		r.Code = &reply.Code
-	}
-	switch {
-	case p != nil && p.kind == kindUnknown:
-		r.Error = p.detail
-		r.at(jobUnknown, now)
-	case p != nil:
-		r.Error = p.detail
-		r.at(jobFailed, now)
-	case reply.Code == wmiquery.CodeJobStarted && reply.Job == "":
-		r.Error = "the host started a job and did not tell which"
-		r.at(jobUnknown, now)
-	case reply.Code == wmiquery.CodeJobStarted:
-		r.Path = string(wmiquery.Relative(string(reply.Job)))
-		r.at(jobRunning, now)
-	default:
-		r.Result = showOut(d.plan.method, reply.Out)
-		if made, ok := reply.Out["ResultingSystem"].(wmiquery.Ref); ok {
-			r.TestVM = msvm.VMOf(made)
-		}
-		r.at(jobSucceeded, now)
-	}
-}
-
-// callProblem is the problem that a failed call is. Only what says that the call
-// was not made, or was refused, is a failure: after anything else it may have
-// taken effect.
-func callProblem(method string, err error) *problem {
-	if wmiquery.IsRefusal(err) {
-		return hostProblem(method, err)
-	}
-	return refuse(kindUnknown, "%s: %v; it is not called again: look at the VM", method, err)
-}
-
-// accepted is the answer while a job runs.
-func accepted(r jobRecord) answer {
-	a := jsonAnswer(http.StatusAccepted, r)
-	a.Location, a.Retry = r.url(), "2"
-	return a
+// accepted returns the response for a job that has not ended.
+func accepted(r job.Record) problem.Response {
+	response := problem.JSON(http.StatusAccepted, r)
+	response.Location, response.RetryAfter = jobURL(r), "2"
+	return response
 }

@@ -12,9 +12,12 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"hyperv_replica_exporter/admin/internal/audit"
+	"hyperv_replica_exporter/admin/internal/problem"
 )
 
-// response is an answer of an endpoint.
+// response is a response of an endpoint.
 type response struct {
 	code   int
 	header http.Header
@@ -24,15 +27,15 @@ type response struct {
 
 func (r response) String() string { return fmt.Sprintf("%d %s", r.code, r.text) }
 
-// slug is the type of the problem.
+// slug returns the type of a problem without its prefix, "" for any other response.
 func (r response) slug() string {
 	t, _ := r.json["type"].(string)
-	return strings.TrimPrefix(t, typePrefix)
+	return strings.TrimPrefix(t, problem.TypePrefix)
 }
 
-// do sends a request; headers are in pairs of name and value.
-func (l *lab) do(host, user, method, path string, payload any, headers ...string) response {
-	l.Helper()
+// request sends a request. The headers are pairs of name and value.
+func (env *testEnv) request(host, user, method, path string, payload any, headers ...string) response {
+	env.Helper()
 	var sent []byte
 	switch p := payload.(type) {
 	case nil:
@@ -41,12 +44,12 @@ func (l *lab) do(host, user, method, path string, payload any, headers ...string
 	default:
 		var err error
 		if sent, err = json.Marshal(p); err != nil {
-			l.Fatal(err)
+			env.Fatal(err)
 		}
 	}
-	req, err := http.NewRequestWithContext(l.Context(), method, l.hosts[host].http.URL+path, bytes.NewReader(sent))
+	req, err := http.NewRequestWithContext(env.Context(), method, env.hosts[host].http.URL+path, bytes.NewReader(sent))
 	if err != nil {
-		l.Fatal(err)
+		env.Fatal(err)
 	}
 	if user != "" {
 		req.SetBasicAuth(user, password)
@@ -62,125 +65,133 @@ func (l *lab) do(host, user, method, path string, payload any, headers ...string
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		l.Fatal(err)
+		env.Fatal(err)
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
-		l.Fatal(err)
+		env.Fatal(err)
 	}
 	r := response{code: resp.StatusCode, header: resp.Header, text: string(text)}
 	if err := json.Unmarshal(text, &r.json); err != nil {
-		l.Errorf("%s %s: the body is no JSON: %s", method, path, text)
+		env.Errorf("%s %s: the body is not JSON: %s", method, path, text)
 	}
-	l.conforms(req, sent, resp, text)
+	env.checkOpenAPI(req, sent, resp, text)
 	return r
 }
 
-func (l *lab) get(host, user, path string) response {
-	l.Helper()
-	return l.do(host, user, http.MethodGet, path, nil)
+func (env *testEnv) get(host, user, path string) response {
+	env.Helper()
+	return env.request(host, user, http.MethodGet, path, nil)
 }
 
-// m is a JSON object.
-type m = map[string]any
+// object is a JSON object.
+type object = map[string]any
 
-// act does a verb.
-func (l *lab) act(host, user string, vm int, link, verb string, payload any, headers ...string) response {
-	l.Helper()
-	return l.do(host, user, http.MethodPost, l.replica(vm, link)+"/actions/"+verb, payload, headers...)
+// postAction requests an action on a relationship.
+func (env *testEnv) postAction(host, user string, vm int, link, action string, payload any,
+	headers ...string,
+) response {
+	env.Helper()
+	return env.request(host, user, http.MethodPost, env.replicaPath(vm, link)+"/actions/"+action, payload, headers...)
 }
 
-func (l *lab) replica(vm int, link string) string { return apiReplicas + "/" + l.vms[vm] + "/" + link }
+func (env *testEnv) replicaPath(vm int, link string) string {
+	return apiReplicas + "/" + env.vms[vm] + "/" + link
+}
 
-// want checks code and type of an answer.
-func (l *lab) want(what string, r response, code int, slug string) {
-	l.Helper()
+// want checks the status and the problem type of a response.
+func (env *testEnv) want(what string, r response, code int, slug string) {
+	env.Helper()
 	if r.code != code || r.slug() != slug {
-		l.Errorf("%s: want %d %s, got %s", what, code, slug, r)
+		env.Errorf("%s: got %s, want %d %s", what, r, code, slug)
 	}
-	if slug != "" && (r.header.Get("Content-Type") != "application/problem+json" || r.json["title"] == "" || r.json["status"] != float64(code)) {
-		l.Errorf("%s: this is no problem+json: %v %s", what, r.header, r)
+	if slug != "" && (r.header.Get("Content-Type") != "application/problem+json" || r.json["title"] == "" ||
+		r.json["status"] != float64(code)) {
+		env.Errorf("%s: not a problem+json: %v %s", what, r.header, r)
 	}
 }
 
-// confirmed does a verb in two steps.
-func (l *lab) confirmed(host, user string, vm int, verb string, payload m) response {
-	l.Helper()
+// postConfirmed requests an action and confirms it.
+func (env *testEnv) postConfirmed(host, user string, vm int, action string, payload object) response {
+	env.Helper()
 	if payload == nil {
-		payload = m{}
+		payload = object{}
 	}
-	first := l.act(host, user, vm, "primary", verb, payload)
-	l.want("first step of "+verb, first, http.StatusConflict, "confirmation-required")
-	return l.act(host, user, vm, "primary", verb, l.second(host, vm, first, payload))
+	first := env.postAction(host, user, vm, "primary", action, payload)
+	env.want("first request of "+action, first, http.StatusConflict, "confirmation-required")
+	return env.postAction(host, user, vm, "primary", action, env.confirmation(host, vm, first, payload))
 }
 
-// second is the body of the second step.
-func (l *lab) second(host string, vm int, first response, payload m) m {
-	l.Helper()
+// confirmation returns the body that confirms an action, from the response to its first request.
+func (env *testEnv) confirmation(host string, vm int, first response, payload object) object {
+	env.Helper()
 	name := host
 	if detail, _ := first.json["detail"].(string); !strings.Contains(detail, "the name of this host") {
-		name = l.name(host, vm)
+		name = env.vmName(host, vm)
 	}
-	next := m{"confirmation_token": first.json["confirmation_token"], "reason": "a test", "vm_name": name, "max_data_loss_seconds": 1e9, "accept_unknown_loss": true}
+	next := object{
+		"confirmation_token": first.json["confirmation_token"], "reason": "a test", "vm_name": name,
+		"max_data_loss_seconds": 1e9, "accept_unknown_loss": true,
+	}
 	maps.Copy(next, payload)
 	return next
 }
 
-func (l *lab) name(host string, vm int) string {
-	l.Helper()
-	return l.get(host, "vic", l.replica(vm, "primary")).json["vm"].(string)
+func (env *testEnv) vmName(host string, vm int) string {
+	env.Helper()
+	return env.get(host, "vic", env.replicaPath(vm, "primary")).json["vm"].(string)
 }
 
-// finish waits for a job, by the simulated clock.
-func (l *lab) finish(what, host string, r response, want string) response {
-	l.Helper()
+// waitForJob advances the clock until a job ends, and checks its state.
+func (env *testEnv) waitForJob(what, host string, r response, want string) response {
+	env.Helper()
 	if r.code == http.StatusOK {
 		if r.json["state"] != want {
-			l.Errorf("%s: %s, want %s", what, r, want)
+			env.Errorf("%s: got %s, want the state %s", what, r, want)
 		}
 		return r
 	}
 	if r.code != http.StatusAccepted || r.header.Get("Location") == "" || r.header.Get("Retry-After") == "" {
-		l.Fatalf("%s: no job was started: %s", what, r)
+		env.Fatalf("%s: no job was started: %s", what, r)
 	}
 	for range 4000 {
-		j := l.get(host, "vic", r.header.Get("Location"))
+		j := env.get(host, "vic", r.header.Get("Location"))
 		if s := j.json["state"]; s != "running" && s != "queued" {
 			if s != want {
-				l.Errorf("%s: the job is %s, want %s", what, j, want)
+				env.Errorf("%s: the job is %s, want the state %s", what, j, want)
 			}
 			return j
 		}
-		l.clock.Advance(5 * time.Second)
+		env.clock.Advance(5 * time.Second)
 	}
-	l.Fatalf("%s: the job does not end", what)
+	env.Fatalf("%s: the job does not end", what)
 	return r
 }
 
-// audited are the lines of a host's audit log.
-func (l *lab) audited(host string) []auditLine {
-	l.Helper()
-	lines, _ := l.auditedFrom(host, 0)
+// auditRecords returns the records of a host's audit log.
+func (env *testEnv) auditRecords(host string) []audit.Record {
+	env.Helper()
+	lines, _ := env.auditRecordsFrom(host, 0)
 	return lines
 }
 
-// auditedFrom are the lines of a host's audit log from an offset, and where it ends.
-func (l *lab) auditedFrom(host string, offset int64) (lines []auditLine, end int64) {
-	l.Helper()
-	f, err := os.Open(filepath.Join(l.hosts[host].folder, auditFile))
+// auditRecordsFrom returns the records of a host's audit log after an offset, and the offset of its end.
+func (env *testEnv) auditRecordsFrom(host string, offset int64) (lines []audit.Record, end int64) {
+	env.Helper()
+	f, err := os.Open(filepath.Join(env.hosts[host].folder, auditFile))
 	if err != nil {
-		l.Fatal(err)
+		env.Fatal(err)
 	}
 	defer f.Close()
 	text, err := io.ReadAll(io.NewSectionReader(f, offset, math.MaxInt64-offset))
 	if err != nil {
-		l.Fatal(err)
+		env.Fatal(err)
 	}
 	for line := range strings.Lines(string(text)) {
-		var a auditLine
+		var a audit.Record
 		if err := json.Unmarshal([]byte(line), &a); err != nil {
-			l.Fatalf("%v in %s", err, line)
+			env.Fatalf("%v in %s", err, line)
 		}
 		lines = append(lines, a)
 	}

@@ -9,39 +9,50 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// The endpoint acts through COM as it does on a host that is called directly: pause,
-// resume, a test and its cleanup, a planned failover and the way back.
-func TestOverCOM(t *testing.T) {
-	for name, objects := range map[string]bool{"embedded instances as text": false, "embedded instances as objects": true} {
-		t.Run(name, func(t *testing.T) { drillOverCOM(t, objects) })
+// Actions through COM have the same results as on a simulated host: suspend, resume, test failover and cleanup, planned
+// failover and reverse.
+func TestActionsOverCOM(t *testing.T) {
+	for name, objects := range map[string]bool{
+		"embedded instances as text":    false,
+		"embedded instances as objects": true,
+	} {
+		t.Run(name, func(t *testing.T) { runActionsOverCOM(t, objects) })
 	}
 }
 
-func drillOverCOM(t *testing.T, objects bool) {
-	l := newLabThrough(t, []string{"HV02"}, func(t *testing.T, open func() (wmiquery.Session, error)) func() (wmiquery.Session, error) {
-		fakewmi.Serve(t, &fakewmi.Host{Open: open, Objects: objects})
-		return wmiquery.OpenCOM
-	})
-	vm := l.vms[healthy]
-	l.want("a viewer", l.act("HV02", "vic", healthy, "primary", "suspend", nil), http.StatusForbidden, "forbidden")
-	l.finish("suspend", "HV02", l.act("HV02", "tim", healthy, "primary", "suspend", m{"expected_state": "replicating"}), "succeeded")
-	l.finish("resume", "HV02", l.act("HV02", "tim", healthy, "primary", "resume", nil), "succeeded")
-	l.want("resume again", l.act("HV02", "tim", healthy, "primary", "resume", nil), http.StatusConflict, "invalid-state")
-	done := l.finish("test failover", "HV02", l.act("HV02", "olga", healthy, "primary", "test-failover", nil), "succeeded")
+func runActionsOverCOM(t *testing.T, objects bool) {
+	env := newTestEnvVia(t, []string{"HV02"},
+		func(t *testing.T, open func() (wmiquery.Session, error)) func() (wmiquery.Session, error) {
+			fakewmi.Serve(t, &fakewmi.Host{Open: open, Objects: objects})
+			return wmiquery.OpenCOM
+		})
+	vm := env.vms[vmReplicating]
+	env.want("suspend by a viewer",
+		env.postAction("HV02", "vic", vmReplicating, "primary", "suspend", nil), http.StatusForbidden, "forbidden")
+	env.waitForJob("suspend", "HV02",
+		env.postAction("HV02", "tim", vmReplicating, "primary", "suspend", object{"expected_state": "replicating"}),
+		"succeeded")
+	env.waitForJob("resume", "HV02", env.postAction("HV02", "tim", vmReplicating, "primary", "resume", nil), "succeeded")
+	env.want("resume again", env.postAction("HV02", "tim", vmReplicating, "primary", "resume", nil),
+		http.StatusConflict, "invalid-state")
+	done := env.waitForJob("test failover",
+		"HV02", env.postAction("HV02", "olga", vmReplicating, "primary", "test-failover", nil), "succeeded")
 	if test, _ := done.json["test_vm_id"].(string); !msvm.IsGUID(test) {
 		t.Errorf("the test VM is %q", test)
 	}
-	l.finish("cleanup", "HV02", l.confirmed("HV02", "olga", healthy, "cleanup-test-failover", nil), "succeeded")
-	if err := l.world.SetPower(vm, "HV01", false); err != nil { // a reverse needs the old primary off
+	env.waitForJob("cleanup", "HV02",
+		env.postConfirmed("HV02", "olga", vmReplicating, "cleanup-test-failover", nil), "succeeded")
+	if err := env.world.SetPower(vm, "HV01", false); err != nil { // a reverse needs the old primary turned off
 		t.Fatal(err)
 	}
-	l.finish("failover", "HV02", l.confirmed("HV02", "fred", healthy, "failover", nil), "succeeded")
-	l.finish("reverse", "HV02", l.confirmed("HV02", "fred", healthy, "reverse", nil), "succeeded")
-	if shown := l.get("HV02", "vic", l.replica(healthy, "primary")).json; shown["mode"] != "primary" {
-		t.Errorf("after the reverse it is %v %v", shown["mode"], shown["state"])
+	env.waitForJob("failover", "HV02", env.postConfirmed("HV02", "fred", vmReplicating, "failover", nil), "succeeded")
+	env.waitForJob("reverse", "HV02", env.postConfirmed("HV02", "fred", vmReplicating, "reverse", nil), "succeeded")
+	if shown := env.get("HV02", "vic", env.replicaPath(vmReplicating, "primary")).json; shown["mode"] != "primary" {
+		t.Errorf("after the reverse: mode %v, state %v", shown["mode"], shown["state"])
 	}
-	l.finish("settings", "HV02", l.method("HV02", "omar", "ModifyReplicationSettings", m{"parameters": m{
-		"ComputerSystem": vm, "ReplicationSettingData": m{"RecoveryHistory": 3},
-	}}), "succeeded")
-	l.hosts["HV02"].close() // before COM goes
+	env.waitForJob("modify settings",
+		"HV02", env.postMethod("HV02", "omar", "ModifyReplicationSettings", object{"parameters": object{
+			"ComputerSystem": vm, "ReplicationSettingData": object{"RecoveryHistory": 3},
+		}}), "succeeded")
+	env.hosts["HV02"].close() // before the COM provider stops
 }

@@ -8,144 +8,135 @@ import (
 	"encoding/json"
 	"sync"
 	"time"
+
+	"hyperv_replica_exporter/admin/internal/authz"
+	"hyperv_replica_exporter/admin/internal/operation"
+	"hyperv_replica_exporter/admin/internal/problem"
 )
 
-// confirmations are the tokens that were given out and not yet presented. They are
-// kept as hashes and in memory only: a restart makes all of them void.
+// confirmations issue and redeem the tokens that confirm a destructive action. The tokens are kept in memory as hashes.
+// A restart makes all of them invalid.
 type confirmations struct {
-	life time.Duration
+	now func() time.Time
 
-	mu  sync.Mutex
-	out map[[sha256.Size]byte]confirmation
+	mu     sync.Mutex
+	issued map[[sha256.Size]byte]confirmation // by the hash of the token
 }
 
-// confirmation is what a token stands for.
+// confirmation is what a token confirms.
 type confirmation struct {
-	binding [sha256.Size]byte
-	who     string
+	binding [sha256.Size]byte // confirmationHash of the action
+	caller  string
 	expires time.Time
 }
 
-// How many tokens may be out.
+// Maximum numbers of tokens.
 const (
-	maxTokens       = 1000
-	maxTokensOfUser = 50
+	maxTokens        = 1000
+	maxTokensPerUser = 50
 )
 
-func newConfirmations(life time.Duration) *confirmations {
-	return &confirmations{life: life, out: map[[sha256.Size]byte]confirmation{}}
+// tokenLifetime is the lifetime of a token.
+const tokenLifetime = 3 * time.Minute
+
+func newConfirmations(now func() time.Time) *confirmations {
+	return &confirmations{now: now, issued: map[[sha256.Size]byte]confirmation{}}
 }
 
-// bind is what a confirmation is about: who wants to do what, with which
-// parameters, to what, as it is now.
-func bind(c caller, p *plan, s *seen) [sha256.Size]byte {
-	about := []any{c.User, c.Subject, p.action, p.method.Class, p.method.Name, p.vm, string(p.object), p.shown}
-	if p.target != nil {
-		about = append(about, p.target.key.InstanceID(), s.State, s.Mode)
+// confirmationHash identifies what a token confirms: the caller, the call with its parameters, and the current state of
+// the target.
+func confirmationHash(c authz.Principal, p *operation.Plan, t *operation.TargetState) [sha256.Size]byte {
+	parts := []any{c.User, c.Subject, p.Action, p.Method.Class, p.Method.Name, p.VM, string(p.Object), p.Parameters}
+	if p.Target != nil {
+		parts = append(parts, p.Target.Key.InstanceID(), t.State, t.Mode)
 	}
-	text, err := json.Marshal(about)
-	if err != nil { // not to be confirmed by anything
+	text, err := json.Marshal(parts)
+	if err != nil { // a hash that no token matches
 		return sha256.Sum256([]byte(rand.Text()))
 	}
 	return sha256.Sum256(text)
 }
 
-// give gives out a token. It is false when too many are out.
-func (c *confirmations) give(who string, binding [sha256.Size]byte, now time.Time) (token string, expires time.Time, ok bool) {
+// confirm returns nil if a request confirms a destructive plan. Without a token it returns the problem that contains a
+// new token and what the plan destroys.
+func (c *confirmations) confirm(
+	caller authz.Principal, plan *operation.Plan, req *operation.Request, target *operation.TargetState,
+) *problem.Problem {
+	if req.ConfirmationToken == "" {
+		return c.challenge(caller, plan, target)
+	}
+	if req.Reason == "" {
+		return problem.New(problem.ConfirmationInvalid, "reason is missing")
+	}
+	if req.VMName != plan.ConfirmName {
+		return problem.New(problem.ConfirmationInvalid, "vm_name is not the name of %s", plan.Subject())
+	}
+	if target != nil && plan.Method.LosesUnsent {
+		if p := req.CheckDataLoss(target); p != nil {
+			return p
+		}
+	}
+	if !c.redeem(req.ConfirmationToken, confirmationHash(caller, plan, target)) {
+		return problem.New(problem.ConfirmationInvalid, "confirmation_token is unknown, used or expired, or was issued "+
+			"for another action, another state or another caller; request a new one")
+	}
+	return nil
+}
+
+// challenge returns the problem that asks for a confirmation and contains a new token.
+func (c *confirmations) challenge(
+	caller authz.Principal, plan *operation.Plan, target *operation.TargetState,
+) *problem.Problem {
+	token, expires, ok := c.issue(caller.String(), confirmationHash(caller, plan, target))
+	if !ok {
+		return problem.New(problem.RateLimited, "too many confirmation tokens are outstanding")
+	}
+	loss := ""
+	if target != nil && plan.Method.LosesUnsent {
+		loss = ", and max_data_loss_seconds (at least lag_seconds of estimated_loss)"
+		if target.LagSeconds == nil {
+			loss = ", max_data_loss_seconds, and accept_unknown_loss because the lag is unknown"
+		}
+	}
+	p := problem.New(problem.ConfirmationRequired,
+		"this destroys %s; to confirm, repeat the request with confirmation_token, reason, vm_name (the name of %s)%s",
+		plan.Destroys, plan.Subject(), loss)
+	p.With("confirmation_token", token).With("expires", expires.UTC()).With("plan", plan.Show())
+	if target != nil {
+		p.With("current", target).With("estimated_loss", target.DataLoss)
+	}
+	return p
+}
+
+// issue returns a new token. It returns false if too many tokens are outstanding.
+func (c *confirmations) issue(caller string, binding [sha256.Size]byte) (token string, expires time.Time, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	own := 0
-	for key, x := range c.out {
+	now, own := c.now(), 0
+	for key, x := range c.issued {
 		if !now.Before(x.expires) {
-			delete(c.out, key)
-		} else if x.who == who {
+			delete(c.issued, key)
+		} else if x.caller == caller {
 			own++
 		}
 	}
-	if len(c.out) >= maxTokens || own >= maxTokensOfUser {
+	if len(c.issued) >= maxTokens || own >= maxTokensPerUser {
 		return "", time.Time{}, false
 	}
 	random := make([]byte, 32)
 	rand.Read(random)
 	token = base64.RawURLEncoding.EncodeToString(random)
-	expires = now.Add(c.life)
-	c.out[sha256.Sum256([]byte(token))] = confirmation{binding, who, expires}
+	expires = now.Add(tokenLifetime)
+	c.issued[sha256.Sum256([]byte(token))] = confirmation{binding, caller, expires}
 	return token, expires, true
 }
 
-// present takes a token, which is void afterwards, whatever it was given out for.
-// It is false if it is not for this.
-func (c *confirmations) present(token string, binding [sha256.Size]byte, now time.Time) bool {
-	key := sha256.Sum256([]byte(token)) // what is compared is a hash: how long that takes tells nothing
+// redeem reports whether a token was issued for this binding. In any case the token is invalid afterwards.
+func (c *confirmations) redeem(token string, binding [sha256.Size]byte) bool {
+	key := sha256.Sum256([]byte(token)) // the time to compare hashes reveals nothing about the token
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	x, ok := c.out[key]
-	delete(c.out, key)
-	return ok && now.Before(x.expires) && subtle.ConstantTimeCompare(x.binding[:], binding[:]) == 1
-}
-
-// confirm is the two steps of what destroys. Nil means that it is confirmed.
-func (s *Server) confirm(c caller, p *plan, b *body, now *seen) *problem {
-	if b.ConfirmationToken == "" {
-		return s.firstStep(c, p, now)
-	}
-	if b.Reason == "" {
-		return refuse(kindBadConfirmation, "reason is missing")
-	}
-	if b.VMName != p.confirmed {
-		return refuse(kindBadConfirmation, "vm_name is not the name of %s", p.about())
-	}
-	if now != nil && p.method.LosesUnsent {
-		if p := b.covers(now); p != nil {
-			return p
-		}
-	}
-	if !s.confirmations.present(b.ConfirmationToken, bind(c, p, now), s.o.Now()) {
-		return refuse(kindBadConfirmation, "the token is unknown, used, too old, or was given for something else, for another state or to somebody else; ask for a new one")
-	}
-	return nil
-}
-
-// covers tells whether what is accepted covers what would be lost.
-func (b *body) covers(now *seen) *problem {
-	switch {
-	case b.MaxDataLossSeconds == nil:
-		return refuse(kindBadConfirmation, "max_data_loss_seconds is missing")
-	case now.LagSeconds == nil && !b.AcceptUnknownLoss:
-		return refuse(kindDataLoss, "how much would be lost is not known; accept_unknown_loss accepts that").with("current", now)
-	case now.LagSeconds != nil && *now.LagSeconds > *b.MaxDataLossSeconds:
-		return refuse(kindDataLoss, "what was written in %.0f s would be lost, and %.0f s are accepted", *now.LagSeconds, *b.MaxDataLossSeconds).with("current", now)
-	}
-	return nil
-}
-
-// about is what the plan is about, for people.
-func (p *plan) about() string {
-	switch {
-	case p.vm == "":
-		return "this host"
-	case p.verb != nil && p.method.Name == destroySystem && p.target != nil:
-		return "the replica " + p.vm + ", which stays"
-	}
-	return "the VM " + p.vm
-}
-
-func (s *Server) firstStep(c caller, p *plan, now *seen) *problem {
-	token, expires, ok := s.confirmations.give(c.String(), bind(c, p, now), s.o.Now())
-	if !ok {
-		return refuse(kindRate, "too many confirmations are asked for")
-	}
-	loss := ""
-	if now != nil && p.method.LosesUnsent {
-		loss = ", and max_data_loss_seconds that is not below the lag_seconds of estimated_loss"
-		if now.LagSeconds == nil {
-			loss = ", max_data_loss_seconds, and accept_unknown_loss, since the lag is not known"
-		}
-	}
-	answer := refuse(kindConfirm, "it destroys %s: send it again with confirmation_token, reason, vm_name (the name of %s)%s", p.destroys, p.about(), loss)
-	answer.with("confirmation_token", token).with("expires", expires.UTC()).with("plan", p.show())
-	if now != nil {
-		answer.with("current", now).with("estimated_loss", now.loss)
-	}
-	return answer
+	x, ok := c.issued[key]
+	delete(c.issued, key)
+	return ok && c.now().Before(x.expires) && subtle.ConstantTimeCompare(x.binding[:], binding[:]) == 1
 }

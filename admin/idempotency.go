@@ -7,112 +7,142 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"hyperv_replica_exporter/admin/internal/authz"
+	"hyperv_replica_exporter/admin/internal/problem"
+	"hyperv_replica_exporter/admin/internal/store"
 )
 
-// idempotency makes sure that requests with the same Idempotency-Key call the host
-// once at most. An answer is kept when the host was called; a refusal is not, so
-// that the request can be sent again when the reason is gone.
+// idempotency makes sure that requests with the same Idempotency-Key call the host at most once. The response is stored
+// once the host was called. A refusal is not stored, so that the request can be repeated when its cause is gone.
 type idempotency struct {
-	store *store
+	store *store.Store
 	now   func() time.Time
 
-	mu   sync.Mutex
-	open map[string]string // key -> hash of the request that is under way
+	mu         sync.Mutex
+	inProgress map[string]string // hash of the request by the hash of the key
 }
 
-// keptAnswer is what is kept by key.
-type keptAnswer struct {
-	Request string    `json:"request"` // hash
-	Job     string    `json:"job"`
-	Created time.Time `json:"created"`
-	Answer  *answer   `json:"answer,omitempty"` // nil while the host is called
+func newIdempotency(s *store.Store, now func() time.Time) *idempotency {
+	return &idempotency{store: s, now: now, inProgress: map[string]string{}}
+}
+
+// storedResponse is the stored response to a request with a key.
+type storedResponse struct {
+	Request  string            `json:"request"` // hash
+	Job      string            `json:"job"`
+	Created  time.Time         `json:"created"`
+	Response *problem.Response `json:"answer,omitempty"` // nil during the call of the host
 }
 
 const (
 	headerIdempotencyKey = "Idempotency-Key"
 	headerReplayed       = "Idempotency-Replayed"
-	maxIdempotencyKey    = 255
+	maxIdempotencyKey    = 255 // bytes
+
+	bucketResponses = "answers"
+	keepResponses   = 24 * time.Hour
 )
 
-// attempt is a request with a key, or without one.
-type attempt struct {
-	owner        *idempotency
-	key, request string // hashes; key is "" if there is none
+// responseBucket returns the bucket of the stored responses.
+func responseBucket() store.Bucket {
+	return store.Bucket{
+		Name: bucketResponses, New: func() any { return new(storedResponse) },
+		Expired: func(values []store.Value, now time.Time) (keys []string) {
+			for _, v := range values {
+				if r, ok := v.Value.(*storedResponse); !ok || now.Sub(r.Created) > keepResponses {
+					keys = append(keys, v.Key)
+				}
+			}
+			return keys
+		},
+	}
 }
 
-// begin looks whether the request was there before. It gives the answer that it
-// had, or an attempt, which must be closed.
-func (i *idempotency) begin(r *http.Request, c caller, body []byte) (*attempt, *answer, *problem) {
+// idempotentRequest is a request that may have an Idempotency-Key.
+type idempotentRequest struct {
+	owner        *idempotency
+	key, request string // hashes; key is "" for a request without a key
+}
+
+// begin looks up the key of a request. It returns the stored response of an earlier request, or a new request that the
+// caller must close.
+func (i *idempotency) begin(
+	r *http.Request, c authz.Principal, body []byte,
+) (*idempotentRequest, *problem.Response, *problem.Problem) {
 	values := r.Header.Values(headerIdempotencyKey)
 	if len(values) == 0 {
-		return &attempt{}, nil, nil
+		return &idempotentRequest{}, nil, nil
 	}
 	if len(values) > 1 || values[0] == "" || len(values[0]) > maxIdempotencyKey {
-		return nil, nil, refuse(kindBadRequest, "%s must be there once and have 1 to %d bytes", headerIdempotencyKey, maxIdempotencyKey)
+		return nil, nil, problem.New(problem.BadRequest,
+			"%s: must be present once and have 1 to %d bytes", headerIdempotencyKey, maxIdempotencyKey)
 	}
-	a := &attempt{
+	q := &idempotentRequest{
 		owner:   i,
 		key:     hash(c.User, c.Subject, values[0]),
 		request: hash(r.Method, r.URL.Path, r.URL.RawQuery, string(body)),
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if request, ok := i.open[a.key]; ok {
-		if request != a.request {
-			return nil, nil, otherBody()
+	if request, ok := i.inProgress[q.key]; ok {
+		if request != q.request {
+			return nil, nil, keyReused()
 		}
-		return nil, nil, refuse(kindReplayRunning, "it is under way").heading("Retry-After", "5")
+		return nil, nil, problem.New(problem.IdempotencyConflict, "the request is in progress").WithHeader("Retry-After", "5")
 	}
-	var kept keptAnswer
-	found, err := i.store.get(bucketAnswers, a.key, &kept)
+	var stored storedResponse
+	found, err := i.store.Get(bucketResponses, q.key, &stored)
 	switch {
 	case err != nil:
-		return nil, nil, refuse(kindInternal, "the store cannot be read")
-	case found && i.now().Sub(kept.Created) > keepAnswers: // as if it had never come
-	case found && kept.Request != a.request:
-		return nil, nil, otherBody()
-	case found && kept.Answer == nil:
-		return nil, nil, refuse(kindReplayRunning, "the program stopped while the host was called; what became of it is told by the job").with("job", apiJobs+"/"+kept.Job)
+		return nil, nil, errStoreRead()
+	case found && i.now().Sub(stored.Created) > keepResponses: // expired, but not deleted yet
+	case found && stored.Request != q.request:
+		return nil, nil, keyReused()
+	case found && stored.Response == nil:
+		return nil, nil, problem.New(problem.IdempotencyConflict,
+			"the exporter stopped during the call; the job shows the outcome").With("job", apiJobs+"/"+stored.Job)
 	case found:
-		again := *kept.Answer
-		again.header = http.Header{headerReplayed: {"true"}}
-		return nil, &again, nil
+		response := *stored.Response
+		response.Header = http.Header{headerReplayed: {"true"}}
+		return nil, &response, nil
 	}
-	i.open[a.key] = a.request
-	return a, nil, nil
+	i.inProgress[q.key] = q.request
+	return q, nil, nil
 }
 
-func otherBody() *problem {
-	return refuse(kindIdempotencyReuse, "it came with another body, path or query before")
+func keyReused() *problem.Problem {
+	return problem.New(problem.IdempotencyReuse, "the key was used with another body, path or query")
 }
 
-// calls is what must be kept before the host is called, nothing without a key.
-func (a *attempt) calls(job string) []entry {
-	if a.key == "" {
+// entries returns what must be stored before the host is called. It is empty for a request without a key.
+func (q *idempotentRequest) entries(jobID string) []store.Entry {
+	if q.key == "" {
 		return nil
 	}
-	return []entry{{bucketAnswers, a.key, keptAnswer{a.request, job, a.owner.now(), nil}}}
+	stored := storedResponse{q.request, jobID, q.owner.now(), nil}
+	return []store.Entry{{Bucket: bucketResponses, Key: q.key, Value: stored}}
 }
 
-// keep keeps the answer of a request for which the host was called.
-func (a *attempt) keep(job string, with answer) error {
-	if a.key == "" {
+// save stores the response of a request for which the host was called.
+func (q *idempotentRequest) save(jobID string, response problem.Response) error {
+	if q.key == "" {
 		return nil
 	}
-	return a.owner.store.put(bucketAnswers, a.key, keptAnswer{a.request, job, a.owner.now(), &with})
+	return q.owner.store.Put(bucketResponses, q.key, storedResponse{q.request, jobID, q.owner.now(), &response})
 }
 
-// close ends the attempt.
-func (a *attempt) close() {
-	if a.key == "" {
+// close ends the request.
+func (q *idempotentRequest) close() {
+	if q.key == "" {
 		return
 	}
-	a.owner.mu.Lock()
-	defer a.owner.mu.Unlock()
-	delete(a.owner.open, a.key)
+	q.owner.mu.Lock()
+	defer q.owner.mu.Unlock()
+	delete(q.owner.inProgress, q.key)
 }
 
-// hash of texts, none of which can pass for part of another.
+// hash returns a hash of texts that is different for every way to split the same characters.
 func hash(texts ...string) string {
 	h := sha256.New()
 	for _, s := range texts {

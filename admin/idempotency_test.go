@@ -5,71 +5,81 @@ import (
 	"time"
 )
 
-// The same key and body give the same answer and no second call; another body is
-// refused, as is another path.
-func TestIdempotency(t *testing.T) {
-	l := newLab(t)
-	spy := l.hosts["HV01"].pool
-	send := func(user, verb string, payload any) response {
-		return l.act("HV01", user, healthy, "primary", verb, payload, headerIdempotencyKey, "night shift")
+// Requests with the same key and body get the same response and call the host once, also after a restart. Another body
+// or path with the same key is refused.
+func TestSameKeyReplaysTheResponse(t *testing.T) {
+	env := newTestEnv(t)
+	spy := env.hosts["HV01"].pool
+	send := func(user, action string, payload any) response {
+		return env.postAction("HV01", user, vmReplicating, "primary", action, payload, headerIdempotencyKey, "key")
 	}
-	first := send("tim", "suspend", m{"reason": "a"})
-	l.finish("suspend", "HV01", first, "succeeded")
-	again := send("tim", "suspend", m{"reason": "a"})
-	if again.text != first.text || again.code != first.code || again.header.Get("Location") != first.header.Get("Location") || again.header.Get(headerReplayed) != "true" {
-		t.Errorf("the answer is\n%s, it was\n%s", again, first)
+	first := send("tim", "suspend", object{"reason": "a"})
+	env.waitForJob("suspend", "HV01", first, "succeeded")
+	again := send("tim", "suspend", object{"reason": "a"})
+	if again.text != first.text || again.code != first.code ||
+		again.header.Get("Location") != first.header.Get("Location") || again.header.Get(headerReplayed) != "true" {
+		t.Errorf("the response is\n%s, want\n%s", again, first)
 	}
-	l.want("another body", send("tim", "suspend", m{"reason": "b"}), 422, "idempotency-reuse")
-	l.want("another action", send("tim", "resume", m{"reason": "a"}), 422, "idempotency-reuse")
-	l.want("somebody else", send("olga", "suspend", m{"reason": "a"}), 409, "invalid-state")
-	if n := spy.called(); n != 1 {
-		t.Errorf("%d calls were made, want 1", n)
+	env.want("another body", send("tim", "suspend", object{"reason": "b"}), 422, "idempotency-reuse")
+	env.want("another action", send("tim", "resume", object{"reason": "a"}), 422, "idempotency-reuse")
+	env.want("same key of another user", send("olga", "suspend", object{"reason": "a"}), 409, "invalid-state")
+	if n := spy.callCount(); n != 1 {
+		t.Errorf("%d calls, want 1", n)
 	}
-	l.restart("HV01")
-	spy = l.hosts["HV01"].pool
-	if again := send("tim", "suspend", m{"reason": "a"}); again.text != first.text || spy.called() > 0 {
-		t.Errorf("after a restart: %s, %d calls", again, spy.called())
+	env.restartEndpoint("HV01")
+	spy = env.hosts["HV01"].pool
+	if again := send("tim", "suspend", object{"reason": "a"}); again.text != first.text || spy.callCount() > 0 {
+		t.Errorf("after a restart: %s, %d calls", again, spy.callCount())
 	}
-	l.fault("disconnected")
-	if again := send("tim", "suspend", m{"reason": "a"}); again.text != first.text {
-		t.Errorf("while the host is away: %s", again)
+	env.setFaults("disconnected")
+	if again := send("tim", "suspend", object{"reason": "a"}); again.text != first.text {
+		t.Errorf("while the host is disconnected: %s", again)
 	}
-	l.fault()
-	l.clock.Advance(25 * time.Hour)
-	l.want("a day later", send("tim", "suspend", m{"reason": "a"}), 409, "invalid-state")
-	l.want("no key", l.act("HV01", "tim", healthy, "primary", "suspend", nil, headerIdempotencyKey, ""), 400, "bad-request")
+	env.setFaults()
+	env.clock.Advance(25 * time.Hour)
+	env.want("expired key", send("tim", "suspend", object{"reason": "a"}), 409, "invalid-state")
+	env.want("empty key", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil, headerIdempotencyKey,
+		""), 400, "bad-request")
 }
 
-// A refusal is not kept: when its reason is gone the same request works.
-func TestIdempotencyOfRefusals(t *testing.T) {
-	l := newLab(t)
+// A refusal is not stored: the same request succeeds when the cause is gone.
+func TestRefusalIsNotReplayed(t *testing.T) {
+	env := newTestEnv(t)
 	send := func() response {
-		return l.act("HV01", "tim", healthy, "primary", "resume", nil, headerIdempotencyKey, "k")
+		return env.postAction("HV01", "tim", vmReplicating, "primary", "resume", nil, headerIdempotencyKey, "k")
 	}
-	l.want("resume what runs", send(), 409, "invalid-state")
-	l.finish("suspend", "HV01", l.act("HV01", "tim", healthy, "primary", "suspend", nil), "succeeded")
-	l.finish("resume", "HV01", send(), "succeeded")
+	env.want("resume while replicating", send(), 409, "invalid-state")
+	env.waitForJob("suspend", "HV01", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil), "succeeded")
+	env.waitForJob("resume", "HV01", send(), "succeeded")
 }
 
-// While a request is under way, and after the program stopped in the middle of it,
-// the same key gives a conflict.
-func TestIdempotencyUnderWay(t *testing.T) {
-	l := newLab(t)
-	spy := l.hosts["HV01"].pool
-	spy.wait = make(chan struct{})
+// A key is answered with a conflict while its request is in progress, and if the exporter stopped during the call.
+func TestKeyWithoutOutcomeConflicts(t *testing.T) {
+	env := newTestEnv(t)
+	spy := env.hosts["HV01"].pool
+	spy.block = make(chan struct{})
 	done := make(chan response)
-	go func() { done <- l.act("HV01", "tim", healthy, "primary", "suspend", nil, headerIdempotencyKey, "k") }()
-	for spy.called() == 0 {
-		l.get("HV01", "vic", "/api/v1/methods")
+	go func() {
+		done <- env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil, headerIdempotencyKey, "k")
+	}()
+	for spy.callCount() == 0 {
+		env.get("HV01", "vic", "/api/v1/methods")
 	}
-	l.want("beside it", l.act("HV01", "tim", healthy, "primary", "suspend", nil, headerIdempotencyKey, "k"), 409, "idempotency-conflict")
-	l.want("beside it, another body", l.act("HV01", "tim", healthy, "primary", "suspend", m{"reason": "x"}, headerIdempotencyKey, "k"), 422, "idempotency-reuse")
-	close(spy.wait)
+	env.want("same key during the call",
+		env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil, headerIdempotencyKey, "k"), 409,
+		"idempotency-conflict")
+	env.want("same key with another body during the call",
+		env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", object{"reason": "x"}, headerIdempotencyKey, "k"),
+		422, "idempotency-reuse")
+	close(spy.block)
 	<-done
-	s := l.hosts["HV01"].server
-	key, request := hash("tim", "", "lost"), hash("POST", l.replica(healthy, "primary")+"/actions/suspend", "", "")
-	if err := s.store.put(bucketAnswers, key, keptAnswer{Request: request, Job: "x", Created: l.clock.Now()}); err != nil {
+	s := env.hosts["HV01"].server
+	key, request := hash("tim", "", "lost"),
+		hash("POST", env.replicaPath(vmReplicating, "primary")+"/actions/suspend", "", "")
+	if err := s.store.Put(bucketResponses, key,
+		storedResponse{Request: request, Job: "x", Created: env.clock.Now()}); err != nil {
 		t.Fatal(err)
 	}
-	l.want("lost", l.act("HV01", "tim", healthy, "primary", "suspend", nil, headerIdempotencyKey, "lost"), 409, "idempotency-conflict")
+	env.want("key of a lost call", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil,
+		headerIdempotencyKey, "lost"), 409, "idempotency-conflict")
 }

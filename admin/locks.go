@@ -5,114 +5,126 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"hyperv_replica_exporter/admin/internal/job"
+	"hyperv_replica_exporter/admin/internal/problem"
 )
 
-// locks lets one action at a time be about a VM, one resynchronization be under
-// way, and a limited number of actions in all. An action is under way from its
-// checks to the end of its job.
+// locks allow one action per VM and one resynchronization at a time, and limit the number of actions. An action is in
+// progress from its checks to the end of its job.
 type locks struct {
-	jobs  *jobs
-	limit int
-	// patience is when a call that has not come back no longer keeps others from
-	// stopping what it may have begun.
-	patience time.Duration
+	jobs       *job.Tracker
+	maxActions int
+	// stuckAfter is the age at which a call counts as stuck. A stuck call no longer blocks the actions that pause or
+	// cancel what it may have started.
+	stuckAfter time.Duration
 
-	mu    sync.Mutex
-	calls map[string]call // by the id of the action
+	mu   sync.Mutex
+	held map[string]lock // by the ID of the action
 }
 
-// call is a call of the host, from its checks to its answer.
-type call struct {
-	vm     string // "" is the host itself
+// lock is held during a call of the host, from the checks to the answer.
+type lock struct {
+	vm     string // GUID, "" for the host itself
 	action string
 	since  time.Time
 	resync bool
-	urgent bool // a failover does not wait for copies that run for hours
+	urgent bool // not subject to maxActions: a failover must not wait for copies that run for hours
 }
 
-// claim takes the VM of a call for an action. Release must be called when the host has
-// answered and the job, if there is one, is recorded.
-func (l *locks) claim(id string, c call, beside bool) (release func(), p *problem) {
+func newLocks(jobs *job.Tracker, maxActions int, stuckAfter time.Duration) *locks {
+	return &locks{jobs: jobs, maxActions: maxActions, stuckAfter: stuckAfter, held: map[string]lock{}}
+}
+
+// acquire takes a lock for an action. The caller must call release when the host has answered, and the record of the
+// job, if there is one, is updated.
+func (l *locks) acquire(id string, want lock, allowedDuringJob bool) (release func(), p *problem.Problem) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if p := l.callsRefuse(c, beside); p != nil {
+	if p := l.checkCalls(want, allowedDuringJob); p != nil {
 		return nil, p
 	}
-	if p := l.jobsRefuse(id, c, beside); p != nil {
+	if p := l.checkJobs(id, want, allowedDuringJob); p != nil {
 		return nil, p
 	}
-	l.calls[id] = c
+	l.held[id] = want
 	return sync.OnceFunc(func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		delete(l.calls, id)
+		delete(l.held, id)
 	}), nil
 }
 
-// callsRefuse tells why calls under way speak against an action; l.mu is held.
-func (l *locks) callsRefuse(c call, beside bool) *problem {
-	for id, other := range l.calls {
-		switch age := c.since.Sub(other.since); {
-		case other.vm == c.vm && (!beside || age <= l.patience):
+// check returns the problem that acquire would return now.
+func (l *locks) check(want lock) *problem.Problem {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if p := l.checkCalls(want, false); p != nil {
+		return p
+	}
+	return l.checkJobs("", want, false)
+}
+
+// checkCalls returns a problem if a call in progress conflicts with the lock. The caller must hold l.mu.
+func (l *locks) checkCalls(want lock, allowedDuringJob bool) *problem.Problem {
+	for id, other := range l.held {
+		switch age := want.since.Sub(other.since); {
+		case other.vm == want.vm && (!allowedDuringJob || age <= l.stuckAfter):
 			what := fmt.Sprintf("the call of %s since %s", other.action, other.since.UTC().Format(time.RFC3339))
-			if age > l.patience {
-				what += ", which the host does not answer (if it never does, restart this program)"
+			if age > l.stuckAfter {
+				what += ", which the host has not answered (if it never does, restart the exporter)"
 			}
-			return busy(c.vm, what).with("job", apiJobs+"/"+id)
-		case c.resync && other.resync:
-			return refuse(kindResync, "another one is being started").heading("Retry-After", "10")
+			return busy(want.vm, what).With("job", apiJobs+"/"+id)
+		case want.resync && other.resync:
+			return problem.New(problem.ResynchronizationRunning, "another resynchronization is being started").
+				WithHeader("Retry-After", "10")
 		}
 	}
 	return nil
 }
 
-// jobsRefuse tells why jobs that run, or the limit, speak against an action; l.mu
-// is held.
-func (l *locks) jobsRefuse(id string, c call, beside bool) *problem {
-	running := len(l.calls)
-	for _, j := range l.jobs.running("") {
+// checkJobs returns a problem if a running job or the limit of actions conflicts with the lock. The caller must hold
+// l.mu.
+func (l *locks) checkJobs(id string, want lock, allowedDuringJob bool) *problem.Problem {
+	running := len(l.held)
+	for _, j := range l.jobs.Running("") {
 		switch {
 		case j.Scheduled, j.ID == id:
 			continue
-		case cmp.Or(j.Claimed, j.VMID) == c.vm && !beside:
-			return busy(c.vm, "the job "+j.ID+" ("+j.Action+")").with("job", j.url())
-		case c.resync && j.Action == "resynchronize" && !j.Waiting:
-			return refuse(kindResync, "the VM %s resynchronizes; one does at a time", j.VMID).heading("Retry-After", "60").with("job", j.url())
-		case j.Path != "": // others are counted as calls
+		case cmp.Or(j.LockVM, j.VMID) == want.vm && !allowedDuringJob:
+			return busy(want.vm, fmt.Sprintf("the job %s (%s)", j.ID, j.Action)).With("job", jobURL(j))
+		case want.resync && (j.Resync || j.Action == "resynchronize"):
+			return problem.New(problem.ResynchronizationRunning,
+				"vm %s: resynchronizes now; only one VM can do so at a time", j.VMID).
+				WithHeader("Retry-After", "60").With("job", jobURL(j))
+		case j.Path != "": // a job without a path is counted as a call
 			running++
 		}
 	}
-	if running >= l.limit && !beside && !c.urgent {
-		return refuse(kindLimit, "%d actions are under way, which is the limit", running).heading("Retry-After", "10")
+	if running >= l.maxActions && !allowedDuringJob && !want.urgent {
+		return problem.New(problem.TooManyActions, "%d actions are in progress, which is the maximum", running).
+			WithHeader("Retry-After", "10")
 	}
 	return nil
 }
 
-// schedule refuses a second resynchronization at a time of somebody's choice: nobody
-// can tell how long the first will take.
-func (l *locks) schedule() *problem {
-	for _, j := range l.jobs.running("") {
+// checkScheduled rejects a second scheduled resynchronization, because the end of the first one is not known.
+func (l *locks) checkScheduled() *problem.Problem {
+	for _, j := range l.jobs.Running("") {
 		if j.Scheduled && j.Action == "resynchronize" {
-			return refuse(kindResync, "that of the VM %s is scheduled already; one can be at a time", j.VMID).with("job", j.url())
+			return problem.New(problem.ResynchronizationRunning,
+				"vm %s: a resynchronization is already scheduled; only one can be scheduled", j.VMID).
+				WithHeader("Retry-After", "60").With("job", jobURL(j))
 		}
 	}
 	return nil
 }
 
-// refuses tells why an action could not be begun now.
-func (l *locks) refuses(c call) *problem {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if p := l.callsRefuse(c, false); p != nil {
-		return p
-	}
-	return l.jobsRefuse("", c, false)
-}
-
-func busy(vm, what string) *problem {
-	about := "the VM " + vm
+// busy returns the problem of a VM that another action uses.
+func busy(vm, what string) *problem.Problem {
+	subject := "vm " + vm
 	if vm == "" {
-		about = "the host itself"
+		subject = "host"
 	}
-	return refuse(kindBusy, "something about %s is under way: %s", about, what).heading("Retry-After", "5")
+	return problem.New(problem.Busy, "%s: another action is in progress: %s", subject, what).WithHeader("Retry-After", "5")
 }

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"cmp"
+	"context"
 	"crypto/rand"
 	"net/http"
 	"slices"
@@ -11,68 +12,117 @@ import (
 	"github.com/go-kit/log/level"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"hyperv_replica_exporter/admin/internal/audit"
+	"hyperv_replica_exporter/admin/internal/authz"
+	"hyperv_replica_exporter/admin/internal/operation"
+	"hyperv_replica_exporter/admin/internal/problem"
+	"hyperv_replica_exporter/admin/internal/store"
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-const apiMaintenance = "/api/v1/maintenance"
-
-// maintenance is an announcement that something is worked on, so that what then
-// looks wrong wakes nobody. It changes nothing on the host and keeps nobody from
-// acting: it is shown as a metric, on which the alert rules inhibit.
+// maintenance is announced work on a VM or on the host. It is exported as a metric that inhibits alerts. It changes
+// nothing on the host and does not prevent actions.
 type maintenance struct {
 	ID    string           `json:"id"`
 	Scope maintenanceScope `json:"scope"`
 	VMID  string           `json:"vm_id,omitempty"`
-	VM    string           `json:"vm,omitempty"` // its name when it was announced
-	Owner string           `json:"owner"`        // who to ask
-	// Reason is in the owner's words.
+	VM    string           `json:"vm,omitempty"` // name at the time of the announcement
+	Owner string           `json:"owner"`        // contact
+	// Reason is a free text.
 	Reason string     `json:"reason"`
-	User   string     `json:"user"` // who announced it
+	User   string     `json:"user"` // caller who announced it
 	From   time.Time  `json:"from"`
 	Until  time.Time  `json:"until"`
-	Ended  *time.Time `json:"ended,omitempty"` // before its time
+	Ended  *time.Time `json:"ended,omitempty"` // if it was ended early
 	Active bool       `json:"active"`
 }
 
-// maintenanceScope is what maintenance is of.
+// maintenanceScope is the scope of maintenance.
 type maintenanceScope string
 
 // The scopes.
 const (
-	scopeHost maintenanceScope = "host" // every VM of it
+	scopeHost maintenanceScope = "host" // the host and all its VMs
 	scopeVM   maintenanceScope = "vm"
 )
 
-// announcement is the body that announces maintenance.
+// maintenanceAction is the name of maintenance in a policy.
+const maintenanceAction = "maintenance"
+
+// attributes returns the attributes that the policy decides on.
+func (m maintenance) attributes(role authz.Role) authz.Attributes {
+	return authz.Attributes{Role: role, Names: []string{maintenanceAction}, VM: m.VMID, VMName: m.VM}
+}
+
+// announcement is the body of a request that announces maintenance.
 type announcement struct {
-	// VMID is the GUID of the VM; without one it is of the whole host.
+	// VMID is the GUID of the VM, "" for the host.
 	VMID   string    `json:"vm_id,omitempty"`
 	Owner  string    `json:"owner"`
 	Reason string    `json:"reason"`
 	Until  time.Time `json:"until"`
 }
 
-type maintenanceList struct {
-	Maintenance []maintenance `json:"maintenance"`
-}
-
-// Limits of maintenance. One that never ends would silence for good.
+// Limits of maintenance. Maintenance without an end would silence alerts forever.
 const (
 	maxMaintenance      = 31 * 24 * time.Hour
 	maxMaintenanceCount = 1000
 	keepMaintenance     = 7 * 24 * time.Hour // after its end
 )
 
-// calendar is the maintenance that was announced. It outlives a restart.
-type calendar struct {
-	store *store
+// check returns a problem if an announcement is incomplete or exceeds a limit.
+func (a announcement) check(now time.Time) *problem.Problem {
+	switch {
+	case a.Owner == "" || a.Reason == "":
+		return problem.New(problem.InvalidParameter, "owner and reason are required")
+	case len(a.Owner) > operation.MaxTextBytes || len(a.Reason) > operation.MaxTextBytes:
+		return problem.New(problem.InvalidParameter, "a text is longer than %d bytes", operation.MaxTextBytes)
+	case a.VMID != "" && !msvm.IsGUID(a.VMID):
+		return problem.New(problem.InvalidParameter, "vm_id: not a GUID; leave it out for maintenance of the host")
+	case !a.Until.After(now):
+		return problem.New(problem.InvalidParameter,
+			`until: must be a time in the future, such as "2026-12-01T20:00:00Z"; it is %s`, now.UTC().Format(time.RFC3339))
+	case a.Until.Sub(now) > maxMaintenance:
+		return problem.New(problem.InvalidParameter, "until: more than %d days ahead", int(maxMaintenance.Hours()/24))
+	}
+	return nil
+}
+
+const bucketMaintenance = "maintenance"
+
+// maintenanceBucket returns the bucket of maintenance.
+func maintenanceBucket() store.Bucket {
+	return store.Bucket{
+		Name: bucketMaintenance, New: func() any { return new(maintenance) },
+		Expired: func(values []store.Value, now time.Time) (keys []string) {
+			for _, v := range values {
+				m, ok := v.Value.(*maintenance)
+				if !ok {
+					continue
+				}
+				end := m.Until
+				if m.Ended != nil {
+					end = *m.Ended
+				}
+				if now.Sub(end) > keepMaintenance {
+					keys = append(keys, v.Key)
+				}
+			}
+			return keys
+		},
+	}
+}
+
+// maintenanceStore stores the announced maintenance.
+type maintenanceStore struct {
+	store *store.Store
 	now   func() time.Time
 }
 
-// all is all maintenance that is remembered, the newest first, as it is now.
-func (c *calendar) all() ([]maintenance, error) {
-	all, err := allOf[maintenance](c.store, bucketMaintenance)
-	now := c.now()
+// all returns all stored maintenance, newest first.
+func (s *maintenanceStore) all() ([]maintenance, error) {
+	all, err := store.All[maintenance](s.store, bucketMaintenance)
+	now := s.now()
 	for i, m := range all {
 		all[i].Active = m.Ended == nil && now.Before(m.Until)
 	}
@@ -82,24 +132,10 @@ func (c *calendar) all() ([]maintenance, error) {
 	return all, err
 }
 
-// prune forgets what ended long ago.
-func (c *calendar) prune() error {
-	all, err := c.all()
-	for _, m := range all {
-		end := m.Until
-		if m.Ended != nil {
-			end = *m.Ended
-		}
-		if err == nil && c.now().Sub(end) > keepMaintenance {
-			err = c.store.remove(bucketMaintenance, m.ID)
-		}
-	}
-	return err
-}
-
-// collect shows what is active: that of the host always, that of a VM while it is.
-func (c *calendar) collect(ch chan<- prometheus.Metric, desc *prometheus.Desc) {
-	all, err := c.all()
+// collect sends the metric of active maintenance. There is always a sample for the host, but only samples for VMs with
+// active maintenance.
+func (s *maintenanceStore) collect(ch chan<- prometheus.Metric, desc *prometheus.Desc) {
+	all, err := s.all()
 	if err != nil {
 		ch <- prometheus.NewInvalidMetric(desc, err)
 		return
@@ -110,7 +146,7 @@ func (c *calendar) collect(ch chan<- prometheus.Metric, desc *prometheus.Desc) {
 		case !m.Active:
 		case m.Scope == scopeHost:
 			host = 1
-		case !seen[m.VMID]: // the newest gives the name
+		case !seen[m.VMID]: // the name is that of the newest announcement
 			seen[m.VMID] = true
 			ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, 1, string(scopeVM), m.VM, m.VMID)
 		}
@@ -118,149 +154,135 @@ func (c *calendar) collect(ch chan<- prometheus.Metric, desc *prometheus.Desc) {
 	ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, host, string(scopeHost), "", "")
 }
 
-// deed is what the policy is asked for about maintenance.
-func (m maintenance) deed(needs role) deed {
-	return deed{needs: needs, names: []string{"maintenance"}, vm: m.VMID, name: m.VM}
+type maintenanceList struct {
+	Maintenance []maintenance `json:"maintenance"`
 }
 
-// listMaintenance is GET /api/v1/maintenance. Maintenance of the host is about every
-// VM of it, so everybody sees it.
-func (s *Server) listMaintenance(r *http.Request) (answer, *problem) {
-	all, err := s.calendar.all()
+// listMaintenance handles GET /api/v1/maintenance. Every caller sees the maintenance of the host, because it affects
+// all VMs.
+func (s *Server) listMaintenance(r *http.Request) (problem.Response, *problem.Problem) {
+	all, err := s.maintenance.all()
 	if err != nil {
-		return answer{}, refuse(kindInternal, "the store cannot be read")
+		return problem.Response{}, errStoreRead()
 	}
-	shown := []maintenance{}
+	visible := []maintenance{}
 	for _, m := range all {
-		if m.Scope == scopeHost || s.policy.Load().refuses(callerOf(r), m.deed(viewer)) == nil {
-			shown = append(shown, m)
+		if m.Scope == scopeHost || s.authorize(r, m.attributes(authz.RoleViewer)) == nil {
+			visible = append(visible, m)
 		}
 	}
-	return jsonAnswer(http.StatusOK, maintenanceList{shown}), nil
+	return problem.JSON(http.StatusOK, maintenanceList{visible}), nil
 }
 
-// announceMaintenance is POST /api/v1/maintenance.
-func (s *Server) announceMaintenance(r *http.Request) (answer, *problem) {
+// announceMaintenance handles POST /api/v1/maintenance.
+func (s *Server) announceMaintenance(r *http.Request) (problem.Response, *problem.Problem) {
 	a := announcement{}
-	text, p := readJSON(r, &a)
+	body, p := operation.ReadJSON(r, &a)
 	if p != nil {
-		return answer{}, p
+		return problem.Response{}, p
 	}
-	c := callerOf(r)
-	attempt, before, p := s.idempotency.begin(r, c, text)
+	c := principalOf(r)
+	key, stored, p := s.idempotency.begin(r, c, body)
 	if p != nil {
-		return answer{}, p
+		return problem.Response{}, p
 	}
-	if before != nil {
-		return *before, nil
+	if stored != nil {
+		return *stored, nil
 	}
-	defer attempt.close()
-	m, p := s.announce(r, c, a)
+	defer key.close()
+	m, p := s.announce(r, a)
 	if p != nil {
-		return answer{}, s.refused(c, "announce-maintenance", p)
+		return problem.Response{}, s.auditRefusal(c, "announce-maintenance", p)
 	}
-	done := jsonAnswer(http.StatusCreated, m)
-	if err := attempt.keep(m.ID, done); err != nil {
-		level.Error(s.o.Logger).Log("msg", "an answer cannot be kept by its Idempotency-Key", "err", err)
+	response := problem.JSON(http.StatusCreated, m)
+	if err := key.save(m.ID, response); err != nil {
+		level.Error(s.options.Logger).Log("msg", "cannot store response for its Idempotency-Key", "id", m.ID, "err", err)
 	}
-	return done, nil
+	return response, nil
 }
 
-// announce checks an announcement and writes it down.
-func (s *Server) announce(r *http.Request, c caller, a announcement) (maintenance, *problem) {
-	now := s.o.Now()
+// announce checks and stores an announcement.
+func (s *Server) announce(r *http.Request, a announcement) (maintenance, *problem.Problem) {
+	now := s.options.Now()
 	if p := a.check(now); p != nil {
 		return maintenance{}, p
 	}
 	m := maintenance{
 		ID: strings.ToLower(rand.Text()), Scope: scopeHost, Owner: a.Owner, Reason: a.Reason,
-		User: c.String(), From: now.UTC(), Until: a.Until.UTC(), Active: true,
+		User: principalOf(r).String(), From: now.UTC(), Until: a.Until.UTC(), Active: true,
 	}
+	found := true
 	if a.VMID != "" {
 		m.Scope, m.VMID = scopeVM, strings.ToUpper(a.VMID)
-		ctx, cancel := s.reading(r.Context())
+		ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
 		defer cancel()
-		v, p := readHost(ctx, s.o.Reader)
+		snapshot, p := operation.ReadSnapshot(ctx, s.options.Reader)
 		if p != nil {
 			return maintenance{}, p
 		}
-		m.VM = msvm.StringOrEmpty(v.systems[m.VMID].ElementName)
-		if p := s.policy.Load().refuses(c, m.deed(operator)); p != nil { // before it is told whether there is one
-			return maintenance{}, p
-		}
-		if _, ok := v.systems[m.VMID]; !ok {
-			return maintenance{}, refuse(kindNotFound, "this host has no VM %s", m.VMID)
-		}
-	} else if p := s.policy.Load().refuses(c, m.deed(operator)); p != nil {
+		var vm msvm.ComputerSystem
+		vm, found = snapshot.VM(m.VMID)
+		m.VM = msvm.StringOrEmpty(vm.ElementName)
+	}
+	if p := s.authorize(r, m.attributes(authz.RoleOperator)); p != nil {
 		return maintenance{}, p
 	}
-	all, err := s.calendar.all()
+	if !found { // only an authorized caller learns whether the VM exists
+		return maintenance{}, problem.New(problem.NotFound, "vm %s: not found on this host", m.VMID)
+	}
+	all, err := s.maintenance.all()
 	if err != nil {
-		return maintenance{}, refuse(kindInternal, "the store cannot be read")
+		return maintenance{}, errStoreRead()
 	}
-	if active := slices.DeleteFunc(all, func(m maintenance) bool { return !m.Active }); len(active) >= maxMaintenanceCount {
-		return maintenance{}, refuse(kindLimit, "%d are announced, which is the limit; end some", len(active))
+	active := slices.DeleteFunc(all, func(m maintenance) bool { return !m.Active })
+	if len(active) >= maxMaintenanceCount {
+		return maintenance{}, problem.New(problem.TooManyActions,
+			"%d announcements are active, which is the maximum; end some of them", len(active))
 	}
-	return m, s.put(c, m, "announce-maintenance")
+	return m, s.saveMaintenance(r, m, "announce-maintenance")
 }
 
-// check refuses an announcement that is not complete, or too long.
-func (a announcement) check(now time.Time) *problem {
-	switch {
-	case a.Owner == "" || a.Reason == "":
-		return refuse(kindParameter, "owner and reason are needed: who to ask, and why")
-	case len(a.Owner) > maxText || len(a.Reason) > maxText:
-		return refuse(kindParameter, "a text is longer than %d bytes", maxText)
-	case a.VMID != "" && !msvm.IsGUID(a.VMID):
-		return refuse(kindParameter, "vm_id is no GUID; leave it out for the whole host")
-	case !a.Until.After(now):
-		return refuse(kindParameter, "until must be a time to come, such as \"2026-12-01T20:00:00Z\"; it is %s", now.UTC().Format(time.RFC3339))
-	case a.Until.Sub(now) > maxMaintenance:
-		return refuse(kindParameter, "until is more than %d days ahead", int(maxMaintenance.Hours()/24))
-	}
-	return nil
-}
-
-// endMaintenance is POST /api/v1/maintenance/{id}/end.
-func (s *Server) endMaintenance(r *http.Request) (answer, *problem) {
-	if _, p := readJSON(r, &none{}); p != nil {
-		return answer{}, p
+// endMaintenance handles POST /api/v1/maintenance/{id}/end.
+func (s *Server) endMaintenance(r *http.Request) (problem.Response, *problem.Problem) {
+	if _, p := operation.ReadJSON(r, &emptyRequest{}); p != nil {
+		return problem.Response{}, p
 	}
 	var m maintenance
-	found, err := s.store.get(bucketMaintenance, r.PathValue("id"), &m)
+	found, err := s.store.Get(bucketMaintenance, r.PathValue("id"), &m)
 	if err != nil {
-		return answer{}, refuse(kindInternal, "the store cannot be read")
+		return problem.Response{}, errStoreRead()
 	}
-	c := callerOf(r)
-	if !found || m.Scope == scopeVM && s.policy.Load().refuses(c, m.deed(viewer)) != nil {
-		return answer{}, refuse(kindNotFound, "there is no such maintenance")
+	if !found || m.Scope == scopeVM && s.authorize(r, m.attributes(authz.RoleViewer)) != nil {
+		return problem.Response{}, problem.New(problem.NotFound, "maintenance %.80q: not found", r.PathValue("id"))
 	}
-	if p := s.policy.Load().refuses(c, m.deed(operator)); p != nil {
-		return answer{}, s.refused(c, "end-maintenance", p)
+	if p := s.authorize(r, m.attributes(authz.RoleOperator)); p != nil {
+		return problem.Response{}, s.auditRefusal(principalOf(r), "end-maintenance", p)
 	}
-	now := s.o.Now().UTC()
+	now := s.options.Now().UTC()
 	if m.Ended != nil || !now.Before(m.Until) {
-		return answer{}, refuse(kindState, "it has ended")
+		return problem.Response{}, problem.New(problem.InvalidState, "the maintenance has ended")
 	}
 	m.Ended, m.Active = &now, false
-	if p := s.put(c, m, "end-maintenance"); p != nil {
-		return answer{}, p
+	if p := s.saveMaintenance(r, m, "end-maintenance"); p != nil {
+		return problem.Response{}, p
 	}
-	return jsonAnswer(http.StatusOK, m), nil
+	return problem.JSON(http.StatusOK, m), nil
 }
 
-// put writes maintenance to the audit log and keeps it.
-func (s *Server) put(c caller, m maintenance, action string) *problem {
-	line := auditLine{
-		Time: s.o.Now().UTC(), Event: auditMaintenance, ID: m.ID, User: c.String(), Remote: c.Remote, Action: action,
-		VMID: m.VMID, VM: m.VM, Reason: m.Reason, Parameters: map[string]any{"scope": m.Scope, "owner": m.Owner, "until": m.Until},
+// saveMaintenance writes an audit record and stores the maintenance.
+func (s *Server) saveMaintenance(r *http.Request, m maintenance, action string) *problem.Problem {
+	c := principalOf(r)
+	record := audit.Record{
+		Time: s.options.Now().UTC(), Event: audit.Maintenance, ID: m.ID, User: c.String(), Remote: c.Remote, Action: action,
+		VMID: m.VMID, VM: m.VM, Reason: m.Reason,
+		Parameters: map[string]any{"scope": m.Scope, "owner": m.Owner, "until": m.Until},
 	}
-	if err := s.audit.write(line, true); err != nil {
-		return s.noAudit(err)
+	if err := s.audit.Write(record, true); err != nil {
+		return s.auditUnavailable(err)
 	}
-	if err := s.store.put(bucketMaintenance, m.ID, m); err != nil {
-		level.Error(s.o.Logger).Log("msg", "maintenance cannot be kept", "err", err)
-		return refuse(kindInternal, "it cannot be kept")
+	if err := s.store.Put(bucketMaintenance, m.ID, m); err != nil {
+		level.Error(s.options.Logger).Log("msg", "cannot store maintenance", "id", m.ID, "err", err)
+		return problem.New(problem.Internal, "the maintenance cannot be stored")
 	}
 	return nil
 }

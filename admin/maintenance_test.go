@@ -1,119 +1,156 @@
 package admin
 
 import (
+	"fmt"
+	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"hyperv_replica_exporter/admin/internal/audit"
+	"hyperv_replica_exporter/admin/internal/store"
+
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
-func (l *lab) announce(user string, payload m) response {
-	l.Helper()
-	return l.do("HV01", user, "POST", apiMaintenance, payload)
+func (env *testEnv) postMaintenance(user string, payload object) response {
+	env.Helper()
+	return env.request("HV01", user, "POST", apiMaintenance, payload)
 }
 
-// shows checks which maintenance the metrics of HV01 tell.
-func (l *lab) shows(what, want string) {
-	l.Helper()
-	const head = "# HELP test_maintenance_active 1 while maintenance is announced, of scope host for all of this host, and of scope vm for one VM; host is 0 while none is, a VM is not shown then.\n# TYPE test_maintenance_active gauge\n"
-	if err := testutil.CollectAndCompare(l.hosts["HV01"].server.Metrics(), strings.NewReader(head+want), "test_maintenance_active"); err != nil {
-		l.Errorf("%s: %v", what, err)
+// wantMetric checks the maintenance metric of HV01.
+func (env *testEnv) wantMetric(what, want string) {
+	env.Helper()
+	const head = "# HELP test_maintenance_active Whether maintenance is active (1), by scope. Without maintenance the host has the value 0, and a VM has no series.\n# TYPE test_maintenance_active gauge\n"
+	if err := testutil.CollectAndCompare(env.hosts["HV01"].server.Metrics(), strings.NewReader(head+want),
+		"test_maintenance_active"); err != nil {
+		env.Errorf("%s: %v", what, err)
 	}
 }
 
-// Maintenance is shown from its announcement to its end, outlives a restart, and is
-// in the audit log.
+// Maintenance is exported from its announcement to its end, survives a restart, and is in the audit log.
 func TestMaintenance(t *testing.T) {
-	l := newLab(t)
-	vm, name := l.vms[healthy], l.name("HV01", healthy)
-	until := l.clock.Now().Add(2 * time.Hour)
+	env := newTestEnv(t)
+	vm, name := env.vms[vmReplicating], env.vmName("HV01", vmReplicating)
+	until := env.clock.Now().Add(2 * time.Hour)
 	const noHost = "test_maintenance_active{scope=\"host\",vm=\"\",vm_id=\"\"} 0\n"
 	aVM := `test_maintenance_active{scope="vm",vm="` + name + `",vm_id="` + vm + `"} 1` + "\n"
-	l.shows("before", noHost)
-	first := l.announce("tim", m{"vm_id": strings.ToLower(vm), "owner": "Ada", "reason": "disks", "until": until})
-	l.want("of a VM", first, 201, "")
-	l.want("of it again", l.announce("olga", m{"vm_id": vm, "owner": "Bob", "reason": "more disks", "until": until.Add(time.Hour)}), 201, "")
-	l.shows("of a VM", noHost+aVM)
-	l.restart("HV01")
-	l.shows("after a restart", noHost+aVM)
-	l.want("it keeps nobody from acting", l.act("HV01", "tim", healthy, "primary", "suspend", m{"dry_run": true}), 200, "")
-	host := l.announce("tim", m{"owner": "Ada", "reason": "firmware", "until": until})
-	l.shows("of the host, too", "test_maintenance_active{scope=\"host\",vm=\"\",vm_id=\"\"} 1\n"+aVM)
+	env.wantMetric("before", noHost)
+	first := env.postMaintenance("tim",
+		object{"vm_id": strings.ToLower(vm), "owner": "Ada", "reason": "disks", "until": until})
+	env.want("announce for a VM", first, 201, "")
+	env.want("announce again for the VM",
+		env.postMaintenance("olga", object{
+			"vm_id": vm, "owner": "Bob", "reason": "more disks",
+			"until": until.Add(time.Hour),
+		}), 201, "")
+	env.wantMetric("maintenance of a VM", noHost+aVM)
+	env.restartEndpoint("HV01")
+	env.wantMetric("after a restart", noHost+aVM)
+	env.want("action during maintenance",
+		env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", object{"dry_run": true}), 200, "")
+	host := env.postMaintenance("tim", object{"owner": "Ada", "reason": "firmware", "until": until})
+	env.wantMetric("maintenance of the host and a VM",
+		"test_maintenance_active{scope=\"host\",vm=\"\",vm_id=\"\"} 1\n"+aVM)
 	end := apiMaintenance + "/" + host.json["id"].(string) + "/end"
-	l.want("ended by a viewer", l.do("HV01", "vic", "POST", end, nil), 403, "forbidden")
-	l.want("ended", l.do("HV01", "olga", "POST", end, nil), 200, "")
-	l.want("ended again", l.do("HV01", "olga", "POST", end, nil), 409, "invalid-state")
-	l.want("no such one", l.do("HV01", "olga", "POST", apiMaintenance+"/nonsense/end", nil), 404, "not-found")
-	l.shows("the host's has ended", noHost+aVM)
-	l.clock.Advance(2 * time.Hour)
-	l.shows("one of two has run out", noHost+aVM)
-	l.clock.Advance(time.Hour)
-	l.shows("all have run out", noHost)
-	all := l.get("HV01", "vic", apiMaintenance).json["maintenance"].([]any)
-	if len(all) != 3 || all[0].(m)["active"] != false {
-		t.Errorf("there are %v", all)
+	env.want("end by a viewer", env.request("HV01", "vic", "POST", end, nil), 403, "forbidden")
+	env.want("end", env.request("HV01", "olga", "POST", end, nil), 200, "")
+	env.want("end again", env.request("HV01", "olga", "POST", end, nil), 409, "invalid-state")
+	env.want("end unknown maintenance",
+		env.request("HV01", "olga", "POST", apiMaintenance+"/nonsense/end", nil), 404, "not-found")
+	env.wantMetric("after the end for the host", noHost+aVM)
+	env.clock.Advance(2 * time.Hour)
+	env.wantMetric("after the end of one of two", noHost+aVM)
+	env.clock.Advance(time.Hour)
+	env.wantMetric("after the end of all", noHost)
+	all := env.get("HV01", "vic", apiMaintenance).json["maintenance"].([]any)
+	if len(all) != 3 || all[0].(object)["active"] != false {
+		t.Errorf("the maintenance is %v, want 3, not active", all)
 	}
-	l.clock.Advance(keepMaintenance + time.Hour)
-	l.restart("HV01")
-	if all := l.get("HV01", "vic", apiMaintenance).json["maintenance"].([]any); len(all) != 0 {
-		t.Errorf("it is not forgotten: %v", all)
+	env.clock.Advance(keepMaintenance + time.Hour)
+	env.restartEndpoint("HV01")
+	if all := env.get("HV01", "vic", apiMaintenance).json["maintenance"].([]any); len(all) != 0 {
+		t.Errorf("expired maintenance is listed: %v", all)
 	}
 	var actions []string
-	for _, line := range l.audited("HV01") {
-		if line.Event == auditMaintenance {
+	for _, line := range env.auditRecords("HV01") {
+		if line.Event == audit.Maintenance {
 			actions = append(actions, line.Action+" by "+line.User)
 		}
 	}
-	if got := strings.Join(actions, ", "); got != "announce-maintenance by tim, announce-maintenance by olga, announce-maintenance by tim, end-maintenance by olga" {
-		t.Errorf("the audit log has %s", got)
+	want := []string{
+		"announce-maintenance by tim", "announce-maintenance by olga", "announce-maintenance by tim", "end-maintenance by olga",
 	}
-	if n := l.hosts["HV01"].pool.called(); n > 0 {
-		t.Errorf("the host was called %d times", n)
+	if !slices.Equal(actions, want) {
+		t.Errorf("the actions in the audit log are %q, want %q", actions, want)
+	}
+	if n := env.hosts["HV01"].pool.callCount(); n > 0 {
+		t.Errorf("%d calls, want 0", n)
 	}
 }
 
-func TestMaintenanceRefused(t *testing.T) {
-	l := newLab(t)
-	until := l.clock.Now().Add(time.Hour)
+// Announcements that are not authorized, incomplete, or exceed a limit are refused.
+func TestRefusedAnnouncements(t *testing.T) {
+	env := newTestEnv(t)
+	until := env.clock.Now().Add(time.Hour)
 	for _, tt := range []struct {
 		name, user string
-		payload    m
+		payload    object
 		code       int
 		slug       string
 	}{
-		{"a viewer", "vic", m{"owner": "Ada", "reason": "x", "until": until}, 403, "forbidden"},
-		{"no owner", "tim", m{"reason": "x", "until": until}, 400, "invalid-parameter"},
-		{"no reason", "tim", m{"owner": "Ada", "until": until}, 400, "invalid-parameter"},
-		{"no end", "tim", m{"owner": "Ada", "reason": "x"}, 400, "invalid-parameter"},
-		{"in the past", "tim", m{"owner": "Ada", "reason": "x", "until": l.clock.Now()}, 400, "invalid-parameter"},
-		{"for ever", "tim", m{"owner": "Ada", "reason": "x", "until": until.AddDate(1, 0, 0)}, 400, "invalid-parameter"},
-		{"a name", "tim", m{"vm_id": "mail01", "owner": "Ada", "reason": "x", "until": until}, 400, "invalid-parameter"},
-		{"no VM", "tim", m{"vm_id": "00000000-0000-0000-0000-000000000000", "owner": "Ada", "reason": "x", "until": until}, 404, "not-found"},
-		{"an unknown field", "tim", m{"vm": "mail01", "owner": "Ada", "reason": "x", "until": until}, 400, "bad-request"},
+		{"announcement by a viewer", "vic", object{"owner": "Ada", "reason": "x", "until": until}, 403, "forbidden"},
+		{"without an owner", "tim", object{"reason": "x", "until": until}, 400, "invalid-parameter"},
+		{"without a reason", "tim", object{"owner": "Ada", "until": until}, 400, "invalid-parameter"},
+		{"without an end", "tim", object{"owner": "Ada", "reason": "x"}, 400, "invalid-parameter"},
+		{"end in the past", "tim", object{"owner": "Ada", "reason": "x", "until": env.clock.Now()}, 400, "invalid-parameter"},
+		{"end too far ahead", "tim", object{"owner": "Ada", "reason": "x", "until": until.AddDate(1, 0, 0)}, 400, "invalid-parameter"},
+		{"name instead of a GUID", "tim", object{"vm_id": "mail01", "owner": "Ada", "reason": "x", "until": until}, 400, "invalid-parameter"},
+		{"unknown VM", "tim", object{"vm_id": "00000000-0000-0000-0000-000000000000", "owner": "Ada", "reason": "x", "until": until}, 404, "not-found"},
+		{"unknown field", "tim", object{"vm": "mail01", "owner": "Ada", "reason": "x", "until": until}, 400, "bad-request"},
 	} {
-		l.want(tt.name, l.announce(tt.user, tt.payload), tt.code, tt.slug)
+		env.want(tt.name, env.postMaintenance(tt.user, tt.payload), tt.code, tt.slug)
 	}
-	if err := l.hosts["HV01"].server.audit.file.Close(); err != nil {
+	if err := env.hosts["HV01"].server.audit.Close(); err != nil {
 		t.Fatal(err)
 	}
-	l.want("no audit log", l.announce("tim", m{"owner": "Ada", "reason": "x", "until": until}), 503, "audit-unavailable")
-	l.shows("nothing of it", "test_maintenance_active{scope=\"host\",vm=\"\",vm_id=\"\"} 0\n")
-	if err := l.hosts["HV01"].server.audit.reopen(); err != nil {
+	env.want("without an audit log",
+		env.postMaintenance("tim", object{"owner": "Ada", "reason": "x", "until": until}), 503, "audit-unavailable")
+	env.wantMetric("after refused announcements", "test_maintenance_active{scope=\"host\",vm=\"\",vm_id=\"\"} 0\n")
+	if err := env.hosts["HV01"].server.audit.Reopen(); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// A read-only policy stops everybody, at once, and can be ended.
-func TestReadOnly(t *testing.T) {
-	l := newLab(t)
-	l.write(l.policy, "read_only: true\n"+everything)
-	l.want("reload", l.do("HV01", "omar", "POST", "/-/reload", nil), 200, "")
-	l.want("act", l.act("HV01", "omar", healthy, "primary", "suspend", nil), 403, "forbidden")
-	l.want("announce", l.announce("omar", m{"owner": "Ada", "reason": "x", "until": l.clock.Now().Add(time.Hour)}), 403, "forbidden")
-	l.want("look", l.get("HV01", "vic", l.replica(healthy, "primary")), 200, "")
-	l.write(l.policy, everything)
-	l.want("reload by others", l.do("HV01", "fred", "POST", "/-/reload", nil), 403, "forbidden")
-	l.want("reload", l.do("HV01", "omar", "POST", "/-/reload", nil), 200, "")
-	l.want("act", l.act("HV01", "omar", healthy, "primary", "suspend", m{"dry_run": true}), 200, "")
+// Expired records are deleted while the exporter runs. Maintenance that has ended does not count towards the maximum.
+func TestExpiredRecordsAreDeleted(t *testing.T) {
+	env := newTestEnv(t)
+	s := env.hosts["HV01"].server
+	var entries []store.Entry
+	for i := range maxMaintenanceCount {
+		m := maintenance{ID: fmt.Sprint(i), Scope: scopeHost, Until: env.clock.Now().Add(time.Minute)}
+		entries = append(entries, store.Entry{Bucket: bucketMaintenance, Key: m.ID, Value: m})
+	}
+	if err := s.store.PutAll(entries...); err != nil {
+		t.Fatal(err)
+	}
+	announce := func(headers ...string) response {
+		return env.request("HV01", "tim", http.MethodPost, apiMaintenance,
+			object{"owner": "tim", "reason": "x", "until": env.clock.Now().Add(time.Hour)}, headers...)
+	}
+	env.want("announcement above the maximum", announce(), 503, "too-many-actions")
+	env.clock.Advance(2 * time.Minute)
+	env.want("announcement after the others have ended", announce(headerIdempotencyKey, "k"), 201, "")
+	env.want("announcement with the same key", announce(headerIdempotencyKey, "k"), 201, "")
+	if all, err := s.maintenance.all(); err != nil || len(all) != maxMaintenanceCount+1 {
+		t.Errorf("%d announcements, %v", len(all), err)
+	}
+	env.clock.Advance(40 * 24 * time.Hour)
+	s.prune()
+	for _, bucket := range []string{bucketMaintenance, bucketResponses} {
+		if all, err := store.All[any](s.store, bucket); err != nil || len(all) != 0 {
+			t.Errorf("%d values are left in the bucket %s, %v", len(all), bucket, err)
+		}
+	}
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"flag"
-	"fmt"
 	"maps"
 	"net/http"
 	"os"
@@ -18,74 +17,86 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-var update = flag.Bool("update", false, "write the expected files anew")
+var update = flag.Bool("update", false, "write the expected files")
 
-// roles are users by the role that they have, from the least, destructive all.
-var roles = []string{"vic", "olga", "fred", "omar"}
+// roleUsers are users with the roles viewer to owner, in this order. Their rules have destructive: true.
+var roleUsers = []string{"vic", "olga", "fred", "omar"}
 
-// side is a relationship of a VM on a host, which is put into one state after the
-// other. A column of the file is a side.
+// side is a relationship of a VM on a host. The test puts it into each state. The file has a column for each side.
 type side struct {
 	name, what string
 	host       string
 	vm         int
 	link       msvm.Link
-	states     []msvm.ReplicationState // nil for all in which something replicates
-	// like is the side that it is like but for what is so beside it. The file has
-	// what that changes, and no column.
-	like   string
-	beside func(*lab) error
+	states     []msvm.ReplicationState // nil for all except disabled
+	// like is the name of a side that differs only in the condition that setUp creates. The file has no column for
+	// such a side, only the differences.
+	like  string
+	setUp func(*testEnv) error
 }
 
 var sides = []side{
-	{name: "primary", what: "a VM of mode primary", host: "HV01", vm: healthy, link: msvm.Primary},
-	{name: "replica", what: "a VM of mode replica that is not replicated on", host: "HV01", vm: inboundVM, link: msvm.Primary},
-	{name: "middle", what: "a VM of mode replica that is replicated on; its extended relationship is in 3", host: "HV01", vm: withExtension, link: msvm.Primary},
-	{name: "onward", what: "the extended relationship of such a VM; its primary one is in 3", host: "HV01", vm: withExtension, link: msvm.Extended},
-	{name: "third", what: "a VM of mode extended_replica", host: "HV03", vm: withExtension, link: msvm.Primary},
+	{name: "primary", what: "a VM of mode primary", host: "HV01", vm: vmReplicating, link: msvm.Primary},
+	{name: "replica", what: "a VM of mode replica without an extended relationship", host: "HV01", vm: vmInbound, link: msvm.Primary},
+	{name: "middle", what: "a VM of mode replica with an extended relationship in state 3", host: "HV01", vm: vmExtended, link: msvm.Primary},
+	{name: "onward", what: "the extended relationship of such a VM; its primary relationship is in state 3", host: "HV01", vm: vmExtended, link: msvm.Extended},
+	{name: "third", what: "a VM of mode extended_replica", host: "HV03", vm: vmExtended, link: msvm.Primary},
 	{
-		name: "none", what: "a VM of mode none", host: "HV01", vm: alone, link: msvm.Primary,
+		name: "none", what: "a VM of mode none", host: "HV01", vm: vmStandalone, link: msvm.Primary,
 		states: []msvm.ReplicationState{msvm.Disabled},
 	},
 	{
-		name: "end", what: "the extended relationship of a VM that is not replicated on", host: "HV01", vm: inboundVM, link: msvm.Extended,
+		name: "end", what: "the extended relationship of a VM that has none", host: "HV01", vm: vmInbound,
+		link:   msvm.Extended,
 		states: []msvm.ReplicationState{msvm.Disabled},
 	},
 	{
-		name: "another VM resynchronizes", like: "primary", host: "HV01", vm: healthy, link: msvm.Primary,
-		states: []msvm.ReplicationState{msvm.Suspended, msvm.Critical, msvm.WaitingToStartResynchronization, msvm.Resynchronizing, msvm.ResynchronizationSuspended},
-		beside: put("HV01", suspendedVM, msvm.Primary, msvm.Resynchronizing),
+		name: "another VM resynchronizes", like: "primary", host: "HV01", vm: vmReplicating, link: msvm.Primary,
+		states: []msvm.ReplicationState{
+			msvm.Suspended, msvm.Critical, msvm.WaitingToStartResynchronization,
+			msvm.Resynchronizing, msvm.ResynchronizationSuspended,
+		},
+		setUp: setState("HV01", vmSuspended, msvm.Primary, msvm.Resynchronizing),
 	},
 	{
-		name: "nothing was ever replicated", like: "replica", host: "HV02", vm: freshVM, link: msvm.Primary,
-		states: []msvm.ReplicationState{msvm.WaitingToCompleteInitialReplication, msvm.Replicating, msvm.DiskUpdateInProgress},
+		name: "no replication has completed yet", like: "replica", host: "HV02", vm: vmNotStarted, link: msvm.Primary,
+		states: []msvm.ReplicationState{
+			msvm.WaitingToCompleteInitialReplication, msvm.Replicating,
+			msvm.DiskUpdateInProgress,
+		},
 	},
 	{
-		name: "it has a test VM, which is off", like: "replica", host: "HV01", vm: testedVM, link: msvm.Primary,
+		name: "it has a test VM that is off", like: "replica", host: "HV01", vm: vmWithTestVM, link: msvm.Primary,
 		states: []msvm.ReplicationState{msvm.Replicating, msvm.Recovered},
 	},
 	{
-		name: "it has a test VM, which is on", like: "replica", host: "HV01", vm: testedVM, link: msvm.Primary,
+		name: "it has a test VM that is on", like: "replica", host: "HV01", vm: vmWithTestVM, link: msvm.Primary,
 		states: []msvm.ReplicationState{msvm.Replicating, msvm.Recovered},
-		beside: func(l *lab) error { return l.world.SetPower(l.testVM("HV01", testedVM), "HV01", true) },
+		setUp:  func(env *testEnv) error { return env.world.SetPower(env.testVMOf("HV01", vmWithTestVM), "HV01", true) },
 	},
 	{
-		name: "its extended relationship is in 4", like: "middle", host: "HV01", vm: withExtension, link: msvm.Primary,
+		name: "its extended relationship is in state 4", like: "middle", host: "HV01", vm: vmExtended, link: msvm.Primary,
 		states: []msvm.ReplicationState{msvm.Replicating, msvm.Recovered, msvm.Committed, msvm.FailoverInProgress},
-		beside: put("HV01", withExtension, msvm.Extended, msvm.SyncedReplicationComplete),
+		setUp:  setState("HV01", vmExtended, msvm.Extended, msvm.SyncedReplicationComplete),
 	},
 	{
-		name: "its primary relationship is in 5", like: "onward", host: "HV01", vm: withExtension, link: msvm.Extended,
-		states: []msvm.ReplicationState{msvm.Replicating, msvm.SyncedReplicationComplete, msvm.WaitingToStartResynchronization},
-		beside: put("HV01", withExtension, msvm.Primary, msvm.Recovered),
+		name: "its primary relationship is in state 5", like: "onward", host: "HV01", vm: vmExtended, link: msvm.Extended,
+		states: []msvm.ReplicationState{
+			msvm.Replicating, msvm.SyncedReplicationComplete,
+			msvm.WaitingToStartResynchronization,
+		},
+		setUp: setState("HV01", vmExtended, msvm.Primary, msvm.Recovered),
 	},
 }
 
-func put(host string, vm int, link msvm.Link, state msvm.ReplicationState) func(*lab) error {
-	return func(l *lab) error { return l.world.SetState(host, msvm.Key{VM: l.vms[vm], Link: link}, state) }
+// setState returns a function that sets the state of a relationship.
+func setState(host string, vm int, link msvm.Link, state msvm.ReplicationState) func(*testEnv) error {
+	return func(env *testEnv) error {
+		return env.world.SetState(host, msvm.Key{VM: env.vms[vm], Link: link}, state)
+	}
 }
 
-// all are the states of the side.
+// all returns the states of the side.
 func (s side) all() []msvm.ReplicationState {
 	all := s.states
 	if all == nil {
@@ -96,63 +107,62 @@ func (s side) all() []msvm.ReplicationState {
 	return all
 }
 
-// running are the states in which the VM is tried on, too, if it can be turned on:
-// those of what needs it off, and those in which a replica runs.
-var running = []msvm.ReplicationState{
+// statesWithVMOn are the states that are also tested with the VM on, if it can be turned on: those of actions that need
+// the VM off, and those in which a replica can run.
+var statesWithVMOn = []msvm.ReplicationState{
 	msvm.Disabled, msvm.Replicating, msvm.Recovered, msvm.Committed, msvm.FailoverInProgress, msvm.DiskUpdateInProgress,
 }
 
-// situation is how a side stands.
+// situation is the state of a side and the power of its VM.
 type situation struct {
 	state msvm.ReplicationState
 	on    bool
 }
 
-// Answers are slugs of problems, or these.
+// The result of a request is the slug of a problem, or one of these.
 const (
-	done      = ""
-	doneTwice = "!" // in two steps
-	notNow    = "invalid-state"
-	mayNot    = "forbidden"
+	executed          = ""
+	executedConfirmed = "!" // with a confirmation
+	invalidState      = "invalid-state"
+	forbidden         = "forbidden"
 )
 
-// matrix is what was answered about a side.
-type matrix struct {
-	*lab
-	host, vm string // where, and the VM's name
-	offset   int64  // how far the audit log was read
+// responseMatrix has the results of the requests about a side.
+type responseMatrix struct {
+	*testEnv
+	host, vm string // name of the host and of the VM
+	offset   int64  // end of the part of the audit log that was checked
 	rows     []string
-	answers  map[string]map[situation]string // to the owner, by row
-	refused  map[string]map[string]bool      // who may not, by row and user
+	results  map[string]map[situation]string // results for the owner, by row
+	refused  map[string]map[string]bool      // whether the policy refuses, by row and user
 }
 
-// Every verb and every method for every role in every state: the answers are those
-// of the file, which a person has read. Whoever is let through makes one call with
-// its intent before and its outcome after, and nobody else makes any. None of them
-// is refused everywhere.
-func TestMatrix(t *testing.T) {
-	all := make([]*matrix, len(sides)+1)
-	t.Run("of", func(t *testing.T) {
+// The result of every action and method, for every role and in every state, is the one in the file, which a person has
+// reviewed. An accepted request makes exactly one call, with an audit record before and after it. A refused request
+// makes none. Every action and method is accepted in some situation.
+func TestResponseMatrix(t *testing.T) {
+	all := make([]*responseMatrix, len(sides)+1)
+	t.Run("sides", func(t *testing.T) {
 		for i, s := range sides {
 			t.Run(s.name, func(t *testing.T) {
 				t.Parallel()
-				all[i] = askSide(t, s)
+				all[i] = runSide(t, s)
 			})
 		}
 		t.Run("the host", func(t *testing.T) {
 			t.Parallel()
-			all[len(sides)] = askHost(t)
+			all[len(sides)] = runHost(t)
 		})
 	})
-	if t.Failed() || slices.Contains(all, nil) { // some were not to be run
+	if t.Failed() || slices.Contains(all, nil) { // with -run some sides are skipped
 		return
 	}
-	for _, name := range verbsAndMethods() {
-		if !slices.ContainsFunc(all, func(l *matrix) bool { return l.everDone(name) }) {
-			t.Errorf("%s is let through in no situation", name)
+	for _, name := range actionAndMethodNames() {
+		if !slices.ContainsFunc(all, func(env *responseMatrix) bool { return env.everExecuted(name) }) {
+			t.Errorf("%s is accepted in no situation", name)
 		}
 	}
-	got := written(t, all)
+	got := formatMatrix(t, all)
 	file := filepath.Join("testdata", "matrix.txt")
 	if *update {
 		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
@@ -165,245 +175,124 @@ func TestMatrix(t *testing.T) {
 	}
 	before, after := strings.Split(string(want), "\n"), strings.Split(got, "\n")
 	for i := range max(len(before), len(after)) {
-		if at(before, i) != at(after, i) {
-			t.Fatalf("line %d differs; go test ./admin -run TestMatrix -update writes the file:\n%s\nwant\n%s", i+1, at(after, i), at(before, i))
+		if lineAt(before, i) != lineAt(after, i) {
+			t.Fatalf("line %d differs; go test ./admin -run TestResponseMatrix -update writes the file:\n%s\nwant\n%s", i+1,
+				lineAt(after, i), lineAt(before, i))
 		}
 	}
 }
 
-func newMatrix(t *testing.T, host string) *matrix {
+func newResponseMatrix(t *testing.T, host string) *responseMatrix {
 	t.Helper()
-	l := newLabOf(t, 21, []string{host}, nil)
-	l.hosts[host].pool.answers = func(context.Context, wmiquery.Call) (wmiquery.Reply, error) { return wmiquery.Reply{}, nil } // the world stays as it is
-	return &matrix{lab: l, host: host, answers: map[string]map[situation]string{}, refused: map[string]map[string]bool{}}
+	env := newTestEnvWith(t, 21, []string{host}, nil)
+	// The state of the host never changes, because no call reaches it.
+	env.hosts[host].pool.reply = func(context.Context, wmiquery.Call) (wmiquery.Reply, error) {
+		return wmiquery.Reply{}, nil
+	}
+	return &responseMatrix{
+		testEnv: env, host: host, results: map[string]map[situation]string{},
+		refused: map[string]map[string]bool{},
+	}
 }
 
-func askSide(t *testing.T, s side) *matrix {
+func runSide(t *testing.T, s side) *responseMatrix {
 	t.Helper()
-	l := newMatrix(t, s.host)
-	l.vm = l.name(s.host, s.vm)
-	l.clock.Advance(2 * time.Hour) // the resynchronization of the world has ended
-	if s.beside != nil {
-		if err := s.beside(l.lab); err != nil {
+	env := newResponseMatrix(t, s.host)
+	env.vm = env.vmName(s.host, s.vm)
+	env.clock.Advance(2 * time.Hour) // the resynchronizations of the simulated world have ended
+	if s.setUp != nil {
+		if err := s.setUp(env.testEnv); err != nil {
 			t.Fatal(err)
 		}
 	}
-	asked := l.asks(s)
+	asked := env.requestsAbout(s)
 	for turn, state := range s.all() {
 		if state != msvm.Disabled {
-			if err := put(s.host, s.vm, s.link, state)(l.lab); err != nil {
+			if err := setState(s.host, s.vm, s.link, state)(env.testEnv); err != nil {
 				t.Fatal(err)
 			}
 		}
 		for _, on := range []bool{false, true} {
-			if on && !slices.Contains(running, state) || l.world.SetPower(l.vms[s.vm], s.host, on) != nil {
+			if on && !slices.Contains(statesWithVMOn, state) || env.world.SetPower(env.vms[s.vm], s.host, on) != nil {
 				continue
 			}
 			for _, a := range asked {
-				l.ask(a, situation{state, on}, turn)
+				env.runRequest(a, situation{state, on}, turn)
 			}
 		}
 	}
-	return l
+	return env
 }
 
-func askHost(t *testing.T) *matrix {
+func runHost(t *testing.T) *responseMatrix {
 	t.Helper()
-	l := newMatrix(t, "HV01")
-	for _, a := range l.asksOfHost() {
-		for turn := range roles[1:] { // there is one situation for all turns
-			l.ask(a, situation{}, turn)
+	env := newResponseMatrix(t, "HV01")
+	for _, a := range env.requestsAboutHost() {
+		for turn := range roleUsers[1:] { // there is only one situation
+			env.runRequest(a, situation{}, turn)
 		}
 	}
-	return l
+	return env
 }
 
-// ask is what is asked for, a row of the file.
-type ask struct {
-	row, path string
-	payload   m
-	vm        string // name of the VM, to confirm it
-}
-
-// asks are every verb, and every method that is about the side.
-func (l *matrix) asks(s side) []ask {
-	l.Helper()
-	var all []ask
-	for _, v := range verbs() {
-		payload := m{}
-		if v.name == "import-initial-replica" {
-			payload["parameters"] = m{"InitialReplicationImportLocation": `D:\import`}
-		}
-		all = append(all, ask{v.name, l.replica(s.vm, string(s.link)) + "/actions/" + v.name, payload, l.vm})
+// runRequest sends a request as the owner and as other users. They get the same result or are refused by the policy.
+// All other users send the request when it is executed for the first time. After that one of them does, in turn.
+func (env *responseMatrix) runRequest(a matrixRequest, s situation, turn int) {
+	env.Helper()
+	answer := env.send("omar", a)
+	first := isExecuted(answer) && !env.everExecuted(a.row)
+	if env.results[a.row] == nil {
+		env.rows = append(env.rows, a.row)
+		env.results[a.row], env.refused[a.row] = map[situation]string{}, map[string]bool{}
 	}
-	mode := l.get(s.host, "vic", l.replica(s.vm, "primary")).json["mode"]
-	for _, method := range msvm.Methods() {
-		if !aboutVM(method) || mode == "replica" && !chosen(method, s.link) {
-			continue
-		}
-		vm, name, link := l.vms[s.vm], pathName(method), s.link
-		if method.Name == becomePrimary {
-			link = msvm.Extended
-		}
-		a := ask{name, apiMethods + name, l.payload(method, vm, link), l.vm}
-		parameters := a.payload["parameters"].(m)
-		switch method.Name {
-		case "SetAuthorizationEntry":
-			parameters["AuthorizationEntry"] = l.entry()
-		case destroySystem:
-			if test := l.testVM(s.host, s.vm); test != "" {
-				parameters["AffectedSystem"], a.vm = test, l.vm+" - Test"
-			}
-		case requestState:
-			parameters["ReplicationRelationship"] = m{"InstanceID": msvm.Key{VM: vm, Link: link}.InstanceID()}
-			for _, q := range msvm.StateRequests() {
-				if _, ok := verbOf(method, q.State); !ok { // the others are as the verbs
-					other := maps.Clone(parameters)
-					other["RequestedState"] = q.State
-					all = append(all, ask{fmt.Sprintf("%s of %d", name, q.State), a.path, m{"target": vm, "parameters": other}, l.vm})
-				}
-			}
-			a.row += " of 3"
-		}
-		all = append(all, a)
-	}
-	return all
-}
-
-// chosen tells whether a method is about this relationship of a replica, and not
-// about its other one: most are told the VM alone.
-func chosen(method msvm.Method, link msvm.Link) bool {
-	for _, p := range method.In {
-		if p.Class == "Msvm_ReplicationRelationship" && method.Name != becomePrimary {
-			return true
-		}
-	}
-	return method.Name == "RevertFailover" || method.SendingSide == (link == msvm.Extended)
-}
-
-const apiMethods = "/api/v1/methods/"
-
-// aboutVM tells methods about a VM from those about the host or a job.
-func aboutVM(m msvm.Method) bool {
-	return m.Class == "Msvm_ComputerSystem" || slices.ContainsFunc(m.In, func(p msvm.Parameter) bool { return p.Class == "Msvm_ComputerSystem" })
-}
-
-// asksOfHost are every method that is about the host or a job.
-func (l *matrix) asksOfHost() []ask {
-	l.Helper()
-	jobs, err := wmiquery.All[msvm.ConcreteJob](l.Context(), l.hosts[l.host].pool)
-	if err != nil || len(jobs) == 0 {
-		l.Fatalf("the world has %d jobs, %v", len(jobs), err)
-	}
-	var all []ask
-	for _, method := range msvm.Methods() {
-		if aboutVM(method) {
-			continue
-		}
-		name, payload := pathName(method), l.payload(method, "", msvm.Primary)
-		there := maps.Clone(payload)
-		switch {
-		case method.Class == "Msvm_ConcreteJob":
-			there["target"] = jobs[0].InstanceID
-		case len(method.In) > 0 && method.In[0].Name == "AuthorizationEntry":
-			there["parameters"] = m{"AuthorizationEntry": l.entry()}
-		case method.Name == "RemoveAuthorizationEntry":
-			there["parameters"] = l.entry()
-		default:
-			all = append(all, ask{name, apiMethods + name, payload, ""})
-			continue
-		}
-		all = append(all, ask{name + " of what is there", apiMethods + name, there, ""}, ask{name + " of what is not", apiMethods + name, payload, ""})
-	}
-	return all
-}
-
-// entry names an authorization entry that the host has.
-func (l *matrix) entry() m {
-	l.Helper()
-	return m{"AllowedPrimaryHostSystem": *l.entries(l.host)[0].AllowedPrimaryHostSystem}
-}
-
-// testVM is the test VM of a replica, "" if it has none.
-func (l *lab) testVM(host string, vm int) string {
-	l.Helper()
-	tests, _ := l.get(host, "vic", l.replica(vm, "primary")).json["test_vms"].([]any)
-	if len(tests) == 0 {
-		return ""
-	}
-	return tests[0].(string)
-}
-
-// ask asks as the owner and as others, who may not or are answered the same. All of
-// them do so when it is done for the first time; then they take turns.
-func (l *matrix) ask(a ask, s situation, turn int) {
-	l.Helper()
-	answer := l.cell("omar", a)
-	first := isDone(answer) && !l.everDone(a.row)
-	if l.answers[a.row] == nil {
-		l.rows = append(l.rows, a.row)
-		l.answers[a.row], l.refused[a.row] = map[situation]string{}, map[string]bool{}
-	}
-	l.answers[a.row][s] = answer
-	others := roles[:len(roles)-1]
+	env.results[a.row][s] = answer
+	others := roleUsers[:len(roleUsers)-1]
 	if !first {
 		others = others[turn%len(others):][:1]
 	}
 	for _, user := range others {
-		got := l.cell(user, a)
-		was, known := l.refused[a.row][user]
-		if known && was != (got == mayNot) || got != mayNot && got != answer {
-			l.Errorf("%s in %v: %s is answered %q, the owner %q", a.row, s, user, got, answer)
+		got := env.send(user, a)
+		was, known := env.refused[a.row][user]
+		if known && was != (got == forbidden) || got != forbidden && got != answer {
+			env.Errorf("%s in %v: the result for %s is %q, for the owner %q", a.row, s, user, got, answer)
 		}
-		l.refused[a.row][user] = got == mayNot
+		env.refused[a.row][user] = got == forbidden
 	}
 }
 
-func isDone(answer string) bool { return answer == done || answer == doneTwice }
+func isExecuted(answer string) bool { return answer == executed || answer == executedConfirmed }
 
-// everDone tells whether a verb or a method was let through.
-func (l *matrix) everDone(name string) bool {
-	for row, answers := range l.answers {
-		if of, _, _ := strings.Cut(row, " "); of == name && slices.ContainsFunc(slices.Collect(maps.Values(answers)), isDone) {
+// everExecuted reports whether an action or method was executed.
+func (env *responseMatrix) everExecuted(name string) bool {
+	for row, results := range env.results {
+		if of, _, _ := strings.Cut(row, " "); of == name &&
+			slices.ContainsFunc(slices.Collect(maps.Values(results)), isExecuted) {
 			return true
 		}
 	}
 	return false
 }
 
-func verbsAndMethods() []string {
-	var all []string
-	for _, v := range verbs() {
-		all = append(all, v.name)
-	}
-	for _, method := range msvm.Methods() {
-		all = append(all, pathName(method))
-	}
-	return all
-}
-
-// cell asks for something, in two steps if it is to be confirmed, and checks that
-// calls and audit lines go with the answer.
-func (l *matrix) cell(user string, a ask) string {
-	l.Helper()
-	calls := l.hosts[l.host].pool.called()
-	answer := done
-	r := l.do(l.host, user, http.MethodPost, a.path, a.payload)
+// send sends a request, and confirms it if necessary. It checks that calls and audit records match the result.
+func (env *responseMatrix) send(user string, a matrixRequest) string {
+	env.Helper()
+	calls := env.hosts[env.host].pool.callCount()
+	answer := executed
+	r := env.request(env.host, user, http.MethodPost, a.path, a.payload)
 	if r.slug() == "confirmation-required" {
-		answer = doneTwice
-		_, l.offset = l.auditedFrom(l.host, l.offset)
-		second := m{"confirmation_token": r.json["confirmation_token"], "reason": "a test", "vm_name": cmp.Or(a.vm, l.host), "max_data_loss_seconds": 1e9, "accept_unknown_loss": true}
-		maps.Copy(second, a.payload)
-		r = l.do(l.host, user, http.MethodPost, a.path, second)
+		answer = executedConfirmed
+		_, env.offset = env.auditRecordsFrom(env.host, env.offset)
+		confirmation := object{
+			"confirmation_token": r.json["confirmation_token"], "reason": "a test",
+			"vm_name": cmp.Or(a.vm, env.host), "max_data_loss_seconds": 1e9, "accept_unknown_loss": true,
+		}
+		maps.Copy(confirmation, a.payload)
+		r = env.request(env.host, user, http.MethodPost, a.path, confirmation)
 	}
-	made := l.hosts[l.host].pool.called() - calls
-	waits := r.json["waiting"] == true
-	if waits { // for ever, if it were not taken out again
-		l.do(l.host, user, http.MethodPost, r.header.Get("Location")+"/cancel", nil)
-	}
+	made := env.hosts[env.host].pool.callCount() - calls
 	var events []string
-	lines, end := l.auditedFrom(l.host, l.offset)
-	l.offset = end
+	lines, end := env.auditRecordsFrom(env.host, env.offset)
+	env.offset = end
 	for _, line := range lines {
 		events = append(events, string(line.Event))
 	}
@@ -412,16 +301,13 @@ func (l *matrix) cell(user string, a ask) string {
 		answer = cmp.Or(r.slug(), r.String())
 		wantCalls, wantEvents = 0, "refused"
 	}
-	if waits {
-		answer = "waits"
-		wantCalls, wantEvents = 0, "queued intent job outcome" // and cancelled
-	}
-	if strings.Contains(a.path, "/methods/Get") { // it changes nothing: refusals alone may be there
+	if strings.Contains(a.path, "/methods/Get") { // reading is not audited, but a refusal can be
 		events = slices.DeleteFunc(events, func(e string) bool { return e == "refused" })
 		wantCalls, wantEvents = 0, ""
 	}
 	if got := strings.Join(events, " "); made != wantCalls || got != wantEvents {
-		l.Errorf("%s %s by %s: %s, %d calls, audit lines %q; want %d and %q", l.host, a.path, user, r, made, got, wantCalls, wantEvents)
+		env.Errorf("%s %s by %s: got %s, %d calls and audit records %q; want %d calls and %q",
+			env.host, a.path, user, r, made, got, wantCalls, wantEvents)
 	}
 	return answer
 }

@@ -1,115 +1,108 @@
 package admin
 
 import (
-	"maps"
 	"net/http"
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"hyperv_replica_exporter/admin/internal/job"
 )
 
-// metrics are the endpoint's figures about itself. They are for the listener of
-// the metrics: who scrapes them need not have rights here.
+// metrics are the metrics of the endpoint. They are served by the listener of the exporter's metrics, so that a scrape
+// needs no permissions on the endpoint.
 type metrics struct {
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	last     *prometheus.GaugeVec
 	refused  prometheus.Counter
-	jobs     *prometheus.Desc
-	of       *jobs
 
-	maintenance *prometheus.Desc
-	calendar    *calendar
+	jobsDesc        *prometheus.Desc
+	jobs            *job.Tracker
+	maintenanceDesc *prometheus.Desc
+	maintenance     *maintenanceStore
 }
 
-func newMetrics(namespace string, of *jobs, calendar *calendar) *metrics {
+func newMetrics(namespace string, jobs *job.Tracker, maintenance *maintenanceStore) *metrics {
 	return &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: namespace, Name: "admin_requests_total",
-			Help: "Requests to the admin endpoint, by the method of Hyper-V that they are for, none for those that only look or were refused before, and by the HTTP status of the answer.",
+			Help: "Requests to the admin endpoint, by Hyper-V method and HTTP status. " +
+				"The method is none for requests that only read or were rejected before it was known.",
 		}, []string{"method", "code"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "admin_action_duration_seconds",
-			Help:    "Time from the call to the end of its job, of the actions of the admin endpoint that have ended since the start.",
+			Help:    "Time from the start of an action of the admin endpoint to the end of its job.",
 			Buckets: []float64{1, 10, 60, 600, 3600, 6 * 3600, 24 * 3600},
 		}, []string{"action", "state"}),
 		last: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Namespace: namespace, Name: "admin_last_action_timestamp_seconds",
-			Help: "When an action of the admin endpoint last ended; absent if none has since the start.",
+			Help: "Time of the last end of an action of the admin endpoint. " +
+				"Absent if none has ended since the start of the exporter.",
 		}, []string{"action"}),
 		refused: prometheus.NewCounter(prometheus.CounterOpts{
 			Namespace: namespace, Name: "admin_confirmations_refused_total",
-			Help: "Second steps that were refused: a wrong token, name or reason, or more to be lost than was accepted.",
+			Help: "Confirmations of destructive actions that were refused: " +
+				"wrong token, name or reason, or a possible data loss above the accepted limit.",
 		}),
-		jobs: prometheus.NewDesc(prometheus.BuildFQName(namespace, "", "admin_jobs"),
-			"Actions of the admin endpoint by state: queued and running are those that are now, the others those that ended since the start.",
+		jobsDesc: prometheus.NewDesc(prometheus.BuildFQName(namespace, "", "admin_jobs"),
+			"Actions of the admin endpoint by state. queued and running are current numbers, "+
+				"the other states count actions that ended since the start of the exporter.",
 			[]string{"state"}, nil),
-		of: of,
-		maintenance: prometheus.NewDesc(prometheus.BuildFQName(namespace, "", "maintenance_active"),
-			"1 while maintenance is announced, of scope host for all of this host, and of scope vm for one VM; host is 0 while none is, a VM is not shown then.",
+		jobs: jobs,
+		maintenanceDesc: prometheus.NewDesc(prometheus.BuildFQName(namespace, "", "maintenance_active"),
+			"Whether maintenance is active (1), by scope. Without maintenance the host has the value 0, and a VM has no series.",
 			[]string{"scope", "vm", "vm_id"}, nil),
-		calendar: calendar,
+		maintenance: maintenance,
 	}
 }
 
-func (m *metrics) own() []prometheus.Collector {
+// collectors returns the metrics that are collectors themselves.
+func (m *metrics) collectors() []prometheus.Collector {
 	return []prometheus.Collector{m.requests, m.duration, m.last, m.refused}
 }
 
-// ended counts an action that has ended.
-func (m *metrics) ended(r jobRecord) {
+// jobEnded counts a job that has ended.
+func (m *metrics) jobEnded(r job.Record) {
 	m.duration.WithLabelValues(r.Action, string(r.State)).Observe(r.Ended.Sub(r.Created).Seconds())
 	m.last.WithLabelValues(r.Action).Set(float64(r.Ended.UnixMilli()) / 1000)
 }
 
-// Describe is that of a prometheus.Collector.
+// countRequest counts a request.
+func (m *metrics) countRequest(info *requestInfo, status int) {
+	m.requests.WithLabelValues(info.method, strconv.Itoa(status)).Inc()
+}
+
+// Describe implements prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, c := range m.own() {
+	for _, c := range m.collectors() {
 		c.Describe(ch)
 	}
-	ch <- m.jobs
-	ch <- m.maintenance
+	ch <- m.jobsDesc
+	ch <- m.maintenanceDesc
 }
 
-// Collect is that of a prometheus.Collector.
+// Collect implements prometheus.Collector.
 func (m *metrics) Collect(ch chan<- prometheus.Metric) {
-	for _, c := range m.own() {
+	for _, c := range m.collectors() {
 		c.Collect(ch)
 	}
-	counts := m.of.countAll()
-	for _, s := range jobStates() {
-		ch <- prometheus.MustNewConstMetric(m.jobs, prometheus.GaugeValue, float64(counts[s]), string(s))
+	counts := m.jobs.CountByState()
+	for _, state := range job.States() {
+		ch <- prometheus.MustNewConstMetric(m.jobsDesc, prometheus.GaugeValue, float64(counts[state]), string(state))
 	}
-	m.calendar.collect(ch, m.maintenance)
+	m.maintenance.collect(ch, m.maintenanceDesc)
 }
 
-// countAll counts the jobs by state.
-func (j *jobs) countAll() map[jobState]int {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	counts := map[jobState]int{}
-	maps.Copy(counts, j.counts)
-	for _, r := range j.active {
-		if !r.State.ended() { // else it is among those
-			counts[r.State]++
-		}
+// requestInfoKey is the context key of a *requestInfo.
+type requestInfoKey struct{}
+
+// requestInfo has the labels of a request.
+type requestInfo struct{ method string }
+
+// setMethodLabel sets the Hyper-V method of a request for the metric.
+func setMethodLabel(r *http.Request, method string) {
+	if info, ok := r.Context().Value(requestInfoKey{}).(*requestInfo); ok {
+		info.method = method
 	}
-	return counts
-}
-
-// noteKey is the key of what a request turns out to be for.
-type noteKey struct{}
-
-// noted is what a request turns out to be for.
-type noted struct{ method string }
-
-// note tells for which method a request is.
-func note(r *http.Request, method string) {
-	if n, ok := r.Context().Value(noteKey{}).(*noted); ok {
-		n.method = method
-	}
-}
-
-func (m *metrics) count(n *noted, status int) {
-	m.requests.WithLabelValues(n.method, strconv.Itoa(status)).Inc()
 }

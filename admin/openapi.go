@@ -8,25 +8,26 @@ import (
 
 	"github.com/prometheus/common/version"
 
-	"hyperv_replica_exporter/wmiquery"
+	"hyperv_replica_exporter/admin/internal/authz"
+	"hyperv_replica_exporter/admin/internal/operation"
+	"hyperv_replica_exporter/admin/internal/problem"
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// The description of the API in OpenAPI 3.1. It is made of what serves: the routes,
-// the verbs, package msvm's table of methods, and the structs of the answers.
-
-const apiDescription = "/api/v1/openapi.json"
+// The description of the API in OpenAPI 3.1 is generated from the code: the routes, the actions, package msvm's table
+// of methods, and the structs of the requests and responses.
 
 // jsonObject is an object of the description.
 type jsonObject = map[string]any
 
-// describe is GET /api/v1/openapi.json.
-func (s *Server) describe(*http.Request) (answer, *problem) {
-	return jsonAnswer(http.StatusOK, s.description()), nil
+// describe handles GET /api/v1/openapi.json.
+func (s *Server) describe(*http.Request) (problem.Response, *problem.Problem) {
+	return problem.JSON(http.StatusOK, s.description()), nil
 }
 
+// description returns the description of the API.
 func (s *Server) description() jsonObject {
-	d := &describer{schemas: jsonObject{}}
+	d := &describer{schemaGenerator{schemas: jsonObject{}}}
 	paths := jsonObject{}
 	add := func(method, path string, operation jsonObject) {
 		item, _ := paths[path].(jsonObject)
@@ -36,16 +37,16 @@ func (s *Server) description() jsonObject {
 		}
 		item[strings.ToLower(method)] = operation
 	}
-	for _, r := range s.table() {
+	for _, r := range s.routes() {
 		method, path, _ := strings.Cut(r.pattern, " ")
 		switch {
-		case strings.HasSuffix(path, "/{verb}"):
-			for _, v := range verbs() {
-				add(method, strings.Replace(path, "{verb}", v.name, 1), d.verb(r, v))
+		case strings.HasSuffix(path, "/{action}"):
+			for _, a := range operation.Actions() {
+				add(method, strings.Replace(path, "{action}", a.Name, 1), d.action(r, a))
 			}
 		case strings.HasSuffix(path, "/{method}"):
 			for _, m := range msvm.Methods() {
-				add(method, strings.Replace(path, "{method}", pathName(m), 1), d.method(r, m))
+				add(method, strings.Replace(path, "{method}", operation.MethodPath(m), 1), d.method(r, m))
 			}
 		default:
 			add(method, path, d.operation(r, operationID(method, path), r.summary, nil))
@@ -55,10 +56,11 @@ func (s *Server) description() jsonObject {
 	return jsonObject{
 		"openapi": "3.1.0",
 		"info": jsonObject{
-			"title":       "Admin endpoint of hyperv_replica_exporter",
-			"version":     cmp.Or(version.Version, "unknown"), // must not be empty, and go build alone sets none
-			"description": "Controls Hyper-V Replica on one host. Off by default; what destroys is asked for twice; every call is in the audit log before it is made.",
-			"license":     jsonObject{"name": "Apache 2.0", "identifier": "Apache-2.0"},
+			"title":   "Admin endpoint of hyperv_replica_exporter",
+			"version": cmp.Or(version.Version, "unknown"), // must not be empty; a plain go build sets no version
+			"description": "Controls Hyper-V Replica on one host. Destructive actions must be confirmed. " +
+				"Every action is written to the audit log before it is executed.",
+			"license": jsonObject{"name": "Apache 2.0", "identifier": "Apache-2.0"},
 		},
 		"servers":  []any{jsonObject{"url": "/"}},
 		"security": []any{jsonObject{"password": []any{}}, jsonObject{"certificate": []any{}}},
@@ -73,16 +75,7 @@ func (s *Server) description() jsonObject {
 	}
 }
 
-// pathName is what a method is called in the path: with its class if two classes
-// have one of that name.
-func pathName(m msvm.Method) string {
-	if _, p := methodNamed(m.Name); p != nil {
-		return m.Class + "." + m.Name
-	}
-	return m.Name
-}
-
-// operationID names an operation after its path: get_replicas.
+// operationID returns the ID of an operation from its path, such as get_replicas.
 func operationID(method, path string) string {
 	words := []string{strings.ToLower(method)}
 	for word := range strings.SplitSeq(strings.TrimPrefix(path, "/api/v1"), "/") {
@@ -93,30 +86,33 @@ func operationID(method, path string) string {
 	return strings.NewReplacer(".", "_", "-", "_").Replace(strings.Join(words, "_"))
 }
 
-// verb describes what is done to a relationship by a name of its own.
-func (d *describer) verb(r route, v verb) jsonObject {
-	m := findMethod(v.method)
-	o := d.operation(r, strings.ReplaceAll(v.name, "-", "_"), sentence(doesOf(m, v.request)), func(body jsonObject) {
+// describer describes the operations of the API.
+type describer struct{ schemaGenerator }
+
+// action describes an action.
+func (d *describer) action(r route, a operation.Action) jsonObject {
+	m := a.Definition()
+	o := d.operation(r, strings.ReplaceAll(a.Name, "-", "_"), sentence(a.Summary()), func(body jsonObject) {
 		parameters := jsonObject{}
 		for _, p := range m.In {
-			for _, name := range v.takes {
+			for _, name := range a.Parameters {
 				if p.Name == name {
 					parameters[name] = d.parameter(p)
 				}
 			}
 		}
 		delete(body["properties"].(jsonObject), "target")
-		if m.Name != destroySystem {
+		if m.Name != msvm.MethodDestroySystem {
 			delete(body["properties"].(jsonObject), "test_result")
 		}
 		body["properties"].(jsonObject)["parameters"] = closed(parameters, nil)
 	})
 	o["tags"] = []any{"actions"}
-	o["description"] = told(m, v.needs.String())
+	o["description"] = methodDescription(m, a.Role.String())
 	return o
 }
 
-// method describes a call of a method with parameters of one's own choice.
+// method describes a method.
 func (d *describer) method(r route, m msvm.Method) jsonObject {
 	o := d.operation(r, m.Class+"_"+m.Name, sentence(m.Summary), func(body jsonObject) {
 		parameters, required := jsonObject{}, []any{}
@@ -129,60 +125,66 @@ func (d *describer) method(r route, m msvm.Method) jsonObject {
 			}
 		}
 		body["properties"].(jsonObject)["parameters"] = closed(parameters, required)
-		if m.Name != destroySystem {
+		if m.Name != msvm.MethodDestroySystem {
 			delete(body["properties"].(jsonObject), "test_result")
 		}
 		if len(required) > 0 {
 			body["required"] = []any{"parameters"}
 		}
 	})
-	needs := owner.String() + ", or that of the action that the call amounts to"
-	if strings.HasPrefix(m.Name, "Get") {
-		needs = viewer.String()
+	role := authz.RoleOwner.String() + ", or the role of the action that does the same"
+	if m.IsGet() {
+		role = authz.RoleViewer.String()
 	}
 	o["tags"] = []any{m.Class}
-	o["description"] = told(m, needs)
+	o["description"] = methodDescription(m, role)
 	o["deprecated"] = m.ReplacedBy != ""
 	return o
 }
 
-// told is what one should know before a call.
-func told(m msvm.Method, needs string) string {
-	text := "Calls " + m.Class + "." + m.Name + ". Needs the role " + needs + "."
+// methodDescription describes the call of a method.
+func methodDescription(m msvm.Method, role string) string {
+	text := "Calls " + m.Class + "." + m.Name + ". Requires the role " + role + "."
 	if m.Destroys != "" {
-		text += " Destroys " + m.Destroys + ", so it takes two steps."
+		text += " Destroys " + m.Destroys + ", so it must be confirmed."
 	}
 	return text
 }
 
 func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] + "." }
 
-// operation describes a route. Change may change the schema of the body.
+// operation describes a route. If change is not nil, it changes the schema of the body.
 func (d *describer) operation(r route, id, summary string, change func(jsonObject)) jsonObject {
 	method, path, _ := strings.Cut(r.pattern, " ")
-	o := jsonObject{"operationId": id, "summary": summary, "responses": d.answers(r)}
+	o := jsonObject{"operationId": id, "summary": summary, "responses": d.responses(r)}
 	var parameters []any
 	for part := range strings.SplitSeq(path, "/") {
-		if schema, ok := pathSchemas[strings.Trim(part, "{}")]; ok && strings.HasPrefix(part, "{") {
-			parameters = append(parameters, jsonObject{"name": strings.Trim(part, "{}"), "in": "path", "required": true, "schema": schema})
+		if schema, ok := pathSchemas()[strings.Trim(part, "{}")]; ok && strings.HasPrefix(part, "{") {
+			parameters = append(parameters,
+				jsonObject{"name": strings.Trim(part, "{}"), "in": "path", "required": true, "schema": schema})
 		}
 	}
-	_, acts := r.takes.(body)
-	_, cancels := r.takes.(cancellation)
-	if acts = acts || cancels; acts {
-		parameters = append(parameters, jsonObject{"name": "dry_run", "in": "query", "schema": jsonObject{"type": "boolean"}, "description": "tells what would be done, and does nothing"})
-	}
-	if _, announces := r.takes.(announcement); acts || announces {
+	_, executes := r.request.(operation.Request)
+	_, cancels := r.request.(cancelRequest)
+	_, announces := r.request.(announcement)
+	if executes || cancels {
 		parameters = append(parameters, jsonObject{
-			"name": headerIdempotencyKey, "in": "header", "schema": jsonObject{"type": "string", "minLength": 1, "maxLength": maxIdempotencyKey},
-			"description": "the same key and body give the same answer, and one call at most",
+			"name": "dry_run", "in": "query", "schema": jsonObject{"type": "boolean"},
+			"description": "Return what the request would do, without doing it.",
+		})
+	}
+	if executes || cancels || announces {
+		parameters = append(parameters, jsonObject{
+			"name": headerIdempotencyKey, "in": "header",
+			"schema":      jsonObject{"type": "string", "minLength": 1, "maxLength": maxIdempotencyKey},
+			"description": "Requests with the same key and body get the same response and call the host at most once.",
 		})
 	}
 	if parameters != nil {
 		o["parameters"] = parameters
 	}
 	if method == http.MethodPost {
-		schema := d.inline(r.takes)
+		schema := d.inline(r.request)
 		if change != nil {
 			change(schema)
 		}
@@ -191,20 +193,15 @@ func (d *describer) operation(r route, id, summary string, change func(jsonObjec
 	return o
 }
 
-// pathSchemas are those of what stands in a path.
-var pathSchemas = map[string]jsonObject{
-	"vm_id":        {"type": "string", "pattern": "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"},
-	"relationship": {"enum": []any{string(msvm.Primary), string(msvm.Extended)}},
-	"id":           {"type": "string"},
-}
-
-// answers describes the answers of a route; all else is a problem.
-func (d *describer) answers(r route) jsonObject {
+// responses describes the responses of a route. Every other response is a problem.
+func (d *describer) responses(r route) jsonObject {
 	all := jsonObject{"default": jsonObject{
-		"description": "A problem, in the form of RFC 9457.",
-		"content":     jsonObject{"application/problem+json": jsonObject{"schema": jsonObject{"$ref": "#/components/schemas/Problem"}}},
+		"description": "A problem as defined by RFC 9457.",
+		"content": jsonObject{
+			"application/problem+json": jsonObject{"schema": jsonObject{"$ref": "#/components/schemas/Problem"}},
+		},
 	}}
-	for status, example := range r.gives {
+	for status, example := range r.responses {
 		schema := jsonObject{}
 		if several, ok := example.([]any); ok {
 			var refs []any
@@ -215,41 +212,36 @@ func (d *describer) answers(r route) jsonObject {
 		} else {
 			schema = d.ref(example)
 		}
-		answer := jsonObject{"description": statusText(status), "content": jsonObject{"application/json": jsonObject{"schema": schema}}}
+		response := jsonObject{
+			"description": statusText(status), "content": jsonObject{"application/json": jsonObject{"schema": schema}},
+		}
 		if status == http.StatusAccepted {
-			answer["headers"] = jsonObject{
-				"Location":    jsonObject{"schema": jsonObject{"type": "string"}, "description": "where the job is"},
+			response["headers"] = jsonObject{
+				"Location":    jsonObject{"schema": jsonObject{"type": "string"}, "description": "URL of the job"},
 				"Retry-After": jsonObject{"schema": jsonObject{"type": "string"}, "description": "seconds"},
 			}
 		}
-		all[strconv.Itoa(status)] = answer
+		all[strconv.Itoa(status)] = response
 	}
 	return all
 }
 
 func statusText(status int) string {
 	if status == http.StatusAccepted {
-		return "It was begun; the job tells the rest."
+		return "The action was started. The job shows its progress."
 	}
 	return http.StatusText(status)
-}
-
-// embeddedClasses are the classes of which instances can be given.
-func embeddedClasses() []wmiquery.Instance {
-	return []wmiquery.Instance{
-		msvm.ReplicationSettingData{}, msvm.ReplicationServiceSettingData{}, msvm.FailoverNetworkAdapterSettingData{}, msvm.ReplicationAuthorizationSettingData{},
-	}
 }
 
 // parameter describes a parameter of a method.
 func (d *describer) parameter(p msvm.Parameter) jsonObject {
 	switch p.Type {
 	case msvm.TypeReference:
-		what := "the InstanceID of a recovery point"
-		if p.Class == "Msvm_ComputerSystem" {
-			what = "the GUID of a VM"
+		description := "InstanceID of a recovery point"
+		if p.Class == msvm.ClassComputerSystem {
+			description = "GUID of a VM"
 		}
-		return jsonObject{"type": "string", "minLength": 1, "description": what}
+		return jsonObject{"type": "string", "minLength": 1, "description": description}
 	case msvm.TypeEmbedded:
 		return d.instance(p.Class)
 	case msvm.TypeEmbeddedArray:
@@ -266,9 +258,9 @@ func (d *describer) parameter(p msvm.Parameter) jsonObject {
 	return jsonObject{"type": "string"}
 }
 
-// instance describes an instance of a class. A relationship is only named.
+// instance describes an embedded instance of a class. A relationship has only its InstanceID.
 func (d *describer) instance(class string) jsonObject {
-	for _, i := range embeddedClasses() {
+	for _, i := range operation.EmbeddedClasses() {
 		if i.WMIClass().Name == class {
 			return d.class(i)
 		}
@@ -276,11 +268,11 @@ func (d *describer) instance(class string) jsonObject {
 	return closed(jsonObject{"InstanceID": jsonObject{"type": "string"}}, []any{"InstanceID"})
 }
 
-// problemSchema describes errors.
+// problemSchema describes problems.
 func (d *describer) problemSchema() jsonObject {
 	var types []any
-	for _, k := range kinds {
-		types = append(types, typePrefix+k.slug)
+	for _, t := range problem.Types() {
+		types = append(types, t.URI())
 	}
 	return jsonObject{
 		"type": "object",
@@ -289,17 +281,19 @@ func (d *describer) problemSchema() jsonObject {
 			"title":  jsonObject{"type": "string"},
 			"status": jsonObject{"type": "integer", "minimum": 400, "maximum": 599},
 			"detail": jsonObject{"type": "string"},
-			// What is there with some types only.
-			"confirmation_token": jsonObject{"type": "string", "description": "of confirmation-required: for the second step"},
-			"expires":            jsonObject{"type": "string", "format": "date-time", "description": "when the token is void"},
-			"plan":               d.ref(plannedCall{}),
-			"current":            d.ref(seen{}),
-			"estimated_loss":     d.ref(loss{}),
-			"job":                jsonObject{"type": "string", "description": "the job that speaks against it, or that was begun"},
-			"works_in_states":    jsonObject{"type": "array", "items": jsonObject{"type": "string"}},
-			"works_in_modes":     jsonObject{"type": "array", "items": jsonObject{"type": "string"}},
-			"needs_vm_off":       jsonObject{"type": "boolean"},
-			"return_code":        jsonObject{"type": "integer", "minimum": 0, "description": "of the method"},
+			// Members of some types only.
+			"confirmation_token": described("string", "Token that confirms the action (confirmation-required only)."),
+			"expires": jsonObject{
+				"type": "string", "format": "date-time", "description": "Time at which the token expires.",
+			},
+			"plan":            d.ref(operation.PlannedCall{}),
+			"current":         d.ref(operation.TargetState{}),
+			"estimated_loss":  d.ref(operation.DataLoss{}),
+			"job":             described("string", "URL of the conflicting job, or of the job that was started."),
+			"works_in_states": jsonObject{"type": "array", "items": jsonObject{"type": "string"}},
+			"works_in_modes":  jsonObject{"type": "array", "items": jsonObject{"type": "string"}},
+			"needs_vm_off":    jsonObject{"type": "boolean"},
+			"return_code":     jsonObject{"type": "integer", "minimum": 0, "description": "Return code of the method."},
 		},
 		"required": []any{"type", "title", "status"},
 	}

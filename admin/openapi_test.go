@@ -18,12 +18,12 @@ import (
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/gorillamux"
 
+	"hyperv_replica_exporter/admin/internal/operation"
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// described finds the described operation of a request. It is made once: it has a
-// schema for every method.
-var described = sync.OnceValues(func() (routers.Router, error) {
+// apiRouter finds the operation that describes a request. It is created once because it has a schema for every method.
+var apiRouter = sync.OnceValues(func() (routers.Router, error) {
 	text, err := json.Marshal((&Server{}).description())
 	if err != nil {
 		return nil, err
@@ -38,81 +38,86 @@ var described = sync.OnceValues(func() (routers.Router, error) {
 	return gorillamux.NewRouter(document)
 })
 
-// held counts what was held against the description, by what it is about.
-var held struct {
+// validated counts the validated responses by request and status.
+var validated struct {
 	sync.Mutex
-	alike map[string]int
+	count map[string]int
 }
 
-// enough tells whether many like it were held: that takes its time, and the matrix of
-// answers has thousands.
-func enough(req *http.Request, resp *http.Response) bool {
-	held.Lock()
-	defer held.Unlock()
-	if held.alike == nil {
-		held.alike = map[string]int{}
+// validatedOften reports whether many similar responses were validated. Validation is slow, and the response matrix has
+// thousands of requests.
+func validatedOften(req *http.Request, resp *http.Response) bool {
+	validated.Lock()
+	defer validated.Unlock()
+	if validated.count == nil {
+		validated.count = map[string]int{}
 	}
 	key := fmt.Sprint(req.Method, " ", path.Base(req.URL.Path), " ", resp.StatusCode)
-	held.alike[key]++
-	return held.alike[key] > 30
+	validated.count[key]++
+	return validated.count[key] > 30
 }
 
-// conforms holds a request that was answered against the description: every answer
-// is as described, and a request that was let through is, too. Every request of the
-// tests comes through here.
-func (l *lab) conforms(req *http.Request, payload []byte, resp *http.Response, text []byte) {
-	l.Helper()
-	if enough(req, resp) {
+// checkOpenAPI validates a response, and an accepted request, against the description. It runs for every request of the
+// tests.
+func (env *testEnv) checkOpenAPI(req *http.Request, payload []byte, resp *http.Response, text []byte) {
+	env.Helper()
+	if validatedOften(req, resp) {
 		return
 	}
-	router, err := described()
+	router, err := apiRouter()
 	if err != nil {
-		l.Fatal(err)
+		env.Fatal(err)
 	}
 	found, parameters, err := router.FindRoute(req)
 	if errors.Is(err, routers.ErrPathNotFound) || errors.Is(err, routers.ErrMethodNotAllowed) {
-		return // asked for on purpose
+		return // the test requests an unknown route
 	}
 	if err != nil {
-		l.Fatal(err)
+		env.Fatal(err)
 	}
-	again := req.Clone(l.Context())
-	again.Body = io.NopCloser(bytes.NewReader(payload))
+	copied := req.Clone(env.Context())
+	copied.Body = io.NopCloser(bytes.NewReader(payload))
 	input := &openapi3filter.RequestValidationInput{
-		Request: again, Route: found, PathParams: parameters,
-		Options: &openapi3filter.Options{MultiError: true, IncludeResponseStatus: true, RejectWhenRequestBodyNotSpecified: true, AuthenticationFunc: openapi3filter.NoopAuthenticationFunc},
+		Request: copied, Route: found, PathParams: parameters,
+		Options: &openapi3filter.Options{
+			MultiError: true, IncludeResponseStatus: true,
+			RejectWhenRequestBodyNotSpecified: true, AuthenticationFunc: openapi3filter.NoopAuthenticationFunc,
+		},
 	}
 	if resp.StatusCode < http.StatusBadRequest {
-		if err := openapi3filter.ValidateRequest(l.Context(), input); err != nil {
-			l.Errorf("%s %s was let through and is not as described: %v\n%s", req.Method, req.URL, err, payload)
+		if err := openapi3filter.ValidateRequest(env.Context(), input); err != nil {
+			env.Errorf("%s %s was accepted but does not match the description: %v\n%s", req.Method, req.URL, err, payload)
 		}
 	}
-	output := &openapi3filter.ResponseValidationInput{RequestValidationInput: input, Status: resp.StatusCode, Header: resp.Header, Options: input.Options}
-	if err := openapi3filter.ValidateResponse(l.Context(), output.SetBodyBytes(text)); err != nil {
-		l.Errorf("%s %s: %d is not as described: %v\n%s", req.Method, req.URL, resp.StatusCode, err, text)
+	output := &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: input, Status: resp.StatusCode,
+		Header: resp.Header, Options: input.Options,
+	}
+	if err := openapi3filter.ValidateResponse(env.Context(), output.SetBodyBytes(text)); err != nil {
+		env.Errorf("%s %s: the response %d does not match the description: %v\n%s",
+			req.Method, req.URL, resp.StatusCode, err, text)
 	}
 }
 
-// The description is valid OpenAPI 3.1, is served, and has every verb and every
-// method with its parameters.
-func TestDescription(t *testing.T) {
-	if _, err := described(); err != nil {
+// The description is valid OpenAPI 3.1 and has every action and every method with its parameters.
+func TestOpenAPIDescription(t *testing.T) {
+	if _, err := apiRouter(); err != nil {
 		t.Fatal(err)
 	}
-	l := newLab(t)
-	l.want("without a rule", l.get("HV01", "stranger", apiDescription), 403, "forbidden")
-	served := l.get("HV01", "vic", apiDescription)
+	env := newTestEnv(t)
+	env.want("description for a user without a rule", env.get("HV01", "stranger", apiDescription), 403, "forbidden")
+	served := env.get("HV01", "vic", apiDescription)
 	if served.json["openapi"] != "3.1.0" {
-		t.Fatalf("it is %.80s", served.text)
+		t.Fatalf("the description is %.80s", served.text)
 	}
-	paths := served.json["paths"].(m)
-	for _, verb := range verbs() {
-		if paths[apiReplicas+"/{vm_id}/{relationship}/actions/"+verb.name] == nil {
-			t.Errorf("%s is missing", verb.name)
+	paths := served.json["paths"].(object)
+	for _, action := range operation.Actions() {
+		if paths[apiReplicas+"/{vm_id}/{relationship}/actions/"+action.Name] == nil {
+			t.Errorf("%s is missing", action.Name)
 		}
 	}
 	for _, method := range msvm.Methods() {
-		item, _ := paths["/api/v1/methods/"+pathName(method)].(m)
+		item, _ := paths["/api/v1/methods/"+operation.MethodPath(method)].(object)
 		if item == nil {
 			t.Errorf("%s is missing", method.Name)
 			continue
@@ -125,10 +130,10 @@ func TestDescription(t *testing.T) {
 	}
 	ids := map[string]bool{}
 	for path, item := range paths {
-		for method, operation := range item.(m) {
-			id := operation.(m)["operationId"].(string)
+		for method, operation := range item.(object) {
+			id := operation.(object)["operationId"].(string)
 			if ids[id] {
-				t.Errorf("%s %s: the operationId %s is there twice", method, path, id)
+				t.Errorf("%s %s: duplicate operationId %s", method, path, id)
 			}
 			ids[id] = true
 		}

@@ -3,19 +3,27 @@ package admin
 import (
 	"context"
 	"net/http"
-	"strings"
 	"time"
 
+	"hyperv_replica_exporter/admin/internal/authz"
+	"hyperv_replica_exporter/admin/internal/job"
+	"hyperv_replica_exporter/admin/internal/operation"
+	"hyperv_replica_exporter/admin/internal/problem"
 	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// replicaModel is a relationship as the API shows it.
-type replicaModel struct {
+type replicaList struct {
+	Time     time.Time     `json:"time"` // by the host's clock
+	Replicas []replicaView `json:"replicas"`
+}
+
+// replicaView is a relationship as the API shows it.
+type replicaView struct {
 	VMID         string `json:"vm_id"`
 	VM           string `json:"vm"`
 	Relationship string `json:"relationship"`
-	seen
+	operation.TargetState
 	Power               string     `json:"power"` // on, off, other, or unknown
 	LastReplicationTime *time.Time `json:"last_replication_time"`
 	FailedOver          string     `json:"failed_over_replication_type,omitempty"`
@@ -27,20 +35,20 @@ type replicaModel struct {
 	*replicaDetail
 }
 
-// replicaDetail is what is shown of one relationship alone.
+// replicaDetail is what only the view of a single relationship has.
 type replicaDetail struct {
-	HealthIssues    []issueModel          `json:"health_issues"`
-	Statistics      *msvmStatistics       `json:"statistics"`
+	HealthIssues    []operation.Issue     `json:"health_issues"`
+	Statistics      *statisticsView       `json:"statistics"`
 	StatisticsError string                `json:"statistics_error,omitempty"`
-	RecoveryPoints  []pointModel          `json:"recovery_points,omitempty"`
+	RecoveryPoints  []recoveryPointView   `json:"recovery_points,omitempty"`
 	Allowed         []string              `json:"allowed_operations"`
-	Refused         []refusedOperation    `json:"refused_operations"`
-	Jobs            []jobRecord           `json:"jobs,omitempty"` // that run
-	Operations      map[string]operations `json:"operations"`     // what each is, by name
+	Refused         []refusedAction       `json:"refused_operations"`
+	Jobs            []job.Record          `json:"jobs,omitempty"` // that have not ended
+	Operations      map[string]actionView `json:"operations"`     // by name
 }
 
-// operations is what a verb does.
-type operations struct {
+// actionView is an action as the API shows it.
+type actionView struct {
 	Method   string `json:"method"`
 	Does     string `json:"does"`
 	Destroys string `json:"destroys,omitempty"`
@@ -48,31 +56,24 @@ type operations struct {
 	URL      string `json:"url"`
 }
 
-// refusedOperation is a verb that would be refused now.
-type refusedOperation struct {
+// refusedAction is an action that would be refused now.
+type refusedAction struct {
 	Operation string   `json:"operation"`
-	Type      string   `json:"type"`
+	Type      string   `json:"type"` // of the problem
 	Reason    string   `json:"reason"`
 	States    []string `json:"works_in_states,omitempty"`
 	Modes     []string `json:"works_in_modes,omitempty"`
 }
 
-// issueModel is Msvm_Error.
-type issueModel struct {
-	MessageID string `json:"message_id"`
-	Message   string `json:"message"` // in the host's language
-	Severity  string `json:"severity"`
-}
-
-// pointModel is a recovery point: its InstanceID is what SnapshotSettingData takes.
-type pointModel struct {
+// recoveryPointView is a recovery point. The parameter SnapshotSettingData takes its InstanceID.
+type recoveryPointView struct {
 	InstanceID string     `json:"InstanceID"`
 	Type       string     `json:"type"`
 	Created    *time.Time `json:"created"`
 }
 
-// msvmStatistics are those of the window that runs, as the host gives them.
-type msvmStatistics struct {
+// statisticsView has the statistics of the current monitoring window, as the host returns them.
+type statisticsView struct {
 	WindowStart      *time.Time `json:"window_start"`
 	Successes        *uint32    `json:"successful_cycles"`
 	Missed           *uint32    `json:"missed_cycles"`
@@ -85,185 +86,154 @@ type msvmStatistics struct {
 	LastTestFailover *time.Time `json:"last_test_failover_time"`
 }
 
-const apiReplicas = "/api/v1/replicas"
-
-// url is where the relationship is.
-func (r *replica) url() string {
-	return apiReplicas + "/" + r.key.VM + "/" + string(r.key.Link)
+// replicaURL returns the path of a relationship in the API.
+func replicaURL(r *operation.Relationship) string {
+	return apiReplicas + "/" + r.Key.VM + "/" + string(r.Key.Link)
 }
 
-// model is the part of a relationship that classes tell.
-func (v *hostView) model(r *replica) replicaModel {
-	m := replicaModel{
-		VMID: r.key.VM, VM: r.name(), Relationship: string(r.key.Link), seen: v.see(r),
-		Power: powerOf(r.system), URL: r.url(), LastReplicationTime: known(r.row.LastReplicationTime),
+// newReplicaView returns the view of a relationship without details.
+func newReplicaView(s *operation.Snapshot, r *operation.Relationship) replicaView {
+	v := replicaView{
+		VMID: r.Key.VM, VM: r.VMName(), Relationship: string(r.Key.Link), TargetState: s.TargetState(r),
+		Power: string(r.VM.Power()), URL: replicaURL(r), LastReplicationTime: knownTime(r.Row.LastReplicationTime),
 	}
-	if r.key.Link == msvm.Primary {
-		m.TestVMs = v.tests[r.key.VM]
+	if r.Key.Link == msvm.Primary {
+		v.TestVMs = s.TestVMs(r.Key.VM)
 	}
-	if t := r.row.FailedOverReplicationType; t != nil && *t != msvm.TypeNone {
-		m.FailedOver = t.String()
+	if t := r.Row.FailedOverReplicationType; t != nil && *t != msvm.TypeNone {
+		v.FailedOver = t.String()
 	}
-	if r.settings != nil {
-		m.PrimaryServer, m.ReplicaServer = r.settings.PrimaryServer(), msvm.StringOrEmpty(r.settings.RecoveryConnectionPoint)
+	if r.Settings != nil {
+		v.PrimaryServer = r.Settings.PrimaryServer()
+		v.ReplicaServer = msvm.StringOrEmpty(r.Settings.RecoveryConnectionPoint)
 	}
-	return m
+	return v
 }
 
-// powerOf is whether a VM runs. One that is saved, paused, starting or stopping is
-// neither on nor off.
-func powerOf(s msvm.ComputerSystem) string {
-	switch p := s.EnabledState; {
-	case p == nil || *p == msvm.EnabledUnknown:
-		return "unknown"
-	case *p == msvm.EnabledOn:
-		return "on"
-	case *p == msvm.EnabledOff:
-		return "off"
-	}
-	return "other"
-}
-
-func known(t *time.Time) *time.Time {
+// knownTime returns a time, nil if the host does not know it.
+func knownTime(t *time.Time) *time.Time {
 	if at, ok := msvm.Known(t); ok {
 		return &at
 	}
 	return nil
 }
 
-// listReplicas is GET /api/v1/replicas: the relationships that replicate.
-func (s *Server) listReplicas(r *http.Request) (answer, *problem) {
-	ctx, cancel := s.reading(r.Context())
+// listReplicas handles GET /api/v1/replicas. The list has the relationships that replicate.
+func (s *Server) listReplicas(r *http.Request) (problem.Response, *problem.Problem) {
+	ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
 	defer cancel()
-	v, p := readHost(ctx, s.o.Reader)
+	snapshot, p := operation.ReadSnapshot(ctx, s.options.Reader)
 	if p != nil {
-		return answer{}, p
+		return problem.Response{}, p
 	}
-	all := []replicaModel{}
-	for _, key := range v.order {
-		x := v.replicas[key]
-		if x.row.Replicates() && s.maySee(callerOf(r), x) == nil {
-			all = append(all, v.model(x))
+	all := []replicaView{}
+	for _, x := range snapshot.Relationships() {
+		if x.Row.Replicates() && s.authorizeView(r, x) == nil {
+			all = append(all, newReplicaView(snapshot, x))
 		}
 	}
-	return jsonAnswer(http.StatusOK, replicaList{v.now, all}), nil
+	return problem.JSON(http.StatusOK, replicaList{snapshot.Time, all}), nil
 }
 
-// maySee tells why somebody may not see a relationship.
-func (s *Server) maySee(c caller, r *replica) *problem {
-	return s.policy.Load().refuses(c, deed{needs: viewer, vm: r.key.VM, name: r.name()})
+// authorizeView returns nil if the caller can see a relationship.
+func (s *Server) authorizeView(r *http.Request, x *operation.Relationship) *problem.Problem {
+	return s.authorize(r, authz.Attributes{Role: authz.RoleViewer, VM: x.Key.VM, VMName: x.VMName()})
 }
 
-// showReplica is GET /api/v1/replicas/{vm_id}/{relationship}.
-func (s *Server) showReplica(r *http.Request) (answer, *problem) {
-	ctx, cancel := s.reading(r.Context())
+// showReplica handles GET /api/v1/replicas/{vm_id}/{relationship}.
+func (s *Server) showReplica(r *http.Request) (problem.Response, *problem.Problem) {
+	ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
 	defer cancel()
-	v, p := readHost(ctx, s.o.Reader)
+	snapshot, p := operation.ReadSnapshot(ctx, s.options.Reader)
 	if p != nil {
-		return answer{}, p
+		return problem.Response{}, p
 	}
-	x, p := v.find(r.PathValue("vm_id"), r.PathValue("relationship"))
+	x, p := snapshot.Find(r.PathValue("vm_id"), r.PathValue("relationship"))
 	if p != nil {
-		return answer{}, p
+		return problem.Response{}, p
 	}
-	c := callerOf(r)
-	if p := s.maySee(c, x); p != nil {
-		return answer{}, p
+	if p := s.authorizeView(r, x); p != nil {
+		return problem.Response{}, p
 	}
-	m := v.model(x)
-	m.replicaDetail = &replicaDetail{HealthIssues: []issueModel{}, Allowed: []string{}, Refused: []refusedOperation{}, Operations: map[string]operations{}}
-	f := v.statistics(ctx, s.o.Reader, x)
-	m.PendingBytes = f.pending(x)
-	m.statistics(f)
-	if x.key.Link == msvm.Primary {
-		m.RecoveryPoints = recoveryPoints(ctx, s.o.Reader, x.key.VM)
+	v := newReplicaView(snapshot, x)
+	v.replicaDetail = &replicaDetail{
+		HealthIssues: []operation.Issue{}, Allowed: []string{}, Refused: []refusedAction{},
+		Operations: map[string]actionView{},
 	}
-	m.Jobs = s.jobs.running(x.key.VM)
-	for _, verb := range verbs() {
-		s.offer(m.replicaDetail, c, v, x, verb)
+	statistics := operation.ReadStatistics(ctx, s.options.Reader, snapshot, x)
+	v.PendingBytes = statistics.PendingBytes(x)
+	v.addStatistics(statistics)
+	if x.Key.Link == msvm.Primary {
+		v.RecoveryPoints = recoveryPointViews(ctx, s.options.Reader, x.Key.VM)
 	}
-	return jsonAnswer(http.StatusOK, m), nil
+	v.Jobs = s.jobs.Running(x.Key.VM)
+	for _, a := range operation.Actions() {
+		v.addAction(a, x, s.checkAction(r, snapshot, x, a))
+	}
+	return problem.JSON(http.StatusOK, v), nil
 }
 
-// statistics puts figures into the model.
-func (d *replicaDetail) statistics(f figures) {
-	if f.err != nil {
-		d.StatisticsError = f.err.Error()
+// addStatistics adds the statistics and health issues.
+func (d *replicaDetail) addStatistics(s operation.Statistics) {
+	if s.Err != nil {
+		d.StatisticsError = s.Err.Error()
 	}
-	for _, e := range f.issues {
-		d.HealthIssues = append(d.HealthIssues, issueOf(e))
+	for _, e := range s.Issues {
+		d.HealthIssues = append(d.HealthIssues, operation.NewIssue(e))
 	}
-	if f.stats == nil {
+	if s.Window == nil {
 		return
 	}
-	s := *f.stats
-	d.Statistics = &msvmStatistics{
-		known(s.StartStatisticTime), s.ReplicationSuccessCount, s.ReplicationMissCount, s.ReplicationFailureCount,
-		s.NetworkFailureCount, s.ReplicationSize, s.MaxReplicationSize, s.ReplicationLatency, s.MaxReplicationLatency,
-		known(s.LastTestFailoverTime),
+	w := *s.Window
+	d.Statistics = &statisticsView{
+		knownTime(w.StartStatisticTime), w.ReplicationSuccessCount, w.ReplicationMissCount, w.ReplicationFailureCount,
+		w.NetworkFailureCount, w.ReplicationSize, w.MaxReplicationSize, w.ReplicationLatency, w.MaxReplicationLatency,
+		knownTime(w.LastTestFailoverTime),
 	}
 }
 
-func issueOf(e msvm.Error) issueModel {
-	m := issueModel{msvm.StringOrEmpty(e.MessageID), msvm.StringOrEmpty(e.Message), "unknown"}
-	if e.PerceivedSeverity != nil {
-		m.Severity = e.PerceivedSeverity.String()
-	}
-	return m
-}
-
-// offer tells whether a verb can be done now, and by this caller.
-func (s *Server) offer(d *replicaDetail, c caller, v *hostView, r *replica, verb verb) {
-	method := findMethod(verb.method)
-	d.Operations[verb.name] = operations{
-		Method: method.Name, Does: doesOf(method, verb.request), Destroys: destroys(method, r), Role: verb.needs.String(),
-		URL: r.url() + "/actions/" + verb.name,
-	}
-	p := verb.refuses(v, r) // what the VM is in comes first: who may not act wants to know that, too
-	if p == nil && !verb.beside {
-		p = s.locks.refuses(call{vm: r.key.VM, since: s.o.Now(), resync: verb.name == "resynchronize"})
-	}
-	if p == nil || p.kind == kindResync && verb.method == "Resynchronize" { // it waits for its turn
-		p = s.policy.Load().refuses(c, verb.deed(method, r))
+// addAction adds an action. The problem says why the action would be refused now; it is nil if the action is allowed.
+func (d *replicaDetail) addAction(a operation.Action, r *operation.Relationship, p *problem.Problem) {
+	d.Operations[a.Name] = actionView{
+		Method: a.Method, Does: a.Summary(), Destroys: a.Destroys(r), Role: a.Role.String(),
+		URL: replicaURL(r) + "/actions/" + a.Name,
 	}
 	if p == nil {
-		d.Allowed = append(d.Allowed, verb.name)
+		d.Allowed = append(d.Allowed, a.Name)
 		return
 	}
-	refused := refusedOperation{Operation: verb.name, Type: typePrefix + p.kind.slug, Reason: p.detail}
-	refused.States, _ = p.extra["works_in_states"].([]string)
-	refused.Modes, _ = p.extra["works_in_modes"].([]string)
+	refused := refusedAction{Operation: a.Name, Type: p.Type.URI(), Reason: p.Detail}
+	refused.States, _ = p.Member("works_in_states").([]string)
+	refused.Modes, _ = p.Member("works_in_modes").([]string)
 	d.Refused = append(d.Refused, refused)
 }
 
-// deed is what the policy is asked for about a verb.
-func (v verb) deed(m msvm.Method, r *replica) deed {
-	return deed{needs: v.needs, names: []string{m.Name, v.name}, vm: r.key.VM, name: r.name(), destroys: destroys(m, r) != ""}
-}
-
-// doesOf is what a method does, or asking for a state.
-func doesOf(m msvm.Method, request msvm.ReplicationState) string {
-	if takesState(m) {
-		for _, q := range msvm.StateRequests() {
-			if q.State == request {
-				return q.Summary
-			}
+// checkAction returns nil if the caller can execute an action now. The state of the VM is checked before the policy,
+// because it is also of interest to a caller who cannot execute the action.
+func (s *Server) checkAction(
+	r *http.Request, snapshot *operation.Snapshot, x *operation.Relationship, a operation.Action,
+) *problem.Problem {
+	if p := a.Check(snapshot, x); p != nil {
+		return p
+	}
+	if !a.AllowedDuringJob {
+		resync := a.Method == msvm.MethodResynchronize
+		if p := s.locks.check(lock{vm: x.Key.VM, since: s.options.Now(), resync: resync}); p != nil {
+			return p
 		}
 	}
-	return m.Summary
+	return s.authorize(r, a.Attributes(x))
 }
 
-// recoveryPoints are those of a VM; none if they cannot be read.
-func recoveryPoints(ctx context.Context, r wmiquery.Reader, vm string) []pointModel {
-	rows, err := wmiquery.All[msvm.VirtualSystemSettingData](ctx, r)
+// recoveryPointViews returns the recovery points of a VM, none if they cannot be read.
+func recoveryPointViews(ctx context.Context, r wmiquery.Reader, vm string) (views []recoveryPointView) {
+	points, err := operation.RecoveryPoints(ctx, r, vm)
 	if err != nil {
 		return nil
 	}
-	var points []pointModel
-	for _, s := range rows {
-		if kind, ok := s.RecoveryPoint(); ok && strings.EqualFold(msvm.StringOrEmpty(s.VirtualSystemIdentifier), vm) {
-			points = append(points, pointModel{s.InstanceID, string(kind), known(s.CreationTime)})
-		}
+	for _, point := range points {
+		kind, _ := point.RecoveryPoint()
+		views = append(views, recoveryPointView{point.InstanceID, string(kind), knownTime(point.CreationTime)})
 	}
-	return points
+	return views
 }

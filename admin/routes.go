@@ -2,225 +2,201 @@ package admin
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"runtime/debug"
-	"time"
 
 	"github.com/go-kit/log/level"
+
+	"hyperv_replica_exporter/admin/internal/authz"
+	"hyperv_replica_exporter/admin/internal/job"
+	"hyperv_replica_exporter/admin/internal/operation"
+	"hyperv_replica_exporter/admin/internal/problem"
 )
 
-// operation is a request that was let in and its answer.
-type operation func(*http.Request) (answer, *problem)
+// handlerFunc handles a request that the gate has admitted.
+type handlerFunc func(*http.Request) (problem.Response, *problem.Problem)
 
-// route is a path of the API: who serves it, and what the description says.
+// route is a path of the API with its handler and its description.
 type route struct {
 	pattern string // of http.ServeMux
-	serve   operation
+	handle  handlerFunc
 	summary string
-	// takes is an example of the body, nil for none; gives are those of the answers
-	// by status, problems aside.
-	takes any
-	gives map[int]any
+	// request is an example of the body, nil for none. responses are examples of the responses by status, without
+	// problems.
+	request   any
+	responses map[int]any
 }
 
-// table is every route.
-func (s *Server) table() []route {
-	one := apiReplicas + "/{vm_id}/{relationship}"
-	return []route{
-		{"GET " + apiReplicas, s.listReplicas, "The relationships that replicate.", nil, map[int]any{200: replicaList{}}},
-		{"GET " + one, s.showReplica, "One relationship: state, health issues, statistics, and what can be done to it now.", nil, map[int]any{200: replicaModel{}}},
-		{"POST " + one + "/actions/{verb}", s.actVerb, "", body{}, acted()},
-		{"GET /api/v1/methods", s.listMethods, "Every method of the replication API.", nil, map[int]any{200: methodList{}}},
-		{"POST /api/v1/methods/{method}", s.actMethod, "", body{}, acted()},
-		{"GET " + apiJobs, s.listJobs, "The actions that were begun, the newest first.", nil, map[int]any{200: jobList{}}},
-		{"GET " + apiJobs + "/{id}", s.showJob, "One action and what became of it.", nil, map[int]any{200: jobRecord{}}},
-		{"POST " + apiJobs + "/{id}/cancel", s.cancelJob, "Cancels an action whose job is cancellable.", cancellation{}, map[int]any{200: dryRun{}, 202: jobRecord{}}},
-		{"GET " + apiMaintenance, s.listMaintenance, "Maintenance that is announced, or was in the last days.", nil, map[int]any{200: maintenanceList{}}},
-		{"POST " + apiMaintenance, s.announceMaintenance, "Announces maintenance of a VM or of the host.", announcement{}, map[int]any{201: maintenance{}}},
-		{"POST " + apiMaintenance + "/{id}/end", s.endMaintenance, "Ends maintenance before its time.", none{}, map[int]any{200: maintenance{}}},
-		{"GET " + apiDescription, s.describe, "This description.", nil, map[int]any{200: map[string]any{}}},
-		{"POST /-/reload", s.reload, "Reads the policy and the users anew; an invalid policy is kept out.", none{}, map[int]any{200: reloaded{}}},
-	}
-}
-
-// acted are the answers to what acts.
-func acted() map[int]any {
-	return map[int]any{200: []any{jobRecord{}, dryRun{}, methodResult{}}, 202: jobRecord{}}
-}
-
-// none is a body in which nothing can be said.
-type none struct{}
-
-// The answers that are more than one thing.
-type (
-	replicaList struct {
-		Time     time.Time      `json:"time"` // by the host's clock
-		Replicas []replicaModel `json:"replicas"`
-	}
-	methodList struct {
-		Methods []methodModel `json:"methods"`
-	}
-	jobList struct {
-		Jobs []jobRecord `json:"jobs"`
-	}
-	reloaded struct {
-		Reloaded bool `json:"reloaded"`
-		Rules    int  `json:"rules"`
-	}
-	// dryRun is what would be done.
-	dryRun struct {
-		DryRun  bool        `json:"dry_run"`
-		Plan    plannedCall `json:"plan"`
-		Confirm bool        `json:"requires_confirmation"`
-		Waits   bool        `json:"waits,omitempty"` // another resynchronization must end first
-		Current *seen       `json:"current,omitempty"`
-		Loss    *loss       `json:"estimated_loss,omitempty"`
-	}
-	// methodResult is that of a method that only reads.
-	methodResult struct {
-		Code uint32         `json:"return_code"`
-		Out  map[string]any `json:"out"`
-	}
+// Paths of the API.
+const (
+	apiReplicas    = "/api/v1/replicas"
+	apiMethods     = "/api/v1/methods"
+	apiJobs        = "/api/v1/jobs"
+	apiMaintenance = "/api/v1/maintenance"
+	apiDescription = "/api/v1/openapi.json"
 )
 
-// routes puts the API together: nothing is reached but through access.
-func (s *Server) routes() http.Handler {
-	mux := http.NewServeMux()
-	for _, r := range s.table() {
-		mux.Handle(r.pattern, s.serve(r.serve))
+// routes returns all routes.
+func (s *Server) routes() []route {
+	replica := apiReplicas + "/{vm_id}/{relationship}"
+	executed := map[int]any{200: []any{job.Record{}, dryRunResult{}, methodResult{}}, 202: job.Record{}}
+	return []route{
+		{"GET " + apiReplicas, s.listReplicas, "List the replication relationships.", nil, map[int]any{200: replicaList{}}},
+		{
+			"GET " + replica, s.showReplica,
+			"Get a relationship: state, health issues, statistics, and the actions that are possible now.", nil,
+			map[int]any{200: replicaView{}},
+		},
+		{"POST " + replica + "/actions/{action}", s.executeAction, "", operation.Request{}, executed},
+		{"GET " + apiMethods, s.listMethods, "List the methods of the replication API.", nil, map[int]any{200: methodList{}}},
+		{"POST " + apiMethods + "/{method}", s.executeMethod, "", operation.Request{}, executed},
+		{"GET " + apiJobs, s.listJobs, "List the actions that were started, newest first.", nil, map[int]any{200: jobList{}}},
+		{"GET " + apiJobs + "/{id}", s.showJob, "Get an action that was started.", nil, map[int]any{200: job.Record{}}},
+		{
+			"POST " + apiJobs + "/{id}/cancel", s.cancelJob, "Cancel an action whose job is cancellable.",
+			cancelRequest{},
+			map[int]any{200: dryRunResult{}, 202: job.Record{}},
+		},
+		{
+			"GET " + apiMaintenance, s.listMaintenance, "List active and recent maintenance.", nil,
+			map[int]any{200: maintenanceList{}},
+		},
+		{
+			"POST " + apiMaintenance, s.announceMaintenance, "Announce maintenance of a VM or of the host.",
+			announcement{},
+			map[int]any{201: maintenance{}},
+		},
+		{
+			"POST " + apiMaintenance + "/{id}/end", s.endMaintenance, "End maintenance early.",
+			emptyRequest{},
+			map[int]any{200: maintenance{}},
+		},
+		{"GET " + apiDescription, s.describe, "Get this description.", nil, map[int]any{200: map[string]any{}}},
+		{
+			"POST /-/reload", s.reload,
+			"Reload the policy and the users. If they are not valid, the old ones stay in effect.",
+			emptyRequest{},
+			map[int]any{200: reloadResult{}},
+		},
 	}
-	door := &access{
-		hosts:       s.o.Hosts,
+}
+
+// emptyRequest is the body of a request without fields.
+type emptyRequest struct{}
+
+// newHandler returns the HTTP API. Every request passes the gate.
+func (s *Server) newHandler() http.Handler {
+	mux := http.NewServeMux()
+	for _, r := range s.routes() {
+		mux.Handle(r.pattern, s.respond(r.handle))
+	}
+	g := &gate{
+		hosts:       s.options.Hosts,
 		origin:      http.NewCrossOriginProtection(),
-		identify:    func(r *http.Request) (caller, error) { return s.authenticator.Load().identify(r) },
-		known:       func(c caller) bool { return s.policy.Load().known(c) },
-		now:         s.o.Now,
-		bodyTimeout: s.o.BodyTimeout,
-		requests:    newLimiter(s.o.RequestRate, s.o.RequestBurst),
-		actions:     newLimiter(s.o.ActionRate, s.o.ActionBurst),
+		identify:    func(r *http.Request) (authz.Principal, error) { return s.authenticator.Load().Identify(r) },
+		known:       func(c authz.Principal) bool { return s.policy.Load().Knows(c) },
+		now:         s.options.Now,
+		bodyTimeout: s.options.BodyTimeout,
+		requests:    newLimiter(s.options.RequestRate, s.options.RequestBurst),
+		actions:     newLimiter(s.options.ActionRate, s.options.ActionBurst),
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		n := &noted{method: "none"}
-		c := &counted{ResponseWriter: w, status: http.StatusOK}
-		defer func() { s.metrics.count(n, c.status) }()
+		info := &requestInfo{method: "none"}
+		recorder := &statusRecorder{ResponseWriter: w, status: http.StatusOK}
+		defer func() { s.metrics.countRequest(info, recorder.status) }()
 		h := w.Header()
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-		r, p := door.admit(c, r.WithContext(context.WithValue(r.Context(), noteKey{}, n)))
+		r, p := g.admit(recorder, r.WithContext(context.WithValue(r.Context(), requestInfoKey{}, info)))
 		if p == nil {
-			p = unrouted(mux, r)
+			p = checkRoute(mux, r)
 		}
 		if p != nil {
-			s.turnedAway(r, p)
-			p.answer().write(c)
+			s.logRejected(r, p)
+			p.Response().Write(recorder)
 			return
 		}
-		mux.ServeHTTP(c, r)
+		mux.ServeHTTP(recorder, r)
 	})
 }
 
-// turnedAway logs a request that was not let in, unless there are many: guesses, and
-// pages that should not ask, are to be seen.
-func (s *Server) turnedAway(r *http.Request, p *problem) {
-	if p.kind == kindNotFound || p.kind == kindMethod || !s.complaints.AllowN(s.o.Now(), 1) {
-		return
-	}
-	user, _, _ := r.BasicAuth()
-	level.Warn(s.o.Logger).Log(
-		"msg", "a request to the admin endpoint was turned away", "type", p.kind.slug, "remote", r.RemoteAddr,
-		"user", clip(user), "method", clip(r.Method), "path", clip(r.URL.Path))
-}
-
-// clip bounds what somebody unknown has written to the log.
-func clip(text string) string {
-	const most = 100
-	if len(text) > most {
-		return text[:most] + "..."
-	}
-	return text
-}
-
-// refused writes a refusal of what is no action on a VM to the audit log.
-func (s *Server) refused(c caller, action string, p *problem) *problem {
-	s.audited(auditLine{
-		Time: s.o.Now().UTC(), Event: auditRefused, User: c.String(), Remote: c.Remote, Action: action,
-		Status: p.kind.status, Type: p.kind.slug, Error: p.detail,
+// respond writes the response of a handler. A panic becomes a problem without details; the log has the stack.
+func (s *Server) respond(handle handlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		response, p := func() (_ problem.Response, p *problem.Problem) {
+			defer func() {
+				if x := recover(); x != nil {
+					level.Error(s.options.Logger).Log("msg", "panic in a handler", "panic", x, "stack", string(debug.Stack()))
+					p = problem.New(problem.Internal, "see the log of the exporter")
+				}
+			}()
+			return handle(r)
+		}()
+		if p != nil {
+			response = p.Response()
+		}
+		response.Write(w)
 	})
-	return p
 }
 
-// counted notes the status of an answer.
-type counted struct {
-	http.ResponseWriter
-	status int
-}
-
-func (c *counted) WriteHeader(status int) {
-	c.status = status
-	c.ResponseWriter.WriteHeader(status)
-}
-
-// Unwrap is for http.ResponseController.
-func (c *counted) Unwrap() http.ResponseWriter { return c.ResponseWriter }
-
-// unrouted is the problem of a request that nothing is for.
-func unrouted(mux *http.ServeMux, r *http.Request) *problem {
+// checkRoute returns a problem if no route matches the request.
+func checkRoute(mux *http.ServeMux, r *http.Request) *problem.Problem {
 	h, pattern := mux.Handler(r)
 	if pattern != "" {
 		return nil
 	}
-	probe := &discard{header: http.Header{}}
-	h.ServeHTTP(probe, r)
-	if probe.status == http.StatusMethodNotAllowed {
-		allow := probe.header.Get("Allow")
-		return refuse(kindMethod, "allowed is %s", allow).heading("Allow", allow)
+	w := &headerRecorder{header: http.Header{}}
+	h.ServeHTTP(w, r)
+	if w.status == http.StatusMethodNotAllowed {
+		allow := w.header.Get("Allow")
+		return problem.New(problem.MethodNotAllowed, "allowed methods: %s", allow).WithHeader("Allow", allow)
 	}
-	return refuse(kindNotFound, "there is nothing at this path")
+	return problem.New(problem.NotFound, "no such path")
 }
 
-// discard is a response of which only the status and the headers are kept.
-type discard struct {
+// headerRecorder is a response that keeps only the status and the headers.
+type headerRecorder struct {
 	header http.Header
 	status int
 }
 
-func (d *discard) Header() http.Header         { return d.header }
-func (d *discard) Write(p []byte) (int, error) { return len(p), nil }
-func (d *discard) WriteHeader(status int)      { d.status = status }
+func (h *headerRecorder) Header() http.Header         { return h.header }
+func (h *headerRecorder) Write(p []byte) (int, error) { return len(p), nil }
+func (h *headerRecorder) WriteHeader(status int)      { h.status = status }
 
-// serve answers with what an operation gives. A panic is an answer, too, and says
-// nothing about itself but in the log.
-func (s *Server) serve(do operation) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a, p := func() (a answer, p *problem) {
-			defer func() {
-				if x := recover(); x != nil {
-					level.Error(s.o.Logger).Log("msg", "panic in the admin endpoint", "panic", x, "stack", string(debug.Stack()))
-					p = refuse(kindInternal, "look at the log of the program")
-				}
-			}()
-			return do(r)
-		}()
-		if p != nil {
-			a = p.answer()
-		}
-		a.write(w)
-	})
+// statusRecorder records the status of a response.
+type statusRecorder struct {
+	http.ResponseWriter
+	status int
 }
 
-// reload is POST /-/reload.
-func (s *Server) reload(r *http.Request) (answer, *problem) {
-	c := callerOf(r)
-	if p := s.policy.Load().refuses(c, deed{needs: owner, names: []string{"reload"}, reload: true}); p != nil {
-		return answer{}, s.refused(c, "reload", p)
+// WriteHeader records the status.
+func (s *statusRecorder) WriteHeader(status int) {
+	s.status = status
+	s.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap returns the underlying writer for http.ResponseController.
+func (s *statusRecorder) Unwrap() http.ResponseWriter { return s.ResponseWriter }
+
+// logRejected logs a rejected request, so that password guesses and requests of other web pages can be noticed. The
+// number of messages is limited. Requests without a matching route are not logged.
+func (s *Server) logRejected(r *http.Request, p *problem.Problem) {
+	if p.Type == problem.NotFound || p.Type == problem.MethodNotAllowed || !s.rejectedLog.AllowN(s.options.Now(), 1) {
+		return
 	}
-	switch err := s.reloadFor(c); {
-	case errors.As(err, new(*unauditedError)):
-		return answer{}, s.noAudit(err)
-	case err != nil:
-		return answer{}, refuse(kindParameter, "the old configuration stays: %v", err)
+	user, _, _ := r.BasicAuth()
+	level.Warn(s.options.Logger).Log(
+		"msg", "request rejected", "type", p.Type.Slug, "remote", r.RemoteAddr,
+		"user", truncate(user), "method", truncate(r.Method), "path", truncate(r.URL.Path))
+}
+
+// truncate limits the length of a text from an unauthenticated client.
+func truncate(text string) string {
+	const maxBytes = 100
+	if len(text) > maxBytes {
+		return text[:maxBytes] + "..."
 	}
-	return jsonAnswer(http.StatusOK, reloaded{true, len(s.policy.Load().rules)}), nil
+	return text
 }

@@ -19,10 +19,13 @@ import (
 	"testing"
 	"time"
 
+	"hyperv_replica_exporter/admin/internal/operation"
+	"hyperv_replica_exporter/admin/internal/problem"
 	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
+// controlPage is the page with the runbooks.
 const controlPage = "../docs/control.md"
 
 func readPage(t *testing.T) string {
@@ -34,22 +37,21 @@ func readPage(t *testing.T) string {
 	return string(text)
 }
 
-// block is a block of code of the page: whether it is for a replica that does not
-// replicate, its language and its text.
-var block = regexp.MustCompile("(?ms)^(<!-- unless replicating -->\n\n)?```(sh|powershell)\n(.*?)^```$")
+// codeBlock is a code block of the page: whether it is only for a replica that does not replicate, its language and its
+// text.
+var codeBlock = regexp.MustCompile("(?ms)^(<!-- unless replicating -->\n\n)?```(sh|powershell)\n(.*?)^```$")
 
-// common are the lines that the runbooks stand on, and section what follows them.
-func common(t *testing.T) (lines, sections string) {
+// sharedFunctions returns the shell functions that the runbooks share, and the part of the page with the runbooks.
+func sharedFunctions(t *testing.T) (functions, runbooks string) {
 	t.Helper()
 	_, page, _ := strings.Cut(readPage(t), "## Runbooks")
-	return block.FindStringSubmatch(page)[3], page
+	return codeBlock.FindStringSubmatch(page)[3], page
 }
 
-// The runbooks are executed word for word, by bash, against two simulated hosts whose
-// time goes on when they sleep. What they ask to be done on a host itself is done to
-// the simulated one.
-func TestRunbooks(t *testing.T) {
-	functions, page := common(t)
+// Bash executes the runbooks unchanged against two simulated hosts. A sleep advances the simulated time. Commands for
+// the host itself are executed on the simulated host.
+func TestControlRunbooks(t *testing.T) {
+	functions, page := sharedFunctions(t)
 	texts := map[string]string{}
 	for _, section := range strings.Split(page, "<!-- runbook: ")[1:] {
 		name, text, _ := strings.Cut(section, " -->")
@@ -57,129 +59,135 @@ func TestRunbooks(t *testing.T) {
 	}
 	tests := []struct {
 		name        string
-		from, to    string // the hosts that HV01 and HV02 are
+		from, to    string // the hosts that are HV01 and HV02 in the runbook
 		vm          int
-		begins      msvm.ReplicationState // on the second host
-		mode, state string                // there, in the end
+		initial     msvm.ReplicationState // on the second host
+		mode, state string                // on the second host at the end
 		on          bool
 	}{
-		{"planned", "HV01", "HV02", healthy, msvm.Replicating, "primary", "replicating", true},
-		{"unplanned", "HV01", "HV02", healthy, msvm.Replicating, "replica", "committed", true},
-		{"unplanned", "HV01", "HV02", healthy, msvm.Suspended, "replica", "committed", true},
-		{"unplanned", "HV01", "HV02", healthy, msvm.Critical, "replica", "committed", true},
-		{"unplanned", "HV01", "HV02", healthy, msvm.Resynchronizing, "replica", "committed", true},
-		{"older", "HV01", "HV02", withPoints, msvm.Recovered, "replica", "recovered", false},
-		{"test", "HV01", "HV02", healthy, msvm.Replicating, "replica", "replicating", false},
-		{"reverse", "HV01", "HV02", healthy, msvm.Replicating, "primary", "waiting_to_complete_initial_replication", false},
-		{"extended", "HV02", "HV01", withExtension, msvm.Replicating, "primary", "replicating", false},
+		{"planned", "HV01", "HV02", vmReplicating, msvm.Replicating, "primary", "replicating", true},
+		{"unplanned", "HV01", "HV02", vmReplicating, msvm.Replicating, "replica", "committed", true},
+		{"unplanned", "HV01", "HV02", vmReplicating, msvm.Suspended, "replica", "committed", true},
+		{"unplanned", "HV01", "HV02", vmReplicating, msvm.Critical, "replica", "committed", true},
+		{"unplanned", "HV01", "HV02", vmReplicating, msvm.Resynchronizing, "replica", "committed", true},
+		{"older", "HV01", "HV02", vmWithRecoveryPoints, msvm.Recovered, "replica", "recovered", false},
+		{"test", "HV01", "HV02", vmReplicating, msvm.Replicating, "replica", "replicating", false},
+		{"reverse", "HV01", "HV02", vmReplicating, msvm.Replicating, "primary", "waiting_to_complete_initial_replication", false},
+		{"extended", "HV02", "HV01", vmExtended, msvm.Replicating, "primary", "replicating", false},
 	}
-	unknown := maps.Clone(texts)
+	untested := maps.Clone(texts)
 	for _, tt := range tests {
-		delete(unknown, tt.name)
-		t.Run(tt.name+" "+tt.begins.String(), func(t *testing.T) {
+		delete(untested, tt.name)
+		t.Run(tt.name+" "+tt.initial.String(), func(t *testing.T) {
 			t.Parallel()
-			l := newLab(t)
-			vm := l.vms[tt.vm]
-			if tt.begins != msvm.Replicating {
-				if err := l.world.SetState(tt.to, msvm.Key{VM: vm, Link: msvm.Primary}, tt.begins); err != nil {
+			env := newTestEnv(t)
+			vm := env.vms[tt.vm]
+			if tt.initial != msvm.Replicating {
+				if err := env.world.SetState(tt.to, msvm.Key{VM: vm, Link: msvm.Primary}, tt.initial); err != nil {
 					t.Fatal(err)
 				}
 			}
 			script := ""
-			for _, b := range block.FindAllStringSubmatch(texts[tt.name], -1) {
+			for _, b := range codeBlock.FindAllStringSubmatch(texts[tt.name], -1) {
 				switch {
-				case b[1] != "" && tt.begins == msvm.Replicating:
+				case b[1] != "" && tt.initial == msvm.Replicating:
 				case b[2] == "powershell":
-					script += l.power(b[3])
+					script += env.hostCommand(b[3])
 				default:
 					script += b[3]
 				}
 			}
-			if out, err := l.bash(functions+script, "yes", l.environment(tt.vm, tt.from, tt.to)); err != nil || script == "" {
+			if out, err := env.runScript(functions+script, "yes", env.scriptEnvironment(tt.vm, tt.from, tt.to)); err != nil ||
+				script == "" {
 				t.Fatalf("%v\n%s", err, out)
 			}
-			older := slices.ContainsFunc(l.hosts[tt.to].pool.calls, func(c wmiquery.Call) bool {
-				return slices.ContainsFunc(c.In, func(p wmiquery.Param) bool { return p.Name == "SnapshotSettingData" && p.Value != nil })
+			older := slices.ContainsFunc(env.hosts[tt.to].pool.calls, func(c wmiquery.Call) bool {
+				return slices.ContainsFunc(c.In,
+					func(p wmiquery.Param) bool { return p.Name == "SnapshotSettingData" && p.Value != nil })
 			})
 			if older != (tt.name == "older") {
-				t.Errorf("an older recovery point was taken: %v", older)
+				t.Errorf("an older recovery point was used: %v", older)
 			}
-			shown := l.get(tt.to, "vic", l.replica(tt.vm, "primary")).json
+			shown := env.get(tt.to, "vic", env.replicaPath(tt.vm, "primary")).json
 			if shown["mode"] != tt.mode || shown["state"] != tt.state || shown["test_vms"] != nil {
-				t.Errorf("in the end it is %v %v with the test VMs %v, want %s %s", shown["mode"], shown["state"], shown["test_vms"], tt.mode, tt.state)
+				t.Errorf("at the end the mode is %v, the state %v and the test VMs %v, want %s, %s and none", shown["mode"],
+					shown["state"], shown["test_vms"], tt.mode, tt.state)
 			}
-			if on, err := l.world.IsOn(vm, tt.to); err != nil || on != tt.on {
-				t.Errorf("the VM on %s runs: %v, %v; want %v", tt.to, on, err, tt.on)
+			if on, err := env.world.IsOn(vm, tt.to); err != nil || on != tt.on {
+				t.Errorf("the VM on %s is on: %v, %v; want %v", tt.to, on, err, tt.on)
 			}
 		})
 	}
-	if len(unknown) > 0 {
-		t.Errorf("the test does not know how these end: %v", unknown)
+	if len(untested) > 0 {
+		t.Errorf("runbooks without an expected result: %v", untested)
 	}
 }
 
-// environment is that of a runbook about a VM which one host sends to another.
-func (l *lab) environment(vm int, from, to string) []string {
-	l.Helper()
-	netrc := filepath.Join(filepath.Dir(l.policy), "netrc")
-	l.write(netrc, fmt.Sprintf("default login omar password %q\n", password))
-	return append(os.Environ(), "HV01="+l.hosts[from].http.URL, "HV02="+l.hosts[to].http.URL, "VM="+l.vms[vm], "VM_NAME="+l.name(to, vm),
-		"NETRC="+netrc, "HANDS="+l.hands(l.vms[vm], map[string]string{"HV01": from, "HV02": to}))
+// scriptEnvironment returns the environment of a runbook about a VM that one host sends to another.
+func (env *testEnv) scriptEnvironment(vm int, from, to string) []string {
+	env.Helper()
+	netrc := filepath.Join(filepath.Dir(env.policy), "netrc")
+	env.writeFile(netrc, fmt.Sprintf("default login omar password %q\n", password))
+	return append(os.Environ(), "HV01="+env.hosts[from].http.URL, "HV02="+env.hosts[to].http.URL, "VM="+env.vms[vm],
+		"VM_NAME="+env.vmName(to, vm),
+		"NETRC="+netrc, "HOST_SERVER="+env.serveHost(env.vms[vm], map[string]string{"HV01": from, "HV02": to}))
 }
 
-// bash runs a script for somebody who gives every question the same answer.
-func (l *lab) bash(script, answer string, environment []string) ([]byte, error) {
-	l.Helper()
+// runScript runs a script with the same answer to every prompt.
+func (env *testEnv) runScript(script, answer string, environment []string) ([]byte, error) {
+	env.Helper()
 	for _, tool := range []string{"bash", "curl", "jq"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			l.Fatalf("the runbooks need %s: scripts/setup.sh runbooks installs it", tool)
+			env.Fatalf("%s is missing; scripts/setup.sh runbooks installs it", tool)
 		}
 	}
-	script = "set -euo pipefail\nsleep() { curl --silent --show-error --fail --data '' \"$HANDS/sleep\"; }\n" + script
-	cmd := exec.CommandContext(l.Context(), "bash", "-c", script)
+	script = "set -euo pipefail\nsleep() { curl --silent --show-error --fail --data '' \"$HOST_SERVER/sleep\"; }\n" +
+		script
+	cmd := exec.CommandContext(env.Context(), "bash", "-c", script)
 	cmd.Stdin, cmd.Env = strings.NewReader(strings.Repeat(answer+"\n", 10)), environment
 	return cmd.CombinedOutput()
 }
 
-// Nothing is destroyed without a yes, by the name of another VM, or when more would
-// be lost than is accepted; what would be is shown before.
-func TestRunbookConfirms(t *testing.T) {
-	functions, _ := common(t)
+// The runbooks show the possible data loss and destroy nothing without a yes, with the name of another VM, or if the
+// loss exceeds the accepted limit.
+func TestRunbooksAskForConfirmation(t *testing.T) {
+	functions, _ := sharedFunctions(t)
 	const failover = `confirm "$HV02" failover "a test" `
-	for _, tt := range []struct{ what, script, answer, says string }{
-		{"no", failover + "3600", "no", ""},
+	for _, tt := range []struct{ name, script, answer, want string }{
+		{"answer no", failover + "3600", "no", ""},
 		{"no answer", failover + "3600 </dev/null", "yes", ""},
-		{"another VM", "VM_NAME=other\n" + failover + "3600", "yes", "vm_name is not the name"},
-		{"more than is accepted", failover + "0", "yes", "0 s are accepted"},
-		{"a point that is not there", failover + `3600 '{"SnapshotSettingData": "none"}'`, "yes", "no recovery point"},
-		{"no point", failover + `3600 ""`, "yes", "invalid character"},
-		{"refused at once", `confirm "$HV02" commit-failover "a test" 3600`, "yes", "it needs recovered"},
+		{"name of another VM", "VM_NAME=other\n" + failover + "3600", "yes", "vm_name is not the name"},
+		{"limit of the data loss exceeded", failover + "0", "yes", "0 s are accepted"},
+		{"unknown recovery point", failover + `3600 '{"SnapshotSettingData": "none"}'`, "yes", "no recovery point"},
+		{"empty parameters", failover + `3600 ""`, "yes", "invalid character"},
+		{"refused first request", `confirm "$HV02" commit-failover "a test" 3600`, "yes", "requires recovered"},
 	} {
-		t.Run(tt.what, func(t *testing.T) {
+		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			l := newLab(t)
-			out, err := l.bash(functions+tt.script, tt.answer, l.environment(healthy, "HV01", "HV02"))
-			if err == nil || !strings.Contains(string(out), `"lag_seconds": `) && tt.says == "" || !strings.Contains(string(out), tt.says) {
-				t.Errorf("want a failure that says %q, after the loss: %v\n%s", tt.says, err, out)
+			env := newTestEnv(t)
+			out, err := env.runScript(functions+tt.script, tt.answer, env.scriptEnvironment(vmReplicating, "HV01", "HV02"))
+			if err == nil || !strings.Contains(string(out), `"lag_seconds": `) && tt.want == "" ||
+				!strings.Contains(string(out), tt.want) {
+				t.Errorf("want a failure that contains %q, after the data loss: %v\n%s", tt.want, err, out)
 			}
-			if n := l.hosts["HV02"].pool.called(); n > 0 {
-				t.Errorf("%d calls", n)
+			if n := env.hosts["HV02"].pool.callCount(); n > 0 {
+				t.Errorf("%d calls, want 0", n)
 			}
 		})
 	}
 }
 
-// What fails on its way, or whose answer is lost, is sent again and makes one call; a
-// poll that fails does not end the wait for the job.
-func TestRunbookLosesAnswers(t *testing.T) {
-	l := newLab(t)
-	to, err := url.Parse(l.hosts["HV02"].http.URL)
+// The runbooks repeat a request that fails or whose response is lost. The host is called once. A failed poll does not
+// end the wait for the job.
+func TestRunbooksRepeatLostRequests(t *testing.T) {
+	env := newTestEnv(t)
+	to, err := url.Parse(env.hosts["HV02"].http.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
 	endpoint := httputil.NewSingleHostReverseProxy(to)
 	var sent, polls atomic.Int32
-	line := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.Header.Get(headerIdempotencyKey) != "" && sent.Add(1) == 1:
 			http.Error(w, `{"status": 503}`, http.StatusServiceUnavailable)
@@ -192,45 +200,46 @@ func TestRunbookLosesAnswers(t *testing.T) {
 			endpoint.ServeHTTP(w, r)
 		}
 	}))
-	t.Cleanup(line.Close)
-	functions, _ := common(t)
-	out, err := l.bash(functions+`confirm "$HV02" failover "a test" 3600`, "yes", append(l.environment(healthy, "HV01", "HV02"), "HV02="+line.URL))
+	t.Cleanup(proxy.Close)
+	functions, _ := sharedFunctions(t)
+	out, err := env.runScript(functions+`confirm "$HV02" failover "a test" 3600`, "yes",
+		append(env.scriptEnvironment(vmReplicating, "HV01", "HV02"), "HV02="+proxy.URL))
 	if err != nil || sent.Load() != 3 || polls.Load() < 2 {
 		t.Errorf("%v, sent %d times and polled %d times\n%s", err, sent.Load(), polls.Load(), out)
 	}
-	if n := l.hosts["HV02"].pool.called(); n != 1 {
+	if n := env.hosts["HV02"].pool.callCount(); n != 1 {
 		t.Errorf("%d calls, want 1", n)
 	}
 }
 
-// power makes a call of the test's hands of what is done in PowerShell on a host.
-func (l *lab) power(text string) string {
-	l.Helper()
+// hostCommand translates the PowerShell commands for a host to a request to the server of serveHost.
+func (env *testEnv) hostCommand(text string) string {
+	env.Helper()
 	m := regexp.MustCompile(`\A# (HV0[12])\n(Start|Stop)-VM\n\z`).FindStringSubmatch(text)
 	if m == nil {
-		l.Fatalf("the test does not know how to do this: %s", text)
+		env.Fatalf("unexpected PowerShell commands: %s", text)
 	}
-	return fmt.Sprintf("curl --silent --show-error --fail --data '' \"$HANDS/%s/%s\"\n", m[1], m[2])
+	return fmt.Sprintf("curl --silent --show-error --fail --data '' \"$HOST_SERVER/%s/%s\"\n", m[1], m[2])
 }
 
-// hands are those of somebody who turns VMs on and off, and waits.
-func (l *lab) hands(vm string, names map[string]string) string {
+// serveHost returns the URL of a server that turns the VM on and off, and advances the clock.
+func (env *testEnv) serveHost(vm string, names map[string]string) string {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host, what, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+		host, command, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 		if host == "sleep" {
-			l.clock.Advance(10 * time.Second)
+			env.clock.Advance(10 * time.Second)
 			return
 		}
-		if err := l.world.SetPower(vm, names[host], what == "Start"); err != nil {
+		if err := env.world.SetPower(vm, names[host], command == "Start"); err != nil {
 			http.Error(w, err.Error(), http.StatusConflict)
 		}
 	}))
-	l.Cleanup(s.Close)
+	env.Cleanup(s.Close)
 	return s.URL
 }
 
-// between replaces what stands between two markers of a page.
-func between(page, name, text string) string {
+// replaceBetween replaces the text between two markers of a page.
+func replaceBetween(page, name, text string) string {
 	begin, end := "<!-- begin "+name+" -->\n", "<!-- end "+name+" -->"
 	i, j := strings.Index(page, begin), strings.Index(page, end)
 	if i < 0 || j < i {
@@ -239,22 +248,21 @@ func between(page, name, text string) string {
 	return page[:i+len(begin)] + text + page[j:]
 }
 
-// The page's tables of actions and of errors are those of the code.
+// The tables of actions and problems on the page match the code.
 func TestControlPage(t *testing.T) {
 	var actions, errors strings.Builder
 	actions.WriteString("| Action | Does | Destroys | Role | Calls | Parameters |\n|---|---|---|---|---|---|\n")
-	for _, v := range verbs() {
-		m := findMethod(v.method)
-		fmt.Fprintf(&actions, "| `%s` | %s | %s | %s | `%s` | %s |\n", v.name, doesOf(m, v.request), m.Destroys, v.needs, m.Name, code(v.takes))
+	for _, v := range operation.Actions() {
+		m := v.Definition()
+		fmt.Fprintf(&actions, "| `%s` | %s | %s | %s | `%s` | %s |\n", v.Name, v.Summary(), m.Destroys, v.Role, m.Name,
+			code(v.Parameters))
 	}
 	errors.WriteString("| Type | Status | |\n|---|---|---|\n")
-	sorted := slices.Clone(kinds)
-	slices.SortStableFunc(sorted, func(a, b kind) int { return a.status - b.status })
-	for _, k := range sorted {
-		fmt.Fprintf(&errors, "| `%s%s` | %d | %s |\n", typePrefix, k.slug, k.status, k.title)
+	for _, k := range problem.Types() {
+		fmt.Fprintf(&errors, "| `%s` | %d | %s |\n", k.URI(), k.Status, k.Title)
 	}
 	page := readPage(t)
-	want := between(between(page, "actions", actions.String()), "errors", errors.String())
+	want := replaceBetween(replaceBetween(page, "actions", actions.String()), "errors", errors.String())
 	if *update && want != "" {
 		if err := os.WriteFile(controlPage, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
@@ -262,7 +270,7 @@ func TestControlPage(t *testing.T) {
 		page = want
 	}
 	if page != want {
-		t.Errorf("%s is not what the code says; go test ./admin -run TestControlPage -update writes it", controlPage)
+		t.Errorf("%s does not match the code; go test ./admin -run TestControlPage -update writes it", controlPage)
 	}
 }
 

@@ -14,14 +14,14 @@ import (
 	"hyperv_replica_exporter/internal/promtest"
 )
 
-// noData are the queries that have no data with any of these hosts, and why.
-var noData = map[string]string{
-	"exporter.json: Failed operations in the last hour A": "an operation would have to fail while it is watched",
+// queriesWithoutData are the queries that return no data for any simulated job, and the reasons.
+var queriesWithoutData = map[string]string{
+	"exporter.json: Failed operations in the last hour A": "no operation fails during the test",
 }
 
-// emptyWhenHealthy are the panels that are empty with hosts on which all is well:
-// what they show in place of data says that this is no reason to worry.
-var emptyWhenHealthy = []string{
+// panelsWithoutData are the panels that have no data for healthy hosts. The text that they show instead must say that
+// this is expected.
+var panelsWithoutData = []string{
 	"exporter.json: Admin endpoint jobs",
 	"exporter.json: Announced maintenance",
 	"exporter.json: Failed operations in the last hour",
@@ -37,69 +37,70 @@ var emptyWhenHealthy = []string{
 	"vm.json: Health issues",
 }
 
-// ofWhom is in a text that does not speak of more than what is known.
-var ofWhom = regexp.MustCompile(`\bscraped\b|--`)
+// limitedClaim matches texts that make a statement only about the hosts that are scraped.
+var limitedClaim = regexp.MustCompile(`\bscraped\b|--`)
 
-// A real Prometheus scrapes simulated hosts with the rules. Every query of every
-// dashboard gets data from it, and no error or remark; with healthy hosts the
-// panels are empty that are meant to be; and without a host no figure is 0.
-func TestDashboardsOnSimulatedHosts(t *testing.T) {
-	api := startPlayed(t)
-	empty := map[string]bool{}
+// A Prometheus server scrapes simulated hosts. Every query of every dashboard returns data, without errors and
+// annotations. For healthy hosts, exactly the expected panels have no data. Without hosts, no single value is shown
+// as 0.
+func TestPanelQueriesReturnData(t *testing.T) {
+	api := startPrometheusWithSimulatedJobs(t)
+	without := map[string]bool{} // panels without data for healthy hosts
 	for file, d := range readDashboards(t) {
-		vms := map[string][]string{}
-		for _, job := range playedJobs {
+		vms := map[string][]string{} // ids by job
+		for _, job := range simulatedJobs {
 			vms[job.name] = checkVariableQueries(t, api, file, d, job.name)
 		}
 		for _, a := range d.Annotations.List {
-			if a.BuiltIn == 0 && !answers(t, api, a.Expr, true, "healthy", vms["healthy"]) {
+			if a.BuiltIn == 0 && !hasData(t, api, a.Expr, true, "healthy", vms["healthy"]) {
 				t.Errorf("%s: %s: no data: %s", file, a.Name, a.Expr)
 			}
 		}
-		for _, p := range d.queried() {
-			healthy := false
+		for _, p := range d.dataPanels() {
+			healthyData := false
 			for _, q := range p.Targets {
-				where := fmt.Sprintf("%s: %s %s", file, p.Title, q.RefID)
-				some := false
-				for _, job := range playedJobs { // all of them: one may show an error that others do not
-					found := answers(t, api, q.Expr, q.Range, job.name, vms[job.name])
-					some = some || found
-					healthy = healthy || found && job.name == "healthy"
+				name := fmt.Sprintf("%s: %s %s", file, p.Title, q.RefID)
+				anyData := false
+				for _, job := range simulatedJobs { // all of them, since a query may fail for some jobs only
+					found := hasData(t, api, q.Expr, q.Range, job.name, vms[job.name])
+					anyData = anyData || found
+					healthyData = healthyData || found && job.name == "healthy"
 				}
-				if some == (noData[where] != "") {
-					t.Errorf("%s: no data, and is to have none is %q: %s", where, noData[where], q.Expr)
+				if reason := queriesWithoutData[name]; anyData == (reason != "") {
+					t.Errorf("%s: has data: %v, reason to have none: %q: %s", name, anyData, reason, q.Expr)
 				}
-				if slices.Contains([]string{"stat", "bargauge"}, p.Type) && answers(t, api, q.Expr, q.Range, "nowhere", []string{"none"}) {
-					t.Errorf("%s: has data where there is no host: %s", where, q.Expr)
+				isSingleValue := slices.Contains([]string{"stat", "bargauge"}, p.Type)
+				if isSingleValue && hasData(t, api, q.Expr, q.Range, "nowhere", []string{"none"}) {
+					t.Errorf("%s: has data without any host: %s", name, q.Expr)
 				}
 			}
-			for _, job := range playedJobs {
-				checkRows(t, api, file, p, job.name, vms[job.name])
+			for _, job := range simulatedJobs {
+				checkTable(t, api, file, p, job.name, vms[job.name])
 			}
-			if !healthy {
-				empty[file+": "+p.Title] = true
-				if n := p.FieldConfig.Defaults.NoValue; !ofWhom.MatchString(n) {
-					t.Errorf("%s: %s says that all is well, also if no host is seen: %q", file, p.Title, n)
+			if !healthyData {
+				without[file+": "+p.Title] = true
+				if n := p.FieldConfig.Defaults.NoValue; !limitedClaim.MatchString(n) {
+					t.Errorf("%s: %s: the text without data must be true if no host can be read: %q", file, p.Title, n)
 				}
 			}
 		}
 	}
-	for _, name := range emptyWhenHealthy {
-		if !empty[name] {
-			t.Errorf("%s is not empty with healthy hosts", name)
+	for _, name := range panelsWithoutData {
+		if !without[name] {
+			t.Errorf("%s: has data for healthy hosts", name)
 		}
-		delete(empty, name)
+		delete(without, name)
 	}
-	for name := range empty {
-		t.Errorf("%s is empty with healthy hosts", name)
+	for name := range without {
+		t.Errorf("%s: no data for healthy hosts", name)
 	}
 	checkRuleQueries(t, api)
 }
 
-// checkRows: every column has a name, or is left out. Grafana makes one row of what several queries tell of the same thing.
-// It takes for the same what has all labels alike that the queries share, and leaves
-// apart what tells one column differently: names of metrics, above all.
-func checkRows(t *testing.T, api *promtest.Prometheus, file string, p panel, job string, vms []string) {
+// checkTable checks that each column of a table is renamed or excluded, and that Grafana can join the results of its
+// queries: it makes one row of the series that agree in all labels that the queries share, and does not join rows in
+// which a column of one query only, above all the name of the metric, differs.
+func checkTable(t *testing.T, api *promtest.Prometheus, file string, p panel, job string, vms []string) {
 	t.Helper()
 	if p.Type != "table" {
 		return
@@ -108,14 +109,14 @@ func checkRows(t *testing.T, api *promtest.Prometheus, file string, p panel, job
 	if len(vms) > 0 {
 		vm = vms[0]
 	}
-	var answers [][]promtest.Series
-	queriesWith := map[string]int{}
+	var results [][]promtest.Series
+	queriesWith := map[string]int{} // number of results that have a label
 	for _, q := range p.Targets {
-		result := api.Query(t, expand(t, q.Expr, job, vm))
+		result := api.Query(t, expandVariables(t, q.Expr, job, vm))
 		if len(result) == 0 {
 			continue
 		}
-		answers = append(answers, result)
+		results = append(results, result)
 		labels := map[string]bool{}
 		for _, s := range result {
 			for name := range s.Labels {
@@ -133,23 +134,23 @@ func checkRows(t *testing.T, api *promtest.Prometheus, file string, p panel, job
 		}
 	}
 	for name, count := range queriesWith {
-		if name == "__name__" || count != 1 && count != len(answers) {
-			t.Errorf("%s: %s (%s): %d of %d queries have the column %s", file, p.Title, job, count, len(answers), name)
+		if name == "__name__" || count != 1 && count != len(results) {
+			t.Errorf("%s: %s (%s): %d of %d queries have the column %s", file, p.Title, job, count, len(results), name)
 		}
 	}
-	for i, result := range answers {
-		seen := map[string]bool{}
+	for i, result := range results {
+		rows := map[string]bool{}
 		for _, s := range result {
 			row := ""
 			for _, name := range slices.Sorted(maps.Keys(queriesWith)) {
-				if queriesWith[name] == len(answers) {
+				if queriesWith[name] == len(results) {
 					row += s.Labels[name] + "\x00"
 				}
 			}
-			if seen[row] {
-				t.Errorf("%s: %s (%s): the answer %d has two rows for %q", file, p.Title, job, i, row)
+			if rows[row] {
+				t.Errorf("%s: %s (%s): result %d has two rows for %q", file, p.Title, job, i, row)
 			}
-			seen[row] = true
+			rows[row] = true
 		}
 	}
 }
@@ -161,29 +162,29 @@ func checkColumn(t *testing.T, file string, p panel, name string) {
 			return
 		}
 	}
-	t.Errorf("%s: %s shows the column %s as it is", file, p.Title, name)
+	t.Errorf("%s: %s: the column %s is neither renamed nor excluded", file, p.Title, name)
 }
 
-// checkRuleQueries: each recording rule has data, and what alerts ask can be asked.
+// checkRuleQueries checks that all rules can be evaluated, and that each recording rule has data.
 func checkRuleQueries(t *testing.T, api *promtest.Prometheus) {
 	t.Helper()
 	rules, _ := promtest.ReadRules(t, ruleFiles)
 	for _, r := range rules {
 		api.Query(t, r.Expr)
-		if result := api.Query(t, hasty.Replace(r.Expr)); r.Record != "" && len(result) == 0 {
-			t.Errorf("%s has no data", r.Record)
+		if result := api.Query(t, shortenRanges.Replace(r.Expr)); r.Record != "" && len(result) == 0 {
+			t.Errorf("%s: no data", r.Record)
 		}
 	}
 }
 
-// grafanaVariable is one in an expression, but not $1 of a label_replace.
-var grafanaVariable = regexp.MustCompile(`\$\{?([a-zA-Z_]\w*)`)
+// variableReference matches a reference to a Grafana variable in an expression, but not $1 in a label_replace.
+var variableReference = regexp.MustCompile(`\$\{?([a-zA-Z_]\w*)`)
 
-// expand puts values in the place of Grafana's variables.
-func expand(t *testing.T, expr, job, vm string) string {
+// expandVariables replaces references to Grafana variables with values.
+func expandVariables(t *testing.T, expr, job, vm string) string {
 	t.Helper()
 	values := map[string]string{"__rate_interval": "10s", "job": job, "instance": ".+", "vm_id": vm}
-	return grafanaVariable.ReplaceAllStringFunc(expr, func(v string) string {
+	return variableReference.ReplaceAllStringFunc(expr, func(v string) string {
 		value, ok := values[strings.TrimPrefix(v, "$")]
 		if !ok {
 			t.Errorf("unknown variable %s in %s", v, expr)
@@ -192,20 +193,19 @@ func expand(t *testing.T, expr, job, vm string) string {
 	})
 }
 
-// answers tells whether a query has data for a job, and for any VM of it if it is
-// about one.
-func answers(t *testing.T, api *promtest.Prometheus, expr string, ranged bool, job string, vms []string) bool {
+// hasData reports whether a query returns data for a job. It tries each of the VMs if the query is about one VM.
+func hasData(t *testing.T, api *promtest.Prometheus, expr string, isRange bool, job string, vms []string) bool {
 	t.Helper()
 	if !strings.Contains(expr, "$vm_id") {
 		vms = []string{""}
 	}
-	ask := api.Ask
-	if ranged {
-		ask = api.AskRange
+	query := api.QueryInstant
+	if isRange {
+		query = api.QueryLastMinute
 	}
 	found := false
 	for _, vm := range vms {
-		result, err := ask(expand(t, expr, job, vm))
+		result, err := query(expandVariables(t, expr, job, vm))
 		if err != nil {
 			t.Errorf("%s: %v", expr, err)
 			return false
@@ -220,8 +220,8 @@ var (
 	queryResult = regexp.MustCompile(`^query_result\((.+)\)$`)
 )
 
-// checkVariableQueries has the values of variables looked up as Grafana does, and
-// gives the ids of the VMs.
+// checkVariableQueries checks that the queries of variables have values, as Grafana finds them. It returns the ids of
+// the VMs of the job.
 func checkVariableQueries(t *testing.T, api *promtest.Prometheus, file string, d dashboard, job string) (vms []string) {
 	t.Helper()
 	for _, v := range d.Templating.List {
@@ -233,32 +233,35 @@ func checkVariableQueries(t *testing.T, api *promtest.Prometheus, file string, d
 			t.Fatalf("%s: %s: %v", file, v.Name, err)
 		}
 		if m := labelValues.FindStringSubmatch(q.Query); m != nil {
-			for _, s := range api.Query(t, expand(t, m[1], job, "")) {
+			for _, s := range api.Query(t, expandVariables(t, m[1], job, "")) {
 				if s.Labels[m[2]] == "" {
 					t.Errorf("%s: %s: no label %s in %v", file, v.Name, m[2], s)
 				}
 			}
-			if !answers(t, api, m[1], false, job, nil) {
-				t.Errorf("%s: %s has no values", file, v.Name)
+			if !hasData(t, api, m[1], false, job, nil) {
+				t.Errorf("%s: %s: no values", file, v.Name)
 			}
 			continue
 		}
 		m := queryResult.FindStringSubmatch(q.Query)
 		if m == nil {
-			t.Fatalf("%s: %s: %q", file, v.Name, q.Query)
+			t.Fatalf("%s: %s: unexpected query %q", file, v.Name, q.Query)
 		}
 		pattern := regexp.MustCompile(strings.Trim(v.Regex, "/"))
-		for _, s := range api.Query(t, expand(t, m[1], job, "")) {
-			// The form in which Grafana looks at a series.
-			found := pattern.FindStringSubmatch(fmt.Sprintf(`{vm="%s",vm_id="%s"} %s 1795780000000`, s.Labels["vm"], s.Labels["vm_id"], s.Value.String()))
-			if found == nil || found[pattern.SubexpIndex("text")] != s.Labels["vm"] || found[pattern.SubexpIndex("value")] != s.Labels["vm_id"] {
-				t.Errorf("%s: %s: %v gives %q", file, v.Name, s, found)
+		for _, s := range api.Query(t, expandVariables(t, m[1], job, "")) {
+			// Grafana matches the regular expression of the variable with this text.
+			text := fmt.Sprintf(`{vm="%s",vm_id="%s"} %s 1795780000000`,
+				s.Labels["vm"], s.Labels["vm_id"], s.Value.String())
+			found := pattern.FindStringSubmatch(text)
+			if found == nil || found[pattern.SubexpIndex("text")] != s.Labels["vm"] ||
+				found[pattern.SubexpIndex("value")] != s.Labels["vm_id"] {
+				t.Errorf("%s: %s: %v matches as %q", file, v.Name, s, found)
 				continue
 			}
 			vms = append(vms, s.Labels["vm_id"])
 		}
 		if len(vms) == 0 {
-			t.Errorf("%s: %s has no values", file, v.Name)
+			t.Errorf("%s: %s: no values", file, v.Name)
 		}
 	}
 	return vms

@@ -18,80 +18,70 @@ import (
 	"hyperv_replica_exporter/internal/promtest"
 )
 
-// These tests need what `make pictures` sets up: the real prometheus, chromium, and
-// in dashboards/pictures Grafana's own panels, which draw the dashboards.
+// These tests need the programs that `make pictures` installs: Prometheus, Chromium, and the npm packages of
+// dashboards/pictures, which render the dashboards with the panels of Grafana.
 
-// shot is one picture of a dashboard.
-type shot struct {
-	Dashboard string            `json:"dashboard"`
-	Mode      string            `json:"mode"`
-	Variables map[string]string `json:"variables"`
-	Picture   string            `json:"picture"`
-}
-
-// seen is what there is to see on a picture.
-type seen struct {
-	Dashboard, Mode string
-	Panels          []seenPanel
-	Complaints      []string // of the browser
-}
-
-type seenPanel struct {
-	ID                       int
-	Title, Type, State, Text string
-	Empty                    bool
-	Rows, Plots, Ink         int
-	StandIn                  int // rectangles of what is drawn in place of a state timeline
-	Headers, Links           []string
-	Box                      struct{ X, Y, Width, Height int }
-	Cut                      []struct {
-		Text    string
-		Visible float64
-	}
-}
-
-// emptyPanels are those that are empty on the pictures, and why.
+// emptyPanels are the panels that have no data on the pictures, and the reasons.
 var emptyPanels = map[string]string{
-	"exporter.json: Failed operations in the last hour": "the simulated hosts run none that fails",
-	"exporter.json: Memory":                             "what is about the process is left out",
-	"exporter.json: CPU":                                "what is about the process is left out",
-	"exporter.json: Admin endpoint requests":            "it is off",
-	"exporter.json: Admin endpoint jobs":                "it is off",
-	"exporter.json: Announced maintenance":              "it is off",
-	"vm.json: Operations":                               "none runs for the VM",
-	"vm.json: Operation progress":                       "none runs for the VM",
+	"exporter.json: Failed operations in the last hour": "no operation fails",
+	"exporter.json: Memory":                             "the history has no metrics of the process",
+	"exporter.json: CPU":                                "the history has no metrics of the process",
+	"exporter.json: Admin endpoint requests":            "the admin endpoint is disabled",
+	"exporter.json: Admin endpoint jobs":                "the admin endpoint is disabled",
+	"exporter.json: Announced maintenance":              "the admin endpoint is disabled",
+	"vm.json: Operations":                               "no operation runs for the VM",
+	"vm.json: Operation progress":                       "no operation runs for the VM",
 }
 
-// TestPictures takes a picture of each dashboard, dark and light, and looks at each
-// panel as its reader would: it shows something, and nothing of it is cut off.
-// PICTURES is where the pictures are kept.
-func TestPictures(t *testing.T) {
-	api := startPast(t)
+// TestPicturesShowAllPanels takes a dark and a light picture of each dashboard and checks that each panel shows its
+// data, with no text clipped. The environment variable PICTURES names the directory in which the pictures are kept.
+func TestPicturesShowAllPanels(t *testing.T) {
+	api := startPrometheusWithHistory(t)
 	dir := os.Getenv("PICTURES")
 	if dir == "" {
 		dir = t.TempDir()
 	}
-	vms := api.Query(t, fmt.Sprintf(`hyperv_replica_vm_protected{vm="mail01"} @ %d`, pastEnd().Unix()))
+	vms := api.Query(t, fmt.Sprintf(`hyperv_replica_vm_protected{vm="mail01"} @ %d`, historyEnd().Unix()))
 	if len(vms) == 0 {
-		t.Fatal("there is no VM mail01")
+		t.Fatal("no VM mail01")
 	}
 	variables := map[string]string{"vm_id": vms[0].Labels["vm_id"]}
 	dashboards := readDashboards(t)
 	var shots []shot
 	for name := range dashboards {
 		picture := filepath.Join(dir, "dashboard-"+strings.TrimSuffix(name, ".json"))
-		shots = append(shots, shot{name, "dark", variables, picture + ".png"}, shot{name, "light", variables, picture + "-light.png"})
+		shots = append(shots,
+			shot{name, "dark", variables, picture + ".png"}, shot{name, "light", variables, picture + "-light.png"})
 	}
-	for i, s := range draw(t, api, shots) {
-		name := filepath.Base(s.Dashboard)
-		t.Run(name+" "+s.Mode, func(t *testing.T) { checkPicture(t, name, dashboards[name], s, shots[i].Picture) })
+	for i, r := range takePictures(t, api, shots) {
+		name := filepath.Base(r.Dashboard)
+		t.Run(name+" "+r.Mode, func(t *testing.T) { checkPicture(t, name, dashboards[name], r, shots[i].Picture) })
 	}
 }
 
-func checkPicture(t *testing.T, name string, d dashboard, s seen, picture string) {
+// Each dashboard has a small picture in docs/images, and README.md shows it.
+func TestPicturesAreInDocumentation(t *testing.T) {
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range readDashboards(t) {
+		file := "../docs/images/dashboard-" + strings.TrimSuffix(name, ".json") + ".png"
+		if info, err := os.Stat(filepath.FromSlash(file)); err != nil {
+			t.Errorf("%s: %v; run `make images`", name, err)
+		} else if info.Size() > 160_000 {
+			t.Errorf("%s: the picture has %d bytes, want at most 160000; run `make images`", name, info.Size())
+		}
+		if !strings.Contains(string(text), "(../"+file+")") {
+			t.Errorf("%s: dashboards/README.md does not show %s", name, file)
+		}
+	}
+}
+
+func checkPicture(t *testing.T, name string, d dashboard, rendered renderedDashboard, picture string) {
 	t.Helper()
-	for _, c := range s.Complaints {
-		t.Errorf("the browser says: %s", c)
+	for _, message := range rendered.BrowserErrors {
+		t.Errorf("browser: %s", message)
 	}
 	f, err := os.Open(picture)
 	if err != nil {
@@ -102,22 +92,22 @@ func checkPicture(t *testing.T, name string, d dashboard, s seen, picture string
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := map[int]seenPanel{}
-	for _, p := range s.Panels {
-		found[p.ID] = p
+	panels := map[int]renderedPanel{}
+	for _, p := range rendered.Panels {
+		panels[p.ID] = p
 	}
-	for _, want := range d.queried() {
-		p, ok := found[want.ID]
+	for _, want := range d.dataPanels() {
+		p, ok := panels[want.ID]
 		if !ok {
-			t.Errorf("%s: it is not on the picture", want.Title)
+			t.Errorf("%s: not on the picture", want.Title)
 			continue
 		}
 		problems := p.problems(want.FieldConfig.Defaults.NoValue)
-		if why := emptyPanels[name+": "+want.Title]; p.Empty != (why != "") {
-			problems = append(problems, fmt.Sprintf("empty is %v, and is to be empty is %q", p.Empty, why))
+		if reason := emptyPanels[name+": "+want.Title]; p.Empty != (reason != "") {
+			problems = append(problems, fmt.Sprintf("is empty: %v, reason to be empty: %q", p.Empty, reason))
 		}
-		if n := colours(img, p); n < 10 {
-			problems = append(problems, fmt.Sprintf("the picture has %d colours there: it is blank", n))
+		if n := p.colors(img); n < 10 {
+			problems = append(problems, fmt.Sprintf("has %d colors on the picture, want at least 10", n))
 		}
 		for _, problem := range problems {
 			t.Errorf("%s: %s", want.Title, problem)
@@ -125,78 +115,20 @@ func checkPicture(t *testing.T, name string, d dashboard, s seen, picture string
 	}
 }
 
-// Each dashboard has a picture in the documents, small enough for them, and shown.
-func TestPicturesInDocuments(t *testing.T) {
-	text, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name := range readDashboards(t) {
-		file := "../docs/images/dashboard-" + strings.TrimSuffix(name, ".json") + ".png"
-		if info, err := os.Stat(filepath.FromSlash(file)); err != nil || info.Size() > 160_000 {
-			t.Errorf("%s: there is no small picture, run `make images`: %v", name, err)
-		}
-		if !strings.Contains(string(text), "(../"+file+")") {
-			t.Errorf("%s: dashboards/README.md does not show %s", name, file)
-		}
-	}
+// shot is a picture to take, as input of pictures/shoot.js.
+type shot struct {
+	Dashboard string            `json:"dashboard"`
+	Mode      string            `json:"mode"` // dark or light
+	Variables map[string]string `json:"variables"`
+	Picture   string            `json:"picture"` // file to write
 }
 
-// problems are what its reader would not want to see. noValue is what a panel
-// without data is to say.
-func (p seenPanel) problems(noValue string) []string {
-	var out []string
-	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
-	switch text := strings.TrimSpace(p.Text); {
-	case p.State != "drawn":
-		add("%s: %s", p.State, text)
-	case p.Empty:
-		if noValue == "" || text != noValue {
-			add("it has nothing to show, and says %q", text)
-		}
-	case p.Type == "state-timeline" && p.StandIn == 0:
-		add("the timeline has no states")
-	case p.Type == "table" && (p.Rows == 0 || slices.ContainsFunc(p.Headers, unnamed)):
-		add("the table has %d rows, and the columns %q", p.Rows, p.Headers)
-	case p.Type == "timeseries" && (p.Plots != 1 || p.Ink < 50):
-		add("%d plots are in their place, with %d points of colour", p.Plots, p.Ink)
-	case text == "" || strings.Contains(text, "No data"):
-		add("it says %q", text)
-	}
-	cut := map[string]bool{}
-	for _, c := range p.Cut {
-		if c.Visible < 0.5 && !cut[c.Text] {
-			add("only %.0f %% of %q can be seen", 100*c.Visible, c.Text)
-		}
-		cut[c.Text] = true
-	}
-	for _, link := range p.Links {
-		if strings.Contains(link, "$") || strings.Contains(link, "undefined") {
-			add("a link goes to %s", link)
-		}
-	}
-	return out
-}
-
-// unnamed says that a column is named after what the query gave, by nobody.
-func unnamed(header string) bool { return header == "__name__" || strings.HasPrefix(header, "Value") }
-
-// colours counts those of a panel in the picture.
-func colours(img image.Image, p seenPanel) int {
-	found := map[color.Color]bool{}
-	for y := p.Box.Y; y < p.Box.Y+p.Box.Height; y++ {
-		for x := p.Box.X; x < p.Box.X+p.Box.Width; x++ {
-			found[img.At(x, y)] = true
-		}
-	}
-	return len(found)
-}
-
-// draw takes the pictures.
-func draw(t *testing.T, api *promtest.Prometheus, shots []shot) []seen {
+// takePictures takes the pictures and returns what shoot.js reports about each.
+func takePictures(t *testing.T, api *promtest.Prometheus, shots []shot) []renderedDashboard {
 	t.Helper()
 	job, err := json.Marshal(map[string]any{
-		"prometheus": api.URL, "to": pastEnd().Unix(), "scrapeInterval": pastStep.Seconds(), "width": 1600, "shots": shots,
+		"prometheus": api.URL, "to": historyEnd().Unix(), "scrapeInterval": historyStep.Seconds(),
+		"width": 1600, "shots": shots,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -211,9 +143,84 @@ func draw(t *testing.T, api *promtest.Prometheus, shots []shot) []seen {
 	if err != nil {
 		t.Fatalf("shoot.js: %v", err)
 	}
-	var all []seen
-	if err := json.Unmarshal(out, &all); err != nil {
+	var rendered []renderedDashboard
+	if err := json.Unmarshal(out, &rendered); err != nil {
 		t.Fatal(err)
 	}
-	return all
+	return rendered
+}
+
+// renderedDashboard is the report of shoot.js about a picture.
+type renderedDashboard struct {
+	Dashboard, Mode string
+	Panels          []renderedPanel
+	BrowserErrors   []string `json:"complaints"`
+}
+
+// renderedPanel is the report of shoot.js about a panel on a picture.
+type renderedPanel struct {
+	ID                       int
+	Title, Type, State, Text string
+	Empty                    bool // no data
+	Rows                     int  // of a table
+	Plots                    int  // graphs that are inside the panel
+	ColoredPixels            int  `json:"ink"`     // of the graphs
+	TimelineStates           int  `json:"standIn"` // rectangles of a state timeline
+	Headers, Links           []string
+	Box                      struct{ X, Y, Width, Height int }
+	ClippedTexts             []struct {
+		Text    string
+		Visible float64 // visible share of the width, 0 to 1
+	} `json:"cut"`
+}
+
+// problems returns descriptions of what is wrong with a panel. A panel without data must show noValue.
+func (p renderedPanel) problems(noValue string) []string {
+	var out []string
+	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	switch text := strings.TrimSpace(p.Text); {
+	case p.State != "drawn":
+		add("state %s: %s", p.State, text)
+	case p.Empty:
+		if noValue == "" || text != noValue {
+			add("shows %q without data, want %q", text, noValue)
+		}
+	case p.Type == "state-timeline" && p.TimelineStates == 0:
+		add("no states in the timeline")
+	case p.Type == "table" && (p.Rows == 0 || slices.ContainsFunc(p.Headers, isRawColumn)):
+		add("the table has %d rows and the columns %q", p.Rows, p.Headers)
+	case p.Type == "timeseries" && (p.Plots != 1 || p.ColoredPixels < 50):
+		add("%d graphs are inside the panel, with %d colored pixels", p.Plots, p.ColoredPixels)
+	case text == "" || strings.Contains(text, "No data"):
+		add("shows %q", text)
+	}
+	clipped := map[string]bool{}
+	for _, c := range p.ClippedTexts {
+		if c.Visible < 0.5 && !clipped[c.Text] {
+			add("only %.0f %% of %q is visible", 100*c.Visible, c.Text)
+		}
+		clipped[c.Text] = true
+	}
+	for _, link := range p.Links {
+		if strings.Contains(link, "$") || strings.Contains(link, "undefined") {
+			add("link to %s", link)
+		}
+	}
+	return out
+}
+
+// isRawColumn reports whether a column has the name of the query result, since the dashboard does not rename it.
+func isRawColumn(header string) bool {
+	return header == "__name__" || strings.HasPrefix(header, "Value")
+}
+
+// colors returns the number of colors of a panel on the picture.
+func (p renderedPanel) colors(img image.Image) int {
+	found := map[color.Color]bool{}
+	for y := p.Box.Y; y < p.Box.Y+p.Box.Height; y++ {
+		for x := p.Box.X; x < p.Box.X+p.Box.Width; x++ {
+			found[img.At(x, y)] = true
+		}
+	}
+	return len(found)
 }

@@ -3,55 +3,67 @@
 package dashboards_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"hyperv_replica_exporter/internal/promtest"
+	"go.yaml.in/yaml/v2"
 
 	"hyperv_replica_exporter/internal/exportertest"
-
-	"go.yaml.in/yaml/v2"
+	"hyperv_replica_exporter/internal/promtest"
 )
 
-// playedJobs are the simulated hosts that the dashboards are shown: each job is a
-// world of its own, told apart by the seed, of hosts HV01 to HV03.
-var playedJobs = []struct {
+// Hosts of a simulation that an exporter reads or a timeline scrapes.
+var (
+	oneHost    = []string{"HV01"}
+	twoHosts   = []string{"HV01", "HV02"}
+	threeHosts = []string{"HV01", "HV02", "HV03"}
+)
+
+// simulatedJobs are the scrape jobs of TestPanelQueriesReturnData. Each job has the hosts HV01 to HV03 of a simulation
+// of its own, with a seed of its own.
+var simulatedJobs = []struct {
 	name string
 	args []string
 }{
 	{"healthy", []string{"--simulator.scenario=healthy", "--simulator.seed=1"}},
-	{"mixed", []string{"--simulator.scenario=mixed", "--simulator.seed=2", "--collector.perf", "--simulator.fault=relationship-failing"}},
+	{"mixed", []string{
+		"--simulator.scenario=mixed", "--simulator.seed=2", "--collector.perf",
+		"--simulator.fault=relationship-failing",
+	}},
 	{"drill", []string{"--simulator.scenario=failover-drill", "--simulator.seed=3", "--simulator.vms=20"}},
 	{"storm", []string{"--simulator.scenario=resync-storm", "--simulator.seed=4", "--simulator.vms=20"}},
 	{"outage", []string{"--simulator.scenario=wan-outage", "--simulator.seed=5"}},
 }
 
-// hasty makes of the rules' long times short ones, so that there is something to see
-// within seconds.
-var hasty = strings.NewReplacer("interval: 3m", "interval: 1s", "[30d:5m]", "[1m:1s]", "offset 2h", "offset 2s")
+// shortenRanges replaces the long intervals, ranges and offsets of rules with short ones, so that the rules have
+// results within seconds.
+var shortenRanges = strings.NewReplacer(
+	"interval: 3m", "interval: 1s", "[30d:5m]", "[1m:1s]", "offset 2h", "offset 2s")
 
-// startPlayed starts the hosts and the Prometheus, and waits until what needs
-// several scrapes is there.
-func startPlayed(t *testing.T) *promtest.Prometheus {
+// startPrometheusWithSimulatedJobs starts exporters of the simulated hosts, and a server that scrapes them and
+// evaluates the rules. It returns when the rules that need several scrapes have results.
+func startPrometheusWithSimulatedJobs(t *testing.T) *promtest.Prometheus {
 	t.Helper()
-	var scrape []any
-	for _, job := range playedJobs {
+	var scrapeConfigs []any
+	for _, job := range simulatedJobs {
 		var targets []string
-		for _, host := range []string{"HV01", "HV02", "HV03"} {
-			args := append([]string{"--simulator.host=" + host}, job.args...)
-			admin := job.name == "mixed" && host == "HV01"
-			if admin {
-				more, _ := exportertest.AdminArgs(t)
-				args = append(args, more...)
+		for _, host := range threeHosts {
+			args := slices.Concat([]string{"--simulator.host=" + host}, job.args)
+			hasAdmin := job.name == "mixed" && host == "HV01"
+			if hasAdmin {
+				adminArgs, _ := exportertest.AdminArgs(t)
+				args = append(args, adminArgs...)
 			}
 			p := exportertest.Start(t, args...)
-			if admin {
+			if hasAdmin {
 				announceMaintenance(t, p.AdminURL(t))
 			}
 			u, err := url.Parse(p.URL)
@@ -60,12 +72,14 @@ func startPlayed(t *testing.T) *promtest.Prometheus {
 			}
 			targets = append(targets, u.Host)
 		}
-		scrape = append(scrape, map[string]any{"job_name": job.name, "static_configs": []any{map[string]any{"targets": targets}}})
+		scrapeConfigs = append(scrapeConfigs, map[string]any{
+			"job_name": job.name, "static_configs": []any{map[string]any{"targets": targets}},
+		})
 	}
 	config, err := yaml.Marshal(map[string]any{
 		"global":         map[string]any{"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
-		"rule_files":     []string{hastyRules(t)},
-		"scrape_configs": scrape,
+		"rule_files":     []string{rulesWithShortRanges(t)},
+		"scrape_configs": scrapeConfigs,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +88,7 @@ func startPlayed(t *testing.T) *promtest.Prometheus {
 	for _, query := range []string{
 		`count_over_time(relationship:hyperv_replica_lag_intervals:ratio[1m]) > 8`,
 		`relationship:hyperv_replica_objective_met:avg30d`,
-		`hyperv_replica_window_successful_cycles{job="healthy"} > 0`, // none in a window that has just begun
+		`hyperv_replica_window_successful_cycles{job="healthy"} > 0`, // 0 in a window that has just begun
 		`relationship:hyperv_replica_missed_cycles:ratio and on (vm_id) hyperv_replica_mode{job="healthy"}`,
 		`relationship:hyperv_replica_catch_up_seconds:max and on (vm_id) hyperv_replica_mode{job="healthy"}`,
 	} {
@@ -83,27 +97,44 @@ func startPlayed(t *testing.T) *promtest.Prometheus {
 	return api
 }
 
-// hastyRules are the rule files with short times.
-func hastyRules(t *testing.T) string {
+// rulesWithShortRanges writes the rule files with short ranges to a temporary directory and returns their pattern.
+func rulesWithShortRanges(t *testing.T) string {
 	t.Helper()
-	folder := t.TempDir()
+	dir := t.TempDir()
 	for _, file := range promtest.Glob(t, ruleFiles) {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(folder, filepath.Base(file)), []byte(hasty.Replace(string(text))), 0o600); err != nil {
+		shortened := shortenRanges.Replace(string(text))
+		if err := os.WriteFile(filepath.Join(dir, filepath.Base(file)), []byte(shortened), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return filepath.Join(folder, "*.yml")
+	return filepath.Join(dir, "*.yml")
 }
 
-func announceMaintenance(t *testing.T, adminURL string) {
+// announceMaintenance announces maintenance of a host for an hour at its admin endpoint, and returns the id of the
+// announcement.
+func announceMaintenance(t *testing.T, adminURL string) string {
 	t.Helper()
-	until := time.Now().Add(time.Hour).Format(time.RFC3339)
+	until := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
 	body := fmt.Sprintf(`{"owner": "Ada", "reason": "firmware", "until": %q}`, until)
-	if resp, text := exportertest.Post(t, adminURL+"/api/v1/maintenance", body); resp.StatusCode != http.StatusCreated {
-		t.Fatalf("announce maintenance: %d %s", resp.StatusCode, text)
+	return postMaintenance(t, adminURL+"/api/v1/maintenance", body, http.StatusCreated)
+}
+
+func endMaintenance(t *testing.T, adminURL, id string) {
+	t.Helper()
+	postMaintenance(t, adminURL+"/api/v1/maintenance/"+id+"/end", "{}", http.StatusOK)
+}
+
+// postMaintenance returns the id in the response, which must have the given status.
+func postMaintenance(t *testing.T, requestURL, body string, status int) string {
+	t.Helper()
+	resp, text := exportertest.Post(t, requestURL, body)
+	var announcement struct{ ID string }
+	if err := json.Unmarshal([]byte(text), &announcement); err != nil || resp.StatusCode != status {
+		t.Fatalf("POST %s: %s: %s (error: %v)", requestURL, resp.Status, text, err)
 	}
+	return announcement.ID
 }

@@ -14,14 +14,14 @@ import (
 	"hyperv_replica_exporter/internal/promtest"
 )
 
-// codeBlock matches a code block of a page: its language and its text.
+// codeBlock matches a code block in Markdown: its language and its text.
 var codeBlock = regexp.MustCompile("(?ms)^```(\\w+)\n(.*?)^```$")
 
-// promtool accepts every query and every alert in the pages of the collectors.
-func TestDocumentedQueries(t *testing.T) {
+// Each page of a collector has at least two queries and one block of alerts, and promtool accepts them.
+func TestPromtoolAcceptsDocumentedQueries(t *testing.T) {
 	pages, err := filepath.Glob("collector.*.md")
 	if err != nil || len(pages) == 0 {
-		t.Fatalf("pages %v, %v", pages, err)
+		t.Fatalf("%d pages of collectors, want at least one (error: %v)", len(pages), err)
 	}
 	for _, page := range pages {
 		t.Run(filepath.Base(page), func(t *testing.T) {
@@ -34,15 +34,17 @@ func TestDocumentedQueries(t *testing.T) {
 			for i, m := range codeBlock.FindAllStringSubmatch(string(text), -1) {
 				blocks[m[1]]++
 				switch m[1] {
-				case "promql": // promtool checks queries in recording rules only
-					queries += fmt.Sprintf("      - record: query%d\n        expr: |\n          %s\n", i, strings.TrimSpace(m[2]))
+				case "promql": // promtool checks queries only in rules
+					queries += fmt.Sprintf("      - record: query%d\n        expr: |\n          %s\n",
+						i, strings.TrimSpace(m[2]))
 				case "yaml":
 					checkRules(t, m[2])
 				}
 			}
 			checkRules(t, queries)
 			if blocks["promql"] < 2 || blocks["yaml"] != 1 {
-				t.Errorf("%d queries and %d blocks of alerts, want two or more, and one", blocks["promql"], blocks["yaml"])
+				t.Errorf("%d queries and %d blocks of alerts, want at least 2 and exactly 1",
+					blocks["promql"], blocks["yaml"])
 			}
 		})
 	}
@@ -54,7 +56,8 @@ func checkRules(t *testing.T, rules string) {
 	if err := os.WriteFile(file, []byte(rules), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.CommandContext(t.Context(), promtest.Tool(t, "promtool"), "check", "rules", file).CombinedOutput(); err != nil {
+	cmd := exec.CommandContext(t.Context(), promtest.Tool(t, "promtool"), "check", "rules", file)
+	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("promtool check rules: %v\n%s\n%s", err, out, rules)
 	}
 }

@@ -47,7 +47,7 @@ func (c *adminConfig) addFlags(app *kingpin.Application) {
 		Default(defaultDataDir()).StringVar(&c.dataDir)
 	app.Flag("admin.host", "Host name to accept in requests to the admin endpoint, in addition to localhost, "+
 		"its addresses and the name of this computer. Repeatable.").
-		StringsVar(&c.hosts)
+		PlaceHolder("NAME").StringsVar(&c.hosts)
 }
 
 func defaultDataDir() string {

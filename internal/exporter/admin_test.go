@@ -90,13 +90,13 @@ func TestUnsafeAdminConfiguration(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"--admin.listen-address=:0"}, "no loopback address"},
-		{[]string{"--admin.listen-address=0.0.0.0:0"}, "no loopback address"},
+		{[]string{"--admin.listen-address=:0"}, "not a loopback address"},
+		{[]string{"--admin.listen-address=0.0.0.0:0"}, "not a loopback address"},
 		{[]string{"--admin.listen-address=0.0.0.0:0", "--admin.web.config.file=" + users}, "TLS"},
-		{[]string{"--admin.listen-address=127.0.0.1:0", "--admin.listen-address=[::]:0"}, "no loopback address"},
+		{[]string{"--admin.listen-address=127.0.0.1:0", "--admin.listen-address=[::]:0"}, "not a loopback address"},
 		{[]string{"--admin.listen-address=nonsense"}, "missing port"},
-		{[]string{"--admin.policy.file=" + policy}, "a policy is about users"},
-		{[]string{"--admin.policy.file=" + policy, "--admin.web.config.file=" + web}, "a policy is about users"},
+		{[]string{"--admin.policy.file=" + policy}, "a policy requires authentication"},
+		{[]string{"--admin.policy.file=" + policy, "--admin.web.config.file=" + web}, "a policy requires authentication"},
 		{[]string{"--admin.policy.file=" + web, "--admin.web.config.file=" + users}, "basic_auth_users"},
 		{[]string{"--admin.policy.file=/nonexistent/policy.yml", "--admin.web.config.file=" + users}, "/nonexistent/policy.yml"},
 		{[]string{"--admin.web.config.file=/nonexistent/web.yml"}, "/nonexistent/web.yml"},

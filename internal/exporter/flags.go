@@ -95,7 +95,7 @@ func (c *config) addFlags(app *kingpin.Application, objectives, faults *[]string
 	app.Flag("web.max-requests", "Maximum number of concurrent scrapes. Further scrapes are refused with status 503.").
 		Default("40").IntVar(&c.maxRequests)
 	for _, col := range collector.All(collector.Options{}) {
-		c.collectors[col.Name] = app.Flag("collector."+col.Name, "Enable the collector "+col.Name+": "+col.Help).
+		c.collectors[col.Name] = app.Flag("collector."+col.Name, "Enable the "+col.Name+" collector. "+col.Help).
 			Default(fmt.Sprint(col.Default)).Bool()
 	}
 	app.Flag("rpo.objective", "Recovery point objective: the lag that you promise not to exceed. "+

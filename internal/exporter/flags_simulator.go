@@ -19,7 +19,7 @@ func (c *config) addSimulatorFlags(app *kingpin.Application, faults *[]string) {
 	app.Flag("simulator.host", "Simulated host to read: HV01, its replica server HV02, or HV03, "+
 		"to which replication is extended.").
 		Default("HV01").StringVar(&c.simulated.Host)
-	app.Flag("simulator.scenario", "Scenario of the simulated host: "+strings.Join(simulator.Scenarios(), ", ")+".").
+	app.Flag("simulator.scenario", "Scenario of the simulated host. "+describeScenarios()).
 		Default("mixed").StringVar(&c.simulated.Scenario)
 	app.Flag("simulator.monitoring-start", "Time of day, in UTC, at which the twelve-hour monitoring windows "+
 		"of the simulated host start.").
@@ -42,6 +42,15 @@ func (d *timeOfDay) Set(text string) error {
 }
 
 func (d *timeOfDay) String() string { return time.Time{}.Add(time.Duration(*d)).Format("15:04") }
+
+func describeScenarios() string {
+	var b strings.Builder
+	help := simulator.ScenarioHelp()
+	for i, name := range simulator.Scenarios() {
+		fmt.Fprintf(&b, "%s: %s. ", name, help[i])
+	}
+	return strings.TrimSpace(b.String())
+}
 
 func describeFaults() string {
 	var b strings.Builder

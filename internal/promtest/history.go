@@ -22,8 +22,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// History holds the samples that Prometheus would have after scraping for some hours. It writes them into a real one
-// with the remote write protocol.
+// History holds the samples that a Prometheus server would have after scraping for some hours. It writes them to a
+// server with the remote write protocol.
 type History struct {
 	start, end time.Time
 	step       time.Duration
@@ -40,33 +40,35 @@ type historySample struct {
 	value float64
 }
 
-// stale is Prometheus' staleness marker: the last value of a series that has ended.
-var stale = math.Float64frombits(0x7ff0000000000002)
+// staleMarker is the value with which Prometheus marks the end of a series.
+var staleMarker = math.Float64frombits(0x7ff0000000000002)
 
-// NewHistory returns an empty history.
+// NewHistory returns an empty history of the time from start to end, with a sample of each series every step.
 func NewHistory(start, end time.Time, step time.Duration) *History {
 	return &History{start: start, end: end, step: step, series: map[string]*historySeries{}}
 }
 
-// add adds a sample to the series with the given key. It calls labels for the first sample of a series only.
-func (h *History) add(key string, labels func() map[string]string, at time.Time, value float64) {
+// add adds a sample to the series with the given key. It calls newLabels for the first sample of a series only.
+func (h *History) add(key string, newLabels func() map[string]string, at time.Time, value float64) {
 	s := h.series[key]
 	if s == nil {
-		s = &historySeries{labels: labels()}
+		s = &historySeries{labels: newLabels()}
 		h.series[key] = s
 	}
 	if n := len(s.samples); n > 0 && at.Sub(s.samples[n-1].at) > h.step {
-		s.samples = append(s.samples, historySample{s.samples[n-1].at.Add(h.step), stale})
+		s.samples = append(s.samples, historySample{s.samples[n-1].at.Add(h.step), staleMarker})
 	}
 	s.samples = append(s.samples, historySample{at, value})
 }
 
-func (h *History) addLabelled(labels map[string]string, at time.Time, value float64) {
+// addSample adds a sample to the series with the given labels.
+func (h *History) addSample(labels map[string]string, at time.Time, value float64) {
 	h.add(fmt.Sprint(labels), func() map[string]string { return labels }, at, value)
 }
 
-// Scrape adds the samples of a scrape and those that Prometheus adds to each scrape. A target without families is down.
-func (h *History) Scrape(job, instance string, at time.Time, took time.Duration, families []*dto.MetricFamily) {
+// AddScrape adds the samples of a scrape, and those that Prometheus generates for each scrape. Without families, the
+// target is down.
+func (h *History) AddScrape(job, instance string, at time.Time, duration time.Duration, families []*dto.MetricFamily) {
 	samples := 0
 	add := func(name string, value float64, pairs []*dto.LabelPair, le string) {
 		samples++
@@ -99,47 +101,51 @@ func (h *History) Scrape(job, instance string, at time.Time, took time.Duration,
 				add(name+"_sum", m.GetHistogram().GetSampleSum(), m.Label, "")
 				add(name+"_bucket", float64(count), m.Label, "+Inf")
 				for _, b := range m.GetHistogram().Bucket {
-					add(name+"_bucket", float64(b.GetCumulativeCount()), m.Label, strconv.FormatFloat(b.GetUpperBound(), 'g', -1, 64))
+					le := strconv.FormatFloat(b.GetUpperBound(), 'g', -1, 64)
+					add(name+"_bucket", float64(b.GetCumulativeCount()), m.Label, le)
 				}
 			}
 		}
 	}
 	add("scrape_samples_scraped", float64(samples), nil, "")
-	add("scrape_duration_seconds", took.Seconds(), nil, "")
+	add("scrape_duration_seconds", duration.Seconds(), nil, "")
 	add("up", float64(min(1, samples)), nil, "")
 }
 
-// Write sends all samples to Prometheus, hour by hour, and removes them from the history.
+// Write sends all samples to a Prometheus server, hour by hour, and removes them from the history.
 func (h *History) Write(t testing.TB, p *Prometheus) {
 	t.Helper()
 	all := slices.Collect(maps.Values(h.series))
 	h.series = map[string]*historySeries{}
 	for _, s := range all {
 		if last := s.samples[len(s.samples)-1].at; last.Before(h.end) {
-			s.samples = append(s.samples, historySample{last.Add(h.step), stale})
+			s.samples = append(s.samples, historySample{last.Add(h.step), staleMarker})
 		}
 	}
 	for until := h.start; !until.After(h.end); {
 		until = until.Add(time.Hour)
-		for part := range slices.Chunk(all, 2000) {
+		for chunk := range slices.Chunk(all, 2000) {
 			var body []byte
-			for _, s := range part {
-				n, _ := slices.BinarySearchFunc(s.samples, until, func(p historySample, at time.Time) int { return p.at.Compare(at) })
+			for _, s := range chunk {
+				n, _ := slices.BinarySearchFunc(s.samples, until, func(p historySample, at time.Time) int {
+					return p.at.Compare(at)
+				})
 				if n > 0 {
 					body = protowire.AppendTag(body, 1, protowire.BytesType)
 					body = protowire.AppendBytes(body, encodeSeries(s.labels, s.samples[:n]))
 				}
 				s.samples = s.samples[n:]
 			}
-			send(t, p, body)
+			remoteWrite(t, p, body)
 		}
 	}
 }
 
-// send sends a WriteRequest of the remote write protocol.
-func send(t testing.TB, p *Prometheus, body []byte) {
+// remoteWrite sends a WriteRequest of the remote write protocol.
+func remoteWrite(t testing.TB, p *Prometheus, body []byte) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.URL+"/api/v1/write", bytes.NewReader(snappy.Encode(nil, body)))
+	compressed := bytes.NewReader(snappy.Encode(nil, body))
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.URL+"/api/v1/write", compressed)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,72 +161,74 @@ func send(t testing.TB, p *Prometheus, body []byte) {
 	}
 }
 
-// encodeSeries returns a TimeSeries of the remote write protocol: labels in order, then samples.
+// encodeSeries returns a TimeSeries of the remote write protocol: the labels, sorted by name, and then the samples.
 func encodeSeries(labels map[string]string, samples []historySample) []byte {
-	var out, part []byte
+	var out, message []byte
 	for _, name := range slices.Sorted(maps.Keys(labels)) {
-		part = protowire.AppendTag(part[:0], 1, protowire.BytesType)
-		part = protowire.AppendString(part, name)
-		part = protowire.AppendTag(part, 2, protowire.BytesType)
-		part = protowire.AppendString(part, labels[name])
+		message = protowire.AppendTag(message[:0], 1, protowire.BytesType)
+		message = protowire.AppendString(message, name)
+		message = protowire.AppendTag(message, 2, protowire.BytesType)
+		message = protowire.AppendString(message, labels[name])
 		out = protowire.AppendTag(out, 1, protowire.BytesType)
-		out = protowire.AppendBytes(out, part)
+		out = protowire.AppendBytes(out, message)
 	}
 	for _, s := range samples {
-		part = protowire.AppendTag(part[:0], 1, protowire.Fixed64Type)
-		part = protowire.AppendFixed64(part, math.Float64bits(s.value))
-		part = protowire.AppendTag(part, 2, protowire.VarintType)
-		part = protowire.AppendVarint(part, uint64(s.at.UnixMilli()))
+		message = protowire.AppendTag(message[:0], 1, protowire.Fixed64Type)
+		message = protowire.AppendFixed64(message, math.Float64bits(s.value))
+		message = protowire.AppendTag(message, 2, protowire.VarintType)
+		message = protowire.AppendVarint(message, uint64(s.at.UnixMilli()))
 		out = protowire.AppendTag(out, 2, protowire.BytesType)
-		out = protowire.AppendBytes(out, part)
+		out = protowire.AppendBytes(out, message)
 	}
 	return out
 }
 
-// Evaluate adds the results that the rules would have had, evaluating each on the results of those before it.
-func (h *History) Evaluate(t testing.TB, p *Prometheus, rules []Rule) {
+// EvaluateRules evaluates rules over the time of the history, writes the results to the server, and removes them from
+// the history. Each rule sees the results of the rules before it.
+func (h *History) EvaluateRules(t testing.TB, p *Prometheus, rules []Rule) {
 	t.Helper()
 	for _, r := range rules {
-		for _, s := range h.query(t, p, r.Expr) {
+		for _, s := range h.queryRange(t, p, r.Expr) {
 			maps.Copy(s.labels, r.Labels)
 			if r.Record != "" {
 				s.labels["__name__"] = r.Record
 				for _, sample := range s.samples {
-					h.addLabelled(s.labels, sample.at, sample.value)
+					h.addSample(s.labels, sample.at, sample.value)
 				}
 				continue
 			}
 			s.labels["alertname"] = r.Alert
-			h.alert(t, r, s)
+			h.addAlert(t, r, s)
 		}
 		h.Write(t, p)
 	}
 }
 
-// alert adds the samples of an alert: it is pending until its condition has been true for long enough, then firing.
-func (h *History) alert(t testing.TB, r Rule, s *historySeries) {
+// addAlert adds the samples of the ALERTS series of an alert. The alert is pending until its condition s has been true
+// for the duration of the rule, and firing from then on.
+func (h *History) addAlert(t testing.TB, r Rule, s *historySeries) {
 	t.Helper()
-	hold, err := model.ParseDuration(r.For)
+	holdDuration, err := model.ParseDuration(r.For)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var since, last time.Time
+	var activeAt, last time.Time
 	for _, p := range s.samples {
 		if p.at.Sub(last) > h.step {
-			since = p.at
+			activeAt = p.at
 		}
 		last = p.at
 		labels := maps.Clone(s.labels)
 		labels["__name__"], labels["alertstate"] = "ALERTS", "pending"
-		if p.at.Sub(since) >= time.Duration(hold) {
+		if p.at.Sub(activeAt) >= time.Duration(holdDuration) {
 			labels["alertstate"] = "firing"
 		}
-		h.addLabelled(labels, p.at, 1)
+		h.addSample(labels, p.at, 1)
 	}
 }
 
-// query returns the result of a query over the whole time of the history.
-func (h *History) query(t testing.TB, p *Prometheus, expr string) []*historySeries {
+// queryRange returns the result of a range query over the time of the history.
+func (h *History) queryRange(t testing.TB, p *Prometheus, expr string) []*historySeries {
 	t.Helper()
 	value, _, _, err := p.API.QueryRange(t.Context(), expr, v1.Range{Start: h.start, End: h.end, Step: h.step})
 	if err != nil {

@@ -23,7 +23,7 @@ type Prometheus struct {
 	API v1.API
 }
 
-// Series is a series of the result of a query.
+// Series is a series in the result of a query.
 type Series struct {
 	Labels map[string]string
 	Value  model.SampleValue // never NaN
@@ -40,7 +40,8 @@ scrape_configs:
 `, target))
 }
 
-// StartPrometheusWith starts a server with the given configuration file and flags until the test ends.
+// StartPrometheusWith starts a server with the given text of the configuration file and additional command-line flags.
+// The server runs until the test ends.
 func StartPrometheusWith(t testing.TB, config string, flags ...string) *Prometheus {
 	t.Helper()
 	address := FreeAddress(t)
@@ -58,45 +59,48 @@ func StartPrometheusWith(t testing.TB, config string, flags ...string) *Promethe
 	return &Prometheus{URL: "http://" + address, API: v1.NewAPI(client)}
 }
 
-// Await repeats a query until it has a result.
+// Await repeats an instant query until its result is not empty.
 func (p *Prometheus) Await(t testing.TB, query string) {
 	t.Helper()
 	Await(t, "result of "+query, func() bool {
-		result, err := p.Ask(query)
+		result, err := p.QueryInstant(query)
 		return err == nil && len(result) > 0
 	})
 }
 
-// Query returns the result of a query at this moment. The test fails if there is an error.
+// Query returns the result of an instant query. If the query fails, it marks the test as failed and returns nil.
 func (p *Prometheus) Query(t testing.TB, query string) []Series {
 	t.Helper()
-	result, err := p.Ask(query)
+	result, err := p.QueryInstant(query)
 	if err != nil {
 		t.Errorf("%s: %v", query, err)
 	}
 	return result
 }
 
-// Ask returns the result of a query at this moment. A warning or an info of Prometheus is an error, too.
-func (p *Prometheus) Ask(query string) ([]Series, error) {
+// QueryInstant returns the result of an instant query. Annotations of the result, which are warnings and infos, are
+// errors.
+func (p *Prometheus) QueryInstant(query string) ([]Series, error) {
 	value, warnings, infos, err := p.API.Query(context.Background(), query, time.Time{})
-	return series(value, warnings, infos, err)
+	return parseResult(value, warnings, infos, err)
 }
 
-// AskRange returns the last value of each series during the last minute.
-func (p *Prometheus) AskRange(query string) ([]Series, error) {
+// QueryLastMinute runs a range query over the last minute and returns the last value of each series. Annotations are
+// errors, as with QueryInstant.
+func (p *Prometheus) QueryLastMinute(query string) ([]Series, error) {
 	now := time.Now()
 	value, warnings, infos, err := p.API.QueryRange(context.Background(), query,
 		v1.Range{Start: now.Add(-time.Minute), End: now, Step: 2 * time.Second})
-	return series(value, warnings, infos, err)
+	return parseResult(value, warnings, infos, err)
 }
 
-func series(value model.Value, warnings v1.Warnings, infos v1.Infos, err error) ([]Series, error) {
+// parseResult returns the series of a result that have a value other than NaN.
+func parseResult(value model.Value, warnings v1.Warnings, infos v1.Infos, err error) ([]Series, error) {
 	if err != nil {
 		return nil, err
 	}
-	if remarks := slices.Concat(warnings, v1.Warnings(infos)); len(remarks) > 0 {
-		return nil, fmt.Errorf("remarks of Prometheus: %q", remarks)
+	if annotations := slices.Concat(warnings, v1.Warnings(infos)); len(annotations) > 0 {
+		return nil, fmt.Errorf("query result has annotations: %q", annotations)
 	}
 	var out []Series
 	add := func(metric model.Metric, values ...model.SampleValue) {
@@ -124,7 +128,7 @@ func series(value model.Value, warnings v1.Warnings, infos v1.Infos, err error) 
 			add(s.Metric, values...)
 		}
 	default:
-		return nil, fmt.Errorf("result of type %T, want a vector or a matrix", value)
+		return nil, fmt.Errorf("query result has type %T, want a vector or a matrix", value)
 	}
 	return out, nil
 }

@@ -17,17 +17,17 @@ type Rule struct {
 	Labels, Annotations      map[string]string
 }
 
-// Glob returns the files that match a pattern, of which there must be some.
+// Glob returns the files that match a pattern. The test fails if no file matches.
 func Glob(t testing.TB, pattern string) []string {
 	t.Helper()
 	files, err := filepath.Glob(pattern)
 	if err != nil || len(files) == 0 {
-		t.Fatalf("%s: %v, %v", pattern, files, err)
+		t.Fatalf("%s: %d files match, want at least one (error: %v)", pattern, len(files), err)
 	}
 	return files
 }
 
-// ReadYAML reads a file into v.
+// ReadYAML decodes a YAML file into v.
 func ReadYAML(t testing.TB, file string, v any) {
 	t.Helper()
 	text, err := os.ReadFile(file)
@@ -39,8 +39,8 @@ func ReadYAML(t testing.TB, file string, v any) {
 	}
 }
 
-// ReadRules returns all rules of the files that match a pattern, and the names of their groups. Files come in reverse
-// order of their names: recording.yml, which alerts.yml is based on, comes first.
+// ReadRules returns all rules of the files that match a pattern, and the names of their groups. It reads the files in
+// reverse order of their names, so that recording.yml comes before alerts.yml, which depends on it.
 func ReadRules(t testing.TB, pattern string) (rules []Rule, groups []string) {
 	t.Helper()
 	files := Glob(t, pattern)

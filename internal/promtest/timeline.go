@@ -1,4 +1,4 @@
-// Package promtest runs Prometheus' programs in tests, and scrapes simulated hosts faster than in real time.
+// Package promtest runs the programs of Prometheus in tests, and scrapes simulated hosts on a fake clock.
 package promtest
 
 import (
@@ -12,63 +12,64 @@ import (
 	"hyperv_replica_exporter/wmiquery/simulator"
 )
 
-// Timeline is a period in the life of simulated hosts that are scraped. It takes as long as the scrapes: the clock of
-// the hosts and of the exporters is moved from scrape to scrape.
+// Timeline describes simulated hosts and the scrapes of them. Hosts and exporters use a fake clock that advances from
+// scrape to scrape, so that a run takes only the time of the scrapes themselves.
 type Timeline struct {
-	World  simulator.Config // Play sets its clock
-	Faults []string         // as values of --simulator.fault
-	Hosts  []string         // hosts of the world that are scraped, each by an exporter of its own
-	Flags  []string         // of the exporters
-	Start  time.Time        // when the world is created
-	Step   time.Duration    // between two scrapes
-	Length time.Duration    // from the first scrape to the last
-	// Before, if not nil, is called before each scrape, since the time after the first.
-	Before func(w *simulator.World, since time.Duration)
-	// Down, if not nil, reports whether a host cannot be scraped at that time.
-	Down func(host string, since time.Duration) bool
+	Config simulator.Config // configuration of the simulator; RunTimeline sets its clock
+	Faults []string         // values of --simulator.fault
+	Hosts  []string         // names of the hosts to scrape, each with an exporter of its own
+	Flags  []string         // command-line flags of the exporters
+	Start  time.Time        // time at which the simulation starts
+	Step   time.Duration    // time between two scrapes
+	Length time.Duration    // time from the first scrape to the last
+	// BeforeScrape, if not nil, is called before each scrape with the time since the first scrape.
+	BeforeScrape func(w *simulator.World, elapsed time.Duration)
+	// IsDown, if not nil, reports whether the exporter of a host is down at a time since the first scrape.
+	IsDown func(host string, elapsed time.Duration) bool
 }
 
-// ScrapeFunc receives a scrape of a host: everything that its exporter serves, as gathered by its registry, or nil if
-// the host is down. The labels of the target are missing.
+// ScrapeFunc receives the result of a scrape: all metrics of the exporter of the host, as gathered by its registry, or
+// nil if the exporter is down. They lack the labels that Prometheus adds for the target.
 type ScrapeFunc func(host string, at time.Time, families []*dto.MetricFamily)
 
-// Play scrapes the hosts of a timeline and passes the scrapes to each. Whatever waits, such as for a host that hangs,
-// waits by the clock that is moved.
-func Play(t *testing.T, line Timeline, each ScrapeFunc) {
+// RunTimeline scrapes the hosts of a timeline and calls onScrape for each scrape. Timeouts, such as those for a host
+// that does not answer, use the fake clock, too.
+func RunTimeline(t *testing.T, timeline Timeline, onScrape ScrapeFunc) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
-		line.World.Now = func() time.Time { return line.Start.Add(time.Since(begin)) }
-		faults, err := simulator.ParseFaults(line.Faults)
+		timeline.Config.Now = func() time.Time { return timeline.Start.Add(time.Since(begin)) }
+		faults, err := simulator.ParseFaults(timeline.Faults)
 		if err != nil {
 			t.Fatal(err)
 		}
-		line.World.Faults = faults
-		w, err := simulator.New(line.World)
+		timeline.Config.Faults = faults
+		w, err := simulator.New(timeline.Config)
 		if err != nil {
 			t.Fatal(err)
 		}
 		exporters := map[string]*exporter.Embedded{}
-		for _, host := range line.Hosts {
-			e, err := exporter.NewEmbedded(line.Flags, w.OpenHost(host), w.Now)
+		for _, host := range timeline.Hosts {
+			e, err := exporter.NewEmbedded(timeline.Flags, w.OpenHost(host), w.Now)
 			if err != nil {
 				t.Fatal(err)
 			}
 			t.Cleanup(e.Close)
 			exporters[host] = e
 		}
-		t.Cleanup(func() { w.SetFaults(simulator.Faults{}) }) // calls that hang return, so that Close does
-		for since := time.Duration(0); since <= line.Length; since += line.Step {
-			time.Sleep(time.Until(begin.Add(since))) // by the clock that is moved: takes no time
-			if line.Before != nil {
-				line.Before(w, since)
+		// Close waits for calls that hang. Cleanup functions run last first, so these calls return before Close.
+		t.Cleanup(func() { w.SetFaults(simulator.Faults{}) })
+		for elapsed := time.Duration(0); elapsed <= timeline.Length; elapsed += timeline.Step {
+			time.Sleep(time.Until(begin.Add(elapsed))) // advances the fake clock
+			if timeline.BeforeScrape != nil {
+				timeline.BeforeScrape(w, elapsed)
 			}
-			for _, host := range line.Hosts {
-				if line.Down != nil && line.Down(host, since) {
-					each(host, line.Start.Add(since), nil)
+			for _, host := range timeline.Hosts {
+				if timeline.IsDown != nil && timeline.IsDown(host, elapsed) {
+					onScrape(host, timeline.Start.Add(elapsed), nil)
 					continue
 				}
-				each(host, line.Start.Add(since), gather(t, exporters[host]))
+				onScrape(host, timeline.Start.Add(elapsed), gather(t, exporters[host]))
 			}
 		}
 	})

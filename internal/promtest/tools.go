@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// Tool returns the path of a program, such as promtool, in the directory that the environment variable TOOLS names:
-// `make prometheus` installs the programs there and sets it.
+// Tool returns the path of a program, such as promtool. The environment variable TOOLS names the directory of the
+// programs: `make prometheus` installs them and sets the variable.
 func Tool(t testing.TB, name string) string {
 	t.Helper()
 	path, err := filepath.Abs(filepath.Join(os.Getenv("TOOLS"), name))
@@ -27,7 +27,7 @@ func Tool(t testing.TB, name string) string {
 	return path
 }
 
-// Promtool runs promtool, which must succeed.
+// Promtool runs promtool. The test fails if promtool does.
 func Promtool(t testing.TB, args ...string) {
 	t.Helper()
 	if out, err := exec.CommandContext(t.Context(), Tool(t, "promtool"), args...).CombinedOutput(); err != nil {
@@ -35,7 +35,7 @@ func Promtool(t testing.TB, args ...string) {
 	}
 }
 
-// RunServer runs one of the programs until the test ends.
+// RunServer runs a program, such as prometheus, until the test ends.
 func RunServer(t testing.TB, name string, args ...string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -52,7 +52,7 @@ func RunServer(t testing.TB, name string, args ...string) {
 	})
 }
 
-// FreeAddress returns a loopback address with a port that nothing listened on a moment ago.
+// FreeAddress returns a loopback address with a port that was free at the time of the call.
 func FreeAddress(t testing.TB) string {
 	t.Helper()
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -63,11 +63,11 @@ func FreeAddress(t testing.TB) string {
 	return l.Addr().String()
 }
 
-// Poll calls condition until it returns true, and reports whether it did so within limit.
-func Poll(limit time.Duration, condition func() bool) bool {
+// Poll calls condition repeatedly until it returns true, and reports whether it did so within the timeout.
+func Poll(timeout time.Duration, condition func() bool) bool {
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
-	end := time.After(limit)
+	end := time.After(timeout)
 	for !condition() {
 		select {
 		case <-ticker.C:
@@ -78,11 +78,11 @@ func Poll(limit time.Duration, condition func() bool) bool {
 	return true
 }
 
-// Await calls condition until it returns true. The test fails if that takes more than a minute; what describes the
-// condition.
-func Await(t testing.TB, what string, condition func() bool) {
+// Await calls condition repeatedly until it returns true. The test fails if that takes more than a minute; description
+// describes the condition.
+func Await(t testing.TB, description string, condition func() bool) {
 	t.Helper()
 	if !Poll(time.Minute, condition) {
-		t.Fatalf("not within a minute: %s", what)
+		t.Fatalf("timeout after one minute, waiting for: %s", description)
 	}
 }

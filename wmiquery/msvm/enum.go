@@ -119,7 +119,7 @@ func ReplicationModes() []string { return replicationModes }
 // EnabledState is Msvm_ComputerSystem.EnabledState: the power state of a VM. See [ComputerSystem.Power].
 type EnabledState uint16
 
-// The power states of a VM. No VM has the states 5 (not applicable), 7 (in test) and 8 (deferred).
+// The power states of a VM that the program distinguishes. 5, 7, 8 and numbers from 32768 on are documented, too.
 const (
 	EnabledUnknown EnabledState = 0
 	EnabledOther   EnabledState = 1

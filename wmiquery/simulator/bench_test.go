@@ -9,7 +9,7 @@ import (
 	"hyperv_replica_exporter/wmiquery/simulator"
 )
 
-// full is the largest world that can be asked for.
+// full is the largest possible World.
 var full = simulator.Config{VMs: 10_000, Seed: 1}
 
 func BenchmarkNew(b *testing.B) {
@@ -23,8 +23,7 @@ func BenchmarkNew(b *testing.B) {
 	}
 }
 
-// BenchmarkRead reads each class at a clock that goes on 15 s each time, as
-// between two scrapes.
+// BenchmarkRead reads each class. The clock advances by 15 s before each read, as between two scrapes.
 func BenchmarkRead(b *testing.B) {
 	for _, class := range msvm.Classes() {
 		b.Run(class.WMIClass().Name, func(b *testing.B) {
@@ -43,7 +42,7 @@ func BenchmarkRead(b *testing.B) {
 	}
 }
 
-// BenchmarkStatistics asks for one relationship after the other.
+// BenchmarkStatistics reads the statistics of one relationship after the other.
 func BenchmarkStatistics(b *testing.B) {
 	w, c := newWorld(b, full)
 	s := open(b, w, "HV01")

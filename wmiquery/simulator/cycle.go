@@ -8,179 +8,172 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// traffic is how a VM writes and how its changes travel.
+// traffic describes how much a VM writes and how fast its changes are sent.
 type traffic struct {
-	interval  time.Duration // ReplicationInterval
-	writes    float64       // bytes a second in the mean
-	bandwidth float64       // bytes a second
-	setup     time.Duration // what a cycle takes in the mean, besides its bytes
-	// snapshots is ApplicationConsistentSnapshotInterval; 0 is off.
-	snapshots time.Duration
+	interval      time.Duration // ReplicationInterval
+	meanWriteRate float64       // average, in bytes per second
+	bandwidth     float64       // bytes per second
+	meanOverhead  time.Duration // average duration of a cycle without the time to send its bytes
+	// snapshotInterval is ApplicationConsistentSnapshotInterval. Zero means no application-consistent
+	// snapshots.
+	snapshotInterval time.Duration
 }
 
-// How often, by cycle, something goes wrong on a good network.
+// Probabilities of a failure per cycle while the network works.
 const (
 	networkFailures  = 0.004
 	snapshotFailures = 0.02
 )
 
-// cycle is a replication cycle under way.
+// cycle is a replication cycle.
 type cycle struct {
 	begin, end time.Time
 	bytes      float64
 	kind       msvm.ReplicationType
 }
 
-// drawTraffic is a VM like many.
+// drawTraffic draws the traffic of a typical VM.
 func drawTraffic(r *rand.Rand, interval time.Duration) traffic {
 	return traffic{
-		interval:  interval,
-		writes:    20e3 * math.Pow(100, r.Float64()), // 20 kB/s to 2 MB/s
-		bandwidth: 40e6 + 60e6*r.Float64(),
-		setup:     interval / 100 * time.Duration(2+r.IntN(3)),
+		interval:      interval,
+		meanWriteRate: 20e3 * math.Pow(100, r.Float64()), // 20 kB/s to 2 MB/s
+		bandwidth:     40e6 + 60e6*r.Float64(),
+		meanOverhead:  interval / 100 * time.Duration(2+r.IntN(3)),
 	}
 }
 
-// slow makes the link one that cannot keep up: a cycle takes longer than the
-// interval even at night.
-func (t traffic) slow() traffic {
-	t.setup = t.interval + t.interval/10
-	t.bandwidth = t.writes * 3
+// slowDown returns traffic that the link cannot keep up with: a cycle takes longer than the interval,
+// even at night.
+func (t traffic) slowDown() traffic {
+	t.meanOverhead = t.interval + t.interval/10
+	t.bandwidth = t.meanWriteRate * 3
 	return t
 }
 
-// drawRate is what the VM writes for a while, in bytes a second: more by day
-// than by night, in bursts, and nothing while it is off. A replica that is
-// replicated on is off and changes all the same.
-func (l *link) drawRate(at time.Time) float64 {
-	rate := l.traffic.drawRate(l.random, at)
-	if l.as == msvm.Primary && !l.sender.machine.on {
+// drawWriteRate draws how much the VM writes until the next cycle, in bytes per second: more by day than
+// by night, in bursts, and nothing while the VM is off. A replica with extended replication is off, but
+// it changes with every cycle that it receives.
+func (l *link) drawWriteRate(at time.Time) float64 {
+	rate := l.traffic.drawWriteRate(l.random, at)
+	if l.linkType == msvm.Primary && !l.sender.vm.on {
 		return 0
 	}
 	return rate
 }
 
-func (t traffic) drawRate(r *rand.Rand, at time.Time) float64 {
+func (t traffic) drawWriteRate(r *rand.Rand, at time.Time) float64 {
 	hour := float64(at.Unix()%86400) / 3600
 	day := 1 + 0.5*math.Cos((hour-14)/24*2*math.Pi)
 	burst := 0.4 + 0.6*min(r.ExpFloat64(), 5)
-	return t.writes * day * burst
+	return t.meanWriteRate * day * burst
 }
 
-// drawTime is how long a cycle takes, in whole seconds.
-func (t traffic) drawTime(r *rand.Rand, bytes float64) time.Duration {
-	d := t.setup.Seconds()*(0.8+0.4*r.Float64()) + bytes/t.bandwidth
+// drawCycleDuration draws how long a cycle takes, in whole seconds.
+func (t traffic) drawCycleDuration(r *rand.Rand, bytes float64) time.Duration {
+	d := t.meanOverhead.Seconds()*(0.8+0.4*r.Float64()) + bytes/t.bandwidth
 	return time.Duration(math.Ceil(d)) * time.Second
 }
 
-// retries is how many cycles in a row may be refused before the sender is in
-// error. Microsoft tells that there is a limit, not which.
-const retries = 3
+// maxRejectedCycles is the number of consecutive rejected cycles after which the sender enters the error
+// state. Microsoft documents that there is a limit, but not its value.
+const maxRejectedCycles = 3
 
-// beginCycle is what happens at every interval, whether a cycle can run or not.
+// beginCycle runs at every replication interval, whether a cycle can start or not.
 func (l *link) beginCycle(at time.Time) {
-	l.due = at.Add(l.traffic.interval)
-	l.track(at)
+	l.nextCycle = at.Add(l.traffic.interval)
+	l.updateBacklog(at)
 	switch {
-	case l.abandoned():
-		l.fail(at)
-	case l.requiresResynchronization():
-		l.loseTrack(at)
-	case l.resynchronizesItself(at):
-		l.resynchronize(at, at, nil)
-	case l.sender.state != msvm.Replicating || l.sender.machine.busy():
-		// Nothing is sent, and nothing was meant to be: no cycle is missed.
-	case l.sending != nil:
-		l.miss(Totals{})
-	case l.receiver.state != msvm.Replicating || l.barred != nil:
-		l.refuse(at)
-	case l.random.Float64() < networkFailures || l.sender.machine.guest.world.out(at):
-		l.miss(Totals{NetworkFailures: 1})
+	case l.peerRemoved():
+		l.enterError(at)
+	case l.backlogTooLarge():
+		l.requireResync(at)
+	case l.autoResyncDue(at):
+		l.startResync(at, at, nil)
+	case l.sender.state != msvm.Replicating || l.sender.vm.hasRunningJob():
+		// No cycle is expected, so none is missed.
+	case l.currentCycle != nil:
+		l.missCycle(Totals{})
+	case l.receiver.state != msvm.Replicating || l.rejection != nil:
+		l.rejectCycle(at)
+	case l.random.Float64() < networkFailures || l.sender.vm.logical.world.networkDown(at):
+		l.missCycle(Totals{NetworkFailures: 1})
 	default:
 		l.sendCycle(at)
 	}
 }
 
-// refuse is a cycle that the replica server does not take. It takes one again
-// when the administrator lets it, but not when the VM has failed over there, or
-// the server lets the sender in no more: then the sender gives up.
-func (l *link) refuse(at time.Time) {
-	l.refused = true
-	l.refusals++
-	l.miss(Totals{Failures: 1})
-	if r := l.receiver.state; r == msvm.Suspended || r == msvm.Replicating && l.refusals < retries {
+// rejectCycle handles a cycle that the replica server rejects. While replication is paused there, the
+// sender tries again. If the VM has failed over there, or the server does not authorize the sender any
+// more, the sender enters the error state.
+func (l *link) rejectCycle(at time.Time) {
+	l.lastCycleRejected = true
+	l.rejectedCycles++
+	l.missCycle(Totals{Failures: 1})
+	if r := l.receiver.state; r == msvm.Suspended || r == msvm.Replicating && l.rejectedCycles < maxRejectedCycles {
 		return
 	}
-	if !l.receiver.machine.busy() {
-		l.fail(at)
+	if !l.receiver.vm.hasRunningJob() {
+		l.enterError(at)
 	}
 }
 
-// miss counts a cycle that was due and did not run. Why it failed is known to
-// the sender only.
-func (l *link) miss(why Totals) {
+// missCycle counts a cycle that was due and did not run. Only the sender knows the cause.
+func (l *link) missCycle(cause Totals) {
 	l.receiver.count(Totals{Missed: 1})
-	why.Missed = 1
-	l.sender.count(why)
+	cause.Missed = 1
+	l.sender.count(cause)
 }
 
 func (l *link) sendCycle(at time.Time) {
-	c := &l.cycle
+	c := &l.cycleStorage
 	*c = cycle{begin: at, bytes: math.Floor(l.backlog), kind: msvm.TypeRegular}
-	if l.traffic.snapshots > 0 && !at.Before(l.snapshotDue) {
+	if l.traffic.snapshotInterval > 0 && !at.Before(l.nextSnapshot) {
 		if l.random.Float64() < snapshotFailures {
 			l.sender.count(Totals{SnapshotFailures: 1}) // the next cycle tries again
 		} else {
 			c.kind = msvm.TypeApplicationConsistent
-			l.snapshotDue = at.Add(l.traffic.snapshots)
+			l.nextSnapshot = at.Add(l.traffic.snapshotInterval)
 		}
 	}
-	c.end = at.Add(l.traffic.drawTime(l.random, c.bytes))
-	l.sending = c
+	c.end = at.Add(l.traffic.drawCycleDuration(l.random, c.bytes))
+	l.currentCycle = c
 }
 
 func (l *link) endCycle(at time.Time) {
-	c := l.sending
-	l.sending, l.refused, l.refusals = nil, false, 0
+	c := l.currentCycle
+	l.currentCycle, l.lastCycleRejected, l.rejectedCycles = nil, false, 0
 	l.backlog -= c.bytes
 	done := Totals{Cycles: 1, Bytes: uint64(c.bytes), Seconds: uint64(c.end.Sub(c.begin) / time.Second)}
-	for _, s := range l.sides() {
-		s.count(done)
-		s.last, s.lastType = at, c.kind
+	for _, e := range l.endpoints() {
+		e.count(done)
+		e.lastReplication, e.lastType = at, c.kind
 		if c.kind == msvm.TypeApplicationConsistent {
-			s.lastConsistent = at
+			e.lastConsistentReplication = at
 		}
 	}
-	l.receiver.apply(at, time.Duration(2+l.random.IntN(5))*time.Second)
-	l.receiver.keep(at, c.kind)
+	l.receiver.setApplied(at, time.Duration(2+l.random.IntN(5))*time.Second)
+	l.receiver.addCyclePoint(at, c.kind)
 }
 
-// apply has what arrived at a time applied a little later.
-func (s *side) apply(at time.Time, after time.Duration) {
-	s.appliedBefore = s.lastApply(at)
-	s.applied = at.Add(after)
+// updateBacklog adds what the VM has written since the last update, and draws a new write rate.
+func (l *link) updateBacklog(at time.Time) {
+	l.backlog = l.pendingBytes(at)
+	l.backlogTime = at
+	l.writeRate = l.drawWriteRate(at)
 }
 
-// track settles what the VM wrote up to a time and lets it write on at another
-// rate.
-func (l *link) track(at time.Time) {
-	l.backlog = l.pending(at)
-	l.since = at
-	l.writeRate = l.drawRate(at)
-}
-
-// pending is what is tracked and not sent, in bytes.
-func (l *link) pending(at time.Time) float64 {
-	if !tracks(l.sender.state) {
+// pendingBytes is the size of the tracked changes that are not sent yet.
+func (l *link) pendingBytes(at time.Time) float64 {
+	if !tracksChanges(l.sender.state) {
 		return l.backlog
 	}
-	return l.backlog + l.writeRate*at.Sub(l.since).Seconds()
+	return l.backlog + l.writeRate*at.Sub(l.backlogTime).Seconds()
 }
 
-// tracks tells whether changes are tracked in a state of the sending side:
-// before the initial replication and while a resynchronization is required they
-// are not, and a VM prepared for failover is off.
-func tracks(s msvm.ReplicationState) bool {
+// tracksChanges reports whether Hyper-V tracks changes while the sender is in the state. It does not
+// track them before the initial replication and while resynchronization is required. A VM that is
+// prepared for failover is off.
+func tracksChanges(s msvm.ReplicationState) bool {
 	switch s {
 	case msvm.WaitingToCompleteInitialReplication, msvm.Replicating, msvm.Suspended, msvm.Critical,
 		msvm.Resynchronizing, msvm.ResynchronizationSuspended:

@@ -11,13 +11,12 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// Faults are what is wrong with the hosts, as they show themselves to who reads:
-// the model behind them is not touched. The zero value is none. FaultNames says
-// what each does, in the order of the fields.
+// Faults are the active faults. They change what clients of the hosts see, not the simulated hosts
+// themselves. The zero value has no faults. FaultNames describes each fault, in the order of the fields.
 type Faults struct {
 	Denied              bool
 	ClassMissing        []string      // names of classes of package msvm
-	Slow                time.Duration // of every read and call; 0 is at once
+	Slow                time.Duration // duration of every read and call; 0 means no delay
 	Hung                bool
 	HungAt              []string // names of classes and methods
 	RelationshipFailing bool
@@ -30,51 +29,105 @@ type Faults struct {
 	ServiceError        bool
 	StatisticsJob       bool
 	StatisticsEmpty     bool
-	MethodFailing       []string // names of methods; "" is every one that changes something
+	MethodFailing       []string // names of methods; "" stands for every method that changes something
 	JobFailing          bool
 }
 
-// Fault describes a fault: its name as ParseFaults takes it, with what may
-// follow it, and a sentence about what it does.
+// Fault is the name of a fault as ParseFaults accepts it, with its parameter, and its description.
 type Fault struct{ Name, Help string }
 
-// fault is one fault: how it is written and where it is kept.
+// fault defines a fault: its syntax, its description, and how it is set.
 type fault struct {
 	name  string
-	value string // what stands after "="; in brackets if it can be left out; "" for nothing
+	value string // placeholder of the parameter; in brackets if it is optional; "" if there is none
 	help  string
 	set   func(f *Faults, value string) error
 }
 
-// faults is every fault.
-func faults() []fault {
-	return []fault{
-		{"denied", "", "no class has rows and calls are refused, as without rights.", flag(func(f *Faults) *bool { return &f.Denied })},
-		{"class-missing", "CLASS", "the class does not exist, as on an older Windows.", addClass},
-		{"slow", "[DURATION]", "every read and call takes that long, 2s unless told.", setSlow},
-		{"hung", "[CLASS|METHOD]", "every read and call, or only that one, has no answer until the fault is gone.", setHung},
-		{"relationship-failing", "", "statistics of the first relationship that replicates are refused.", flag(func(f *Faults) *bool { return &f.RelationshipFailing })},
-		{"relationship-hung", "", "statistics of the first relationship that replicates have no answer.", flag(func(f *Faults) *bool { return &f.RelationshipHung })},
-		{"nulls", "", "every property that can be null is.", flag(func(f *Faults) *bool { return &f.Nulls })},
-		{"unknown-enum", "", "states, health, modes, types and severities have a number that nobody knows.", flag(func(f *Faults) *bool { return &f.UnknownEnum })},
-		{"duplicate-names", "", "all VMs have the same name.", flag(func(f *Faults) *bool { return &f.DuplicateNames })},
-		{"hostile-names", "", "VMs have names full of quotes, markup, line breaks and other scripts.", flag(func(f *Faults) *bool { return &f.HostileNames })},
-		{"disconnected", "", "the connection is lost.", flag(func(f *Faults) *bool { return &f.Disconnected })},
-		{"service-error", "", "the replication service reports that a listener is not running.", flag(func(f *Faults) *bool { return &f.ServiceError })},
-		{"statistics-job", "", "the host starts a job instead of giving statistics.", flag(func(f *Faults) *bool { return &f.StatisticsJob })},
-		{"statistics-empty", "", "the host answers without statistics.", flag(func(f *Faults) *bool { return &f.StatisticsEmpty })},
-		{"method-failing", "[METHOD]", "that method, or every one that changes something, is refused as failed.", addMethod},
-		{"job-failing", "", "jobs that are started fail half-way.", flag(func(f *Faults) *bool { return &f.JobFailing })},
-	}
+// faults are all faults.
+var faults = []fault{
+	{
+		"denied", "",
+		"reads return no rows and calls are denied, as for an account without permissions.",
+		setFlag(func(f *Faults) *bool { return &f.Denied }),
+	},
+	{
+		"class-missing", "CLASS",
+		"the class does not exist, as on an older version of Windows.",
+		addClass,
+	},
+	{
+		"slow", "[DURATION]", "every read and call takes this long; the default is 2s.",
+		setSlow,
+	},
+	{
+		"hung", "[CLASS|METHOD]",
+		"reads and calls, or only those of this class or method, get no answer while the fault is active.",
+		setHung,
+	},
+	{
+		"relationship-failing", "",
+		"calls for the statistics of the first replicating relationship fail.",
+		setFlag(func(f *Faults) *bool { return &f.RelationshipFailing }),
+	},
+	{
+		"relationship-hung", "",
+		"calls for the statistics of the first replicating relationship get no answer while the fault is active.",
+		setFlag(func(f *Faults) *bool { return &f.RelationshipHung }),
+	},
+	{
+		"nulls", "", "every property that can be null is null.",
+		setFlag(func(f *Faults) *bool { return &f.Nulls }),
+	},
+	{
+		"unknown-enum", "",
+		"states, health, modes, types and severities have an undocumented number.",
+		setFlag(func(f *Faults) *bool { return &f.UnknownEnum }),
+	},
+	{
+		"duplicate-names", "", "all VMs have the same name.",
+		setFlag(func(f *Faults) *bool { return &f.DuplicateNames }),
+	},
+	{
+		"hostile-names", "",
+		"VM names contain quotes, markup, line breaks and characters of many scripts.",
+		setFlag(func(f *Faults) *bool { return &f.HostileNames }),
+	},
+	{
+		"disconnected", "", "the connection to the host is lost.",
+		setFlag(func(f *Faults) *bool { return &f.Disconnected }),
+	},
+	{
+		"service-error", "",
+		"the replication service reports that a listener is not running.",
+		setFlag(func(f *Faults) *bool { return &f.ServiceError }),
+	},
+	{
+		"statistics-job", "", "the host starts a job instead of returning statistics.",
+		setFlag(func(f *Faults) *bool { return &f.StatisticsJob }),
+	},
+	{
+		"statistics-empty", "", "the host returns no statistics.",
+		setFlag(func(f *Faults) *bool { return &f.StatisticsEmpty }),
+	},
+	{
+		"method-failing", "[METHOD]",
+		"calls of this method, or of every method that changes something, fail.",
+		addMethod,
+	},
+	{
+		"job-failing", "", "jobs fail halfway.",
+		setFlag(func(f *Faults) *bool { return &f.JobFailing }),
+	},
 }
 
-func flag(at func(*Faults) *bool) func(*Faults, string) error {
-	return func(f *Faults, _ string) error { *at(f) = true; return nil }
+func setFlag(field func(*Faults) *bool) func(*Faults, string) error {
+	return func(f *Faults, _ string) error { *field(f) = true; return nil }
 }
 
 func addClass(f *Faults, value string) error {
 	if !slices.Contains(classNames(), value) {
-		return fmt.Errorf("no class %q, there are %s", value, strings.Join(classNames(), ", "))
+		return fmt.Errorf("unknown class %q, known classes are %s", value, strings.Join(classNames(), ", "))
 	}
 	f.ClassMissing = append(f.ClassMissing, value)
 	return nil
@@ -82,18 +135,18 @@ func addClass(f *Faults, value string) error {
 
 func addMethod(f *Faults, value string) error {
 	if value != "" && !slices.Contains(methodNames(), value) {
-		return fmt.Errorf("no method %q, there are %s", value, strings.Join(methodNames(), ", "))
+		return fmt.Errorf("unknown method %q, known methods are %s", value, strings.Join(methodNames(), ", "))
 	}
 	f.MethodFailing = append(f.MethodFailing, value)
 	return nil
 }
 
-// fails tells whether a method is refused.
-func (f Faults) fails(m msvm.Method) bool {
+// methodFails reports whether calls of the method fail.
+func (f Faults) methodFails(m msvm.Method) bool {
 	return slices.Contains(f.MethodFailing, m.Name) || !m.Reads && slices.Contains(f.MethodFailing, "")
 }
 
-// jobFailure is why a job that is started now will fail, nil if it will not.
+// jobFailure returns the reason why a job that starts now will fail, or nil if it will not.
 func (f Faults) jobFailure() *failure {
 	if !f.JobFailing {
 		return nil
@@ -107,7 +160,7 @@ func setSlow(f *Faults, value string) error {
 	}
 	d, err := time.ParseDuration(value)
 	if err != nil || d <= 0 {
-		return fmt.Errorf("%q is no duration above 0, such as 500ms or 2s", value)
+		return fmt.Errorf("%q is not a positive duration such as 500ms or 2s", value)
 	}
 	f.Slow = d
 	return nil
@@ -120,7 +173,7 @@ func setHung(f *Faults, value string) error {
 	case slices.Contains(classNames(), value) || slices.Contains(methodNames(), value):
 		f.HungAt = append(f.HungAt, value)
 	default:
-		return fmt.Errorf("no class or method %q, there are %s", value,
+		return fmt.Errorf("unknown class or method %q, known classes and methods are %s", value,
 			strings.Join(append(classNames(), methodNames()...), ", "))
 	}
 	return nil
@@ -137,15 +190,15 @@ func classNames() []string {
 func methodNames() []string {
 	var names []string
 	for _, m := range msvm.Methods() {
-		if !slices.Contains(names, m.Name) { // two classes have a RequestStateChange
+		if !slices.Contains(names, m.Name) { // several classes have a RequestStateChange
 			names = append(names, m.Name)
 		}
 	}
 	return names
 }
 
-// spelling is how the fault is written.
-func (f fault) spelling() string {
+// syntax is how the fault is written, with its parameter.
+func (f fault) syntax() string {
 	switch v, optional := strings.CutPrefix(f.value, "["); {
 	case f.value == "":
 		return f.name
@@ -156,17 +209,17 @@ func (f fault) spelling() string {
 	}
 }
 
-// FaultNames has every fault, for a help text.
+// FaultNames returns all faults, for help texts.
 func FaultNames() []Fault {
 	var names []Fault
-	for _, f := range faults() {
-		names = append(names, Fault{f.spelling(), f.help})
+	for _, f := range faults {
+		names = append(names, Fault{f.syntax(), f.help})
 	}
 	return names
 }
 
-// ParseFaults reads faults as FaultNames writes them, such as "denied", "slow"
-// or "slow=500ms". Faults that take a class can be repeated.
+// ParseFaults parses faults such as "denied", "slow" or "slow=500ms". FaultNames lists their syntax.
+// Faults with a class or a method can be repeated.
 func ParseFaults(specs []string) (Faults, error) {
 	var parsed Faults
 	var errs []error
@@ -183,19 +236,18 @@ func ParseFaults(specs []string) (Faults, error) {
 
 func (f *Faults) parse(spec string) error {
 	name, value, hasValue := strings.Cut(spec, "=")
-	all := faults()
-	i := slices.IndexFunc(all, func(x fault) bool { return x.name == name })
+	i := slices.IndexFunc(faults, func(x fault) bool { return x.name == name })
 	if i < 0 {
-		known := make([]string, len(all))
-		for i, x := range all {
-			known[i] = x.spelling()
+		known := make([]string, len(faults))
+		for i, x := range faults {
+			known[i] = x.syntax()
 		}
-		return fmt.Errorf("no such fault, there are %s", strings.Join(known, ", "))
+		return fmt.Errorf("unknown fault, known faults are %s", strings.Join(known, ", "))
 	}
-	known := all[i]
+	known := faults[i]
 	optional := known.value == "" || known.value[0] == '['
 	if hasValue && (known.value == "" || value == "") || !hasValue && !optional {
-		return fmt.Errorf("it is written %s", known.spelling())
+		return fmt.Errorf("the syntax is %s", known.syntax())
 	}
 	return known.set(f, value)
 }

@@ -8,120 +8,120 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// condition is what the health of one side of a link follows from.
-type condition struct {
-	state    msvm.ReplicationState
-	sends    bool
-	refused  bool          // the other side did not take the last cycle
-	silent   time.Duration // since the last replication; 0 when there never was one
-	interval time.Duration
-	window   Totals
+// healthInput is what determines the health of an endpoint.
+type healthInput struct {
+	state             msvm.ReplicationState
+	sends             bool
+	lastCycleRejected bool          // the other side rejected the last cycle
+	sinceReplication  time.Duration // time since the last replication; 0 if there was none
+	interval          time.Duration
+	window            Totals
 }
 
-func (s *side) condition(at time.Time) condition {
-	c := condition{
-		state:    s.state,
-		sends:    s.sends(),
-		refused:  s.link.refused,
-		interval: s.link.traffic.interval,
-		window:   s.window.Totals,
+func (e *endpoint) healthInput(at time.Time) healthInput {
+	c := healthInput{
+		state:             e.state,
+		sends:             e.sends(),
+		lastCycleRejected: e.link.lastCycleRejected,
+		interval:          e.link.traffic.interval,
+		window:            e.window.Totals,
 	}
-	if s.last.After(msvm.Never()) {
-		c.silent = at.Sub(s.last)
+	if e.lastReplication.After(msvm.Never()) {
+		c.sinceReplication = at.Sub(e.lastReplication)
 	}
 	return c
 }
 
-// Limits of a healthy link, from "Interpreting Replication Health - Part 1" of
-// Microsoft's virtualization team. It has five minutes for the latency, which
-// was the only interval then.
+// Limits of a healthy link, from "Interpreting Replication Health - Part 1" by Microsoft's
+// virtualization team. For the latency it gives five minutes, because that was the only replication
+// interval at the time.
 const (
-	maxMissed = 0.20 // of the cycles of the window
-	maxSilent = time.Hour
+	maxMissedShare    = 0.20 // of the cycles of the window
+	maxReplicationAge = time.Hour
 )
 
-// reason is one reason for a health that is not Ok.
-type reason struct {
+// healthRule is one rule that makes the health worse than Ok.
+type healthRule struct {
 	health msvm.ReplicationHealth
-	// id is the MessageID. The real ones are not documented: these are invented.
-	id   string
-	text string // of the message, with the VM's name
-	when func(condition) bool
+	// id is the MessageID. The IDs that Windows uses are not documented; these are invented.
+	id      string
+	text    string // of the message, with %s for the name of the VM
+	applies func(healthInput) bool
 }
 
-// reasons are all of them, from the same description: but that a running or
-// suspended resynchronization is a warning is inferred.
-var reasons = []reason{
+// healthRules are all rules, from the same article. That a resynchronization that is running or
+// suspended is a warning is inferred.
+var healthRules = []healthRule{
 	{
 		msvm.HealthCritical, "33670", "Replication of '%s' is in error. Fix the cause and resume replication.",
-		in(msvm.Critical),
+		stateIn(msvm.Critical),
 	},
 	{
 		msvm.HealthCritical, "33671", "Virtual machine '%s' requires resynchronization.",
-		in(msvm.WaitingToStartResynchronization),
+		stateIn(msvm.WaitingToStartResynchronization),
 	},
 	{
 		msvm.HealthCritical, "33672", "Replication of '%s' is paused on the Replica server.",
-		func(c condition) bool { return !c.sends && c.state == msvm.Suspended },
+		func(c healthInput) bool { return !c.sends && c.state == msvm.Suspended },
 	},
 	{
 		msvm.HealthCritical, "33673", "The Replica server does not accept changes of '%s'.",
-		func(c condition) bool { return c.sends && c.state == msvm.Replicating && c.refused },
+		func(c healthInput) bool { return c.sends && c.state == msvm.Replicating && c.lastCycleRejected },
 	},
 	{
 		msvm.HealthWarning, "33680", "More than 20 percent of replication cycles were missed for '%s'.",
-		func(c condition) bool {
-			return float64(c.window.Missed) > maxMissed*float64(c.window.Missed+c.window.Cycles)
+		func(c healthInput) bool {
+			return float64(c.window.Missed) > maxMissedShare*float64(c.window.Missed+c.window.Cycles)
 		},
 	},
 	{
 		msvm.HealthWarning, "33681", "The Replica of '%s' is behind the primary by more than an hour.",
-		func(c condition) bool { return c.silent > maxSilent && behind(c.state) },
+		func(c healthInput) bool { return c.sinceReplication > maxReplicationAge && expectsReplication(c.state) },
 	},
 	{
 		msvm.HealthWarning, "33682", "Replication cycles of '%s' take longer than the replication interval on average.",
-		func(c condition) bool {
+		func(c healthInput) bool {
 			return float64(c.window.Seconds) > c.interval.Seconds()*float64(c.window.Cycles)
 		},
 	},
 	{
 		msvm.HealthWarning, "33683", "Initial replication of '%s' is not complete.",
-		in(msvm.ReadyForReplication, msvm.WaitingToCompleteInitialReplication),
+		stateIn(msvm.ReadyForReplication, msvm.WaitingToCompleteInitialReplication),
 	},
 	{
 		msvm.HealthWarning, "33684", "Replication of '%s' is paused on the primary server.",
-		func(c condition) bool { return c.sends && c.state == msvm.Suspended },
+		func(c healthInput) bool { return c.sends && c.state == msvm.Suspended },
 	},
 	{
 		msvm.HealthWarning, "33685", "'%s' has failed over and reverse replication is not started.",
-		in(msvm.FailoverInProgress, msvm.Recovered, msvm.Committed),
+		stateIn(msvm.FailoverInProgress, msvm.Recovered, msvm.Committed),
 	},
 	{
 		msvm.HealthWarning, "33686", "Resynchronization of '%s' is not complete.",
-		in(msvm.Resynchronizing, msvm.ResynchronizationSuspended),
+		stateIn(msvm.Resynchronizing, msvm.ResynchronizationSuspended),
 	},
 }
 
-// in is true in the states.
-func in(states ...msvm.ReplicationState) func(condition) bool {
-	return func(c condition) bool { return slices.Contains(states, c.state) }
+// stateIn returns a condition that is true in the states.
+func stateIn(states ...msvm.ReplicationState) func(healthInput) bool {
+	return func(c healthInput) bool { return slices.Contains(states, c.state) }
 }
 
-// behind tells whether replication is expected in a state: not when the VM is
-// prepared for failover or has failed over.
-func behind(s msvm.ReplicationState) bool {
-	return tracks(s) || s == msvm.WaitingToStartResynchronization
+// expectsReplication reports whether cycles are expected in the state. They are not expected while the
+// VM is prepared for failover or has failed over.
+func expectsReplication(s msvm.ReplicationState) bool {
+	return tracksChanges(s) || s == msvm.WaitingToStartResynchronization
 }
 
-// assess is the health, and why it is not better.
-func assess(c condition) (msvm.ReplicationHealth, []*reason) {
+// evaluateHealth returns the health and the rules that apply.
+func evaluateHealth(c healthInput) (msvm.ReplicationHealth, []*healthRule) {
 	if c.state == msvm.Disabled {
 		return msvm.HealthNotApplicable, nil
 	}
 	health := msvm.HealthOK
-	var why []*reason
-	for i := range reasons {
-		if r := &reasons[i]; r.when(c) {
+	var why []*healthRule
+	for i := range healthRules {
+		if r := &healthRules[i]; r.applies(c) {
 			health = max(health, r.health)
 			why = append(why, r)
 		}
@@ -129,29 +129,13 @@ func assess(c condition) (msvm.ReplicationHealth, []*reason) {
 	return health, why
 }
 
-// health is ReplicationHealth at a time. It is never stored.
-func (s *side) health(at time.Time) msvm.ReplicationHealth {
-	h, _ := assess(s.condition(at))
+// health is ReplicationHealth at the time. It is computed for each read.
+func (e *endpoint) health(at time.Time) msvm.ReplicationHealth {
+	h, _ := evaluateHealth(e.healthInput(at))
 	return h
 }
 
-// PerceivedSeverity, by the numbers of the schema.
-var severities = map[msvm.ReplicationHealth]msvm.Severity{
-	msvm.HealthWarning:  3, // degraded
-	msvm.HealthCritical: 6, // critical
-}
-
-// errorInstance is Msvm_Error as far as the host fills it for a health issue.
-type errorInstance struct {
-	ErrorType         *uint16
-	MessageID         *string
-	Message           *string
-	MessageArguments  []string
-	PerceivedSeverity *msvm.Severity
-	ErrorSource       *string // null
-}
-
-func (r *reason) issue(name string) errorInstance {
+func (r *healthRule) issue(name string) errorInstance {
 	return errorInstance{
 		ErrorType:         new(uint16(0)),
 		MessageID:         &r.id,

@@ -7,7 +7,7 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// The limits of health belong to what is healthy.
+// A value equal to a limit is healthy.
 func TestHealthLimits(t *testing.T) {
 	for _, tt := range []struct {
 		state  msvm.ReplicationState
@@ -26,8 +26,11 @@ func TestHealthLimits(t *testing.T) {
 		{msvm.Critical, 0, Totals{Cycles: 1, Missed: 9}, msvm.HealthCritical},
 		{msvm.Disabled, 2 * time.Hour, Totals{Missed: 9}, msvm.HealthNotApplicable},
 	} {
-		c := condition{state: tt.state, sends: true, silent: tt.silent, interval: 5 * time.Minute, window: tt.window}
-		if got, why := assess(c); got != tt.want || (len(why) > 0) != (got > msvm.HealthOK) {
+		c := healthInput{
+			state: tt.state, sends: true, sinceReplication: tt.silent, interval: 5 * time.Minute,
+			window: tt.window,
+		}
+		if got, why := evaluateHealth(c); got != tt.want || (len(why) > 0) != (got > msvm.HealthOK) {
 			t.Errorf("%+v: health %s for %d reasons, want %s", c, got, len(why), tt.want)
 		}
 	}

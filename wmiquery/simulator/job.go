@@ -7,86 +7,49 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// beforeRemoval is Msvm_ConcreteJob.TimeBeforeRemoval: how long a job that has
-// ended can still be seen.
-const beforeRemoval = 5 * time.Minute
+// timeBeforeRemoval is Msvm_ConcreteJob.TimeBeforeRemoval: how long a finished job remains visible.
+const timeBeforeRemoval = 5 * time.Minute
 
-// job is something that takes time: a Msvm_ConcreteJob of one host.
+// job is a long-running operation on one host, an Msvm_ConcreteJob.
 type job struct {
-	id      string
-	kind    msvm.JobType
-	host    *host
-	machine *machine // nil if it is about the host; such a job does nothing when it ends
-	// transfer is the link whose disks the job sends, nil for other jobs: initial
-	// replications and resynchronizations take long, and some calls may stop them.
+	id   string
+	kind msvm.JobType
+	host *host
+	vm   *hostVM // nil if the job is about the host; such a job runs no functions
+	// transfer is the link whose disks the job sends, in an initial replication or a resynchronization.
+	// It is nil for other jobs. Transfers take long, and some methods can stop them.
 	transfer *link
-	length   time.Duration
+	duration time.Duration
 
 	submitted, begin, end time.Time
 	started               bool
-	paused                time.Time     // since when it is suspended; zero if it is not
-	idle                  time.Duration // that it was suspended before
+	suspendedAt           time.Time     // zero if the job is not suspended
+	suspendedTime         time.Duration // total of earlier suspensions
 	cancelled             bool
 	failure               *failure
-	result                *machine // what it made
+	createdVM             *hostVM // the VM that the job has created
 
-	// What it does: when it begins, when it ends well, when it fails, and when it
-	// is cancelled. Any may be nil; a job without onCancel cannot be cancelled.
+	// Functions that run when the job begins, completes, fails or is cancelled. Each may be nil. A job
+	// without onCancel cannot be cancelled.
 	onBegin  func(time.Time) *failure
 	onEnd    func(time.Time) *failure
 	onFail   func(time.Time)
 	onCancel func(time.Time)
 }
 
-// failure is why something did not work.
-type failure struct {
-	code uint32 // a return code of the methods, ErrorCode of a job
-	text string // a sentence, with %s for the VM's name
-}
-
-// post puts a job on its host, and begins it if it is not for later.
-func (w *World) post(j *job, at time.Time) {
-	j.submitted = at
-	if j.begin.IsZero() {
-		j.begin = at
-	}
-	j.end = j.begin.Add(j.length)
-	if j.failure != nil {
-		j.end = j.begin.Add(j.length / 2)
-	}
-	if j.transfer != nil {
-		j.transfer.transfer = j
-	}
-	j.host.jobs = slices.DeleteFunc(j.host.jobs, func(old *job) bool { return old.gone(at) })
-	j.host.jobs = append(j.host.jobs, j)
-	if j.machine == nil {
-		j.id = drawGUID(w.random)
-		return
-	}
-	g := j.machine.guest
-	j.id = drawGUID(g.rand())
-	g.jobs = append(g.jobs, j)
-	if !slices.Contains(w.working, g) {
-		w.working = append(w.working, g)
-	}
-	if !j.begin.After(at) {
-		j.step(at)
-	}
-}
-
-// next is when something happens to the job by itself, zero for never.
+// next is the time of the next event of the job, or zero if there is none.
 func (j *job) next() time.Time {
 	switch {
 	case !j.started:
 		return j.begin
-	case !j.paused.IsZero():
+	case !j.suspendedAt.IsZero():
 		return time.Time{}
 	}
 	return j.end
 }
 
-// step has happen what is next: the job begins or ends.
-func (j *job) step(at time.Time) {
+// advance processes the next event of the job: it begins or ends.
+func (j *job) advance(at time.Time) {
 	if !j.started {
 		j.started = true
 		if j.onBegin == nil {
@@ -94,11 +57,11 @@ func (j *job) step(at time.Time) {
 		}
 		if f := j.onBegin(at); f != nil {
 			j.failure = f
-			j.leave(at)
+			j.finish(at)
 		}
 		return
 	}
-	j.leave(at)
+	j.finish(at)
 	if j.failure == nil && j.onEnd != nil {
 		j.failure = j.onEnd(at)
 	}
@@ -107,50 +70,50 @@ func (j *job) step(at time.Time) {
 	}
 }
 
-// leave ends the job: nothing more happens to it.
-func (j *job) leave(at time.Time) {
+// finish marks the job as ended.
+func (j *job) finish(at time.Time) {
 	j.resume(at)
 	j.end = at
 	if j.transfer != nil && j.transfer.transfer == j {
 		j.transfer.transfer = nil
 	}
-	g := j.machine.guest
-	g.jobs = slices.DeleteFunc(g.jobs, func(x *job) bool { return x == j })
+	lv := j.vm.logical
+	lv.jobs = slices.DeleteFunc(lv.jobs, func(x *job) bool { return x == j })
 }
 
-// cancel ends the job before its time.
+// cancel ends the job early.
 func (j *job) cancel(at time.Time) {
 	j.cancelled = true
-	j.leave(at)
+	j.finish(at)
 	if j.onCancel != nil {
 		j.onCancel(at)
 	}
 }
 
-// pause suspends the job.
-func (j *job) pause(at time.Time) {
-	if j.paused.IsZero() {
-		j.paused = at
+// suspend suspends the job.
+func (j *job) suspend(at time.Time) {
+	if j.suspendedAt.IsZero() {
+		j.suspendedAt = at
 	}
 }
 
-// resume goes on with a job that is suspended.
+// resume resumes a suspended job.
 func (j *job) resume(at time.Time) {
-	if j.paused.IsZero() {
+	if j.suspendedAt.IsZero() {
 		return
 	}
-	d := at.Sub(j.paused)
-	j.paused = time.Time{}
-	j.idle += d
+	d := at.Sub(j.suspendedAt)
+	j.suspendedAt = time.Time{}
+	j.suspendedTime += d
 	j.end = j.end.Add(d)
 }
 
-// state is JobState at a time to which the job's guest is advanced.
+// state is JobState at a time. The VM must have been advanced to that time.
 func (j *job) state(at time.Time) msvm.JobState {
 	switch {
 	case j.cancelled:
 		return msvm.JobTerminated
-	case !j.paused.IsZero():
+	case !j.suspendedAt.IsZero():
 		return msvm.JobSuspended
 	case at.Before(j.begin):
 		return msvm.JobNew
@@ -162,40 +125,39 @@ func (j *job) state(at time.Time) msvm.JobState {
 	return msvm.JobCompleted
 }
 
-// runs tells whether the job is at work.
-func (j *job) runs(at time.Time) bool { return j.state(at) == msvm.JobRunning }
+// running reports whether the job is running.
+func (j *job) running(at time.Time) bool { return j.state(at) == msvm.JobRunning }
 
-// worked is how long the job has been at work.
-func (j *job) worked(at time.Time) time.Duration {
-	if !j.paused.IsZero() {
-		at = j.paused
+// elapsed is ElapsedTime: how long the job has been running, without suspensions.
+func (j *job) elapsed(at time.Time) time.Duration {
+	if !j.suspendedAt.IsZero() {
+		at = j.suspendedAt
 	}
 	if at.After(j.end) {
 		at = j.end
 	}
-	return max(0, at.Sub(j.begin)-j.idle)
+	return max(0, at.Sub(j.begin)-j.suspendedTime)
 }
 
-// percent is PercentComplete: even from begin to end, and 100 only for what has
-// ended well.
+// percent is PercentComplete. It grows linearly, and only a completed job has 100.
 func (j *job) percent(at time.Time) uint16 {
 	if j.state(at) == msvm.JobCompleted {
 		return 100
 	}
-	if j.length <= 0 {
+	if j.duration <= 0 {
 		return 0
 	}
-	return uint16(min(99, 100*j.worked(at)/j.length))
+	return uint16(min(99, 100*j.elapsed(at)/j.duration))
 }
 
-// gone tells whether the job cannot be seen any more.
-func (j *job) gone(at time.Time) bool {
-	return j.state(at).Done() && !at.Before(j.end.Add(beforeRemoval))
+// expired reports whether the job is not visible any more.
+func (j *job) expired(at time.Time) bool {
+	return j.state(at).Done() && !at.Before(j.end.Add(timeBeforeRemoval))
 }
 
-// cancellable tells whether the job can be cancelled: not once the final merge
-// has begun, which Microsoft's description of the resynchronization does not give
-// in numbers.
+// cancellable reports whether the job can be cancelled. A transfer cannot be cancelled once its final
+// merge has begun. Microsoft's description of the resynchronization gives no number for that; 95 percent
+// is an assumption.
 func (j *job) cancellable(at time.Time) bool {
 	return j.onCancel != nil && !j.state(at).Done() && (j.transfer == nil || j.percent(at) < 95)
 }

@@ -7,133 +7,90 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// link is the replication of one VM from one host to another: one object with
-// two sides, so that what happens on either host happens to the same link.
+// link is the replication of one VM from one host to another. It has two endpoints, so that an event on
+// either host affects the same link.
 //
-// Its life is a row of events at whole seconds, see advance.
+// Its state changes only by events, at whole seconds; see logicalVM.advance.
 type link struct {
-	sender, receiver side
-	settings         msvm.ReplicationSettingData // without what differs by side; never written to
+	sender, receiver endpoint
+	settings         msvm.ReplicationSettingData // without what differs between the endpoints; never written to
 	traffic          traffic
 	random           *rand.Rand
 
-	as       msvm.Link // the sender's relationship; the receiver's is always the primary one
-	due      time.Time // the next cycle
-	sending  *cycle    // the cycle under way, if any, which is cycle
-	cycle    cycle
-	transfer *job // the initial replication or resynchronization under way, if any
+	linkType     msvm.Link // of the sender; for the receiver it is always Primary
+	nextCycle    time.Time
+	currentCycle *cycle // nil if no cycle is running; points to cycleStorage
+	cycleStorage cycle
+	transfer     *job // running initial replication or resynchronization, or nil
 
-	// What is not sent yet: backlog bytes at the time since, and bytes a second
-	// from then on, as long as the sender tracks changes.
-	backlog   float64
-	writeRate float64
-	since     time.Time
+	// Changes that are not sent yet: backlog bytes at backlogTime, growing by writeRate bytes per second
+	// while the sender tracks changes.
+	backlog     float64
+	writeRate   float64
+	backlogTime time.Time
 
-	snapshotDue time.Time // the next application-consistent cycle
-	refused     bool      // the last cycle could not be sent
-	refusals    int       // cycles in a row that could not
-	// barred is why the receiving host does not let the sending one in, nil if it
-	// does; see reauthorize.
-	barred *failure
-	// stays: the link was made to show that a resynchronization is required, and is
-	// not to begin one by itself.
-	stays bool
-	// update is the settings that a change of the disks leads to.
-	update *msvm.ReplicationSettingData
-	// exported: an initial replica was written to a folder.
-	exported bool
+	nextSnapshot      time.Time // time of the next application-consistent cycle
+	lastCycleRejected bool
+	rejectedCycles    int // consecutive cycles that were rejected
+	// rejection is the reason why the receiving host rejects the sender, or nil if it accepts it.
+	// host.reauthorize updates it.
+	rejection *failure
+	// noAutoResync prevents an automatic resynchronization. It is set for situations that show a
+	// required resynchronization.
+	noAutoResync bool
+	// pendingSettings are the settings that a running disk update will apply.
+	pendingSettings *msvm.ReplicationSettingData
+	// initialReplicaExported is true while an exported initial replica waits to be imported.
+	initialReplicaExported bool
 }
 
-// side is one host's end of a link.
-type side struct {
-	link    *link
-	machine *machine
-	state   msvm.ReplicationState
+func (l *link) endpoints() [2]*endpoint { return [2]*endpoint{&l.sender, &l.receiver} }
 
-	failedOver     msvm.ReplicationType
-	lastType       msvm.ReplicationType
-	last           time.Time // LastReplicationTime
-	lastConsistent time.Time
-	lastTest       time.Time
-	// applied is when the last replication was applied, or will be: the one before
-	// that counts until then. The sender applies nothing.
-	applied, appliedBefore time.Time
-
-	window    window
-	windowEnd time.Time
-	totals    Totals
-
-	points       []point // of the receiver, in the order of their making
-	made, merged int     // points ever
-	rewound      bool    // failed over to what was not the latest
-}
-
-// sends tells the sending side from the receiving one.
-func (s *side) sends() bool { return s == &s.link.sender }
-
-func (l *link) sides() [2]*side { return [2]*side{&l.sender, &l.receiver} }
-
-// lastApply is LastApplyTime at a time.
-func (s *side) lastApply(at time.Time) time.Time {
-	if s.applied.After(at) {
-		return s.appliedBefore
-	}
-	return s.applied
-}
-
-// newLink is a link between two machines, as the sender's relationship of that
-// name, on which nothing has happened yet.
-func newLink(random *rand.Rand, t traffic, from *machine, as msvm.Link, to *machine) *link {
-	l := &link{random: random, traffic: t, as: as}
-	l.sender = newSide(l, from)
-	l.receiver = newSide(l, to)
-	from.sides[as], to.sides[msvm.Primary] = &l.sender, &l.receiver
-	from.guest.links = append(from.guest.links, l)
+// newLink creates a link between two VMs. linkType is the relationship of the sender.
+func newLink(random *rand.Rand, t traffic, from *hostVM, linkType msvm.Link, to *hostVM) *link {
+	l := &link{random: random, traffic: t, linkType: linkType}
+	l.sender = newEndpoint(l, from)
+	l.receiver = newEndpoint(l, to)
+	from.endpoints[linkType], to.endpoints[msvm.Primary] = &l.sender, &l.receiver
+	from.logical.links = append(from.logical.links, l)
 	return l
 }
 
-func newSide(l *link, m *machine) side {
-	never := msvm.Never()
-	return side{
-		link: l, machine: m,
-		last: never, lastConsistent: never, lastTest: never, applied: never, appliedBefore: never,
-	}
-}
-
-// start begins the link's life at a time, in whole seconds.
+// start starts the first monitoring window and schedules the first cycle. The time must be in whole
+// seconds.
 func (l *link) start(at time.Time) {
-	for _, s := range l.sides() {
-		s.startWindow(at)
+	for _, e := range l.endpoints() {
+		e.startWindow(at)
 	}
-	// Links do not all send at the same second.
-	l.due = at.Add(time.Duration(1+l.random.IntN(int(l.traffic.interval/time.Second))) * time.Second)
-	l.since = at
-	l.writeRate = l.drawRate(at)
-	l.snapshotDue = at
+	// Spread the links over the interval.
+	l.nextCycle = at.Add(time.Duration(1+l.random.IntN(int(l.traffic.interval/time.Second))) * time.Second)
+	l.backlogTime = at
+	l.writeRate = l.drawWriteRate(at)
+	l.nextSnapshot = at
 }
 
-// next is what happens next to the link by itself.
-func (l *link) next() moment {
-	at, what := l.sender.windowEnd, windowEnds
+// next is the next event of the link.
+func (l *link) next() event {
+	at, kind := l.sender.windowEnd, windowEnds
 	if l.receiver.windowEnd.Before(at) {
 		at = l.receiver.windowEnd
 	}
-	if l.sending != nil && l.sending.end.Before(at) {
-		at, what = l.sending.end, cycleEnds
+	if l.currentCycle != nil && l.currentCycle.end.Before(at) {
+		at, kind = l.currentCycle.end, cycleEnds
 	}
-	if l.due.Before(at) {
-		at, what = l.due, cycleBegins
+	if l.nextCycle.Before(at) {
+		at, kind = l.nextCycle, cycleBegins
 	}
-	return moment{at, what, l, nil}
+	return event{at, kind, l, nil}
 }
 
-// happen has an event happen.
-func (l *link) happen(what event, at time.Time) {
-	switch what {
+// handle processes an event.
+func (l *link) handle(kind eventKind, at time.Time) {
+	switch kind {
 	case windowEnds:
-		for _, s := range l.sides() {
-			if s.windowEnd.Equal(at) {
-				s.endWindow(at)
+		for _, e := range l.endpoints() {
+			if e.windowEnd.Equal(at) {
+				e.endWindow(at)
 			}
 		}
 	case cycleEnds:
@@ -143,11 +100,11 @@ func (l *link) happen(what event, at time.Time) {
 	}
 }
 
-// replicatedAt makes the link one that replicates and last did so at a time.
-func (l *link) replicatedAt(at time.Time) {
-	for _, s := range l.sides() {
-		s.state = msvm.Replicating
-		s.last, s.lastType = at, msvm.TypeRegular
+// setReplicating sets both endpoints to Replicating, with a last replication at the time.
+func (l *link) setReplicating(at time.Time) {
+	for _, e := range l.endpoints() {
+		e.state = msvm.Replicating
+		e.lastReplication, e.lastType = at, msvm.TypeRegular
 	}
-	l.receiver.apply(at, 0)
+	l.receiver.setApplied(at, 0)
 }

@@ -16,110 +16,112 @@ import (
 	"hyperv_replica_exporter/wmiquery/simulator"
 )
 
-// monkey does things to a world at random, most of which make sense.
-type monkey struct {
+// randomCaller calls random methods of random VMs. Most calls are plausible.
+type randomCaller struct {
 	*testing.T
 	*rand.Rand
 	world *simulator.World
 	clock *clock
-	vms   int // of a host that it looks at
+	vms   int // number of VMs of a host to choose from
 	log   []string
 	codes map[string]map[uint32]int // by method
 }
 
-// oneOf is one of several.
-func oneOf[T any](m *monkey, of ...T) T { return of[m.IntN(len(of))] }
+// oneOf returns one of the values at random.
+func oneOf[T any](rc *randomCaller, of ...T) T { return of[rc.IntN(len(of))] }
 
-// step is one thing, and some time.
-func (m *monkey) step() {
-	host := oneOf(m, hosts...)
-	s := open(m.T, m.world, host)
-	machines := read[msvm.ComputerSystem](m.T, s)[1:]
-	vm := machines[m.IntN(min(m.vms, len(machines)))].Name
-	switch m.IntN(12) {
+// step does one thing and advances the clock.
+func (rc *randomCaller) step() {
+	host := oneOf(rc, hosts...)
+	s := open(rc.T, rc.world, host)
+	machines := read[msvm.ComputerSystem](rc.T, s)[1:]
+	vm := machines[rc.IntN(min(rc.vms, len(machines)))].Name
+	switch rc.IntN(12) {
 	case 0:
-		m.world.SetFaults(simulator.Faults{JobFailing: m.IntN(4) == 0})
+		rc.world.SetFaults(simulator.Faults{JobFailing: rc.IntN(4) == 0})
 	case 1:
-		on := m.IntN(3) == 0
-		m.note("%s power %s %v: %v", host, vm, on, m.world.SetPower(vm, host, on))
+		on := rc.IntN(3) == 0
+		rc.note("%s power %s %v: %v", host, vm, on, rc.world.SetPower(vm, host, on))
 	default:
-		m.call(s, host, vm)
+		rc.call(s, host, vm)
 	}
-	m.clock.Advance(time.Duration(m.IntN(oneOf(m, 2, 10, 60, 600, 3600))) * time.Second)
+	rc.clock.Advance(time.Duration(rc.IntN(oneOf(rc, 2, 10, 60, 600, 3600))) * time.Second)
 }
 
-func (m *monkey) note(format string, args ...any) {
-	m.log = append(m.log, m.clock.Now().Format("15:04:05 ")+fmt.Sprintf(format, args...))
+func (rc *randomCaller) note(format string, args ...any) {
+	rc.log = append(rc.log, rc.clock.Now().Format("15:04:05 ")+fmt.Sprintf(format, args...))
 }
 
-// call calls one of all methods; those that spoil a host for all VMs seldom.
-func (m *monkey) call(s wmiquery.Session, host, vm string) {
-	method := oneOf(m, msvm.Methods()...)
-	for range oneOf(m, 0, 20, 40) {
-		if m.makesSense(s, vm, method) {
+// call calls a random method. Methods that affect all VMs of a host are rare.
+func (rc *randomCaller) call(s wmiquery.Session, host, vm string) {
+	method := oneOf(rc, msvm.Methods()...)
+	for range oneOf(rc, 0, 20, 40) {
+		if rc.makesSense(s, vm, method) {
 			break
 		}
-		method = oneOf(m, msvm.Methods()...)
+		method = oneOf(rc, msvm.Methods()...)
 	}
 	if strings.Contains(method.Name, "Authorization") || method.Name == "ModifyServiceSettings" {
-		if m.IntN(8) > 0 {
+		if rc.IntN(8) > 0 {
 			method, _ = msvm.FindMethod("Msvm_ComputerSystem", msvm.MethodRequestReplicationStateChangeEx)
 		}
 	}
-	c := wmiquery.Call{Namespace: wmiquery.Virtualization, Method: method.Name, Object: `Msvm_VirtualSystemManagementService.Name="vmms"`}
+	c := wmiquery.Call{
+		Namespace: wmiquery.Virtualization, Method: method.Name,
+		Object: `Msvm_VirtualSystemManagementService.Name="vmms"`,
+	}
 	switch method.Class {
 	case "Msvm_ReplicationService":
-		c.Object = read[msvm.ReplicationService](m.T, s)[0].Ref()
+		c.Object = read[msvm.ReplicationService](rc.T, s)[0].Ref()
 	case "Msvm_ComputerSystem":
 		c.Object = msvm.VMRef(vm)
 	case "Msvm_ConcreteJob":
-		jobs := read[msvm.ConcreteJob](m.T, s)
+		jobs := read[msvm.ConcreteJob](rc.T, s)
 		if len(jobs) == 0 {
 			return
 		}
-		c.Object = oneOf(m, jobs...).Ref()
+		c.Object = oneOf(rc, jobs...).Ref()
 	}
 	for _, p := range method.In {
-		if v := m.argument(s, vm, p); v != nil {
+		if v := rc.argument(s, vm, p); v != nil {
 			c.In = append(c.In, wmiquery.Param{Name: p.Name, Value: v})
 		}
 	}
 	reply, err := s.Call(c)
-	m.note("%s %s %s %v: %d %v", host, vm, method.Name, short(c.In), reply.Code, err)
-	if err != nil && !errors.Is(err, wmiquery.ErrNotFound) { // somebody else may have been there
-		m.Errorf("%s\n%v", strings.Join(m.log, "\n"), err)
+	rc.note("%s %s %s %v: %d %v", host, vm, method.Name, short(c.In), reply.Code, err)
+	if err != nil && !errors.Is(err, wmiquery.ErrNotFound) { // another caller may have removed the object
+		rc.Errorf("%s\n%v", strings.Join(rc.log, "\n"), err)
 	}
-	if m.codes[method.Name] == nil {
-		m.codes[method.Name] = map[uint32]int{}
+	if rc.codes[method.Name] == nil {
+		rc.codes[method.Name] = map[uint32]int{}
 	}
-	m.codes[method.Name][reply.Code]++
+	rc.codes[method.Name][reply.Code]++
 	if (reply.Code == wmiquery.CodeJobStarted) != (reply.Job != "") {
-		m.Errorf("%s: code %d and the job %q", method.Name, reply.Code, reply.Job)
+		rc.Errorf("%s: code %d with job %q", method.Name, reply.Code, reply.Job)
 	}
 }
 
-// makesSense tells whether the tables of package msvm let the method be called, of
-// a VM for one of its relationships.
-func (m *monkey) makesSense(s wmiquery.Session, vm string, method msvm.Method) bool {
+// makesSense reports whether the tables of package msvm allow the method for a relationship of the VM.
+func (rc *randomCaller) makesSense(s wmiquery.Session, vm string, method msvm.Method) bool {
 	if len(method.Modes) == 0 {
-		return m.IntN(20) == 0
+		return rc.IntN(20) == 0
 	}
 	var mode msvm.ReplicationMode
-	for _, c := range read[msvm.ComputerSystem](m.T, s) {
+	for _, c := range read[msvm.ComputerSystem](rc.T, s) {
 		if c.Name == vm {
 			mode = *c.ReplicationMode
 		}
 	}
 	fits := len(method.States) == 0
-	for _, r := range read[msvm.ReplicationRelationship](m.T, s) {
+	for _, r := range read[msvm.ReplicationRelationship](rc.T, s) {
 		fits = fits || strings.Contains(r.InstanceID, vm) && slices.Contains(method.States, *r.ReplicationState)
 	}
-	return fits && slices.Contains(method.Modes, mode) && (!strings.HasPrefix(method.Name, "R") || m.IntN(3) == 0)
+	return fits && slices.Contains(method.Modes, mode) && (!strings.HasPrefix(method.Name, "R") || rc.IntN(3) == 0)
 }
 
-// history is what was done to a VM.
-func (m *monkey) history(vm string) string {
-	lines := slices.DeleteFunc(m.log, func(line string) bool { return !strings.Contains(line, vm) })
+// history is the log of the VM.
+func (rc *randomCaller) history(vm string) string {
+	lines := slices.DeleteFunc(rc.log, func(line string) bool { return !strings.Contains(line, vm) })
 	return strings.Join(lines[max(0, len(lines)-30):], "\n")
 }
 
@@ -133,95 +135,101 @@ func short(in []wmiquery.Param) (texts []string) {
 }
 
 // argument is a value for a parameter.
-func (m *monkey) argument(s wmiquery.Session, vm string, p msvm.Parameter) any {
+func (rc *randomCaller) argument(s wmiquery.Session, vm string, p msvm.Parameter) any {
 	switch p.Name {
 	case "ComputerSystem":
 		return msvm.VMRef(vm)
 	case "AffectedSystem":
-		for _, c := range read[msvm.ComputerSystem](m.T, s) {
-			if *c.ReplicationMode == msvm.ModeTestReplica && m.IntN(2) == 0 {
+		for _, c := range read[msvm.ComputerSystem](rc.T, s) {
+			if *c.ReplicationMode == msvm.ModeTestReplica && rc.IntN(2) == 0 {
 				return msvm.VMRef(c.Name)
 			}
 		}
 		return msvm.VMRef(vm)
 	case "ReplicationRelationship":
-		return m.instance(msvm.ReplicationRelationship{InstanceID: msvm.Key{VM: vm, Link: oneOf(m, msvm.Primary, msvm.Primary, msvm.Extended)}.InstanceID()})
+		return rc.instance(msvm.ReplicationRelationship{InstanceID: msvm.Key{
+			VM:   vm,
+			Link: oneOf(rc, msvm.Primary, msvm.Primary, msvm.Extended),
+		}.InstanceID()})
 	case "ReplicationSettingData":
-		of := slices.DeleteFunc(read[msvm.ReplicationSettingData](m.T, s), func(r msvm.ReplicationSettingData) bool {
+		of := slices.DeleteFunc(read[msvm.ReplicationSettingData](rc.T, s), func(r msvm.ReplicationSettingData) bool {
 			return !strings.Contains(r.InstanceID, vm)
 		})
-		if len(of) == 0 { // somebody else removed the VM
+		if len(of) == 0 { // another caller removed the VM
 			return nil
 		}
-		r := oneOf(m, of...)
-		to(oneOf(m, hosts...))(&r)
-		r.RecoveryHistory = new(uint16(m.IntN(6)))
-		if m.IntN(3) == 0 {
-			r.IncludedDisks = []string{fmt.Sprint(m.IntN(2))}
+		r := oneOf(rc, of...)
+		toServer(oneOf(rc, hosts...))(&r)
+		r.RecoveryHistory = new(uint16(rc.IntN(6)))
+		if rc.IntN(3) == 0 {
+			r.IncludedDisks = []string{fmt.Sprint(rc.IntN(2))}
 		}
-		return m.instance(r)
+		return rc.instance(r)
 	case "SnapshotSettingData":
-		for _, a := range read[msvm.SnapshotOfVirtualSystem](m.T, s) {
-			if msvm.VMOf(a.Antecedent) == vm && m.IntN(5) == 0 {
+		for _, a := range read[msvm.SnapshotOfVirtualSystem](rc.T, s) {
+			if msvm.VMOf(a.Antecedent) == vm && rc.IntN(5) == 0 {
 				return a.Dependent
 			}
 		}
 		return nil
 	case "RequestedState":
-		return uint16(oneOf(m, 1, 2, 3, 3, 4, 7, 7, 9, 15, m.IntN(22)))
+		return uint16(oneOf(rc, 1, 2, 3, 3, 4, 7, 7, 9, 15, rc.IntN(22)))
 	case "StartTime":
-		return oneOf[any](m, nil, nil, m.clock.Now().Add(time.Duration(m.IntN(7200))*time.Second))
+		return oneOf[any](rc, nil, nil, rc.clock.Now().Add(time.Duration(rc.IntN(7200))*time.Second))
 	case "AuthorizationEntry":
-		return m.instance(msvm.ReplicationAuthorizationSettingData{
-			AllowedPrimaryHostSystem: new(oneOf(m, "*", "*.contoso.com", "HV02.contoso.com")), ReplicaStorageLocation: new(`D:\`),
+		return rc.instance(msvm.ReplicationAuthorizationSettingData{
+			AllowedPrimaryHostSystem: new(oneOf(rc, "*", "*.contoso.com",
+				"HV02.contoso.com")), ReplicaStorageLocation: new(`D:\`),
 		})
 	case "AllowedPrimaryHostSystem":
-		return oneOf(m, "*", "*.contoso.com", "HV02.contoso.com")
+		return oneOf(rc, "*", "*.contoso.com", "HV02.contoso.com")
 	case "SettingData":
-		r := read[msvm.ReplicationServiceSettingData](m.T, s)[0]
-		r.RecoveryServerEnabled, r.MonitoringInterval = new(m.IntN(4) > 0), new(uint32(3600*(1+m.IntN(20))))
-		return m.instance(r)
+		r := read[msvm.ReplicationServiceSettingData](rc.T, s)[0]
+		r.RecoveryServerEnabled, r.MonitoringInterval = new(rc.IntN(4) > 0), new(uint32(3600*(1+rc.IntN(20))))
+		return rc.instance(r)
 	case "NetworkSettings":
-		return []string{string(m.instance(msvm.FailoverNetworkAdapterSettingData{DHCPEnabled: new(true), IPAddresses: []string{}}))}
+		return []string{string(rc.instance(msvm.FailoverNetworkAdapterSettingData{
+			DHCPEnabled: new(true),
+			IPAddresses: []string{},
+		}))}
 	}
 	switch p.Type {
 	case msvm.TypeString:
-		return oneOf(m, "HV01", "HV02", "HV03")
+		return oneOf(rc, "HV01", "HV02", "HV03")
 	case msvm.TypeUint16:
-		return uint16(1 + m.IntN(3))
+		return uint16(1 + rc.IntN(3))
 	case msvm.TypeBoolean:
-		return m.IntN(2) == 0
+		return rc.IntN(2) == 0
 	}
 	return nil
 }
 
-func (m *monkey) instance(v wmiquery.Instance) wmiquery.Embedded {
+func (rc *randomCaller) instance(v wmiquery.Instance) wmiquery.Embedded {
 	text, err := cimxml.Marshal(v.WMIClass().Name, v)
 	if err != nil {
-		m.Fatal(err)
+		rc.Fatal(err)
 	}
 	return wmiquery.Embedded(text)
 }
 
-// Whatever is called in whatever order, what must hold of a world holds; and what
-// comes of it depends on the calls and their times, not on what is read between
-// them.
-func TestRandomCalls(t *testing.T) {
+// Invariants hold after any sequence of calls. The result depends on the calls and their times, but not
+// on reads between them.
+func TestInvariantsHoldAfterRandomCalls(t *testing.T) {
 	codes := map[string]map[uint32]int{}
 	for seed := range uint64(16) {
-		run := func(look bool) *monkey {
+		run := func(look bool) *randomCaller {
 			w, c := newWorld(t, simulator.Config{Seed: seed, VMs: 24})
-			m := &monkey{t, rand.New(rand.NewPCG(seed, 7)), w, c, 1 + int(seed%12), nil, codes}
+			rc := &randomCaller{t, rand.New(rand.NewPCG(seed, 7)), w, c, 1 + int(seed%12), nil, codes}
 			for range 600 {
-				m.step()
+				rc.step()
 				if !look {
 					continue
 				}
 				if err := w.Invariants(); err != nil {
-					t.Fatalf("seed %d: %v after\n%s", seed, err, m.history(err.Error()[:36]))
+					t.Fatalf("seed %d: %v after\n%s", seed, err, rc.history(err.Error()[:36]))
 				}
 			}
-			return m
+			return rc
 		}
 		one, other := run(true), run(false)
 		compare(t, snapshot(t, one.world), snapshot(t, other.world))
@@ -233,19 +241,19 @@ func TestRandomCalls(t *testing.T) {
 		}
 	}
 	if all := len(msvm.Methods()); worked < all-9 {
-		t.Errorf("%d methods of %d ever did something: %v", worked, all, codes)
+		t.Errorf("only %d of %d methods succeeded at least once: %v", worked, all, codes)
 	}
 }
 
-// Many sessions may call at once.
+// Many sessions can call methods concurrently.
 func TestConcurrentCalls(t *testing.T) {
 	w, c := newWorld(t, simulator.Config{Seed: 1})
 	var all sync.WaitGroup
 	for i := range uint64(6) {
 		all.Go(func() {
-			m := &monkey{t, rand.New(rand.NewPCG(1, i)), w, c, 5, nil, map[string]map[uint32]int{}}
+			rc := &randomCaller{t, rand.New(rand.NewPCG(1, i)), w, c, 5, nil, map[string]map[uint32]int{}}
 			for range 60 {
-				m.step()
+				rc.step()
 			}
 		})
 	}

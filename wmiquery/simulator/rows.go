@@ -6,9 +6,8 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// view is a host as it is seen at one moment, and through the faults that are on
-// then. It makes the rows of each class anew; what their fields point to may be
-// shared by several rows and is never written to.
+// view is a host at one point in time, seen through the active faults. Its methods build the rows of
+// each class. Rows may share what their fields point to; nobody writes to it.
 type view struct {
 	world  *World
 	host   *host
@@ -16,49 +15,49 @@ type view struct {
 	faults Faults
 }
 
-// replicates tells the rows of links from the empty ones, and brings links up to
-// the moment of the view.
-func (v view) replicates(s *side) bool {
-	if s == nil {
+// replicates reports whether the relationship replicates. It advances the VM to the time of the view.
+func (v view) replicates(e *endpoint) bool {
+	if e == nil {
 		return false
 	}
-	s.machine.guest.advance(v.at)
-	return s.state != msvm.Disabled
+	e.vm.logical.advance(v.at)
+	return e.state != msvm.Disabled
 }
 
-// computerSystems has the host's own row first: no date, and no GUID for a name.
+// computerSystems has the row of the host itself first. That row has no InstallDate, and its name is not
+// a GUID.
 func (v view) computerSystems() []msvm.ComputerSystem {
-	rows := make([]msvm.ComputerSystem, 0, 1+len(v.host.machines))
+	rows := make([]msvm.ComputerSystem, 0, 1+len(v.host.vms))
 	rows = append(rows, msvm.ComputerSystem{
 		Name:            v.host.name,
 		ElementName:     new(v.host.name),
 		EnabledState:    new(msvm.EnabledOn),
 		ReplicationMode: new(msvm.ModeNone),
 	})
-	for _, m := range v.host.machines {
+	for _, vm := range v.host.vms {
 		rows = append(rows, msvm.ComputerSystem{
-			Name:            m.id,
-			ElementName:     new(v.faults.nameOf(m)),
-			EnabledState:    new(m.enabledState()),
-			ReplicationMode: new(m.mode),
-			InstallDate:     new(m.installed),
+			Name:            vm.id,
+			ElementName:     new(v.faults.displayName(vm)),
+			EnabledState:    new(vm.enabledState()),
+			ReplicationMode: new(vm.mode),
+			InstallDate:     new(vm.installed),
 		})
 	}
 	return rows
 }
 
 func (v view) replicationRelationships() []msvm.ReplicationRelationship {
-	rows := make([]msvm.ReplicationRelationship, 0, 2*len(v.host.machines))
-	for r, s := range v.host.relationships() {
-		rows = append(rows, v.relationship(r, s))
+	rows := make([]msvm.ReplicationRelationship, 0, 2*len(v.host.vms))
+	for r, e := range v.host.relationships() {
+		rows = append(rows, v.relationship(r, e))
 	}
 	return rows
 }
 
-func (v view) relationship(r relationship, s *side) msvm.ReplicationRelationship {
+func (v view) relationship(r relationship, e *endpoint) msvm.ReplicationRelationship {
 	row := msvm.ReplicationRelationship{
 		InstanceID:                               r.key().InstanceID(),
-		ElementName:                              new(v.faults.nameOf(r.machine)),
+		ElementName:                              new(v.faults.displayName(r.vm)),
 		ReplicationState:                         new(msvm.Disabled),
 		ReplicationHealth:                        new(msvm.HealthNotApplicable),
 		FailedOverReplicationType:                new(msvm.TypeNone),
@@ -67,70 +66,45 @@ func (v view) relationship(r relationship, s *side) msvm.ReplicationRelationship
 		LastApplicationConsistentReplicationTime: new(msvm.Never()),
 		LastApplyTime:                            new(msvm.Never()),
 	}
-	if !v.replicates(s) {
+	if !v.replicates(e) {
 		return row
 	}
-	*row.ReplicationState = s.state
-	*row.ReplicationHealth = s.health(v.at)
-	*row.FailedOverReplicationType = s.failedOver
-	*row.LastReplicationType = s.lastType
-	*row.LastReplicationTime = s.last
-	*row.LastApplicationConsistentReplicationTime = s.lastConsistent
-	*row.LastApplyTime = s.lastApply(v.at)
+	*row.ReplicationState = e.state
+	*row.ReplicationHealth = e.health(v.at)
+	*row.FailedOverReplicationType = e.failedOver
+	*row.LastReplicationType = e.lastType
+	*row.LastReplicationTime = e.lastReplication
+	*row.LastApplicationConsistentReplicationTime = e.lastConsistentReplication
+	*row.LastApplyTime = e.lastApplyTime(v.at)
 	return row
 }
 
-// replicationSettings has a row for each relationship, replicating or not.
+// replicationSettings has a row for each relationship, whether it replicates or not.
 func (v view) replicationSettings() []msvm.ReplicationSettingData {
-	rows := make([]msvm.ReplicationSettingData, 0, 2*len(v.host.machines))
-	for r, s := range v.host.relationships() {
+	rows := make([]msvm.ReplicationSettingData, 0, 2*len(v.host.vms))
+	for r, e := range v.host.relationships() {
 		row := unsetSettings()
-		if s != nil && s.state != msvm.Disabled {
-			row = s.link.settings
+		if e != nil && e.state != msvm.Disabled {
+			row = e.link.settings
 		}
 		row.InstanceID = r.key().InstanceID()
-		row.ElementName = new(v.faults.nameOf(r.machine))
+		row.ElementName = new(v.faults.displayName(r.vm))
 		row.ReplicationProvider = &v.host.provider
 		rows = append(rows, row)
 	}
 	return rows
 }
 
-// replicationStatistics has no rows: Windows gives statistics by method only.
+// replicationStatistics has no rows: in Windows only methods return statistics.
 func (view) replicationStatistics() []msvm.ReplicationStatistics { return nil }
 
 func (v view) systemReplicationRelationships() []msvm.SystemReplicationRelationship {
-	rows := make([]msvm.SystemReplicationRelationship, 0, 2*len(v.host.machines))
+	rows := make([]msvm.SystemReplicationRelationship, 0, 2*len(v.host.vms))
 	for r := range v.host.relationships() {
 		rows = append(rows, msvm.SystemReplicationRelationship{
-			Antecedent: msvm.VMRef(r.machine.id),
+			Antecedent: msvm.VMRef(r.vm.id),
 			Dependent:  msvm.ReplicationRelationship{InstanceID: r.key().InstanceID()}.Ref(),
 		})
 	}
 	return rows
-}
-
-// replicationServices is the one service. Of its texts only the status is
-// translated here.
-func (v view) replicationServices() []msvm.ReplicationService {
-	s, texts := v.host.service(), v.world.scenario.texts
-	s.OperationalStatus, s.StatusDescriptions = []uint16{msvm.StatusOK}, []string{texts.working}
-	if v.faults.ServiceError {
-		s.OperationalStatus, s.StatusDescriptions = []uint16{msvm.StatusError}, []string{texts.noListener}
-	}
-	return []msvm.ReplicationService{s}
-}
-
-// service is the replication service, with its keys only.
-func (h *host) service() msvm.ReplicationService {
-	return msvm.ReplicationService{
-		Name:                    "replicasvc",
-		CreationClassName:       "Msvm_ReplicationService",
-		SystemName:              h.name,
-		SystemCreationClassName: "Msvm_ComputerSystem",
-	}
-}
-
-func (v view) replicationServiceSettings() []msvm.ReplicationServiceSettingData {
-	return []msvm.ReplicationServiceSettingData{v.host.server}
 }

@@ -8,77 +8,76 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// scenario is a kind of world.
+// scenario is a set of situations for the VMs of a World.
 type scenario struct {
-	name  string
-	help  string
-	shows func(situation) bool // which situations; nil shows all
-	// draw makes the situation of a VM beyond those, from one like many; nil leaves
-	// it as it is.
+	name     string
+	help     string
+	includes func(situation) bool // which situations are shown; nil means all
+	// draw changes the situation of a typical VM, for the VMs beyond the shown situations. Nil changes
+	// nothing.
 	draw func(*rand.Rand, situation) situation
-	// outage is when the hosts cannot reach each other, if ever.
-	outage outage
-	alone  int // percent of the VMs beyond the situations that never replicated
-	texts  texts
+	// when the network between the hosts is down
+	outage          outage
+	neverReplicated int // percentage of the VMs beyond the shown situations
+	texts           texts
 }
 
-// outage is a time without a network between the hosts: from so long before New
-// to so long after it.
+// outage is a network outage between the hosts, from before until after the time of New.
 type outage struct{ before, after time.Duration }
 
-// scenarios is every scenario, the default first.
+// scenarios are all scenarios, the default first.
 var scenarios = []scenario{
 	{
-		name: "mixed", help: "every situation once, then VMs that replicate",
-		alone: 10, texts: english,
+		name: "mixed", help: "each situation once, all other VMs replicate",
+		neverReplicated: 10, texts: english,
 	},
 	{
-		name: "healthy", help: "only VMs that replicate",
-		shows: situation.replicates, texts: english,
+		name: "healthy", help: "all VMs replicate without problems",
+		includes: situation.replicates, texts: english,
 	},
 	{
-		name: "lagging", help: "two VMs of three cannot send as much as they should",
-		shows: situation.replicates, draw: lag, texts: english,
+		name: "lagging", help: "two of three VMs cannot send changes as fast as they write them",
+		includes: situation.replicates, draw: drawLagging, texts: english,
 	},
 	{
-		name: "wan-outage", help: "the hosts cannot reach each other since 45 minutes ago, and for an hour to come",
-		shows: situation.replicates, outage: outage{45 * time.Minute, time.Hour}, texts: english,
+		name: "wan-outage", help: "the network between the hosts went down 45 minutes ago and comes back in an hour",
+		includes: situation.replicates, outage: outage{45 * time.Minute, time.Hour}, texts: english,
 	},
 	{
-		name: "resync-storm", help: "after an outage most VMs need a resynchronization, and many are at it",
-		shows: situation.replicates, draw: storm, texts: english,
+		name: "resync-storm", help: "after an outage most VMs require a resynchronization, and many are resynchronizing",
+		includes: situation.replicates, draw: drawResyncStorm, texts: english,
 	},
 	{
-		name: "failover-drill", help: "VMs in every step of a failover, planned, unplanned and for test",
-		shows: situation.failsOver, draw: exercise, texts: english,
+		name: "failover-drill", help: "VMs are in all steps of planned, unplanned and test failovers",
+		includes: situation.isFailoverStep, draw: drawFailoverStep, texts: english,
 	},
-	{name: "german", help: "as mixed, on a German Windows", alone: 10, texts: german},
-	{name: "chinese", help: "as mixed, on a Chinese Windows", alone: 10, texts: chinese},
+	{name: "german", help: "like mixed, on a German version of Windows", neverReplicated: 10, texts: german},
+	{name: "chinese", help: "like mixed, on a Chinese version of Windows", neverReplicated: 10, texts: chinese},
 }
 
-// lag makes VMs slow.
-func lag(r *rand.Rand, s situation) situation {
+// drawLagging makes two of three VMs slow.
+func drawLagging(r *rand.Rand, s situation) situation {
 	s.slow = r.IntN(3) > 0
 	return s
 }
 
-// storm has VMs resynchronize, since some time within the last hour.
-func storm(r *rand.Rand, s situation) situation {
-	s.ago = time.Duration(5+r.IntN(50)) * time.Minute
+// drawResyncStorm makes most VMs require or run a resynchronization that began within the last hour.
+func drawResyncStorm(r *rand.Rand, s situation) situation {
+	s.age = time.Duration(5+r.IntN(50)) * time.Minute
 	switch n := r.IntN(10); {
 	case n < 5:
 		s.sender, s.receiver = msvm.WaitingToStartResynchronization, msvm.Replicating
 	case n < 8:
 		s.sender, s.receiver = msvm.Resynchronizing, msvm.Resynchronizing
-		s.lasts = s.ago + time.Duration(10+r.IntN(90))*time.Minute
+		s.jobDuration = s.age + time.Duration(10+r.IntN(90))*time.Minute
 	}
 	return s
 }
 
-// exercise has VMs in one of the steps of a failover, from HV02, so that what is
-// done is done on HV01.
-func exercise(r *rand.Rand, s situation) situation {
-	steps := slices.DeleteFunc(slices.Clone(situations), func(x situation) bool { return !x.failsOver() })
+// drawFailoverStep puts half of the VMs into a step of a failover. HV02 is the primary server, so that
+// the steps are taken on HV01.
+func drawFailoverStep(r *rand.Rand, s situation) situation {
+	steps := slices.DeleteFunc(slices.Clone(situations), func(x situation) bool { return !x.isFailoverStep() })
 	if n := r.IntN(2 * len(steps)); n < len(steps) {
 		step := steps[n]
 		step.inbound, step.interval = true, s.interval
@@ -88,31 +87,27 @@ func exercise(r *rand.Rand, s situation) situation {
 	return s
 }
 
-// failsOver tells the situations that a drill is made of: those of a failover, and
-// where one can begin.
-func (s situation) failsOver() bool {
-	return s.tested || s.sender == msvm.SyncedReplicationComplete || s.receiver == msvm.FailoverInProgress ||
+// isFailoverStep reports whether the situation is a step of a failover or one from which a failover can
+// begin.
+func (s situation) isFailoverStep() bool {
+	return s.testReplica || s.sender == msvm.SyncedReplicationComplete || s.receiver == msvm.FailoverInProgress ||
 		s.receiver == msvm.Recovered || s.receiver == msvm.Committed || s.replicates() && s.inbound
 }
 
-// out tells whether the network between the hosts is out at a time.
-func (w *World) out(at time.Time) bool {
-	o := w.scenario.outage
-	return o.before > 0 && !at.Before(w.born.Add(-o.before)) && at.Before(w.born.Add(o.after))
-}
-
-// texts are those of Msvm_ReplicationService.StatusDescriptions, which Windows
-// translates, and what it says first of a job that failed. All but the first are
-// invented.
+// texts are localized texts of Windows: the values of StatusDescriptions in Msvm_ReplicationService, and
+// the summary of a failed job. All are invented except "Operating normally".
 type texts struct{ working, noListener, failed string }
 
 var (
 	english = texts{"Operating normally", "A network listener is not running", "Hyper-V failed to complete the operation."}
-	german  = texts{"Normaler Betrieb", "Ein Netzwerklistener wird nicht ausgeführt", "Der Vorgang konnte nicht abgeschlossen werden."}
+	german  = texts{
+		"Normaler Betrieb", "Ein Netzwerklistener wird nicht ausgeführt",
+		"Der Vorgang konnte nicht abgeschlossen werden.",
+	}
 	chinese = texts{"正常运行", "网络侦听器未运行", "操作失败。"}
 )
 
-// Scenarios has the names for Config.Scenario, the default first.
+// Scenarios returns the values of Config.Scenario, the default first.
 func Scenarios() []string {
 	names := make([]string, len(scenarios))
 	for i, s := range scenarios {
@@ -121,7 +116,7 @@ func Scenarios() []string {
 	return names
 }
 
-// ScenarioHelp is a sentence for each scenario, in the order of Scenarios.
+// ScenarioHelp returns a description of each scenario, in the order of Scenarios.
 func ScenarioHelp() []string {
 	texts := make([]string, len(scenarios))
 	for i, s := range scenarios {
@@ -134,20 +129,22 @@ func ScenarioHelp() []string {
 func (s scenario) situations() []situation {
 	var shown []situation
 	for _, x := range situations {
-		if s.shows == nil || s.shows(x) {
+		if s.includes == nil || s.includes(x) {
 			shown = append(shown, x)
 		}
 	}
 	return shown
 }
 
-// drawSituation is that of a VM beyond those that show each situation once.
+// drawSituation draws the situation of a VM beyond the shown situations.
 func (s scenario) drawSituation(r *rand.Rand) situation {
-	intervals := []time.Duration{30 * time.Second, 300 * time.Second, 300 * time.Second, 300 * time.Second, 900 * time.Second}
+	intervals := []time.Duration{
+		30 * time.Second, 300 * time.Second, 300 * time.Second, 300 * time.Second, 900 * time.Second,
+	}
 	drawn := situation{
-		alone:    r.IntN(100) < s.alone,
-		inbound:  r.IntN(100) < 20,
-		interval: intervals[r.IntN(len(intervals))],
+		neverReplicated: r.IntN(100) < s.neverReplicated,
+		inbound:         r.IntN(100) < 20,
+		interval:        intervals[r.IntN(len(intervals))],
 	}
 	if s.draw != nil {
 		return s.draw(r, drawn)

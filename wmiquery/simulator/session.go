@@ -15,52 +15,52 @@ type session struct {
 	closed bool
 }
 
-// Close ends the session: it answers no more.
+// Close ends the session. Later reads and calls fail.
 func (s *session) Close() { s.closed = true }
 
-// Read gives every instance of a class of package msvm.
+// Read returns all instances of a class of package msvm.
 func (s *session) Read(dst any) error {
 	switch dst := dst.(type) {
 	case *[]msvm.ComputerSystem:
-		return read(s, dst, view.computerSystems)
+		return readRows(s, dst, view.computerSystems)
 	case *[]msvm.ReplicationRelationship:
-		return read(s, dst, view.replicationRelationships)
+		return readRows(s, dst, view.replicationRelationships)
 	case *[]msvm.ReplicationSettingData:
-		return read(s, dst, view.replicationSettings)
+		return readRows(s, dst, view.replicationSettings)
 	case *[]msvm.ReplicationStatistics:
-		return read(s, dst, view.replicationStatistics)
+		return readRows(s, dst, view.replicationStatistics)
 	case *[]msvm.ReplicationService:
-		return read(s, dst, view.replicationServices)
+		return readRows(s, dst, view.replicationServices)
 	case *[]msvm.ReplicationServiceSettingData:
-		return read(s, dst, view.replicationServiceSettings)
+		return readRows(s, dst, view.replicationServiceSettings)
 	case *[]msvm.SystemReplicationRelationship:
-		return read(s, dst, view.systemReplicationRelationships)
+		return readRows(s, dst, view.systemReplicationRelationships)
 	case *[]msvm.ReplicationAuthorizationSettingData:
-		return read(s, dst, view.authorizations)
+		return readRows(s, dst, view.authorizations)
 	case *[]msvm.ReplicationProvider:
-		return read(s, dst, view.providers)
+		return readRows(s, dst, view.providers)
 	case *[]msvm.FailoverNetworkAdapterSettingData:
-		return read(s, dst, view.failoverNetworkAdapters)
+		return readRows(s, dst, view.failoverNetworkAdapters)
 	case *[]msvm.EthernetPortFailoverSettingDataComponent:
-		return read(s, dst, view.failoverNetworkComponents)
+		return readRows(s, dst, view.failoverNetworkComponents)
 	case *[]msvm.ReplicaSystemDependency:
-		return read(s, dst, view.replicaSystemDependencies)
+		return readRows(s, dst, view.replicaSystemDependencies)
 	case *[]msvm.ConcreteJob:
-		return read(s, dst, view.concreteJobs)
+		return readRows(s, dst, view.concreteJobs)
 	case *[]msvm.AffectedJobElement:
-		return read(s, dst, view.affectedJobElements)
+		return readRows(s, dst, view.affectedJobElements)
 	case *[]msvm.VirtualSystemSettingData:
-		return read(s, dst, view.virtualSystemSettings)
+		return readRows(s, dst, view.virtualSystemSettings)
 	case *[]msvm.SnapshotOfVirtualSystem:
-		return read(s, dst, view.snapshotsOfVirtualSystems)
+		return readRows(s, dst, view.snapshotsOfVirtualSystems)
 	case *[]msvm.ReplicaPerformance:
-		return read(s, dst, view.performance)
+		return readRows(s, dst, view.performance)
 	}
-	return fmt.Errorf("the simulated hosts have no class for a %T: %w", dst, wmiquery.ErrUnsupported)
+	return fmt.Errorf("class of %T: %w", dst, wmiquery.ErrUnsupported)
 }
 
-func read[T wmiquery.Instance](s *session, dst *[]T, rows func(view) []T) error {
-	faults, err := s.pass((*new(T)).WMIClass().Name, "")
+func readRows[T wmiquery.Instance](s *session, dst *[]T, rows func(view) []T) error {
+	faults, err := s.faultsFor((*new(T)).WMIClass().Name, "")
 	if err != nil {
 		return err
 	}
@@ -68,25 +68,26 @@ func read[T wmiquery.Instance](s *session, dst *[]T, rows func(view) []T) error 
 		*dst = nil
 		return nil
 	}
-	all := look(s.world, s.host, faults, rows)
+	all := withView(s.world, s.host, faults, rows)
 	for i := range all {
-		faults.disguise(&all[i])
+		faults.applyToRow(&all[i])
 	}
 	*dst = all
 	return nil
 }
 
-// look gives what is seen in a view of the host.
-func look[T any](w *World, h *host, f Faults, from func(view) T) T {
+// withView calls f with a view of the host at the current time. World.mu is held during the call.
+func withView[T any](w *World, h *host, f Faults, from func(view) T) T {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	at := w.now()
-	w.settle(at)
+	w.advanceVMsWithJobs(at)
 	return from(view{world: w, host: h, at: at, faults: f})
 }
 
-// pass takes a read or a call past the faults.
-func (s *session) pass(class, method string) (Faults, error) {
+// faultsFor applies the faults that delay or fail a read or a call, and returns the faults that are
+// active afterwards.
+func (s *session) faultsFor(class, method string) (Faults, error) {
 	if s.closed {
 		return Faults{}, fmt.Errorf("session is closed: %w", wmiquery.ErrUnavailable)
 	}
@@ -95,24 +96,23 @@ func (s *session) pass(class, method string) (Faults, error) {
 
 // Call runs a method.
 func (s *session) Call(c wmiquery.Call) (wmiquery.Reply, error) {
-	class := className(relative(c.Object))
+	class := className(relativePath(c.Object))
 	if !strings.EqualFold(c.Namespace, wmiquery.Virtualization) {
 		return wmiquery.Reply{}, fmt.Errorf("namespace %s: %w", c.Namespace, wmiquery.ErrUnsupported)
 	}
-	faults, err := s.pass(class, c.Method)
+	faults, err := s.faultsFor(class, c.Method)
 	if err != nil {
 		return wmiquery.Reply{}, err
 	}
 	if faults.Denied {
-		return wmiquery.Reply{Code: wmiquery.CodeAccessDenied}, nil
+		return errorReply(wmiquery.CodeAccessDenied), nil
 	}
-	if m, ok := msvm.FindMethod(class, c.Method); ok && faults.fails(m) {
-		return refuse(wmiquery.CodeFailed), nil
+	m := findMethod(class, c.Method)
+	if m == nil {
+		return wmiquery.Reply{}, fmt.Errorf("method %s of %s: %w", c.Method, class, wmiquery.ErrUnsupported)
 	}
-	for _, m := range methods {
-		if strings.EqualFold(m.class, class) && strings.EqualFold(m.name, c.Method) {
-			return m.run(s, c, faults)
-		}
+	if faults.methodFails(m.Method) {
+		return errorReply(wmiquery.CodeFailed), nil
 	}
-	return wmiquery.Reply{}, fmt.Errorf("method %s of %s: %w", c.Method, class, wmiquery.ErrUnsupported)
+	return s.call(m, c, faults)
 }

@@ -7,103 +7,99 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// Failures of transfers, as jobs tell them. The texts are invented.
-var (
-	errNotReceived    = &failure{32768, "The Replica server does not take the disks in the state that its relationship is in."}
-	errResyncRequired = &failure{32768, "The virtual machine requires resynchronization."}
-)
-
-// receives tells whether the receiving side takes whole disks.
-func (l *link) receives() bool {
+// acceptsDisks reports whether the receiver accepts complete disks.
+func (l *link) acceptsDisks() bool {
 	switch l.receiver.state {
 	case msvm.WaitingToCompleteInitialReplication, msvm.Replicating, msvm.Resynchronizing:
-		return l.barred == nil
+		return l.rejection == nil
 	}
 	return false
 }
 
-// sendInitial sends the initial replica: job 116, until both sides replicate.
-func (l *link) sendInitial(at time.Time, length time.Duration) {
-	l.post(at, &job{
-		kind: msvm.JobSendInitialReplica, length: length, transfer: l,
+// startInitialTransfer starts the job that sends the initial replica (JobSendInitialReplica). When it
+// completes, both endpoints replicate.
+func (l *link) startInitialTransfer(at time.Time, duration time.Duration) {
+	l.submitJob(at, &job{
+		kind: msvm.JobSendInitialReplica, duration: duration, transfer: l,
 		onEnd: func(at time.Time) *failure {
-			if !l.receives() {
-				return errNotReceived
+			if !l.acceptsDisks() {
+				return errDisksNotAccepted
 			}
-			l.replicatedAt(at)
+			l.setReplicating(at)
 			return nil
 		},
-		onFail:   func(at time.Time) { l.sender.enter(msvm.Critical, at) },
-		onCancel: func(at time.Time) { l.sender.enter(msvm.ReadyForReplication, at) },
+		onFail:   func(at time.Time) { l.sender.setState(msvm.Critical, at) },
+		onCancel: func(at time.Time) { l.sender.setState(msvm.ReadyForReplication, at) },
 	})
 }
 
-// resynchronize compares the disks and sends what differs, beginning at a time:
-// job 107, or 121 on an extended link, until both sides replicate. The recovery
-// points are then gone.
-func (l *link) resynchronize(at, begin time.Time, fails *failure) *job {
+// startResync starts or schedules the job that compares the disks and sends the differences
+// (JobResynchronize, or JobResynchronizeExtended). When it completes, both endpoints replicate and the
+// recovery points are merged.
+func (l *link) startResync(at, begin time.Time, cause *failure) *job {
 	kind := msvm.JobResynchronize
-	if l.as == msvm.Extended {
+	if l.linkType == msvm.Extended {
 		kind = msvm.JobResynchronizeExtended
 	}
-	return l.post(at, &job{
-		kind: kind, begin: begin, length: l.drawResynchronization(), transfer: l, failure: fails,
-		onBegin: l.beginResynchronization,
+	return l.submitJob(at, &job{
+		kind: kind, begin: begin, duration: l.drawResyncDuration(), transfer: l, failure: cause,
+		onBegin: l.beginResync,
 		onEnd: func(at time.Time) *failure {
-			if !l.receives() {
-				return errNotReceived
+			if !l.acceptsDisks() {
+				return errDisksNotAccepted
 			}
-			l.receiver.mergeAll()
-			l.replicatedAt(at)
+			l.receiver.mergeAllPoints()
+			l.setReplicating(at)
 			return nil
 		},
-		onFail:   l.loseTrack,
-		onCancel: l.loseTrack,
+		onFail:   l.requireResync,
+		onCancel: l.requireResync,
 	})
 }
 
-func (l *link) beginResynchronization(at time.Time) *failure {
+func (l *link) beginResync(at time.Time) *failure {
 	switch l.sender.state {
-	case msvm.Resynchronizing, // as a VM of a world that is being made
+	case msvm.Resynchronizing, // set by a situation
 		msvm.WaitingToStartResynchronization, msvm.Suspended, msvm.Critical, msvm.ResynchronizationSuspended:
 	default:
-		return &failure{32775, "The virtual machine is not in a state to be resynchronized."}
+		return errResyncNotAllowed
 	}
 	if l.receiver.state == msvm.Critical {
-		l.receiver.state = msvm.Replicating // it has nothing against it
+		l.receiver.state = msvm.Replicating // it accepts the disks
 	}
-	if !l.receives() || !l.receiver.replicated() {
-		return errNotReceived
+	if !l.acceptsDisks() || !l.receiver.hasReplicated() {
+		return errDisksNotAccepted
 	}
-	l.sending, l.stays = nil, false
-	l.sender.enter(msvm.Resynchronizing, at)
+	l.currentCycle, l.noAutoResync = nil, false
+	l.sender.setState(msvm.Resynchronizing, at)
 	l.receiver.state = msvm.Resynchronizing
 	return nil
 }
 
-// resumeTransfer has a link that is in the midst of a transfer, as its state
-// says, when the world is made.
-func (l *link) resumeTransfer(at time.Time, length time.Duration) {
+// restoreTransfer starts the transfer that belongs to the current state of the link. It is used when the
+// World is created.
+func (l *link) restoreTransfer(at time.Time, duration time.Duration) {
 	if l.sender.state == msvm.WaitingToCompleteInitialReplication {
-		l.sendInitial(at, length)
+		l.startInitialTransfer(at, duration)
 		return
 	}
 	paused := l.sender.state == msvm.ResynchronizationSuspended
-	j := l.resynchronize(at, at, nil)
-	j.length, j.end = length, at.Add(length)
+	j := l.startResync(at, at, nil)
+	j.duration, j.end = duration, at.Add(duration)
 	if paused {
 		l.sender.state = msvm.ResynchronizationSuspended
-		j.pause(at)
+		j.suspend(at)
 	}
 }
 
-// resynchronizesItself tells whether it is time for an automatic
-// resynchronization: between AutoResynchronizeIntervalStart and End, which may be
-// the next day, in local time, which is UTC for the simulated hosts.
-func (l *link) resynchronizesItself(at time.Time) bool {
+// autoResyncDue reports whether an automatic resynchronization must start. It starts between
+// AutoResynchronizeIntervalStart and AutoResynchronizeIntervalEnd, which may be on the next day. Both
+// are in local time, which is UTC on the simulated hosts.
+func (l *link) autoResyncDue(at time.Time) bool {
 	s := l.settings
-	if l.stays || l.sender.state != msvm.WaitingToStartResynchronization || !*s.AutoResynchronizeEnabled || l.transfer != nil ||
-		l.sender.machine.busy() || !l.receives() {
+	switch {
+	case l.noAutoResync, !*s.AutoResynchronizeEnabled, l.sender.state != msvm.WaitingToStartResynchronization,
+		l.transfer != nil, l.sender.vm.hasRunningJob(), !l.acceptsDisks():
 		return false
 	}
 	clock := at.Sub(at.Truncate(24 * time.Hour))
@@ -114,37 +110,19 @@ func (l *link) resynchronizesItself(at time.Time) bool {
 	return begin <= clock || clock < end
 }
 
-// drawInitial is how long an initial replication takes.
-func (l *link) drawInitial() time.Duration { return l.drawLength(l.traffic.bandwidth) }
+// drawInitialDuration draws how long an initial replication takes.
+func (l *link) drawInitialDuration() time.Duration {
+	return l.drawTransferDuration(l.traffic.bandwidth)
+}
 
-// drawResynchronization is how long a resynchronization takes: it reads all, at
-// 200 MB/s, and sends little.
-func (l *link) drawResynchronization() time.Duration { return l.drawLength(200e6) }
+// drawResyncDuration draws how long a resynchronization takes. It reads all disks at 200 MB/s and sends
+// little.
+func (l *link) drawResyncDuration() time.Duration { return l.drawTransferDuration(200e6) }
 
-func (l *link) drawLength(bytesPerSecond float64) time.Duration {
-	s := l.size() / bytesPerSecond * (1 + 0.2*l.sender.machine.guest.rand().Float64())
+func (l *link) drawTransferDuration(bytesPerSecond float64) time.Duration {
+	s := l.diskBytes() / bytesPerSecond * (1 + 0.2*l.sender.vm.logical.rand().Float64())
 	return time.Duration(math.Ceil(s)) * time.Second
 }
 
-// post puts a job about the sending machine on its host.
-func (l *link) post(at time.Time, j *job) *job { return l.sender.machine.post(at, j) }
-
-// post puts a job about the machine on its host.
-func (m *machine) post(at time.Time, j *job) *job {
-	j.host, j.machine = m.host, m
-	m.guest.world.post(j, at)
-	return j
-}
-
-// busy tells whether a job about the machine is at work, other than a transfer.
-func (m *machine) busy() bool { return m.job() != nil }
-
-// job is the job about the machine that is at work, other than a transfer.
-func (m *machine) job() *job {
-	for _, j := range m.guest.jobs {
-		if j.machine == m && j.started && j.transfer == nil {
-			return j
-		}
-	}
-	return nil
-}
+// submitJob starts a job for the sending VM on its host.
+func (l *link) submitJob(at time.Time, j *job) *job { return l.sender.vm.submitJob(at, j) }

@@ -2,18 +2,17 @@ package simulator
 
 import "time"
 
-// Totals are counts and sums of what happened to one side of a link: without
-// end what Msvm_ReplicationStatistics has for one monitoring window, under the
-// name of the property that each stands for.
+// Totals are counters of one endpoint since New. Msvm_ReplicationStatistics has the same counters for
+// one monitoring window; the comments give the names of its properties.
 type Totals struct {
 	Cycles           uint64 // ReplicationSuccessCount
 	Missed           uint64 // ReplicationMissCount: cycles that were due and did not run or failed
-	Bytes            uint64 // ReplicationSize: in successful cycles
-	Seconds          uint64 // ReplicationLatency: that successful cycles took
+	Bytes            uint64 // ReplicationSize: bytes of successful cycles
+	Seconds          uint64 // ReplicationLatency: duration of successful cycles
 	NetworkFailures  uint64 // NetworkFailureCount: on the sending side only
 	Failures         uint64 // ReplicationFailureCount: on the sending side only
 	SnapshotFailures uint64 // ApplicationConsistentSnapshotFailureCount: on the sending side only
-	Windows          uint64 // monitoring windows that ended
+	Windows          uint64 // monitoring windows that have ended
 }
 
 func (t *Totals) add(d Totals) {
@@ -27,44 +26,38 @@ func (t *Totals) add(d Totals) {
 	t.Windows += d.Windows
 }
 
-// window is a monitoring window that runs.
+// window is the current monitoring window of an endpoint.
 type window struct {
 	Totals
 	start      time.Time
-	maxBytes   uint64 // of one cycle
-	maxSeconds uint64 // of one cycle
+	maxBytes   uint64 // of a single cycle
+	maxSeconds uint64 // of a single cycle
 }
 
-// count counts what happened in the running window and for good.
-func (s *side) count(d Totals) {
-	s.window.add(d)
-	s.totals.add(d)
+// count adds d to the current window and to the totals.
+func (e *endpoint) count(d Totals) {
+	e.window.add(d)
+	e.totals.add(d)
 	if d.Cycles == 1 {
-		s.window.maxBytes = max(s.window.maxBytes, d.Bytes)
-		s.window.maxSeconds = max(s.window.maxSeconds, d.Seconds)
+		e.window.maxBytes = max(e.window.maxBytes, d.Bytes)
+		e.window.maxSeconds = max(e.window.maxSeconds, d.Seconds)
 	}
 }
 
-// startWindow begins the first monitoring window of a side.
-func (s *side) startWindow(at time.Time) {
-	s.window = window{start: at}
-	length, start := s.machine.host.monitoring()
-	s.windowEnd = windowAfter(at, length, start)
+// startWindow starts a monitoring window.
+func (e *endpoint) startWindow(at time.Time) {
+	e.window = window{start: at}
+	length, start := e.vm.host.monitoringWindow()
+	e.windowEnd = windowAfter(at, length, start)
 }
 
-// endWindow begins a new monitoring window: all starts at 0 again.
-func (s *side) endWindow(at time.Time) {
-	s.startWindow(at)
-	s.totals.Windows++
+// endWindow starts the next monitoring window. Its counters start at 0.
+func (e *endpoint) endWindow(at time.Time) {
+	e.startWindow(at)
+	e.totals.Windows++
 }
 
-// monitoring is how long the host's monitoring windows are, and the time of day
-// that they are counted from.
-func (h *host) monitoring() (length, start time.Duration) {
-	return time.Duration(*h.server.MonitoringInterval) * time.Second, *h.server.MonitoringStartTime
-}
-
-// windowAfter is the first end of a window after a time.
+// windowAfter is the first end of a monitoring window after t.
 func windowAfter(t time.Time, length, start time.Duration) time.Time {
 	first := time.Unix(0, 0).UTC().Add(start)
 	return first.Add(t.Sub(first).Truncate(length)).Add(length)

@@ -1,17 +1,14 @@
-// Package simulator is a simulated pair of Hyper-V Replica hosts, and a third
-// site, behind the same seam as a real host: [World.Open] gives sessions on one
-// of them.
+// Package simulator simulates two Hyper-V Replica hosts and a third one for extended replication.
+// [World.Open] returns sessions that behave like those of a real host.
 //
-// It is a model, not a stub. A VM is one machine on each host that has it, and a
-// link joins two of them: cycles run at its interval, take time, are missed and
-// fail; recovery points accumulate and merge; monitoring windows end; health
-// follows from what happened. Every method of package msvm can be called, is
-// checked against that package's tables, and starts a job that changes the world
-// when it ends.
+// The simulator models the state of the hosts. A VM has a hostVM on each host that has a copy of it,
+// and a link connects two of them. Cycles run at the replication interval, take time, are missed and
+// fail. Recovery points accumulate and are merged. Monitoring windows end. Health follows from all of
+// this. All methods of package msvm can be called. They are checked against the tables of that package,
+// and their jobs change the state when they end.
 //
-// All of it follows the clock, lazily: what is read is first brought up to now,
-// event by event, so that a world depends on its Config, the time, and what was
-// called when; never on when or how often it was read.
+// State is advanced to the current time when it is read, event by event. It therefore depends on the
+// Config, on the time, and on the calls and their times, but not on when or how often it is read.
 package simulator
 
 import (
@@ -27,58 +24,56 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// Config says which world to simulate. The zero value is a good one.
+// Config configures a World. The zero value is valid.
 type Config struct {
-	// VMs is how many VMs replicate between the hosts, or could: 1 to 10,000, or 0
-	// for as many as show every situation once, and what the scenario is about. A
-	// test replica comes on top.
+	// VMs is the number of VMs, from 1 to 10,000. 0 means as many as it takes to show each situation
+	// once, and some more that show the scenario. Test replicas are not counted.
 	VMs int
-	// Seed makes the world: same seed and same time of New, same world.
+	// Seed is the seed of the random generator. Two Worlds with the same seed, created at the same time,
+	// are equal.
 	Seed uint64
-	// Now is the clock; nil is time.Now. The hosts' clock stands still while it
-	// shows less than it did before. It must not call the World.
+	// Now is the clock. Nil means time.Now. While it is behind an earlier reading, the clock of the
+	// hosts stands still. It must not call methods of the World.
 	Now func() time.Time
-	// Host is the host that Open connects to: HV01, which is the default, its
-	// replica server HV02, or the third site HV03.
+	// Host is the host that Open connects to: HV01 (the default), its replica server HV02, or the third
+	// host HV03.
 	Host string
-	// Scenario is what the world shows, see Scenarios; "" is the first of them.
+	// Scenario is one of Scenarios. "" means the first one.
 	Scenario string
-	// MonitoringInterval is the length of a monitoring window, in whole seconds
-	// from an hour to seven days: Msvm_ReplicationServiceSettingData's
-	// MonitoringInterval. 0 is its default of 12 hours.
+	// MonitoringInterval is the property of that name in Msvm_ReplicationServiceSettingData: the length
+	// of a monitoring window, in whole seconds from 1 hour to 7 days. 0 means the default of Windows, 12
+	// hours.
 	MonitoringInterval time.Duration
-	// MonitoringStart is the time of day, UTC, from which monitoring windows are
-	// counted: Msvm_ReplicationServiceSettingData's MonitoringStartTime. Nil is its
-	// default of 9:00.
+	// MonitoringStart is MonitoringStartTime in Msvm_ReplicationServiceSettingData: the time of day, in
+	// UTC, from which monitoring windows are counted. Nil means the default of Windows, 9:00.
 	MonitoringStart *time.Duration
-	// Faults are those that are on from the start.
+	// Faults are the faults that are active from the start.
 	Faults Faults
 }
 
-// maxVMs is many times what one Hyper-V host runs, and keeps a typing error from
-// eating the machine.
+// maxVMs is far more than a Hyper-V host supports. It protects against typing errors that would use up
+// the memory.
 const maxVMs = 10_000
 
-// World is the hosts and all that replicates between them. Its methods can be
-// called by many goroutines at once.
+// World is the simulated hosts and the replication between them. Its methods are safe for concurrent
+// use.
 type World struct {
 	cfg      Config
 	scenario scenario
-	born     time.Time // when New ran; totals count from here
-	// certificates are those in the store of every host; the first is the one that
-	// replication uses.
+	created  time.Time // time of New; totals count from here
+	// certificates are in the store of every host. Replication uses the first one.
 	certificates []certificate
-	faults       *obstacles
+	faults       *faultGate
 
-	mu     sync.Mutex // guards all below and the links behind the hosts
-	latest time.Time  // the last reading of the clock
-	hosts  map[string]*host
-	// working are guests with jobs, and maybe some without.
-	working []*guest
-	random  *rand.Rand // of what hosts draw; see guest.rand
+	mu      sync.Mutex // guards the fields below and the state of the hosts
+	lastNow time.Time  // latest reading of the clock
+	hosts   map[string]*host
+	// vmsWithJobs are all VMs that have jobs. It may also contain VMs whose jobs have ended.
+	vmsWithJobs []*logicalVM
+	random      *rand.Rand // for jobs about hosts; see also logicalVM.rand
 }
 
-// New makes a world in the middle of its life: with some hours of history.
+// New creates a World with a history of some hours.
 func New(cfg Config) (*World, error) {
 	cfg = cfg.withDefaults()
 	scenario, err := cfg.check()
@@ -88,7 +83,7 @@ func New(cfg Config) (*World, error) {
 	w := &World{
 		cfg:      cfg,
 		scenario: scenario,
-		faults:   newObstacles(cfg.Faults),
+		faults:   newFaultGate(cfg.Faults),
 		hosts:    make(map[string]*host, len(hostNames)),
 		random:   rand.New(rand.NewPCG(cfg.Seed, 3<<32)),
 	}
@@ -97,10 +92,10 @@ func New(cfg Config) (*World, error) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.born = w.now()
-	w.certificates = newCertificates(w.born)
+	w.created = w.now()
+	w.certificates = newCertificates(w.created)
 	for _, h := range w.hosts {
-		h.furnish(w)
+		h.applyDefaults(w)
 	}
 	w.populate()
 	return w, nil
@@ -125,24 +120,25 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// check finds everything that is wrong, and the scenario.
+// check validates the configuration and finds the scenario. The error lists all problems.
 func (c Config) check() (scenario, error) {
 	var errs []error
 	if c.VMs < 0 || c.VMs > maxVMs {
-		errs = append(errs, fmt.Errorf("VMs is %d, allowed is 0 to %d; for more, simulate several hosts", c.VMs, maxVMs))
+		errs = append(errs,
+			fmt.Errorf("VMs is %d, must be 0 to %d; to simulate more VMs, simulate several hosts", c.VMs, maxVMs))
 	}
 	if !slices.Contains(hostNames, c.Host) {
-		errs = append(errs, fmt.Errorf("Host is %q, allowed is %s", c.Host, strings.Join(hostNames, ", ")))
+		errs = append(errs, fmt.Errorf("Host is %q, must be one of %s", c.Host, strings.Join(hostNames, ", ")))
 	}
 	if s := *c.MonitoringStart; s < 0 || s >= 24*time.Hour || s%time.Second != 0 {
-		errs = append(errs, fmt.Errorf("MonitoringStart is %v, allowed is a time of day in whole seconds", s))
+		errs = append(errs, fmt.Errorf("MonitoringStart is %v, must be a time of day in whole seconds", s))
 	}
 	if m := c.MonitoringInterval; m < time.Hour || m > 7*24*time.Hour || m%time.Second != 0 {
-		errs = append(errs, fmt.Errorf("MonitoringInterval is %v, allowed is 1h to 168h in whole seconds", m))
+		errs = append(errs, fmt.Errorf("MonitoringInterval is %v, must be 1h to 168h in whole seconds", m))
 	}
 	i := slices.IndexFunc(scenarios, func(s scenario) bool { return s.name == c.Scenario })
 	if i < 0 {
-		errs = append(errs, fmt.Errorf("Scenario is %q, allowed is %s", c.Scenario, strings.Join(Scenarios(), ", ")))
+		errs = append(errs, fmt.Errorf("Scenario is %q, must be one of %s", c.Scenario, strings.Join(Scenarios(), ", ")))
 		return scenario{}, errors.Join(errs...)
 	}
 	return scenarios[i], errors.Join(errs...)
@@ -151,52 +147,135 @@ func (c Config) check() (scenario, error) {
 // Open connects to Config.Host.
 func (w *World) Open() (wmiquery.Session, error) { return w.OpenHost(w.cfg.Host)() }
 
-// OpenHost is an Open for the host of that name.
+// OpenHost returns a function that connects to the host with that name.
 func (w *World) OpenHost(name string) func() (wmiquery.Session, error) {
 	return func() (wmiquery.Session, error) {
 		h, ok := w.hosts[name]
 		if !ok {
-			return nil, fmt.Errorf("no host %q, there are %s: %w", name, strings.Join(hostNames, ", "), wmiquery.ErrNotFound)
+			return nil, fmt.Errorf("host %q: %w; the simulated hosts are %s",
+				name, wmiquery.ErrNotFound, strings.Join(hostNames, ", "))
 		}
-		if w.faults.get().Disconnected {
+		if w.faults.current().Disconnected {
 			return nil, fmt.Errorf("connect to %s: %w", name, wmiquery.ErrUnavailable)
 		}
 		return &session{world: w, host: h}, nil
 	}
 }
 
-// Now is the hosts' clock, in UTC. It does not go back even if Config.Now does.
+// Now is the clock of the hosts, in UTC. It never goes back.
 func (w *World) Now() time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.now()
 }
 
-// now reads the clock; w.mu is held.
+// now reads the clock. The caller must hold w.mu.
 func (w *World) now() time.Time {
-	// Round drops the monotonic reading, which would make equal times differ.
-	if t := w.cfg.Now().Round(0).UTC(); t.After(w.latest) {
-		w.latest = t
+	// Round removes the monotonic reading, which would make equal times differ.
+	if t := w.cfg.Now().Round(0).UTC(); t.After(w.lastNow) {
+		w.lastNow = t
 	}
-	return w.latest
+	return w.lastNow
 }
 
-// SetFaults replaces the faults that are on. Calls that hang because of one that
-// is gone go on.
-func (w *World) SetFaults(f Faults) { w.faults.set(f) }
+// SetFaults replaces the active faults. Reads and calls that hang continue if their fault is no longer
+// active.
+func (w *World) SetFaults(f Faults) { w.faults.replace(f) }
 
-// Totals is what really happened to a relationship of Config.Host since New,
-// however many monitoring windows have ended since. It is false when the host
-// has no such relationship, or only the empty row of a VM that never replicated.
+// Totals returns the counters of a relationship of Config.Host since New, across all monitoring windows.
+// It returns false if the host has no such relationship or if it does not replicate.
 func (w *World) Totals(key msvm.Key) (Totals, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.settle(w.now())
-	m, ok := w.hosts[w.cfg.Host].byID[key.VM]
-	if !ok || m.sides[key.Link] == nil {
+	w.advanceVMsWithJobs(w.now())
+	vm, ok := w.hosts[w.cfg.Host].byID[key.VM]
+	if !ok || vm.endpoints[key.Link] == nil {
 		return Totals{}, false
 	}
-	s := m.sides[key.Link]
-	m.guest.advance(w.latest)
-	return s.totals, true
+	e := vm.endpoints[key.Link]
+	vm.logical.advance(w.lastNow)
+	return e.totals, true
+}
+
+// advanceVMsWithJobs advances all VMs with jobs to a time. Only jobs change which VMs a host has and
+// what they are. The caller must hold w.mu.
+func (w *World) advanceVMsWithJobs(at time.Time) {
+	w.vmsWithJobs = slices.DeleteFunc(w.vmsWithJobs, func(lv *logicalVM) bool {
+		lv.advance(at)
+		return len(lv.jobs) == 0
+	})
+}
+
+// advanceAll advances all VMs to a time. It is called before a change of the configuration of a host.
+// The caller must hold w.mu.
+func (w *World) advanceAll(at time.Time) {
+	w.advanceVMsWithJobs(at)
+	for _, h := range w.hosts {
+		h.advance(at)
+	}
+}
+
+// networkDown reports whether the network between the hosts is down at the time.
+func (w *World) networkDown(at time.Time) bool {
+	o := w.scenario.outage
+	return o.before > 0 && !at.Before(w.created.Add(-o.before)) && at.Before(w.created.Add(o.after))
+}
+
+// submitJob adds a job to its host. The job begins at once if it is not scheduled. The caller must hold
+// w.mu.
+func (w *World) submitJob(j *job, at time.Time) {
+	j.submitted = at
+	if j.begin.IsZero() {
+		j.begin = at
+	}
+	j.end = j.begin.Add(j.duration)
+	if j.failure != nil {
+		j.end = j.begin.Add(j.duration / 2)
+	}
+	if j.transfer != nil {
+		j.transfer.transfer = j
+	}
+	j.host.jobs = slices.DeleteFunc(j.host.jobs, func(old *job) bool { return old.expired(at) })
+	j.host.jobs = append(j.host.jobs, j)
+	if j.vm == nil {
+		j.id = drawGUID(w.random)
+		return
+	}
+	lv := j.vm.logical
+	j.id = drawGUID(lv.rand())
+	lv.jobs = append(lv.jobs, j)
+	if !slices.Contains(w.vmsWithJobs, lv) {
+		w.vmsWithJobs = append(w.vmsWithJobs, lv)
+	}
+	if !j.begin.After(at) {
+		j.advance(at)
+	}
+}
+
+// serverAt is the host with the connection point, which is a host name or the name of the broker. It is
+// nil if there is none.
+func (w *World) serverAt(point string) *host {
+	if strings.EqualFold(point, broker) {
+		return w.hosts[hostNames[1]]
+	}
+	name, rest, _ := strings.Cut(strings.ToUpper(point), ".")
+	if rest != "" && !strings.EqualFold("."+rest, domain) {
+		return nil
+	}
+	return w.hosts[name]
+}
+
+// historyStart is when the simulation begins: at the start of the current monitoring window, but at
+// least minHistory and at most maxHistory ago. With maxHistory the statistics look as if they had been
+// reset at that time.
+func (w *World) historyStart() time.Time {
+	length := w.cfg.MonitoringInterval
+	start := windowAfter(w.created, length, *w.cfg.MonitoringStart).Add(-length)
+	if earliest := w.created.Add(-maxHistory); start.Before(earliest) {
+		start = earliest
+	}
+	if latest := w.created.Add(-minHistory); start.After(latest) {
+		start = latest
+	}
+	return start.Truncate(time.Second)
 }

@@ -1,0 +1,300 @@
+package admin
+
+import (
+	"context"
+	"crypto/rand"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/go-kit/log/level"
+
+	"hyperv_replica_exporter/admin/internal/audit"
+	"hyperv_replica_exporter/admin/internal/authz"
+	"hyperv_replica_exporter/admin/internal/job"
+	"hyperv_replica_exporter/admin/internal/operation"
+	"hyperv_replica_exporter/admin/internal/problem"
+)
+
+// planFunc plans a call from the state of the host.
+type planFunc func(context.Context, *operation.Snapshot) (*operation.Plan, *problem.Problem)
+
+// execution is the execution of a request for an action or a method.
+type execution struct {
+	server  *Server
+	id      string // of the action and of its job
+	caller  authz.Principal
+	request *operation.Request
+	key     *idempotentRequest
+	began   time.Time
+
+	makePlan planFunc
+	plan     *operation.Plan
+	target   *operation.TargetState // nil if the plan is about no relationship
+
+	confirmed       bool // with a token
+	lockTransferred bool // the call releases the lock
+}
+
+// executeAction handles POST /api/v1/replicas/{vm_id}/{relationship}/actions/{action}.
+func (s *Server) executeAction(r *http.Request) (problem.Response, *problem.Problem) {
+	a, ok := operation.FindAction(r.PathValue("action"))
+	if !ok {
+		return problem.Response{}, problem.New(problem.NotFound, "action %.80q: not found", r.PathValue("action"))
+	}
+	req, body, p := operation.ReadRequest(r)
+	if p != nil {
+		return problem.Response{}, p
+	}
+	makePlan := func(ctx context.Context, snapshot *operation.Snapshot) (*operation.Plan, *problem.Problem) {
+		target, p := snapshot.Find(r.PathValue("vm_id"), r.PathValue("relationship"))
+		if p != nil {
+			return nil, p
+		}
+		if p := s.authorize(r, a.Attributes(target)); p != nil { // before any problem that depends on the VM
+			return nil, p
+		}
+		return operation.PlanAction(ctx, s.options.Reader, snapshot, a, target, req)
+	}
+	return s.execute(r, req, body, makePlan)
+}
+
+// executeMethod handles POST /api/v1/methods/{method}.
+func (s *Server) executeMethod(r *http.Request) (problem.Response, *problem.Problem) {
+	m, p := operation.FindMethod(r.PathValue("method"))
+	if p != nil {
+		return problem.Response{}, p
+	}
+	req, body, p := operation.ReadRequest(r)
+	if p != nil {
+		return problem.Response{}, p
+	}
+	makePlan := func(ctx context.Context, snapshot *operation.Snapshot) (*operation.Plan, *problem.Problem) {
+		authorize := func(a authz.Attributes) *problem.Problem { return s.authorize(r, a) }
+		return operation.PlanMethod(ctx, s.options.Reader, snapshot, m, req, authorize)
+	}
+	return s.execute(r, req, body, makePlan)
+}
+
+// execute executes a request.
+func (s *Server) execute(
+	r *http.Request, req *operation.Request, body []byte, makePlan planFunc,
+) (problem.Response, *problem.Problem) {
+	x := &execution{
+		server: s, id: strings.ToLower(rand.Text()), caller: principalOf(r), request: req, key: &idempotentRequest{},
+		began: s.options.Now(), makePlan: makePlan,
+	}
+	if response, done, p := x.replay(r, body); done || p != nil {
+		return response, p
+	}
+	defer x.key.close()
+	if response, done, p := x.prepare(r); done || p != nil {
+		return response, p
+	}
+	response, p := x.execute(r.Context())
+	if p != nil {
+		x.auditRefusal(p)
+	}
+	return response, p
+}
+
+// replay returns the stored response if the Idempotency-Key was used before, even if the host cannot be reached now.
+func (x *execution) replay(r *http.Request, body []byte) (response problem.Response, done bool, p *problem.Problem) {
+	if x.request.DryRun {
+		return response, false, nil
+	}
+	key, stored, p := x.server.idempotency.begin(r, x.caller, body)
+	if p != nil {
+		return response, true, x.auditRefusal(p)
+	}
+	if stored != nil {
+		return *stored, true, nil
+	}
+	x.key = key
+	return response, false, nil
+}
+
+// prepare makes and authorizes the plan. A request that changes nothing on the host is done then.
+func (x *execution) prepare(r *http.Request) (response problem.Response, done bool, p *problem.Problem) {
+	ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
+	defer cancel()
+	snapshot, p := x.readAndPlan(ctx)
+	if p != nil {
+		return response, true, x.auditRefusal(p)
+	}
+	setMethodLabel(r, x.plan.Method.Name)
+	if x.plan.Method.IsGet() {
+		response, p = callGetMethod(ctx, x)
+		return response, true, p
+	}
+	if x.request.DryRun {
+		response, p = dryRun(ctx, x, snapshot)
+		return response, true, p
+	}
+	// Running jobs may have ended. A running resynchronization may only be scheduled.
+	if len(x.server.jobs.Running(x.plan.VM)) > 0 || x.plan.Resynchronizes() {
+		if err := x.server.jobs.Refresh(ctx); err != nil {
+			return response, true, x.auditRefusal(problem.FromHost("read Msvm_ConcreteJob", err))
+		}
+	}
+	return response, false, nil
+}
+
+// readAndPlan reads the host, makes the plan, and asks the policy.
+func (x *execution) readAndPlan(ctx context.Context) (*operation.Snapshot, *problem.Problem) {
+	snapshot, p := operation.ReadSnapshot(ctx, x.server.options.Reader)
+	if p != nil {
+		return nil, p
+	}
+	plan, p := x.makePlan(ctx, snapshot)
+	if p != nil {
+		return nil, p
+	}
+	x.plan, x.target = plan, nil // the audit record of a refusal has the plan
+	if p := x.server.policy.Load().Authorize(x.caller, plan.Attributes()); p != nil {
+		return nil, p
+	}
+	x.target = plan.TargetState(snapshot)
+	return snapshot, nil
+}
+
+// execute locks the VM, checks everything again, and calls the host.
+func (x *execution) execute(ctx context.Context) (problem.Response, *problem.Problem) {
+	held := x.lock()
+	release, p := x.server.locks.acquire(x.id, held, x.plan.AllowedDuringJob())
+	if p != nil {
+		return problem.Response{}, p
+	}
+	defer func() {
+		if !x.lockTransferred {
+			release()
+		}
+	}()
+	if p := x.recheck(ctx, held); p != nil {
+		return problem.Response{}, p
+	}
+	if err := x.server.audit.Write(x.auditRecord(audit.Intent), true); err != nil {
+		return problem.Response{}, x.server.auditUnavailable(err)
+	}
+	if err := x.server.jobs.Begin(x.jobRecord(), x.key.entries(x.id)...); err != nil {
+		level.Error(x.server.options.Logger).Log("msg", "request rejected, cannot store job record", "err", err)
+		return problem.Response{}, problem.New(problem.Internal, "the request was not executed: cannot store its record")
+	}
+	x.lockTransferred = true
+	response := callHost(ctx, x, release)
+	x.saveResponse(response)
+	return response, nil
+}
+
+// lock returns the lock that the call needs.
+func (x *execution) lock() lock {
+	return lock{
+		vm: x.plan.LockVM, urgent: x.plan.Role == authz.RoleFailover, action: x.plan.Action,
+		since: x.server.options.Now(), resync: x.plan.Resynchronizes(),
+	}
+}
+
+// recheck reads the host again and repeats all checks, now that no other action can change the VM. It has a timeout of
+// its own, so that actions are possible on a slow host.
+func (x *execution) recheck(ctx context.Context, held lock) *problem.Problem {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	snapshot, p := x.readAndPlan(ctx)
+	if p == nil {
+		p = x.checkPreconditions(snapshot)
+	}
+	if p != nil {
+		return p
+	}
+	if x.lock().vm != held.vm || x.plan.Resynchronizes() && !held.resync {
+		return problem.New(problem.InvalidState, "the state changed during the request; try again").With("current", x.target)
+	}
+	if x.plan.Destroys == "" {
+		return nil
+	}
+	x.plan.ReadPendingBytes(ctx, x.server.options.Reader, snapshot, x.target)
+	if p := x.server.confirmations.confirm(x.caller, x.plan, x.request, x.target); p != nil {
+		if p.Type != problem.ConfirmationRequired {
+			x.server.metrics.refused.Inc()
+		}
+		return p
+	}
+	x.confirmed = true
+	return nil
+}
+
+// checkPreconditions checks that the target is as expected, and that the host accepts the call.
+func (x *execution) checkPreconditions(snapshot *operation.Snapshot) *problem.Problem {
+	if p := x.request.CheckExpected(x.target); p != nil {
+		return p
+	}
+	if p := x.plan.Check(snapshot); p != nil {
+		if x.target != nil {
+			p.With("current", x.target)
+		}
+		return p
+	}
+	if x.plan.Resynchronizes() && x.plan.Scheduled() {
+		return x.server.locks.checkScheduled()
+	}
+	return nil
+}
+
+// saveResponse stores the response for a request with the same Idempotency-Key.
+func (x *execution) saveResponse(response problem.Response) {
+	if err := x.key.save(x.id, response); err != nil {
+		level.Error(x.server.options.Logger).Log(
+			"msg", "cannot store response, its Idempotency-Key will be answered with a conflict", "action", x.id, "err", err)
+	}
+}
+
+// jobRecord returns the record of the action at its start.
+func (x *execution) jobRecord() job.Record {
+	r := job.Record{
+		ID: x.id, State: job.Queued, Action: x.plan.Action, Method: x.plan.Method.Name, VMID: x.plan.VM, VM: x.plan.VMName,
+		User: x.caller.String(), Reason: x.request.Reason, Role: x.plan.Role.String(), Created: x.began, Updated: x.began,
+		TestResult: x.request.TestResult, Resync: x.plan.Resynchronizes(),
+	}
+	if x.plan.LockVM != x.plan.VM {
+		r.LockVM = x.plan.LockVM
+	}
+	if x.plan.Target != nil {
+		r.Relationship = string(x.plan.Target.Key.Link)
+	}
+	return r
+}
+
+// auditRecord returns an audit record about the action.
+func (x *execution) auditRecord(event audit.Event) audit.Record {
+	r := audit.Record{
+		Time: x.server.options.Now().UTC(), Event: event, ID: x.id, User: x.caller.String(), Remote: x.caller.Remote,
+		Reason: x.request.Reason, TestResult: x.request.TestResult,
+	}
+	if x.target != nil {
+		r.Seen = x.target
+	}
+	accepted := audit.Accepted{
+		State: x.request.ExpectedState, Mode: x.request.ExpectedMode, MaxLossSeconds: x.request.MaxDataLossSeconds,
+		UnknownLoss: x.request.AcceptUnknownLoss, Confirmed: x.confirmed,
+	}
+	if accepted != (audit.Accepted{}) {
+		r.Accepted = &accepted
+	}
+	if p := x.plan; p != nil {
+		r.Action, r.Method, r.VMID, r.VM, r.Parameters = p.Action, p.Method.Name, p.VM, p.VMName, p.Parameters
+		if p.Target != nil {
+			r.Relationship = string(p.Target.Key.Link)
+		}
+	}
+	return r
+}
+
+// auditRefusal writes a refusal to the audit log and returns p. It only logs an error, because nothing is executed.
+func (x *execution) auditRefusal(p *problem.Problem) *problem.Problem {
+	r := x.auditRecord(audit.Refused)
+	r.Status, r.Type, r.Error = p.Type.Status, p.Type.Slug, p.Detail
+	if err := x.server.audit.Write(r, false); err != nil {
+		level.Error(x.server.options.Logger).Log("msg", "cannot write audit record of a refusal", "action", x.id, "err", err)
+	}
+	return p
+}

@@ -1,0 +1,165 @@
+// Package audit is the audit log: a file of JSON lines to which records are only appended.
+package audit
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+)
+
+// Log is an audit log.
+type Log struct {
+	path    string
+	onWrite func(line []byte) // called for each line after it is in the file, in the order of the file
+
+	mu          sync.Mutex
+	file        *os.File
+	partialLine bool     // the file does not end with a newline
+	pending     [][]byte // lines of WriteOrKeep that are not in the file yet
+}
+
+// Open opens the log, or creates it. It calls onWrite for each line after it is in the file.
+func Open(path string, onWrite func(line []byte)) (*Log, error) {
+	l := &Log{path: path, onWrite: onWrite}
+	return l, l.Reopen()
+}
+
+// Reopen opens the file at the log's path again. If the old file was moved away, this creates a new one.
+func (l *Log) Reopen() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.reopen()
+}
+
+// reopen is Reopen. The caller must hold l.mu.
+func (l *Log) reopen() error {
+	f, err := openForAppend(l.path)
+	if err != nil {
+		return fmt.Errorf("audit log: %w", err)
+	}
+	partial, err := endsInPartialLine(f)
+	if err != nil {
+		f.Close() //nolint:errcheck // the other error is returned
+		return fmt.Errorf("audit log: %w", err)
+	}
+	if l.file != nil {
+		l.file.Close() //nolint:errcheck // the error of every write was checked
+	}
+	l.file, l.partialLine = f, partial
+	return nil
+}
+
+// endsInPartialLine reports whether a file does not end with a newline. This happens when the machine stops during a
+// write.
+func endsInPartialLine(f *os.File) (bool, error) {
+	size, err := f.Seek(0, io.SeekEnd)
+	if err != nil || size == 0 {
+		return false, err
+	}
+	last := make([]byte, 1)
+	if _, err := f.ReadAt(last, size-1); err != nil {
+		return false, err
+	}
+	return last[0] != '\n', nil
+}
+
+// moved reports whether the open file is no longer at the log's path. It was moved away or deleted, so lines that are
+// written to it could get lost. The caller must hold l.mu.
+func (l *Log) moved() bool {
+	open, err := l.file.Stat()
+	if err != nil { // the next write returns the error
+		return false
+	}
+	there, err := os.Stat(l.path)
+	return err != nil || !os.SameFile(open, there)
+}
+
+// Write appends a record. If it returns an error, the caller must not start the action that the record announces.
+// With sync the record is on disk when Write returns.
+func (l *Log) Write(r Record, sync bool) error {
+	line, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.flush(); err != nil {
+		return err
+	}
+	return l.append(line, sync)
+}
+
+// WriteOrKeep appends a record of something that has already happened. If it returns an error, it keeps the record in
+// memory. The record is written as soon as possible, before any other.
+func (l *Log) WriteOrKeep(r Record) error {
+	line, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	err = l.flush()
+	if err == nil {
+		err = l.append(line, true)
+	}
+	if err != nil {
+		l.pending = append(l.pending, line)
+	}
+	return err
+}
+
+// FlushPending writes the records that WriteOrKeep could not write.
+func (l *Log) FlushPending() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.flush()
+}
+
+// flush is FlushPending. The caller must hold l.mu. There are never many pending records: each belongs to an action
+// whose intent was written, and no action starts while the log cannot be written.
+func (l *Log) flush() error {
+	for len(l.pending) > 0 {
+		if err := l.append(l.pending[0], true); err != nil {
+			return err
+		}
+		l.pending = l.pending[1:]
+	}
+	return nil
+}
+
+// append writes a line to the file. The caller must hold l.mu.
+func (l *Log) append(line []byte, sync bool) error {
+	if l.moved() {
+		if err := l.reopen(); err != nil {
+			return err
+		}
+	}
+	text := append(bytes.Clone(line), '\n')
+	if l.partialLine {
+		text = append([]byte{'\n'}, text...)
+	}
+	n, err := l.file.Write(text)
+	if n > 0 || err == nil {
+		l.partialLine = err != nil
+	}
+	if err == nil {
+		if sync {
+			err = l.file.Sync()
+		}
+		l.onWrite(line)
+	}
+	if err != nil {
+		return fmt.Errorf("audit log: %w", err)
+	}
+	return nil
+}
+
+// Close closes the file.
+func (l *Log) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.file.Close()
+}

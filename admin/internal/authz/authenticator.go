@@ -1,0 +1,104 @@
+package authz
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+
+	"golang.org/x/crypto/bcrypt"
+)
+
+// Authenticator authenticates callers by password and client certificate.
+//
+// The exporter toolkit has already done that when a request arrives. But the toolkit reads its file for each request,
+// and accepts everybody if the file has no users any more. The authenticator uses the users of the last start or
+// reload.
+type Authenticator struct {
+	config WebConfig
+	secret []byte // key of the HMACs in verified
+
+	mu       sync.Mutex
+	verified map[[sha256.Size]byte]bool // passwords that were verified; bcrypt is slow on purpose
+}
+
+// NewAuthenticator returns an authenticator for the users of a web config.
+func NewAuthenticator(c WebConfig) *Authenticator {
+	secret := make([]byte, sha256.Size)
+	rand.Read(secret)
+	return &Authenticator{config: c, secret: secret, verified: map[[sha256.Size]byte]bool{}}
+}
+
+var errUnauthenticated = errors.New("a user and password, or a client certificate, is required")
+
+// Identify returns the caller of a request. The error does not say which part of the credentials is wrong.
+func (a *Authenticator) Identify(r *http.Request) (Principal, error) {
+	p := Principal{Remote: RemoteHost(r.RemoteAddr)}
+	p.Subject = verifiedSubject(r.TLS)
+	if a.config.Certificates && p.Subject == "" {
+		return p, errUnauthenticated
+	}
+	if len(a.config.Users) > 0 {
+		user, password, _ := r.BasicAuth()
+		if !a.verify(user, password) {
+			return p, errUnauthenticated
+		}
+		p.User = user
+	}
+	return p, nil
+}
+
+// verifiedSubject returns the subject of the client certificate, "" if the certificate was not verified.
+func verifiedSubject(t *tls.ConnectionState) string {
+	if t == nil || len(t.VerifiedChains) == 0 || len(t.VerifiedChains[0]) == 0 {
+		return ""
+	}
+	return t.VerifiedChains[0][0].Subject.String()
+}
+
+// maxVerified is the maximum number of entries in Authenticator.verified.
+const maxVerified = 256
+
+// verify reports whether the password belongs to the user. It takes the same time for an unknown user.
+func (a *Authenticator) verify(user, password string) bool {
+	hash, known := a.config.Users[user]
+	if !known {
+		hash = unusableHash
+	}
+	m := hmac.New(sha256.New, a.secret)
+	for _, s := range []string{user, hash, password} {
+		fmt.Fprintf(m, "%d:%s", len(s), s)
+	}
+	key := [sha256.Size]byte(m.Sum(nil))
+	a.mu.Lock()
+	defer a.mu.Unlock() // one bcrypt comparison at a time, so that many requests cannot use all processors
+	if a.verified[key] {
+		return true
+	}
+	matches := bcrypt.CompareHashAndPassword([]byte(hash), []byte(password)) == nil
+	if !matches || !known {
+		return false
+	}
+	if len(a.verified) >= maxVerified {
+		clear(a.verified)
+	}
+	a.verified[key] = true
+	return true
+}
+
+// unusableHash is compared with the password of an unknown user, so that it takes as long as for a known one. The
+// result is ignored.
+const unusableHash = "$2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi"
+
+// RemoteHost returns the host of an address with a port.
+func RemoteHost(address string) string {
+	if host, _, err := net.SplitHostPort(address); err == nil {
+		return host
+	}
+	return address
+}

@@ -1,0 +1,49 @@
+package job
+
+import (
+	"cmp"
+	"context"
+	"strings"
+
+	"hyperv_replica_exporter/admin/internal/operation"
+	"hyperv_replica_exporter/wmiquery"
+	"hyperv_replica_exporter/wmiquery/cimxml"
+	"hyperv_replica_exporter/wmiquery/msvm"
+)
+
+// readErrors reads the errors of a job.
+func readErrors(ctx context.Context, reader wmiquery.Reader, path string) ([]operation.Issue, error) {
+	call := wmiquery.Call{Namespace: wmiquery.Virtualization, Object: wmiquery.Ref(path), Method: msvm.MethodGetErrorEx}
+	reply, err := reader.Get(ctx, call)
+	if err := cmp.Or(err, reply.Err()); err != nil {
+		return nil, err
+	}
+	texts, _ := reply.Out["Errors"].([]string)
+	var all []operation.Issue
+	for _, text := range texts {
+		var e msvm.Error
+		if _, err := cimxml.Unmarshal(text, &e); err == nil {
+			all = append(all, operation.NewIssue(e))
+		}
+	}
+	return all, nil
+}
+
+// findTestVM returns the GUID of the test VM that a job created: the VM that the job affects besides the replica. If
+// the host does not show it, findTestVM returns the test VM of the replica.
+func findTestVM(ctx context.Context, reader wmiquery.Reader, r Record) string {
+	rows, _ := wmiquery.All[msvm.AffectedJobElement](ctx, reader)
+	for _, row := range rows {
+		vm := msvm.VMOf(row.AffectedElement)
+		if strings.EqualFold(msvm.JobID(row.AffectingElement), msvm.JobID(wmiquery.Ref(r.Path))) && vm != "" && vm != r.VMID {
+			return vm
+		}
+	}
+	tests, _ := wmiquery.All[msvm.ReplicaSystemDependency](ctx, reader)
+	for _, d := range tests {
+		if msvm.VMOf(d.Antecedent) == r.VMID {
+			return msvm.VMOf(d.Dependent)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,135 @@
+package job
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-kit/log"
+
+	"hyperv_replica_exporter/admin/internal/audit"
+	"hyperv_replica_exporter/admin/internal/store"
+	"hyperv_replica_exporter/wmiquery"
+	"hyperv_replica_exporter/wmiquery/msvm"
+)
+
+// options returns the options of a tracker with files of its own.
+func options(t *testing.T, reader wmiquery.Reader) Options {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "") // not t.TempDir: it fails the test if Wine cannot delete a file
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	s, _, err := store.Open(filepath.Join(dir, "store"), time.Now(), StoreBucket())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	auditLog, err := audit.Open(filepath.Join(dir, "audit"), func([]byte) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { auditLog.Close() })
+	return Options{Reader: reader, Store: s, Audit: auditLog, Logger: log.NewNopLogger(), Now: time.Now}
+}
+
+func newTracker(t *testing.T, o Options) *Tracker {
+	t.Helper()
+	tracker, err := NewTracker(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tracker
+}
+
+// Watch sees the end of a job before the host deletes it, five minutes after its end, and then stops reading.
+func TestWatchSeesTheEndOfAJob(t *testing.T) {
+	host := &fakeHost{}
+	o := options(t, host)
+	synctest.Test(t, func(t *testing.T) {
+		host.ends = time.Now().Add(3 * time.Minute)
+		tracker := newTracker(t, o)
+		if err := tracker.Begin(Record{
+			ID: "a", State: Running, Path: string(msvm.JobRef("J")),
+			Created: time.Now(),
+		}); err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		go tracker.Watch(ctx, 5*time.Second, time.Second)
+		time.Sleep(time.Hour) // fake time
+		stop()
+		synctest.Wait()
+		r, _ := tracker.Get("a")
+		if took := r.Ended.Sub(r.Created); r.State != Succeeded || !r.Warnings || took < 3*time.Minute ||
+			took > 4*time.Minute {
+			t.Errorf("the job is %+v", r)
+		}
+		if host.reads > 40 {
+			t.Errorf("%d reads of jobs, although the job has ended", host.reads)
+		}
+	})
+}
+
+// fakeHost shows one job. It ends with warnings and is deleted five minutes later.
+type fakeHost struct {
+	wmiquery.Reader
+	ends  time.Time
+	reads int
+}
+
+func (h *fakeHost) Read(_ context.Context, dst any) error {
+	rows, ok := dst.(*[]msvm.ConcreteJob)
+	if !ok {
+		*dst.(*[]msvm.ReplicationService) = make([]msvm.ReplicationService, 1)
+		return nil
+	}
+	h.reads++
+	state := msvm.JobRunning
+	switch now := time.Now(); {
+	case now.After(h.ends.Add(5 * time.Minute)):
+		return nil
+	case now.After(h.ends):
+		state = msvm.JobCompletedWithWarnings
+	}
+	*rows = []msvm.ConcreteJob{{InstanceID: "j", JobState: &state}}
+	return nil
+}
+
+func (h *fakeHost) Get(context.Context, wmiquery.Call) (wmiquery.Reply, error) {
+	return wmiquery.Reply{}, wmiquery.ErrNotFound
+}
+
+// The store has the last of two concurrent updates, and a record that has ended never changes again.
+func TestUpdatesAreStoredInOrder(t *testing.T) {
+	tracker := newTracker(t, options(t, nil))
+	for i := range 50 {
+		id := fmt.Sprint("job", i)
+		if err := tracker.Begin(Record{ID: id, State: Queued, Created: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
+		saved := make(chan struct{})
+		go func() {
+			defer close(saved)
+			tracker.Update(id, func(r *Record) { r.Path = "a job"; r.SetState(Running, time.Now()) })
+		}()
+		for path := ""; path == ""; {
+			r, _ := tracker.Get(id)
+			path = r.Path
+		}
+		tracker.Update(id, func(r *Record) { r.SetState(Succeeded, time.Now()) })
+		<-saved
+		var stored Record
+		if _, err := tracker.Store.Get(Bucket, id, &stored); err != nil || stored.State != Succeeded {
+			t.Fatalf("the stored state is %q, %v", stored.State, err)
+		}
+	}
+	if n := len(tracker.active); n > 0 {
+		t.Errorf("%d jobs are active after they have ended", n)
+	}
+}

@@ -1,0 +1,187 @@
+package operation
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"hyperv_replica_exporter/admin/internal/authz"
+	"hyperv_replica_exporter/admin/internal/problem"
+	"hyperv_replica_exporter/wmiquery/msvm"
+)
+
+// Action is an operation on a relationship, under a name that administrators know. The tables of package msvm have the
+// modes and states in which the host accepts its method. The fields here add what those tables lack.
+type Action struct {
+	Name   string
+	Method string
+	// State is the state that RequestReplicationStateChangeEx requests. Other methods do not use it.
+	State msvm.ReplicationState
+	Role  authz.Role
+	// Parameters are the parameters of the method that a request can give. All others get default values.
+	Parameters []string
+	// AllowedDuringJob reports whether the action can run while a job of the VM runs, to pause or cancel it.
+	AllowedDuringJob bool
+
+	appliesTo func(*Relationship) bool // nil for every relationship
+	check     func(*Snapshot, *Relationship) *problem.Problem
+}
+
+// FindAction returns the action with a name.
+func FindAction(name string) (Action, bool) {
+	for _, a := range Actions() {
+		if a.Name == name {
+			return a, true
+		}
+	}
+	return Action{}, false
+}
+
+// matchingAction returns the action that does the same as a call of a method, so that the checks of the action apply
+// to the call. A deprecated method counts as the one that replaced it.
+func matchingAction(m msvm.Method, state msvm.ReplicationState) (Action, bool) {
+	for _, a := range Actions() {
+		if a.Method == m.Name || a.Method == m.ReplacedBy && m.ReplacedBy != "" {
+			if a.Method != msvm.MethodRequestReplicationStateChangeEx || a.State == state {
+				return a, true
+			}
+		}
+	}
+	return Action{}, false
+}
+
+// Definition returns the method of the action.
+func (a Action) Definition() msvm.Method { return methodNamed(a.Method) }
+
+// Summary describes the action in one sentence.
+func (a Action) Summary() string { return summaryOf(a.Definition(), a.State) }
+
+// Destroys returns what the action destroys in the current state of a relationship, "" for nothing.
+func (a Action) Destroys(r *Relationship) string { return destroyedBy(a.Definition(), r) }
+
+// Attributes returns the attributes that the policy decides on.
+func (a Action) Attributes(r *Relationship) authz.Attributes {
+	return authz.Attributes{
+		Role: a.Role, Names: []string{a.Method, a.Name}, VM: r.Key.VM, VMName: r.VMName(), Destroys: a.Destroys(r) != "",
+	}
+}
+
+// Check returns nil if the host accepts the action on a relationship now, otherwise the reason why not.
+func (a Action) Check(s *Snapshot, r *Relationship) *problem.Problem {
+	if p := a.checkApplies(r); p != nil {
+		return p
+	}
+	if a.Method == msvm.MethodDestroySystem { // the preconditions are those of the test VM
+		_, p := s.testVM(r.Key.VM)
+		return p
+	}
+	c, _ := preconditionsOf(a.Definition(), a.State)
+	if p := c.check(r); p != nil {
+		return p
+	}
+	if a.check != nil {
+		return a.check(s, r)
+	}
+	return nil
+}
+
+// checkApplies returns a problem if the action is not for this kind of relationship.
+func (a Action) checkApplies(r *Relationship) *problem.Problem {
+	if a.appliesTo == nil || a.appliesTo(r) {
+		return nil
+	}
+	return problem.New(problem.InvalidState, "does not apply to the %s relationship of a VM in this mode", r.Key.Link)
+}
+
+// methodNamed returns the first method with a name. Only RequestStateChange is a method of two classes.
+func methodNamed(name string) msvm.Method {
+	for _, m := range msvm.Methods() {
+		if m.Name == name {
+			return m
+		}
+	}
+	return msvm.Method{}
+}
+
+// summaryOf returns the summary of a method, or of the state that the method requests.
+func summaryOf(m msvm.Method, state msvm.ReplicationState) string {
+	if request, ok := msvm.FindStateRequest(state); ok && m.RequestsState() {
+		return request.Summary
+	}
+	return m.Summary
+}
+
+// destroyedBy returns what a method destroys in the current state of a relationship, "" for nothing. Cancelling a
+// failover that is only prepared destroys nothing.
+func destroyedBy(m msvm.Method, r *Relationship) string {
+	if m.Name == msvm.MethodDestroySystem { // only a test VM can be deleted
+		return "the test VM"
+	}
+	if m.Name == msvm.MethodRevertFailover && r != nil && r.Sends() && r.prepared() {
+		return ""
+	}
+	return m.Destroys
+}
+
+// preconditions say when the host accepts a call: those of the method, or of the state that the method requests.
+type preconditions struct {
+	modes       []msvm.ReplicationMode
+	states      []msvm.ReplicationState
+	off         bool // the VM must be turned off
+	sendingSide bool
+}
+
+// preconditionsOf returns the preconditions of a method. It returns false if the state cannot be requested.
+func preconditionsOf(m msvm.Method, state msvm.ReplicationState) (preconditions, bool) {
+	if !m.RequestsState() {
+		return preconditions{m.Modes, m.States, m.RequiresOff, false}, true
+	}
+	request, ok := msvm.FindStateRequest(state)
+	return preconditions{request.Modes, request.States, request.RequiresOff, request.SendingSide}, ok
+}
+
+// check returns nil if the host accepts the call for the relationship now. Otherwise it returns the reason, with the
+// modes and states in which the host accepts the call.
+func (c preconditions) check(r *Relationship) *problem.Problem {
+	mode, known := r.VM.Mode()
+	state, power := r.State(), r.VM.Power()
+	reason := ""
+	switch {
+	case len(c.modes) > 0 && !known:
+		reason = "the mode of the VM is unknown"
+	case len(c.modes) > 0 && !slices.Contains(c.modes, mode):
+		reason = fmt.Sprintf("the mode of the VM is %s; requires %s", mode, strings.Join(names(c.modes), " or "))
+	case c.sendingSide && !r.Sends():
+		reason = "only possible on the sending side"
+	case len(c.states) > 0 && !slices.Contains(c.states, state):
+		reason = fmt.Sprintf("the state is %s; requires %s", state, strings.Join(names(c.states), " or "))
+	case c.off && power != msvm.PowerOff && power != msvm.PowerUnknown: // if it is unknown, the host decides
+		reason = "the VM must be turned off"
+	}
+	if reason == "" {
+		return nil
+	}
+	return c.describe(problem.New(problem.InvalidState, "%s", reason))
+}
+
+// describe adds the preconditions to a problem.
+func (c preconditions) describe(p *problem.Problem) *problem.Problem {
+	if len(c.modes) > 0 {
+		p.With("works_in_modes", names(c.modes))
+	}
+	if len(c.states) > 0 {
+		p.With("works_in_states", names(c.states))
+	}
+	if c.off {
+		p.With("needs_vm_off", true)
+	}
+	return p
+}
+
+func names[T fmt.Stringer](values []T) []string {
+	all := make([]string, len(values))
+	for i, v := range values {
+		all[i] = v.String()
+	}
+	return all
+}

@@ -1,0 +1,100 @@
+package operation
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"hyperv_replica_exporter/wmiquery"
+	"hyperv_replica_exporter/wmiquery/cimxml"
+)
+
+// merge sets the properties of an instance that a JSON object has, and leaves the others unchanged. The names are
+// those of the class. dst is a pointer.
+func merge(dst wmiquery.Instance, text json.RawMessage) error {
+	properties, err := decodeObject(text)
+	if err != nil {
+		return err
+	}
+	v := reflect.ValueOf(dst).Elem()
+	for _, name := range slices.Sorted(maps.Keys(properties)) {
+		f, ok := v.Type().FieldByName(name)
+		if !ok {
+			return fmt.Errorf("%s has no property %q; it has %s", dst.WMIClass().Name, name, fieldNames(v.Type()))
+		}
+		if err := setProperty(v.FieldByIndex(f.Index), properties[name]); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func fieldNames(t reflect.Type) string {
+	var all []string
+	for f := range t.Fields() {
+		all = append(all, f.Name)
+	}
+	return strings.Join(all, ", ")
+}
+
+// setProperty sets a property to a JSON value. A time is in the form of RFC 3339, an interval is like 6h30m.
+func setProperty(f reflect.Value, text json.RawMessage) error {
+	if string(text) == "null" {
+		if f.Kind() != reflect.Pointer && f.Kind() != reflect.Slice {
+			return errors.New("cannot be null")
+		}
+		f.SetZero()
+		return nil
+	}
+	t := f.Type()
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	value := reflect.New(t)
+	if t == reflect.TypeFor[time.Duration]() {
+		var s string
+		d, err := time.Duration(0), json.Unmarshal(text, &s)
+		if err == nil {
+			d, err = time.ParseDuration(s)
+		}
+		if err != nil || d < 0 {
+			return fmt.Errorf(`%.40s is not an interval such as "6h30m"`, text)
+		}
+		value.Elem().SetInt(int64(d))
+	} else if err := json.Unmarshal(text, value.Interface()); err != nil {
+		return fmt.Errorf("%.40s is not valid: %w", text, err)
+	}
+	if f.Kind() == reflect.Pointer {
+		f.Set(value)
+	} else {
+		f.Set(value.Elem())
+	}
+	return nil
+}
+
+// encodeInstance returns an instance as CIM-XML, and its properties that are not null.
+func encodeInstance(instance wmiquery.Instance) (wmiquery.Embedded, map[string]any, error) {
+	text, err := cimxml.Marshal(instance.WMIClass().Name, instance)
+	if err != nil {
+		return "", nil, err
+	}
+	shown := map[string]any{}
+	v := reflect.Indirect(reflect.ValueOf(instance))
+	for i := range v.NumField() {
+		f := v.Field(i)
+		if (f.Kind() == reflect.Pointer || f.Kind() == reflect.Slice) && f.IsNil() {
+			continue
+		}
+		x := reflect.Indirect(f).Interface()
+		if d, ok := x.(time.Duration); ok {
+			x = d.String()
+		}
+		shown[v.Type().Field(i).Name] = x
+	}
+	return wmiquery.Embedded(text), shown, nil
+}

@@ -1,0 +1,188 @@
+package operation
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"hyperv_replica_exporter/admin/internal/problem"
+	"hyperv_replica_exporter/wmiquery"
+	"hyperv_replica_exporter/wmiquery/msvm"
+)
+
+// EmbeddedClasses returns the classes of which a request can give instances, besides relationships.
+func EmbeddedClasses() []wmiquery.Instance {
+	return []wmiquery.Instance{
+		msvm.ReplicationSettingData{},
+		msvm.ReplicationServiceSettingData{},
+		msvm.FailoverNetworkAdapterSettingData{},
+		msvm.ReplicationAuthorizationSettingData{},
+	}
+}
+
+// parseInstance reads an embedded instance. The properties that the JSON does not have are those of the current
+// instance on the host, because Hyper-V expects complete instances.
+func parseInstance(s *Snapshot, p *Plan, class string, text json.RawMessage) (value, shown any, err error) {
+	instance, err := currentInstance(s, p, class, text)
+	if err != nil {
+		return nil, nil, err
+	}
+	key, before := instanceID(instance), protectedSettingsOf(instance)
+	if err := merge(instance, text); err != nil {
+		return nil, nil, err
+	}
+	if instanceID(instance) != key {
+		return nil, nil, errors.New("InstanceID cannot be changed")
+	}
+	if lost := before.destroyedBy(protectedSettingsOf(instance)); lost != "" && p.Destroys == "" {
+		p.Destroys = lost
+	}
+	return toValue(instance)
+}
+
+func parseInstances(s *Snapshot, p *Plan, class string, text json.RawMessage) (value, shown any, err error) {
+	var all []json.RawMessage
+	if err := json.Unmarshal(text, &all); err != nil || all == nil {
+		return nil, nil, fmt.Errorf("%.40q is not an array", text)
+	}
+	values, shownAll := []string{}, []any{}
+	for i, one := range all {
+		value, shown, err := parseInstance(s, p, class, one)
+		if err != nil {
+			return nil, nil, fmt.Errorf("element %d: %w", i, err)
+		}
+		values = append(values, string(value.(wmiquery.Embedded)))
+		shownAll = append(shownAll, shown)
+	}
+	return values, shownAll, nil
+}
+
+func toValue(instance wmiquery.Instance) (value, shown any, err error) {
+	text, properties, err := encodeInstance(instance)
+	return text, properties, err
+}
+
+// currentInstance returns the instance on the host that a request changes. The instance is empty if the request
+// creates a new one.
+func currentInstance(s *Snapshot, p *Plan, class string, text json.RawMessage) (wmiquery.Instance, error) {
+	switch class {
+	case msvm.ClassReplicationSettingData:
+		return settingsOfTarget(p)
+	case msvm.ClassReplicationServiceSettingData:
+		if len(p.input.service) != 1 {
+			return nil, errors.New("the host shows no settings to change")
+		}
+		return new(p.input.service[0]), nil
+	case msvm.ClassFailoverNetworkAdapterSettingData:
+		return &msvm.FailoverNetworkAdapterSettingData{}, nil
+	case msvm.ClassReplicationAuthorizationSettingData:
+		return authorizationEntry(p, text)
+	case msvm.ClassReplicationRelationship:
+		return relationshipRow(s, p, text)
+	}
+	return nil, fmt.Errorf("cannot give an instance of %s", class)
+}
+
+var errNoSettings = errors.New("the host shows no settings of this relationship")
+
+// settingsOfTarget returns the settings of the relationship. A reverse replication goes to the server that sent until
+// now.
+func settingsOfTarget(p *Plan) (*msvm.ReplicationSettingData, error) {
+	if p.Target == nil || p.Target.Settings == nil {
+		return nil, errNoSettings
+	}
+	settings := *p.Target.Settings
+	if p.Method.Name == msvm.MethodReverseReplicationRelationship {
+		settings.RecoveryConnectionPoint = settings.PrimaryConnectionPoint
+	}
+	return &settings, nil
+}
+
+// authorizationEntry returns the authorization entry with the given name, an empty one to add a new entry.
+func authorizationEntry(p *Plan, text json.RawMessage) (*msvm.ReplicationAuthorizationSettingData, error) {
+	var given msvm.ReplicationAuthorizationSettingData
+	if err := merge(&given, text); err != nil {
+		return nil, err
+	}
+	name := msvm.StringOrEmpty(given.AllowedPrimaryHostSystem)
+	if name == "" {
+		return nil, errors.New("AllowedPrimaryHostSystem is missing")
+	}
+	i := slices.IndexFunc(p.input.entries, func(e msvm.ReplicationAuthorizationSettingData) bool {
+		return strings.EqualFold(msvm.StringOrEmpty(e.AllowedPrimaryHostSystem), name)
+	})
+	switch adds := p.Method.Name == msvm.MethodAddAuthorizationEntry; {
+	case adds && i >= 0:
+		return nil, problem.AsError(problem.New(problem.InvalidState, "authorization entry %q: already exists", name))
+	case adds:
+		return &msvm.ReplicationAuthorizationSettingData{}, nil
+	case i < 0:
+		return nil, problem.AsError(problem.New(problem.NotFound, "authorization entry %q: not found", name))
+	}
+	return new(p.input.entries[i]), nil
+}
+
+// relationshipRow returns the relationship with the given InstanceID. A request can give no other property of it.
+func relationshipRow(s *Snapshot, p *Plan, text json.RawMessage) (*msvm.ReplicationRelationship, error) {
+	properties, err := decodeObject(text)
+	if err != nil {
+		return nil, err
+	}
+	if len(properties) != 1 || properties["InstanceID"] == nil {
+		return nil, errors.New(`must be {"InstanceID": "…"}`)
+	}
+	r, err := s.findByInstanceID(p.VM, properties["InstanceID"])
+	if err != nil {
+		return nil, err
+	}
+	return new(r.Row), nil
+}
+
+// protectedSettings are settings whose change can destroy something.
+type protectedSettings struct {
+	replicaServer bool   // the host accepts replication
+	history       uint16 // number of recovery points
+	disks         []string
+}
+
+func protectedSettingsOf(instance wmiquery.Instance) protectedSettings {
+	switch i := instance.(type) {
+	case *msvm.ReplicationServiceSettingData:
+		return protectedSettings{replicaServer: i.RecoveryServerEnabled != nil && *i.RecoveryServerEnabled}
+	case *msvm.ReplicationSettingData:
+		s := protectedSettings{disks: i.IncludedDisks}
+		if i.RecoveryHistory != nil {
+			s.history = *i.RecoveryHistory
+		}
+		return s
+	}
+	return protectedSettings{}
+}
+
+// destroyedBy returns what a change to other settings destroys, "" for nothing.
+func (s protectedSettings) destroyedBy(to protectedSettings) string {
+	switch {
+	case s.replicaServer && !to.replicaServer:
+		return "the inbound replication of all VMs that replicate to this host"
+	case to.history < s.history:
+		return "the recovery points that exceed the new history"
+	case slices.ContainsFunc(s.disks, func(d string) bool { return !slices.Contains(to.disks, d) }):
+		return "the replica of the disks that are removed"
+	}
+	return ""
+}
+
+// instanceID returns the InstanceID of an instance whose InstanceID cannot be changed, "" for other instances.
+func instanceID(instance wmiquery.Instance) string {
+	switch i := instance.(type) {
+	case *msvm.ReplicationSettingData:
+		return i.InstanceID
+	case *msvm.ReplicationServiceSettingData:
+		return i.InstanceID
+	case *msvm.ReplicationRelationship:
+		return i.InstanceID
+	}
+	return ""
+}

@@ -1,0 +1,121 @@
+// Package operation decides what a request does on the host: which method it calls with which parameters, when the
+// host accepts the call, and what the call destroys.
+package operation
+
+import (
+	"context"
+	"time"
+
+	"hyperv_replica_exporter/wmiquery"
+	"hyperv_replica_exporter/wmiquery/msvm"
+)
+
+// Relationship is a replication relationship with its VM and its settings.
+type Relationship struct {
+	Key      msvm.Key
+	Row      msvm.ReplicationRelationship
+	VM       msvm.ComputerSystem          // zero if the host does not show the VM
+	Settings *msvm.ReplicationSettingData // nil if the host shows none
+}
+
+// VMName returns the name of the VM, "" if it is not known.
+func (r *Relationship) VMName() string { return msvm.StringOrEmpty(r.VM.ElementName) }
+
+// State returns the state of the relationship, StateUnknown for null.
+func (r *Relationship) State() msvm.ReplicationState { return r.Row.State() }
+
+// Sends reports whether this host is the sending side.
+func (r *Relationship) Sends() bool { return r.VM.Sends(r.Key.Link) }
+
+// isPrimary reports whether this is the primary relationship of the VM, not the extended one.
+func (r *Relationship) isPrimary() bool { return r.Key.Link == msvm.Primary }
+
+// resumeResynchronizes reports whether a resume starts or continues a resynchronization, or can do so.
+func (r *Relationship) resumeResynchronizes() bool {
+	return r.Sends() && (r.State() == msvm.WaitingToStartResynchronization || r.State() == msvm.ResynchronizationSuspended)
+}
+
+// failedOver reports whether the replica has failed over, or is failing over. It is false for nil.
+func (r *Relationship) failedOver() bool {
+	return r != nil && (r.State() == msvm.Recovered || r.State() == msvm.FailoverInProgress)
+}
+
+// prepared reports whether a planned failover is prepared on the sending side. It is false for nil.
+func (r *Relationship) prepared() bool {
+	return r != nil && r.State() == msvm.SyncedReplicationComplete
+}
+
+// TargetState is the state of a relationship before a call.
+type TargetState struct {
+	State  string `json:"state"`
+	Mode   string `json:"mode"`
+	Health string `json:"health,omitempty"`
+	DataLoss
+}
+
+// DataLoss is the data that would be lost if the sending side failed now, as far as this host knows. Null means
+// unknown.
+type DataLoss struct {
+	// LagSeconds is the time since the last replication. In a plan that goes back to an older recovery point, it is
+	// the age of that point if that is more.
+	LagSeconds *float64 `json:"lag_seconds"`
+	// PendingBytes is known only on the sending side.
+	PendingBytes *uint64 `json:"pending_bytes"`
+}
+
+// Statistics are the statistics of a relationship and its health issues.
+type Statistics struct {
+	Window *msvm.ReplicationStatistics // of the current monitoring window; nil if not known
+	Issues []msvm.Error
+	Err    error // why they are not known
+}
+
+// statisticsTimeout is short because the statistics hang while the host at the other end does not answer. They must
+// not delay an action.
+const statisticsTimeout = 5 * time.Second
+
+// ReadStatistics reads the statistics of a relationship. They are empty if the relationship does not replicate.
+func ReadStatistics(ctx context.Context, reader wmiquery.Reader, s *Snapshot, r *Relationship) Statistics {
+	if !r.Row.Replicates() {
+		return Statistics{}
+	}
+	ctx, cancel := context.WithTimeout(ctx, statisticsTimeout)
+	defer cancel()
+	call, err := msvm.GetReplicationStatistics(s.Service, r.Key, r.Row)
+	if err != nil {
+		return Statistics{Err: err}
+	}
+	reply, err := reader.Get(ctx, call)
+	if err != nil {
+		return Statistics{Err: err}
+	}
+	window, issues, err := msvm.Statistics(reply)
+	if err != nil {
+		return Statistics{Err: err}
+	}
+	return Statistics{Window: &window, Issues: issues}
+}
+
+// PendingBytes returns the bytes that are not sent yet, nil if they are not known. Only the sending side knows them.
+func (s Statistics) PendingBytes(r *Relationship) *uint64 {
+	if s.Window == nil || !r.Sends() {
+		return nil
+	}
+	return s.Window.PendingReplicationSize
+}
+
+// Issue is an Msvm_Error.
+type Issue struct {
+	MessageID string `json:"message_id"`
+	Message   string `json:"message"` // in the language of the host
+	Severity  string `json:"severity"`
+}
+
+// NewIssue returns an Msvm_Error as an issue.
+func NewIssue(e msvm.Error) Issue {
+	i := Issue{msvm.StringOrEmpty(e.MessageID), msvm.StringOrEmpty(e.Message), "unknown"}
+	if e.PerceivedSeverity != nil {
+		i.Severity = e.PerceivedSeverity.String()
+	}
+	return i
+}

@@ -1,0 +1,251 @@
+package operation
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"hyperv_replica_exporter/admin/internal/problem"
+	"hyperv_replica_exporter/wmiquery"
+	"hyperv_replica_exporter/wmiquery/msvm"
+)
+
+// Snapshot is the state of the host at the time of a request. It is never reused for another request: an action reads
+// the host again.
+type Snapshot struct {
+	Time    time.Time // by the host's clock
+	Service msvm.ReplicationService
+
+	vms           map[string]msvm.ComputerSystem // by GUID in upper case
+	relationships map[msvm.Key]*Relationship
+	keys          []msvm.Key          // of relationships, sorted
+	testVMs       map[string][]string // GUIDs of test VMs by the GUID of the replica
+	settings      []msvm.ReplicationSettingData
+}
+
+// ReadSnapshot reads the state of the host.
+func ReadSnapshot(ctx context.Context, r wmiquery.Reader) (*Snapshot, *problem.Problem) {
+	s := &Snapshot{
+		Time:          r.Now(),
+		vms:           map[string]msvm.ComputerSystem{},
+		relationships: map[msvm.Key]*Relationship{},
+		testVMs:       map[string][]string{},
+	}
+	// The classes are read concurrently. A slow host can take seconds for each.
+	reads := []func(context.Context, wmiquery.Reader) error{
+		s.readService, s.readVMs, s.readRelationships, s.readSettings, s.readTestVMs,
+	}
+	errs := make([]error, len(reads))
+	var wg sync.WaitGroup
+	for i, read := range reads {
+		wg.Go(func() { errs[i] = read(ctx, r) })
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if p, ok := problem.FromError(err); ok {
+			return nil, p
+		}
+		if err != nil {
+			return nil, problem.FromHost("read", err)
+		}
+	}
+	s.join()
+	return s, nil
+}
+
+func (s *Snapshot) readService(ctx context.Context, r wmiquery.Reader) error {
+	services, err := wmiquery.All[msvm.ReplicationService](ctx, r)
+	if err == nil && len(services) == 0 { // without rights Hyper-V returns no rows instead of an error
+		return problem.AsError(problem.New(problem.AccessDenied,
+			"Hyper-V returns no objects: the account of the exporter has no rights, or the service vmms is not running"))
+	}
+	if err == nil {
+		s.Service = services[0]
+	}
+	return err
+}
+
+func (s *Snapshot) readVMs(ctx context.Context, r wmiquery.Reader) error {
+	systems, err := wmiquery.All[msvm.ComputerSystem](ctx, r)
+	for _, c := range systems {
+		if c.IsVM() {
+			s.vms[strings.ToUpper(c.Name)] = c
+		}
+	}
+	return err
+}
+
+func (s *Snapshot) readRelationships(ctx context.Context, r wmiquery.Reader) error {
+	rows, err := wmiquery.All[msvm.ReplicationRelationship](ctx, r)
+	for _, row := range rows {
+		key, err := msvm.ParseKey(row.InstanceID)
+		if err != nil || s.relationships[key] != nil {
+			continue // without a unique key no action can address the relationship
+		}
+		s.relationships[key] = &Relationship{Key: key, Row: row}
+		s.keys = append(s.keys, key)
+	}
+	slices.SortFunc(s.keys, func(a, b msvm.Key) int {
+		return strings.Compare(a.VM+string(b.Link), b.VM+string(a.Link)) // primary before extended
+	})
+	return err
+}
+
+func (s *Snapshot) readSettings(ctx context.Context, r wmiquery.Reader) (err error) {
+	s.settings, err = wmiquery.All[msvm.ReplicationSettingData](ctx, r)
+	return err
+}
+
+func (s *Snapshot) readTestVMs(ctx context.Context, r wmiquery.Reader) error {
+	rows, err := wmiquery.All[msvm.ReplicaSystemDependency](ctx, r)
+	for _, d := range rows {
+		if replica, test := msvm.VMOf(d.Antecedent), msvm.VMOf(d.Dependent); replica != "" && test != "" {
+			s.testVMs[replica] = append(s.testVMs[replica], test)
+		}
+	}
+	return err
+}
+
+// join adds the VMs and the settings to the relationships.
+func (s *Snapshot) join() {
+	for key, r := range s.relationships {
+		r.VM = s.vms[key.VM]
+	}
+	for _, data := range s.settings {
+		if key, err := msvm.ParseKey(data.InstanceID); err == nil && s.relationships[key] != nil {
+			s.relationships[key].Settings = &data
+		}
+	}
+}
+
+// VM returns the VM with a GUID in upper case. It returns false if the host has none.
+func (s *Snapshot) VM(guid string) (msvm.ComputerSystem, bool) {
+	vm, ok := s.vms[guid]
+	return vm, ok
+}
+
+// Relationships returns all relationships, sorted by VM, primary before extended.
+func (s *Snapshot) Relationships() []*Relationship {
+	all := make([]*Relationship, len(s.keys))
+	for i, key := range s.keys {
+		all[i] = s.relationships[key]
+	}
+	return all
+}
+
+// TestVMs returns the GUIDs of the test VMs of a replica.
+func (s *Snapshot) TestVMs(replica string) []string { return s.testVMs[replica] }
+
+// link returns one of the two relationships of a VM, nil if the host does not have it.
+func (s *Snapshot) link(vm string, link msvm.Link) *Relationship {
+	return s.relationships[msvm.Key{VM: vm, Link: link}]
+}
+
+// Find returns the relationship that a URL names by the GUID of the VM and the link.
+func (s *Snapshot) Find(vm, link string) (*Relationship, *problem.Problem) {
+	key := msvm.Key{VM: strings.ToUpper(vm), Link: msvm.Link(link)}
+	if !msvm.IsGUID(vm) || key.Link != msvm.Primary && key.Link != msvm.Extended {
+		return nil, problem.New(problem.NotFound,
+			"the URL of a relationship has the GUID of the VM, followed by primary or extended")
+	}
+	r := s.relationships[key]
+	if r == nil {
+		return nil, problem.New(problem.NotFound, "vm %s: no %s relationship on this host", key.VM, key.Link)
+	}
+	return r, nil
+}
+
+// findByInstanceID returns the relationship of a VM that JSON names by its InstanceID.
+func (s *Snapshot) findByInstanceID(vm string, text json.RawMessage) (*Relationship, error) {
+	var id string
+	if err := json.Unmarshal(text, &id); err != nil {
+		return nil, fmt.Errorf("InstanceID: %.40s is not a string", text)
+	}
+	key, err := msvm.ParseKey(id)
+	if err != nil {
+		return nil, err
+	}
+	if r := s.relationships[key]; r != nil && key.VM == vm {
+		return r, nil
+	}
+	return nil, problem.AsError(problem.New(problem.NotFound, "vm %s: no relationship %.80q", vm, id))
+}
+
+// defaultLink returns the relationship that the host chooses for a call that names only the VM.
+func (s *Snapshot) defaultLink(m msvm.Method, vm string) msvm.Link {
+	mode, _ := s.vms[vm].Mode()
+	if m.Name == msvm.MethodRevertFailover && mode == msvm.ModeReplica {
+		inbound, outbound := s.link(vm, msvm.Primary), s.link(vm, msvm.Extended)
+		if inbound != nil && !inbound.failedOver() && outbound.prepared() {
+			return msvm.Extended
+		}
+	}
+	return m.DefaultLink(mode)
+}
+
+// object returns the object that a method is called on: the VM, or one of the two services.
+func (s *Snapshot) object(m msvm.Method, vm string) wmiquery.Ref {
+	switch m.Class {
+	case msvm.ClassComputerSystem:
+		return msvm.VMRef(vm)
+	case msvm.ClassVirtualSystemManagementService:
+		return msvm.ManagementServiceRef(s.Service.SystemName)
+	}
+	return s.Service.Ref()
+}
+
+// testVM returns the test VM of a replica if it can be deleted. The host must report exactly one test VM for the
+// replica, and the mode of that VM must say the same.
+func (s *Snapshot) testVM(replica string) (string, *problem.Problem) {
+	tests := s.testVMs[replica]
+	if len(tests) != 1 {
+		return "", problem.New(problem.InvalidState, "the VM has %d test VMs; requires exactly one", len(tests))
+	}
+	return tests[0], s.checkDeletable(tests[0])
+}
+
+// checkDeletable returns nil only for a test VM that is turned off.
+func (s *Snapshot) checkDeletable(vm string) *problem.Problem {
+	c, _ := preconditionsOf(methodNamed(msvm.MethodDestroySystem), 0)
+	system, ok := s.vms[vm]
+	if !ok {
+		return problem.New(problem.NotFound, "vm %s: not found on this host", vm)
+	}
+	if mode, known := system.Mode(); !known || mode != msvm.ModeTestReplica {
+		return c.describe(problem.New(problem.InvalidState,
+			"vm %s: the mode is %s; only a VM of mode test_replica can be deleted", vm, mode))
+	}
+	return c.check(&Relationship{Key: msvm.Key{VM: vm, Link: msvm.Primary}, VM: system})
+}
+
+// maxClockSkew is how far a time of the host may be in the future. A later time comes from another clock, so its age is
+// unknown.
+const maxClockSkew = 10 * time.Second
+
+// age returns the seconds since a time of the host, nil if they are not known.
+func (s *Snapshot) age(at *time.Time) *float64 {
+	t, ok := msvm.Known(at)
+	if age := s.Time.Sub(t); ok && age >= -maxClockSkew {
+		return new(max(0, age.Seconds()))
+	}
+	return nil
+}
+
+// TargetState returns the state of a relationship, without the pending bytes: those are part of the statistics.
+func (s *Snapshot) TargetState(r *Relationship) TargetState {
+	t := TargetState{State: r.State().String(), Mode: "unknown"}
+	if mode, ok := r.VM.Mode(); ok {
+		t.Mode = mode.String()
+	}
+	if r.Row.ReplicationHealth != nil {
+		t.Health = r.Row.ReplicationHealth.String()
+	}
+	if r.Row.Replicates() {
+		t.LagSeconds = s.age(r.Row.LastReplicationTime)
+	}
+	return t
+}

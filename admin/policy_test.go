@@ -1,0 +1,81 @@
+package admin
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// Without a policy file all callers are viewers.
+func TestNoPolicyAllowsOnlyReading(t *testing.T) {
+	env := newTestEnv(t, func(o *Options) { o.PolicyFile, o.WebConfigFile = "", "" })
+	env.want("read", env.get("HV01", "", "/api/v1/replicas"), 200, "")
+	env.want("action", env.postAction("HV01", "", vmReplicating, "primary", "suspend", nil), 403, "forbidden")
+	env.want("action with a password",
+		env.postAction("HV01", "omar", vmReplicating, "primary", "suspend", nil), 403, "forbidden")
+	env.want("reload", env.request("HV01", "", "POST", "/-/reload", nil), 403, "forbidden")
+	env.want("method that only reads",
+		env.request("HV01", "", "POST", "/api/v1/methods/GetSystemCertificates", nil), 200, "")
+	env.want("method", env.request("HV01", "", "POST", "/api/v1/methods/StartService", nil), 403, "forbidden")
+}
+
+// A rule is for users, and can be limited to methods and VMs.
+func TestPolicyRules(t *testing.T) {
+	env := newTestEnv(t)
+	name := env.vmName("HV01", vmReplicating)
+	env.writeFile(env.policy, fmt.Sprintf(`
+rules:
+  - {users: [vic], role: viewer}
+  - {users: [olga], role: operator, vms: '%s'}
+  - {users: [tim], role: operator, methods: [suspend]}
+  - {users: [fred], role: operator, methods: [RequestReplicationStateChangeEx], vms: '(?i)%s'}
+  - {users: [fred], role: failover, methods: [CommitFailover], destructive: true}
+  - {users: [omar], role: owner}
+`, env.vms[vmReplicating], name))
+	env.hosts["HV01"].server.Reload()
+	dry := object{"dry_run": true}
+	for _, tt := range []struct {
+		user   string
+		vm     int
+		action string
+		code   int
+	}{
+		{"olga", vmReplicating, "suspend", 200},
+		{"olga", vmInbound, "suspend", 403},
+		{"tim", vmReplicating, "suspend", 200},
+		{"tim", vmInbound, "suspend", 200},
+		{"tim", vmReplicating, "test-connection", 403},
+		{"fred", vmReplicating, "suspend", 200},
+		{"fred", vmInbound, "suspend", 403},
+		{"fred", vmReplicating, "test-connection", 403},
+		{"fred", vmReplicating, "failover", 403},
+		{"omar", vmReplicating, "suspend", 200},
+		{"omar", vmReplicating, "remove", 403}, // destructive
+	} {
+		if r := env.postAction("HV01", tt.user, tt.vm, "primary", tt.action, dry); r.code != tt.code {
+			t.Errorf("%s by %s: got %s, want %d", tt.action, tt.user, r, tt.code)
+		}
+	}
+	env.want("read another VM", env.get("HV01", "olga", env.replicaPath(vmInbound, "primary")), 403, "forbidden")
+	if all, _ := env.get("HV01", "olga", apiReplicas).json["replicas"].([]any); len(all) != 1 {
+		t.Errorf("%d replicas are listed, want 1", len(all))
+	}
+	env.want("method about the host",
+		env.request("HV01", "olga", "POST", "/api/v1/methods/GetSystemCertificates", nil), 403, "forbidden")
+}
+
+// A read_only policy denies all actions. Only an owner can end it.
+func TestReadOnlyPolicy(t *testing.T) {
+	env := newTestEnv(t)
+	env.writeFile(env.policy, "read_only: true\n"+fullPolicy)
+	env.want("reload", env.request("HV01", "omar", "POST", "/-/reload", nil), 200, "")
+	env.want("action", env.postAction("HV01", "omar", vmReplicating, "primary", "suspend", nil), 403, "forbidden")
+	env.want("announcement", env.postMaintenance("omar",
+		object{"owner": "Ada", "reason": "x", "until": env.clock.Now().Add(time.Hour)}), 403, "forbidden")
+	env.want("read", env.get("HV01", "vic", env.replicaPath(vmReplicating, "primary")), 200, "")
+	env.writeFile(env.policy, fullPolicy)
+	env.want("reload by another role", env.request("HV01", "fred", "POST", "/-/reload", nil), 403, "forbidden")
+	env.want("reload", env.request("HV01", "omar", "POST", "/-/reload", nil), 200, "")
+	env.want("action after read_only",
+		env.postAction("HV01", "omar", vmReplicating, "primary", "suspend", object{"dry_run": true}), 200, "")
+}

@@ -1,0 +1,263 @@
+// Package admin is the admin endpoint: an HTTP API that controls Hyper-V Replica on one host.
+//
+// The endpoint denies by default. The listener's web config authenticates callers, and a policy file authorizes them.
+// Without a policy file, callers can only read. Every action is in the audit log before it is executed, and a
+// destructive action must be confirmed. The endpoint never fails over by itself.
+//
+// A request for an action takes these steps:
+//
+//  1. gate.go authenticates the caller and limits the rate.
+//  2. idempotency.go returns the stored response if the Idempotency-Key was used before.
+//  3. execution.go reads the state of the host, plans the call (package operation) and asks the policy (package authz).
+//  4. locks.go locks the VM. execution.go then reads the host and checks everything again.
+//  5. confirm.go checks the confirmation of a destructive action.
+//  6. execution.go writes the intent to the audit log (package audit) and stores a record (package job).
+//  7. call.go calls the host, once, and writes the outcome to the audit log.
+//
+// If the host starts a job, package job tracks it until it ends.
+package admin
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-kit/log"
+	"github.com/go-kit/log/level"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/time/rate"
+
+	"hyperv_replica_exporter/admin/internal/audit"
+	"hyperv_replica_exporter/admin/internal/authz"
+	"hyperv_replica_exporter/admin/internal/job"
+	"hyperv_replica_exporter/admin/internal/problem"
+	"hyperv_replica_exporter/admin/internal/store"
+	"hyperv_replica_exporter/wmiquery"
+)
+
+// Options configure an endpoint. A number or duration that is 0 has a default.
+type Options struct {
+	Reader  wmiquery.Reader
+	Invoker wmiquery.Invoker
+	Now     func() time.Time // clock of tokens, limits and logs
+	Logger  log.Logger
+	// Namespace is the prefix of the metrics.
+	Namespace string
+
+	// PolicyFile is the policy. Without it all callers are viewers.
+	PolicyFile string
+	// WebConfigFile is the web config of the listener.
+	WebConfigFile string
+	// Addresses are the listen addresses. They are checked against the web config.
+	Addresses []string
+	// Hosts are the allowed values of the Host header, in addition to names of the loopback interface.
+	Hosts []string
+	// DataDir is the directory of the audit log and the store.
+	DataDir string
+	// Events is called with each line of the audit log, without the newline, after the line is in the file and in the
+	// order of the file. An error is only logged, because the file is the authoritative record.
+	Events func(line []byte) error
+
+	BodyTimeout   time.Duration // limit for reading the body of a request
+	CallTimeout   time.Duration // how long a request waits for the answer to a call; a longer call continues
+	WatchInterval time.Duration // interval at which jobs and configuration files are checked
+	MaxActions    int           // maximum number of actions in progress
+	RequestRate   float64       // requests per second from one address
+	RequestBurst  int
+	ActionRate    float64 // actions per second by one caller
+	ActionBurst   int
+}
+
+// readTimeout limits how long the host can take to show its state.
+const readTimeout = 20 * time.Second
+
+// Names of the files in Options.DataDir.
+const (
+	auditFile = "audit.jsonl"
+	storeFile = "admin.db"
+)
+
+func (o Options) withDefaults() Options {
+	o.BodyTimeout = cmp.Or(o.BodyTimeout, 10*time.Second)
+	o.CallTimeout = cmp.Or(o.CallTimeout, 30*time.Second)
+	o.WatchInterval = cmp.Or(o.WatchInterval, 5*time.Second)
+	o.MaxActions = cmp.Or(o.MaxActions, 8)
+	o.RequestRate, o.RequestBurst = cmp.Or(o.RequestRate, 10), cmp.Or(o.RequestBurst, 40)
+	o.ActionRate, o.ActionBurst = cmp.Or(o.ActionRate, 1), cmp.Or(o.ActionBurst, 10)
+	return o
+}
+
+// Server is an admin endpoint.
+type Server struct {
+	options Options
+
+	policy        atomic.Pointer[authz.Policy]
+	authenticator atomic.Pointer[authz.Authenticator]
+	audit         *audit.Log
+	store         *store.Store
+	jobs          *job.Tracker
+	locks         *locks
+	confirmations *confirmations
+	idempotency   *idempotency
+	maintenance   *maintenanceStore
+	metrics       *metrics
+	handler       http.Handler
+
+	rejectedLog *rate.Limiter // limits log messages about rejected requests
+
+	reloading    sync.Mutex
+	fileVersions [2]fileVersion // of the configuration files at the last reload; guarded by reloading
+	calls        sync.WaitGroup // calls of the host in progress
+	stop         context.CancelFunc
+	background   sync.WaitGroup
+}
+
+// New returns an endpoint. It starts to track the stored jobs that have not ended. Close stops the endpoint.
+func New(o Options) (*Server, error) {
+	o = o.withDefaults()
+	versions := fileVersions(o)
+	policy, w, err := readConfiguration(o)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{options: o, fileVersions: versions, rejectedLog: rate.NewLimiter(1, 20)}
+	s.policy.Store(policy)
+	s.authenticator.Store(authz.NewAuthenticator(w))
+	if err := s.openFiles(); err != nil {
+		return nil, err
+	}
+	s.jobs, err = job.NewTracker(job.Options{
+		Reader: o.Reader, Store: s.store, Audit: s.audit, Logger: o.Logger, Now: o.Now,
+	})
+	if err != nil {
+		return nil, errors.Join(err, s.store.Close(), s.audit.Close())
+	}
+	s.locks = newLocks(s.jobs, o.MaxActions, o.CallTimeout)
+	s.confirmations = newConfirmations(o.Now)
+	s.idempotency = newIdempotency(s.store, o.Now)
+	s.maintenance = &maintenanceStore{store: s.store, now: o.Now}
+	s.prune()
+	s.metrics = newMetrics(o.Namespace, s.jobs, s.maintenance)
+	s.jobs.OnEnd = s.metrics.jobEnded
+	s.handler = s.newHandler()
+	ctx, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	s.background.Go(func() { s.jobs.Watch(ctx, o.WatchInterval, readTimeout) })
+	s.background.Go(func() { s.watchFiles(ctx) })
+	s.background.Go(func() { s.runHourly(ctx) })
+	return s, nil
+}
+
+// openFiles opens the audit log and the store.
+func (s *Server) openFiles() error {
+	err := os.MkdirAll(s.options.DataDir, 0o700)
+	if err != nil {
+		return err
+	}
+	if s.audit, err = audit.Open(filepath.Join(s.options.DataDir, auditFile), s.sendEvent); err != nil {
+		return err
+	}
+	var damage error
+	s.store, damage, err = store.Open(filepath.Join(s.options.DataDir, storeFile), s.options.Now(),
+		job.StoreBucket(), responseBucket(), maintenanceBucket())
+	if err != nil {
+		return errors.Join(err, s.audit.Close())
+	}
+	if damage != nil {
+		level.Error(s.options.Logger).Log("msg", "records of earlier actions are lost", "err", damage)
+		s.auditAfter(audit.Record{
+			Time: s.options.Now().UTC(), Event: audit.Damage, User: "(start)", Action: "open-store", Error: damage.Error(),
+		})
+	}
+	return nil
+}
+
+// sendEvent passes a line of the audit log to Options.Events.
+func (s *Server) sendEvent(line []byte) {
+	if s.options.Events == nil {
+		return
+	}
+	if err := s.options.Events(line); err != nil {
+		level.Error(s.options.Logger).Log("msg", "cannot forward audit record, it is only in the file", "err", err)
+	}
+}
+
+// Handler returns the HTTP API.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Metrics returns the metrics of the endpoint.
+func (s *Server) Metrics() prometheus.Collector { return s.metrics }
+
+// runHourly deletes expired records every hour until ctx is done.
+func (s *Server) runHourly(ctx context.Context) {
+	ticker := time.NewTicker(time.Hour)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			s.prune()
+		}
+	}
+}
+
+// prune deletes expired records.
+func (s *Server) prune() {
+	if err := s.store.Prune(s.options.Now()); err != nil {
+		level.Error(s.options.Logger).Log("msg", "cannot delete expired records, will retry", "err", err)
+	}
+}
+
+// Close stops the endpoint. It waits for calls of the host in progress until ctx is done. The next start finds out the
+// outcome of calls that have not returned by then.
+func (s *Server) Close(ctx context.Context) error {
+	s.stop()
+	done := make(chan struct{})
+	go func() { s.background.Wait(); s.calls.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+	return errors.Join(s.store.Close(), s.audit.Close())
+}
+
+// authorize asks the policy about a request.
+func (s *Server) authorize(r *http.Request, a authz.Attributes) *problem.Problem {
+	return s.policy.Load().Authorize(principalOf(r), a)
+}
+
+// auditAfter writes an audit record about something that has already happened. If that fails, the record is written
+// later.
+func (s *Server) auditAfter(r audit.Record) {
+	if err := s.audit.WriteOrKeep(r); err != nil {
+		level.Error(s.options.Logger).Log(
+			"msg", "cannot write audit record, will retry", "event", r.Event, "action", r.ID, "status", r.Status, "err", err)
+	}
+}
+
+// auditRefusal writes an audit record about a refused request that is not an action on the host, and returns p.
+func (s *Server) auditRefusal(c authz.Principal, action string, p *problem.Problem) *problem.Problem {
+	s.auditAfter(audit.Record{
+		Time: s.options.Now().UTC(), Event: audit.Refused, User: c.String(), Remote: c.Remote, Action: action,
+		Status: p.Type.Status, Type: p.Type.Slug, Error: p.Detail,
+	})
+	return p
+}
+
+// auditUnavailable returns the problem for an audit log that cannot be written.
+func (s *Server) auditUnavailable(err error) *problem.Problem {
+	level.Error(s.options.Logger).Log("msg", "request rejected, cannot write audit record", "err", err)
+	return problem.New(problem.AuditUnavailable, "the request was not executed; see the log of the exporter")
+}
+
+// errStoreRead returns the problem for a store that cannot be read.
+func errStoreRead() *problem.Problem {
+	return problem.New(problem.Internal, "the store cannot be read")
+}

@@ -1,0 +1,44 @@
+//go:build prometheus
+
+package dashboards_test
+
+import (
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"hyperv_replica_exporter/internal/promtest"
+	"hyperv_replica_exporter/wmiquery/msvm"
+)
+
+// Rules and dashboards name only states and health values that exist. A matcher with a misspelt name selects nothing,
+// without an error.
+func TestRulesAndDashboardsNameExistingStates(t *testing.T) {
+	var known []string
+	for n := range uint16(256) {
+		known = append(known, msvm.ReplicationState(n).String(), msvm.ReplicationHealth(n).String())
+	}
+	for files, pattern := range map[string]*regexp.Regexp{
+		ruleFiles: regexp.MustCompile(`\b(?:state|health)(?:=|!=|=~|!~)"([^"]+)"`),
+		// A matcher in a query, a pattern of a value mapping, or a pattern that renames a series.
+		dashboardFiles: regexp.MustCompile(`\b(?:state|health)(?:=|!=|=~|!~)\\"([^"\\]+)\\"` +
+			`|"pattern": "\^\(?([a-z_]+(?:\|[a-z_]+)*)\)?\$"|"/: \(([a-z_|]+)\)\$/"`),
+	} {
+		for _, file := range promtest.Glob(t, files) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range pattern.FindAllStringSubmatch(string(text), -1) {
+				for name := range strings.SplitSeq(strings.Join(m[1:], ""), "|") {
+					namePattern := regexp.MustCompile("^(?:" + name + ")$")
+					if name != "wmi" && !slices.ContainsFunc(known, namePattern.MatchString) {
+						t.Errorf("%s: no state or health has the name %s", file, name)
+					}
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,74 @@
+package simulator_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"hyperv_replica_exporter/wmiquery/msvm"
+	"hyperv_replica_exporter/wmiquery/simulator"
+)
+
+// The pending size grows only on the sender, and only while changes are tracked and not sent. The
+// receiver reports 0.
+func TestPendingSizeGrowsWhileTracked(t *testing.T) {
+	for _, tt := range []struct {
+		vm     int
+		sender string
+		grows  bool
+	}{
+		{pausedOnPrimary, "HV01", true},
+		{pausedOnReplica, "HV02", true},
+		{initialReplication, "HV01", true},
+		{critical, "HV01", true},
+		{resyncRequired, "HV01", false},
+		{prepared, "HV01", false},
+	} {
+		w, c := newWorld(t, simulator.Config{Seed: 1})
+		id := vms(t, open(t, w, "HV01"))[tt.vm]
+		previous := map[string]msvm.ReplicationStatistics{}
+		for range 7 {
+			for _, h := range hosts[:2] {
+				stats := relationships(t, open(t, w, h), id)[0].stats
+				if before, ok := previous[h]; ok {
+					got, was := *stats.PendingReplicationSize, *before.PendingReplicationSize
+					grows := tt.grows && h == tt.sender
+					if (got > was) != grows || got < was || h != tt.sender && got != 0 ||
+						*stats.ReplicationSuccessCount != *before.ReplicationSuccessCount {
+						t.Errorf("VM %d on %s: the pending size changed from %d to %d", tt.vm, h, was, got)
+					}
+				}
+				previous[h] = stats
+			}
+			c.Advance(10 * time.Minute)
+		}
+	}
+}
+
+// Cycles run at the configured interval, and their sizes and durations vary.
+func TestCyclesRunAtInterval(t *testing.T) {
+	w, c := newWorld(t, simulator.Config{Seed: 1})
+	s := open(t, w, "HV01")
+	ids := vms(t, s)
+	c.Advance(6 * time.Hour)
+	for vm, interval := range map[int]time.Duration{0: 300 * time.Second, 2: 30 * time.Second, 3: 900 * time.Second} {
+		for _, settings := range read[msvm.ReplicationSettingData](t, s) {
+			if got, _ := settings.Interval(); strings.Contains(settings.InstanceID, ids[vm]) && got != interval {
+				t.Errorf("VM %d: interval is %v, want %v", vm, got, interval)
+			}
+		}
+		total, _ := w.Totals(msvm.Key{VM: ids[vm], Link: msvm.Primary})
+		// A cycle may be running at the start and at the end.
+		if got, want := int(total.Cycles+total.Missed), int(6*time.Hour/interval); got < want-1 || got > want+1 ||
+			total.Missed > total.Cycles/10 {
+			t.Errorf("VM %d: totals are %+v, want %d cycles", vm, total, want)
+		}
+		stats := relationships(t, s, ids[vm])[0].stats
+		n := float64(*stats.ReplicationSuccessCount)
+		if float64(*stats.MaxReplicationSize) < 1.2*float64(*stats.ReplicationSize)/n ||
+			float64(*stats.MaxReplicationLatency) < 1.05*float64(*stats.ReplicationLatency)/n {
+			t.Errorf("VM %d: all cycles are similar: %+v, at most %d bytes and %d s",
+				vm, counters(stats), *stats.MaxReplicationSize, *stats.MaxReplicationLatency)
+		}
+	}
+}

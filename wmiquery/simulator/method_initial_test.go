@@ -1,0 +1,124 @@
+package simulator_test
+
+import (
+	"testing"
+	"time"
+
+	"hyperv_replica_exporter/wmiquery"
+	"hyperv_replica_exporter/wmiquery/msvm"
+)
+
+// The way from a VM without replication to replication over the network, with all ways to cancel it.
+func TestInitialReplication(t *testing.T) {
+	d := newVMDriver(t, neverReplicated)
+	settings := d.settingsParam("HV01", msvm.Primary, toServer("HV02"))
+	d.wantStates("at first", "0[0] - -")
+	d.checkJob("create", "HV01", d.call("HV01", "CreateReplicationRelationship", settings...), msvm.JobCreateRelationship,
+		"0[0] - -", "1[1] 2[2 0] -")
+	d.wantCode("create again", d.call("HV01", "CreateReplicationRelationship", settings...), wmiquery.CodeInvalidState)
+	d.wantCode("pause before the initial replication", d.requestState("HV01", 7), wmiquery.CodeInvalidState)
+	d.wantCode("fail over before the initial replication", d.call("HV02", "InitiateFailover"), wmiquery.CodeInvalidState)
+	start := func(pairs ...any) wmiquery.Reply { return d.call("HV01", "StartReplication", pairs...) }
+	d.wantCode("type 4", start("InitialReplicationType", uint16(4)), wmiquery.CodeInvalidParam)
+	d.wantCode("export without a folder", start("InitialReplicationType", uint16(2)), wmiquery.CodeInvalidParam)
+	d.wantCode("start on the replica", d.call("HV02", "StartReplication", "InitialReplicationType", uint16(1)),
+		wmiquery.CodeInvalidState)
+
+	reply := start("InitialReplicationType", uint16(1))
+	d.checkJob("start", "HV01", reply, msvm.JobStartInitialReplication, "1[2] 2[2 0] -", "1[2] 2[2 0] -")
+	if j := d.runningJob("HV01"); j != msvm.JobSendInitialReplica {
+		t.Errorf("running job is %s, want %s", j, msvm.JobSendInitialReplica)
+	}
+	d.wantCode("start again", start("InitialReplicationType", uint16(1)), wmiquery.CodeInUse)
+	d.checkJob("pause", "HV01", d.requestState("HV01", 7), msvm.JobStateChange, "1[7] 2[2 0] -", "1[7] 2[2 0] -")
+	d.clock.Advance(5 * time.Hour)
+	d.wantStates("paused", "1[7] 2[2 0] -")
+	d.checkJob("resume", "HV01", d.requestState("HV01", 3), msvm.JobStateChange, "1[3] 2[2 0] -", "1[2] 2[2 0] -")
+	d.checkJob("cancel", "HV01", d.requestState("HV01", 1), msvm.JobStopInitialReplication,
+		"1[1] 2[2 0] -", "1[1] 2[2 0] -")
+	d.clock.Advance(5 * time.Hour)
+	d.wantStates("cancelled", "1[1] 2[2 0] -")
+
+	d.waitForJob("start", "HV01", start("InitialReplicationType", uint16(1)), msvm.JobStartInitialReplication,
+		msvm.JobCompleted)
+	for _, j := range read[msvm.ConcreteJob](t, d.hosts["HV01"]) {
+		if d.clock.Now().Sub(*j.TimeSubmitted) == 0 {
+			call(t, d.hosts["HV01"], newCall(j.Ref(), "RequestStateChange", params("RequestedState", uint16(4))...))
+		}
+	}
+	d.wantStates("cancelled by job", "1[1] 2[2 0] -")
+	d.waitForJob("start", "HV01", start("InitialReplicationType", uint16(1)), msvm.JobStartInitialReplication,
+		msvm.JobCompleted)
+	for range 3600 {
+		if d.clock.Advance(10 * time.Second); d.runningJob("HV01") == 0 {
+			break
+		}
+		d.wantStates("sending", "1[2] 2[2 0] -")
+	}
+	d.wantStates("after the transfer", "1[3] 2[3 0] -")
+}
+
+// Q48: a start can be scheduled at most seven days ahead. Q32: it can be cancelled by its job or by a
+// state request.
+func TestScheduledStart(t *testing.T) {
+	d := newVMDriver(t, newlyEnabled)
+	at := d.clock.Now().Add(time.Hour)
+	start := func(at time.Time) wmiquery.Reply {
+		return d.call("HV01", "StartReplication", "InitialReplicationType", uint16(1), "StartTime", at)
+	}
+	d.wantCode("in the past", start(d.clock.Now()), wmiquery.CodeInvalidParam)
+	d.wantCode("in eight days", start(d.clock.Now().Add(8*24*time.Hour)), wmiquery.CodeInvalidParam)
+	reply := start(at)
+	if j, _ := d.job("HV01", reply.Job); *j.JobState != msvm.JobNew || !j.ScheduledStartTime.Equal(at) ||
+		j.StartTime != nil || !*j.Cancellable {
+		t.Errorf("scheduled job is %+v", j)
+	}
+	d.wantCode("schedule again", start(at), wmiquery.CodeInUse)
+	d.wantStates("scheduled", "1[1] 2[2 0] -")
+	cancel := newCall(reply.Job, "RequestStateChange", params("RequestedState", uint16(4))...)
+	if code := call(t, d.hosts["HV01"], cancel).Code; code != 0 {
+		t.Errorf("cancel the job: code %d, want 0", code)
+	}
+	if code := call(t, d.hosts["HV01"], cancel).Code; code != 4097 {
+		t.Errorf("cancel the job again: code %d, want 4097", code)
+	}
+	d.clock.Advance(2 * time.Hour)
+	d.wantStates("cancelled", "1[1] 2[2 0] -")
+	start(d.clock.Now().Add(time.Hour))
+	d.waitForJob("cancel by request", "HV01", d.requestState("HV01", 1), msvm.JobStopInitialReplication, msvm.JobCompleted)
+	d.clock.Advance(2 * time.Hour)
+	d.wantStates("cancelled by request", "1[1] 2[2 0] -")
+	at = d.clock.Now().Add(time.Hour)
+	start(at)
+	d.clock.Set(at.Add(-time.Second))
+	d.wantStates("a second before", "1[1] 2[2 0] -")
+	d.clock.Set(at)
+	d.wantStates("at that time", "1[2] 2[2 0] -")
+}
+
+// An exported initial replica takes effect when it is imported.
+func TestExportAndImportInitialReplica(t *testing.T) {
+	d := newVMDriver(t, newlyEnabled)
+	importReplica := func() wmiquery.Reply {
+		return d.call("HV02", "ImportInitialReplica", "InitialReplicationImportLocation", `E:\import`)
+	}
+	d.wantCode("import without a folder", d.call("HV02", "ImportInitialReplica"), wmiquery.CodeInvalidParam)
+	d.wantCode("import on the primary", d.call("HV01", "ImportInitialReplica", "InitialReplicationImportLocation", "x"),
+		wmiquery.CodeInvalidState)
+	if j := d.waitForJob("import too early", "HV02", importReplica(), msvm.JobImportReplication,
+		msvm.JobException); *j.ErrorCode != wmiquery.CodeFileNotFound {
+		t.Errorf("ErrorCode is %d, want %d", *j.ErrorCode, wmiquery.CodeFileNotFound)
+	}
+	d.call("HV01", "StartReplication", "InitialReplicationType", uint16(2), "InitialReplicationExportLocation", `E:\`)
+	if j := d.waitForJob("import too early", "HV02", importReplica(), msvm.JobImportReplication,
+		msvm.JobException); *j.ErrorCode != wmiquery.CodeFileNotFound {
+		t.Errorf("ErrorCode is %d, want %d", *j.ErrorCode, wmiquery.CodeFileNotFound)
+	}
+	d.waitForJob("cancel", "HV01", d.requestState("HV01", 1), msvm.JobStopInitialReplication, msvm.JobCompleted)
+	export := d.call("HV01", "StartReplication", "InitialReplicationType", uint16(2), "InitialReplicationExportLocation",
+		`E:\`)
+	d.checkJob("export", "HV01", export, msvm.JobStartExportInitialReplication, "1[2] 2[2 0] -", "1[2] 2[2 0] -")
+	d.clock.Advance(24 * time.Hour)
+	d.wantStates("before the import", "1[2] 2[2 0] -")
+	d.checkJob("import", "HV02", importReplica(), msvm.JobImportReplication, "1[2] 2[2 0] -", "1[3] 2[3 0] -")
+}

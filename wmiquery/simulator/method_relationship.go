@@ -1,0 +1,143 @@
+package simulator
+
+import (
+	"slices"
+	"time"
+
+	"hyperv_replica_exporter/wmiquery"
+	"hyperv_replica_exporter/wmiquery/msvm"
+)
+
+// createRelationship is Msvm_ReplicationService.CreateReplicationRelationship. It makes a VM without
+// replication a primary VM, and extends the replication of a replica to a third host.
+func createRelationship(r *request) wmiquery.Reply {
+	settings, ok := r.givenSettings(unsetSettings())
+	if !ok {
+		return errorReply(wmiquery.CodeInvalidParam)
+	}
+	vm := r.vm
+	return jobReply(r.submitJob(&job{
+		kind: msvm.JobCreateRelationship, duration: r.drawDuration(5, 15),
+		onEnd: func(at time.Time) *failure {
+			h := r.world.serverAt(*settings.RecoveryConnectionPoint)
+			if h == nil || h == vm.host {
+				return errServerNotFound
+			}
+			if f := h.authorize(vm, settings); f != nil {
+				return f
+			}
+			to, f := vm.newReplicaVM(h, at)
+			if f != nil {
+				return f
+			}
+			l := vm.logical.connect(vm, r.linkType, to, settings)
+			l.start(at)
+			l.sender.state, l.receiver.state = msvm.ReadyForReplication, msvm.WaitingToCompleteInitialReplication
+			if vm.mode == msvm.ModeNone {
+				vm.mode = msvm.ModePrimary
+			}
+			return nil
+		},
+	}))
+}
+
+// givenSettings are the base settings with the given changes. It returns false if the result is not
+// valid.
+func (r *request) givenSettings(base msvm.ReplicationSettingData) (msvm.ReplicationSettingData, bool) {
+	var given msvm.ReplicationSettingData
+	if !r.args.unmarshal("ReplicationSettingData", &given) {
+		return given, false
+	}
+	s := overlay(base, given)
+	history, hours := *s.RecoveryHistory, *s.ApplicationConsistentSnapshotInterval
+	intervals := []uint16{30, 300, 900}
+	if r.linkType == msvm.Extended { // at least 300 s and at least the interval of the primary link
+		intervals = slices.DeleteFunc(intervals, func(i uint16) bool {
+			inbound := r.vm.endpoints[msvm.Primary]
+			return i < 300 || inbound != nil && i < *inbound.link.settings.ReplicationInterval
+		})
+	}
+	switch {
+	case msvm.StringOrEmpty(s.RecoveryConnectionPoint) == "", *s.RecoveryServerPortNumber == 0,
+		*s.AuthenticationType != msvm.AuthenticationKerberos && *s.AuthenticationType != msvm.AuthenticationCertificate,
+		*s.AuthenticationType == msvm.AuthenticationCertificate && msvm.StringOrEmpty(s.CertificateThumbPrint) == "",
+		!slices.Contains(intervals, *s.ReplicationInterval),
+		history > 24, hours > 12, hours > 0 && (history == 0 || r.linkType == msvm.Extended):
+		return s, false
+	}
+	return s, true
+}
+
+// makeReplica handles the requested state 2, WaitingToCompleteInitialReplication: a VM without
+// replication becomes a replica without a sender.
+func (r *request) makeReplica(q msvm.StateRequest) wmiquery.Reply {
+	vm := r.vm
+	if r.endpoint != nil || r.linkType != msvm.Primary {
+		return errorReply(wmiquery.CodeInvalidState)
+	}
+	noSender := &hostVM{logical: vm.logical, host: vm.host, id: vm.id, endpoints: map[msvm.Link]*endpoint{}}
+	l := vm.logical.connect(noSender, msvm.Primary, vm, unsetSettings())
+	l.settings.PrimaryHostSystem, l.settings.PrimaryConnectionPoint = nil, nil
+	l.start(r.at)
+	l.receiver.state, vm.mode = msvm.WaitingToCompleteInitialReplication, msvm.ModeReplica
+	return jobReply(r.submitJob(&job{
+		kind: q.Job, duration: r.drawDuration(1, 4),
+		onEnd: func(time.Time) *failure {
+			if vm.on {
+				return errVMRunning
+			}
+			return nil
+		},
+		onFail: func(at time.Time) { vm.leaveLink(msvm.Primary, at) },
+	}))
+}
+
+// modifyRelationship is Msvm_ReplicationService.ModifyReplicationSettings. A change of the replicated
+// disks starts a disk update instead.
+func modifyRelationship(r *request) wmiquery.Reply {
+	l := r.endpoint.link
+	settings, ok := r.givenSettings(l.settings)
+	otherDisks := !slices.Equal(settings.IncludedDisks, l.settings.IncludedDisks)
+	switch {
+	case !ok || otherDisks && r.linkType == msvm.Extended:
+		return errorReply(wmiquery.CodeInvalidParam)
+	case otherDisks && r.endpoint.state != msvm.Replicating:
+		return errorReply(wmiquery.CodeInvalidState)
+	case otherDisks:
+		l.pendingSettings = &settings
+		return jobReply(r.updateDisks())
+	}
+	return jobReply(r.submitJob(&job{
+		kind: msvm.JobModifyRelationship, duration: r.drawDuration(2, 5),
+		onEnd: func(time.Time) *failure {
+			if r.world.serverAt(*settings.RecoveryConnectionPoint) != l.receiver.vm.host {
+				return errOtherServer
+			}
+			l.applySettings(settings)
+			return nil
+		},
+	}))
+}
+
+// removeRelationship is Msvm_ReplicationService.RemoveReplicationRelationship(Ex). It removes the
+// relationship on this host only. The extended relationship of a replica must be removed first.
+func removeRelationship(r *request) wmiquery.Reply {
+	if r.vm.hasRunningJob() {
+		return errorReply(wmiquery.CodeInUse)
+	}
+	if other := r.vm.endpoints[msvm.Extended]; r.linkType == msvm.Primary && other != nil && other.state != msvm.Disabled {
+		return errorReply(wmiquery.CodeInvalidState)
+	}
+	if r.endpoint.sends() {
+		r.endpoint.link.stopSending(r.at)
+	}
+	for _, j := range slices.Clone(r.vm.logical.jobs) {
+		if j.vm == r.vm && startsInitial(j) && r.endpoint.sends() {
+			j.cancel(r.at)
+		}
+	}
+	return jobReply(r.submitJob(&job{
+		kind: msvm.JobRemoveRelationship, duration: r.drawDuration(2, 6),
+		onEnd: func(at time.Time) *failure { r.vm.leaveLink(r.linkType, at); return nil },
+	}))
+}

@@ -1,0 +1,109 @@
+package simulator
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"hyperv_replica_exporter/wmiquery"
+	"hyperv_replica_exporter/wmiquery/msvm"
+)
+
+// authorizations are the authorization entries.
+func (v view) authorizations() []msvm.ReplicationAuthorizationSettingData {
+	return slices.Clone(v.host.authorizations)
+}
+
+// providers are the built-in provider and, on the third host, an external one.
+func (v view) providers() []msvm.ReplicationProvider {
+	rows := []msvm.ReplicationProvider{{
+		Name:              msvm.BuiltinProvider,
+		ElementName:       new("Virtual machine replication provider to Hyper-V host"),
+		OperationalStatus: []uint16{msvm.StatusOK},
+	}}
+	if v.host.name == hostNames[2] {
+		rows = append(rows, msvm.ReplicationProvider{
+			Name: externalProvider, ElementName: new("Site recovery provider"), OperationalStatus: []uint16{msvm.StatusOK},
+		})
+	}
+	return rows
+}
+
+// externalProvider is a provider that is not part of Hyper-V, such as that of Azure Site Recovery. Its
+// name is a COM class ID.
+const externalProvider = "B8B5C7E6-4D2C-4F0B-9C53-6C2A5D7B9F10"
+
+// failoverConfigurations calls each for every configuration with the path of its adapter.
+func (v view) failoverConfigurations(each func(adapter wmiquery.Ref, c msvm.FailoverNetworkAdapterSettingData)) {
+	for _, id := range slices.Sorted(maps.Keys(v.host.failoverNetworks)) {
+		for n, c := range v.host.failoverNetworks[id] {
+			// The format of InstanceID is not documented for failover configurations. This one follows
+			// the settings that belong to an adapter.
+			adapter := fmt.Sprintf(`Microsoft:%s\%s`, id, adapterGUID(n))
+			c.InstanceID = new(adapter + `\Failover`)
+			escaped := strings.ReplaceAll(adapter, `\`, `\\`)
+			each(wmiquery.Ref(`Msvm_SyntheticEthernetPortSettingData.InstanceID="`+escaped+`"`), c)
+		}
+	}
+}
+
+func adapterGUID(n int) string { return fmt.Sprintf("5F1D2C3B-7A64-4E0F-9B21-0C3D4E5F6A%02X", n) }
+
+func (v view) failoverNetworkAdapters() []msvm.FailoverNetworkAdapterSettingData {
+	var rows []msvm.FailoverNetworkAdapterSettingData
+	v.failoverConfigurations(func(_ wmiquery.Ref, c msvm.FailoverNetworkAdapterSettingData) { rows = append(rows, c) })
+	return rows
+}
+
+func (v view) failoverNetworkComponents() []msvm.EthernetPortFailoverSettingDataComponent {
+	var rows []msvm.EthernetPortFailoverSettingDataComponent
+	v.failoverConfigurations(func(adapter wmiquery.Ref, c msvm.FailoverNetworkAdapterSettingData) {
+		rows = append(rows, msvm.EthernetPortFailoverSettingDataComponent{GroupComponent: adapter, PartComponent: c.Ref()})
+	})
+	return rows
+}
+
+// compression is the ratio of the bytes on the network to ReplicationSize.
+const compression = 0.6
+
+// performance has a row for each replicating VM by its display name. Windows adds numbers to equal
+// names.
+func (v view) performance() []msvm.ReplicaPerformance {
+	var rows []msvm.ReplicaPerformance
+	seen := map[string]int{}
+	for r, e := range v.host.relationships() {
+		if r.linkType != msvm.Primary || !v.replicates(e) {
+			continue
+		}
+		name := v.faults.displayName(r.vm)
+		if n := seen[name]; n > 0 {
+			name = fmt.Sprintf("%s#%d", name, n)
+		}
+		seen[v.faults.displayName(r.vm)]++
+		wire := uint64(float64(e.totals.Bytes) * compression)
+		row := msvm.ReplicaPerformance{
+			Name: name, NetworkBytesSent: new(uint64(0)), NetworkBytesRecv: &wire,
+			ResynchronizedBytes: new(uint64(0)), ReplicationCount: new(uint32(e.totals.Cycles)),
+		}
+		if e.sends() {
+			row.NetworkBytesSent, row.NetworkBytesRecv = row.NetworkBytesRecv, row.NetworkBytesSent
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// replicationServices has one row. Of its texts, only the status is translated.
+func (v view) replicationServices() []msvm.ReplicationService {
+	s, texts := v.host.service(), v.world.scenario.texts
+	s.OperationalStatus, s.StatusDescriptions = []uint16{msvm.StatusOK}, []string{texts.working}
+	if v.faults.ServiceError {
+		s.OperationalStatus, s.StatusDescriptions = []uint16{msvm.StatusError}, []string{texts.noListener}
+	}
+	return []msvm.ReplicationService{s}
+}
+
+func (v view) replicationServiceSettings() []msvm.ReplicationServiceSettingData {
+	return []msvm.ReplicationServiceSettingData{v.host.settings}
+}

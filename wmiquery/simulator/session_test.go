@@ -1,0 +1,18 @@
+package simulator_test
+
+import (
+	"testing"
+
+	"hyperv_replica_exporter/wmiquery"
+	"hyperv_replica_exporter/wmiquery/simulator"
+)
+
+func TestSessionRejectsCalls(t *testing.T) {
+	w, _ := newWorld(t, simulator.Config{})
+	s := open(t, w, "HV01")
+	p := faultTest{t, w, s, statisticsCalls(t, s, nil)[:1]}
+	p.calls[0].Namespace = wmiquery.CIMV2
+	p.wantError(wmiquery.ErrUnsupported, p.firstCall(), s.Read(new([]string)))
+	s.Close()
+	p.wantError(wmiquery.ErrUnavailable, p.readServices())
+}

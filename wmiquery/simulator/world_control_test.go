@@ -1,0 +1,65 @@
+package simulator_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"hyperv_replica_exporter/wmiquery"
+	"hyperv_replica_exporter/wmiquery/msvm"
+)
+
+// VMs can be turned on and off. A VM that is off writes nothing, and a change of its disk requires a
+// resynchronization.
+func TestPower(t *testing.T) {
+	d := newVMDriver(t, healthy)
+	for _, err := range []error{
+		d.world.SetPower("x", "HV01", true), d.world.SetPower(d.vm, "HV03", true), d.world.SetPower(d.vm, "x",
+			true), d.world.ModifyDisk("x", "HV01"),
+	} {
+		if !errors.Is(err, wmiquery.ErrNotFound) {
+			t.Errorf("unknown VM: error is %v, want not found", err)
+		}
+	}
+	if on, err := d.world.IsOn(d.vm, "HV01"); !on || err != nil {
+		t.Errorf("the primary is on: %v, %v, want true", on, err)
+	}
+	if on, err := d.world.IsOn(d.vm, "HV02"); on || err != nil {
+		t.Errorf("the replica is on: %v, %v, want false", on, err)
+	}
+	if err := d.world.ModifyDisk(d.vm, "HV01"); !errors.Is(err, wmiquery.ErrInvalidState) {
+		t.Errorf("modify a disk in use: error is %v, want invalid state", err)
+	}
+	d.setPower("HV01", false)
+	d.clock.Advance(30 * time.Minute) // changes from before are sent
+	key := msvm.Key{VM: d.vm, Link: msvm.Primary}
+	before, _ := d.world.Totals(key)
+	d.clock.Advance(time.Hour)
+	if after, _ := d.world.Totals(key); after.Cycles < before.Cycles+10 || after.Bytes != before.Bytes {
+		t.Errorf("totals of a VM that is off are %+v, then %+v", before, after)
+	}
+	d.wantStates("off", "1[3] 2[3 0] -")
+	if err := d.world.ModifyDisk(d.vm, "HV01"); err != nil {
+		t.Error(err)
+	}
+	d.wantStates("modified", "1[9] 2[3 0] -")
+}
+
+// SetState sets states that no method leads to.
+func TestSetState(t *testing.T) {
+	d := newVMDriver(t, healthy)
+	key := msvm.Key{VM: d.vm, Link: msvm.Primary}
+	for n := range msvm.ReplicationStates() {
+		if err := d.world.SetState("HV02", key, msvm.ReplicationState(n)); (err != nil) != (n == 0) {
+			t.Errorf("set state %d: %v", n, err)
+		}
+		if n > 0 {
+			d.wantStates("set", fmt.Sprintf("1[3] 2[%d 0] -", n))
+		}
+	}
+	key.Link = msvm.Extended
+	if err := d.world.SetState("HV02", key, msvm.Replicating); !errors.Is(err, wmiquery.ErrInvalidState) {
+		t.Errorf("unknown relationship: error is %v, want invalid state", err)
+	}
+}
