@@ -117,28 +117,6 @@ func TestProviderIDOfPath(t *testing.T) {
 // builtinGUID is the GUID of the built-in provider of Hyper-V.
 const builtinGUID = "22391CDC-272C-4DDF-BA88-9BEFB1A0975C"
 
-func TestPrimaryServerOfSettings(t *testing.T) {
-	for _, tt := range []struct {
-		host, point *string
-		want        string
-	}{
-		{nil, nil, ""},
-		{new("hv01"), nil, "hv01"},
-		{new("hv01"), new("broker"), "hv01"},
-		{new(""), new("broker"), "broker"},
-		{nil, new("broker"), "broker"},
-		{new(""), nil, ""},
-	} {
-		s := ReplicationSettingData{
-			PrimaryHostSystem: tt.host, PrimaryConnectionPoint: tt.point,
-			RecoveryHostSystem: new("replica"), RecoveryConnectionPoint: new("replica"),
-		}
-		if got := s.PrimaryServer(); got != tt.want {
-			t.Errorf("got %q, want %q", got, tt.want)
-		}
-	}
-}
-
 // A time is known from 1602 on: with an offset, "never" may be up to a day after the start of 1601.
 func TestKnownTimes(t *testing.T) {
 	for text, want := range map[string]bool{
