@@ -103,10 +103,12 @@ func TestPoolCallOfCallerThatLeftNeverReachesHost(t *testing.T) {
 // A call whose context has ended before never reaches the host, even if a worker is free.
 func TestPoolCallAfterEndOfContextNeverReachesHost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		reached := func() error { t.Error("the host was reached"); return nil }
 		p := newPoolOfSize(t, 2, 0, fakeSession{
-			read: func(*[]row) error { return reached() },
-			call: func(wmiquery.Call) (wmiquery.Reply, error) { return wmiquery.Reply{}, reached() },
+			read: func(*[]row) error { t.Error("a read has reached the host"); return nil },
+			call: func(wmiquery.Call) (wmiquery.Reply, error) {
+				t.Error("a call has reached the host")
+				return wmiquery.Reply{}, nil
+			},
 		})
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()

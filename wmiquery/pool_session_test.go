@@ -27,13 +27,10 @@ func TestPoolReopensSessionAfterFailure(t *testing.T) {
 		}
 		return next
 	}
-	open := func() (wmiquery.Session, error) {
-		opened++
-		return fakeSession{
-			read:  func(*[]row) error { return run() },
-			call:  func(wmiquery.Call) (wmiquery.Reply, error) { return wmiquery.Reply{}, run() },
-			close: func() { closed++ },
-		}, nil
+	session := fakeSession{
+		read:  func(*[]row) error { return run() },
+		call:  func(wmiquery.Call) (wmiquery.Reply, error) { return wmiquery.Reply{}, run() },
+		close: func() { closed++ },
 	}
 	steps := []struct {
 		next           error
@@ -55,7 +52,7 @@ func TestPoolReopensSessionAfterFailure(t *testing.T) {
 	}
 	check := func(t *testing.T, operation func(*wmiquery.Pool) error) {
 		opened, closed = 0, 0
-		p := newPoolWithOpen(t, 1, 1, open)
+		p := newPoolWithOpen(t, 1, 1, func() (wmiquery.Session, error) { opened++; return session, nil })
 		for _, step := range steps {
 			next = step.next
 			err := operation(p)

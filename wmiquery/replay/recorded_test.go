@@ -50,21 +50,31 @@ func TestCallsReturnRecordedResults(t *testing.T) {
 		code          uint32
 		job           wmiquery.Ref
 	}{
-		{name: "denied", content: `<ERROR CODE="0x80041003">Zugriff  verweigert</ERROR>`,
-			err: wmiquery.ErrDenied, text: "Zugriff verweigert (0x80041003)"},
+		{
+			name: "denied", content: `<ERROR CODE="0x80041003">Zugriff  verweigert</ERROR>`,
+			err: wmiquery.ErrDenied, text: "Zugriff verweigert (0x80041003)",
+		},
 		{name: "not found", content: `<ERROR CODE="0x80041002">x</ERROR>`, err: wmiquery.ErrNotFound, text: "0x80041002"},
-		{name: "old version", content: `<ERROR CODE="0x8004102e">x</ERROR>`,
-			err: wmiquery.ErrUnsupported, text: "0x8004102E"},
-		{name: "RPC server", content: `<ERROR CODE="0x800706BA">x</ERROR>`,
-			err: wmiquery.ErrUnavailable, text: "0x800706BA"},
-		{name: "other failure", content: `<ERROR CODE="0x80041001">Generic failure</ERROR>`,
-			text: "Generic failure (0x80041001)"},
-		{name: "access denied", content: parameters(value("ReturnValue", "32769")), code: 32769},
-		{name: "job", code: 4096, job: msvm.JobRef(guid(7)), content: parameters(
-			`<PROPERTY.REFERENCE NAME="Job"><VALUE.REFERENCE>\\HOST1\root\virtualization\v2:Msvm_ConcreteJob.InstanceID="` +
-				guid(7) + `"</VALUE.REFERENCE></PROPERTY.REFERENCE>` + value("ReturnValue", "4096"))},
-		{name: "not a number", content: parameters(value("ReturnValue", "x")), text: `CALL 1`},
-		{name: "negative", content: parameters(value("ReturnValue", "-1")), text: `CALL 1`},
+		{
+			name: "old version", content: `<ERROR CODE="0x8004102e">x</ERROR>`,
+			err: wmiquery.ErrUnsupported, text: "0x8004102E",
+		},
+		{
+			name: "RPC server", content: `<ERROR CODE="0x800706BA">x</ERROR>`,
+			err: wmiquery.ErrUnavailable, text: "0x800706BA",
+		},
+		{
+			name: "other failure", content: `<ERROR CODE="0x80041001">Generic failure</ERROR>`,
+			text: "Generic failure (0x80041001)",
+		},
+		{name: "access denied", content: parameters(returnValue("32769")), code: 32769},
+		{
+			name: "job", code: 4096, job: `Msvm_ConcreteJob.InstanceID="J"`, content: parameters(
+				`<PROPERTY.REFERENCE NAME="Job"><VALUE.REFERENCE>\\HOST1\root\virtualization\v2:` +
+					`Msvm_ConcreteJob.InstanceID="J"</VALUE.REFERENCE></PROPERTY.REFERENCE>` + returnValue("4096")),
+		},
+		{name: "not a number", content: parameters(returnValue("x")), text: `CALL 1`},
+		{name: "negative", content: parameters(returnValue("-1")), text: `CALL 1`},
 		{name: "without return value", content: parameters(""), text: `ReturnValue is missing`},
 	} {
 		for _, method := range []string{"GetReplicationStatisticsEx", "GetSystemCertificates"} {
@@ -90,8 +100,8 @@ func TestCallsReturnRecordedResults(t *testing.T) {
 	}
 }
 
-func value(name, text string) string {
-	return `<PROPERTY NAME="` + name + `" TYPE="uint32"><VALUE>` + text + `</VALUE></PROPERTY>`
+func returnValue(text string) string {
+	return `<PROPERTY NAME="ReturnValue" TYPE="uint32"><VALUE>` + text + `</VALUE></PROPERTY>`
 }
 
 // Both relationships of a VM have their own statistics, and the case of GUIDs does not matter.

@@ -229,8 +229,8 @@ func (f *fixture) validCall(t *testing.T) wmiquery.Call {
 	return wmiquery.Call{}
 }
 
-// testHangingRead checks that the caller of a hanging read can leave, that the read does not block other reads, and that
-// reads of the class work when the host answers again.
+// testHangingRead checks that the caller of a hanging read can leave, that the read does not block other reads, and
+// that reads of the class work when the host answers again.
 func (f *fixture) testHangingRead(t *testing.T) {
 	f.setFaults(t, "hung=Msvm_ReplicationSettingData")
 	ctx, leave := context.WithCancel(t.Context())
