@@ -105,7 +105,7 @@ func (s *spy) callCount() int {
 	return len(s.calls)
 }
 
-// fullPolicy is a policy in which each user may do what their role may.
+// fullPolicy allows each user everything that the role includes, except that tim cannot destroy anything.
 const fullPolicy = `
 rules:
   - {users: [vic], role: viewer}
