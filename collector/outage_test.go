@@ -27,11 +27,6 @@ func scrapeFor(t *testing.T, r *testRig, d time.Duration, each func(map[string]s
 	}
 }
 
-// successSeries returns the series with the success of a collector.
-func successSeries(c string) string {
-	return fmt.Sprintf("hyperv_replica_collector_success{collector=%q}", c)
-}
-
 // A relationship whose statistics hang for a long time affects only its own values,
 // and blocks two workers.
 func TestHungRelationshipAffectsOnlyItself(t *testing.T) {
@@ -76,17 +71,6 @@ func TestHungStatisticsDoNotAffectClasses(t *testing.T) {
 			t.Error("no success after the host has recovered")
 		}
 	})
-}
-
-// takeErrorLines returns the log lines of level error since the last call.
-func takeErrorLines(r *testRig) []string {
-	var lines []string
-	for _, l := range r.logs.takeLines() {
-		if strings.Contains(l, "level=error") {
-			lines = append(lines, l)
-		}
-	}
-	return lines
 }
 
 // A response that arrives after its query has been run again is neither exposed nor

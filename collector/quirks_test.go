@@ -14,17 +14,6 @@ import (
 
 // The numbers of quirks (Q1, Q2, …) are those of docs/fidelity.md.
 
-// seriesOf returns the series of a VM, without the prefix of the metrics.
-func seriesOf(got map[string]string, id string) map[string]string {
-	out := map[string]string{}
-	for s, v := range got {
-		if strings.Contains(s, id) {
-			out[strings.TrimPrefix(s, "hyperv_replica_")] = v
-		}
-	}
-	return out
-}
-
 // Q2, Q3: relationships that do not replicate have no series, neither those of VMs
 // without replication nor the extended ones of replicas.
 func TestDisabledRelationshipsAreNotExposed(t *testing.T) {
@@ -88,15 +77,8 @@ func TestMisleadingPropertiesAreNotRead(t *testing.T) {
 // the properties.
 func answerStatistics(xml string) sessionHooks {
 	return sessionHooks{call: func(wmiquery.Session, wmiquery.Call) (wmiquery.Reply, error) {
-		return wmiquery.Reply{Out: map[string]any{"ReplicationStatistics": []string{
-			`<INSTANCE CLASSNAME="Msvm_ReplicationStatistics">` + xml + `</INSTANCE>`,
-		}}}, nil
+		return statisticsReply(xml), nil
 	}}
-}
-
-// property returns a property in CIM-XML.
-func property(name, kind, value string) string {
-	return `<PROPERTY NAME="` + name + `" TYPE="` + kind + `"><VALUE>` + value + `</VALUE></PROPERTY>`
 }
 
 // Q7, Q9: sums are exposed as sums, and the health may have 32 bits.

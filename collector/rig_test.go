@@ -214,25 +214,13 @@ func (r *testRig) scrapeAndDisconnect(tb testing.TB, after time.Duration) {
 	}
 }
 
-// parseSeries returns the values of an exposition by series.
-func parseSeries(exposition string) map[string]string {
-	out := map[string]string{}
-	for line := range strings.Lines(exposition) {
-		if i := strings.LastIndexByte(line, ' '); i > 0 && !strings.HasPrefix(line, "#") {
-			out[line[:i]] = strings.TrimSpace(line[i:])
+// takeErrorLines returns the log lines of level error since the last call.
+func takeErrorLines(r *testRig) []string {
+	var lines []string
+	for _, l := range r.logs.takeLines() {
+		if strings.Contains(l, "level=error") {
+			lines = append(lines, l)
 		}
 	}
-	return out
-}
-
-// withoutDurations removes the durations, which differ in every scrape, from an
-// exposition.
-func withoutDurations(exposition string) string {
-	var b strings.Builder
-	for line := range strings.Lines(exposition) {
-		if !strings.Contains(line, "hyperv_replica_collector_duration_seconds") {
-			b.WriteString(line)
-		}
-	}
-	return b.String()
+	return lines
 }

@@ -265,12 +265,3 @@ func TestSelectUnknownCollector(t *testing.T) {
 		t.Errorf("collector service selected twice: %s", got)
 	}
 }
-
-func hasMetric(got map[string]string, name string) bool {
-	for s := range got {
-		if strings.HasPrefix(s, collector.Namespace+"_"+name+"{") {
-			return true
-		}
-	}
-	return false
-}
