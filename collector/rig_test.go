@@ -170,6 +170,13 @@ func (r *testRig) takeCalls() map[string]int {
 	return calls
 }
 
+// countCalls returns the number of calls of an operation since the last call of takeCalls.
+func (r *testRig) countCalls(operation string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.calls[operation]
+}
+
 // gather scrapes the named collectors, or all if no name is given. The registry
 // checks that all metrics have been described.
 func (r *testRig) gather(tb testing.TB, timeout time.Duration, names ...string) string {
@@ -184,6 +191,12 @@ func (r *testRig) gather(tb testing.TB, timeout time.Duration, names ...string) 
 	if err := registry.Register(selected); err != nil {
 		tb.Fatal(err)
 	}
+	return encode(tb, registry)
+}
+
+// encode gathers a registry and returns the exposition.
+func encode(tb testing.TB, registry *prometheus.Registry) string {
+	tb.Helper()
 	families, err := registry.Gather()
 	if err != nil {
 		tb.Errorf("gather: %v", err)
