@@ -150,8 +150,11 @@ func newCertificate(tb testing.TB, notAfter time.Time) (der []byte, thumbprint s
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return der, fmt.Sprintf("%X", sha1.Sum(der))
+	return der, sha1Of(string(der))
 }
+
+// sha1Of returns the SHA-1 hash of data as a thumbprint.
+func sha1Of(data string) string { return fmt.Sprintf("%X", sha1.Sum([]byte(data))) }
 
 // certificatesReply returns the reply to GetSystemCertificates with the certificates.
 func certificatesReply(certificates ...[]byte) wmiquery.Reply {

@@ -1,7 +1,6 @@
 package collector_test
 
 import (
-	"crypto/sha1"
 	"fmt"
 	"strings"
 	"testing"
@@ -13,7 +12,7 @@ import (
 
 // If a part of the data cannot be read, collectors expose what is still certain.
 func TestPartialFailures(t *testing.T) {
-	junk := fmt.Sprintf("%X", sha1.Sum([]byte("junk")))
+	junk := sha1Of("junk")
 	for _, tt := range []struct {
 		name      string
 		collector string

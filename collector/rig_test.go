@@ -143,11 +143,13 @@ func newFakeHostRig(h *fakeHost) *testRig {
 	return &testRig{logs: logs, scraper: newScraper(h, logs)}
 }
 
+func newLogger(logs *syncBuffer) log.Logger { return log.NewLogfmtLogger(logs) }
+
 // newScraper returns a scraper with all collectors.
 func newScraper(reader wmiquery.Reader, logs *syncBuffer) *collector.Scraper {
 	return collector.NewScraper(collector.Options{
 		Reader:      reader,
-		Logger:      log.NewLogfmtLogger(logs),
+		Logger:      newLogger(logs),
 		Concurrency: 4,
 		CallTimeout: 5 * time.Second,
 		MaxAge:      5 * time.Minute,
