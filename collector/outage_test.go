@@ -2,6 +2,7 @@ package collector_test
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -106,29 +107,33 @@ func TestResponseOfSupersededQueryIsDropped(t *testing.T) {
 	})
 }
 
-// Relationships whose statistics fail slowly do not keep those of others from being read.
+// Relationships whose statistics fail slowly do not keep those of others from being read: all of these are exposed, and
+// none of those that fail.
 func TestSlowFailuresDoNotStarveOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		fails := func(vmID string) bool { return strings.ContainsAny(vmID[len(vmID)-2:], "01234567") }
 		hooks := sessionHooks{call: func(s wmiquery.Session, c wmiquery.Call) (wmiquery.Reply, error) {
 			time.Sleep(4 * time.Second)
-			id := string(c.In[0].Value.(wmiquery.Ref))
-			if strings.ContainsAny(id[len(id)-3:], "01234567") { // more than half of the relationships
+			if fails(msvm.VMOf(c.In[0].Value.(wmiquery.Ref))) {
 				return wmiquery.Reply{Code: wmiquery.CodeFailed}, nil
 			}
 			return s.Call(c)
 		}}
 		r := newTestRigWith(t, simulator.Config{Seed: 1, VMs: 40, Scenario: "healthy", Now: time.Now}, hooks.wrap)
-		exposed := 0
-		scrapeFor(t, r, 10*time.Minute, func(got map[string]string) {
-			exposed = 0
-			for s := range got {
-				if strings.HasPrefix(s, "hyperv_replica_window_successful_cycles{") {
-					exposed++
-				}
+		var last map[string]string
+		scrapeFor(t, r, 10*time.Minute, func(got map[string]string) { last = got })
+		want, exposed := valuesOf(last, "interval_seconds", "vm_id"), valuesOf(last, "window_successful_cycles", "vm_id")
+		maps.DeleteFunc(want, func(id, _ string) bool { return fails(id) })
+		if len(want) != 8 {
+			t.Errorf("%d relationships do not fail, want 8", len(want))
+		}
+		for id := range want {
+			if exposed[id] == "" {
+				t.Errorf("statistics of the VM %s are not exposed", id)
 			}
-		})
-		if exposed < 8 {
-			t.Errorf("%d relationships exposed, want all that do not fail", exposed)
+		}
+		if len(exposed) != len(want) {
+			t.Errorf("statistics of %d relationships are exposed, want %d", len(exposed), len(want))
 		}
 		time.Sleep(time.Minute)
 	})
