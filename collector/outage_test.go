@@ -248,54 +248,6 @@ func TestInvalidRelationshipAffectsOnlyItsVM(t *testing.T) {
 	}
 }
 
-// Missing settings fail the collector: without an objective, no alert can fire.
-func TestMissingSettingsFailCollector(t *testing.T) {
-	hooks := sessionHooks{read: func(s wmiquery.Session, dst any) error {
-		err := s.Read(dst)
-		if rows, ok := dst.(*[]msvm.ReplicationSettingData); ok && len(*rows) > 0 {
-			*rows = (*rows)[1:]
-		}
-		return err
-	}}
-	r := newTestRigWith(t, simulator.Config{Seed: 1, VMs: 2, Now: newFakeClock().Now}, hooks.wrap)
-	got := parseSeries(r.gather(t, scrapeTimeout))
-	if got[successSeries("settings")] != "0" || !hasMetric(got, "interval_seconds") {
-		t.Errorf("success %s", got[successSeries("settings")])
-	}
-	const want = "settings of 1 replicating relationships, such as "
-	if lines := takeErrorLines(r); len(lines) != 1 || !strings.Contains(lines[0], want) {
-		t.Errorf("log: %s", lines)
-	}
-}
-
-// The number of series for health issues is limited, however many message IDs the host
-// uses.
-func TestHealthIssueSeriesAreLimited(t *testing.T) {
-	hooks := sessionHooks{call: func(s wmiquery.Session, c wmiquery.Call) (wmiquery.Reply, error) {
-		reply, err := s.Call(c)
-		var texts []string
-		for i := range 50 {
-			texts = append(texts,
-				`<INSTANCE CLASSNAME="Msvm_Error">`+property("MessageID", "string", fmt.Sprint(i))+`</INSTANCE>`)
-		}
-		reply.Out["ReplicationHealthIssues"] = texts
-		return reply, err
-	}}
-	r := newTestRigWith(t, simulator.Config{Seed: 1, VMs: 1, Scenario: "healthy", Now: newFakeClock().Now}, hooks.wrap)
-	n, other := 0, ""
-	for s, v := range parseSeries(r.gather(t, scrapeTimeout)) {
-		if strings.HasPrefix(s, "hyperv_replica_health_issue{") {
-			n++
-			if strings.Contains(s, `message_id="other"`) {
-				other = v
-			}
-		}
-	}
-	if n != 11 || other != "40" {
-		t.Errorf("%d series, %q issues with the ID other; want 11 and 40", n, other)
-	}
-}
-
 // A scrape whose client has disconnected is not logged as a failure.
 func TestDisconnectedClientIsNotLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

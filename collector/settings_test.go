@@ -1,6 +1,7 @@
 package collector_test
 
 import (
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -178,5 +179,24 @@ func TestObjectiveOfRelationship(t *testing.T) {
 		checkSeries(t, parseSeries(r.gather(t, scrapeTimeout, "settings")), map[string]string{
 			"rpo_objective_seconds" + appRelationship: tt.want,
 		})
+	}
+}
+
+// Relationships without settings fail the collector: without an objective, no alert can fire. They are logged once, by their
+// number and the first of them.
+func TestMissingSettingsFailCollector(t *testing.T) {
+	h := newHostWithVMs(newFakeClock(), 6)
+	setRows(h, newSettings(vmNumber(3)))
+	r := newFakeHostRig(h)
+	for range 10 {
+		got := parseSeries(r.gather(t, scrapeTimeout, "settings"))
+		checkSeries(t, got, map[string]string{`collector_success{collector="settings"}`: "0"})
+		if v := valuesOf(got, "interval_seconds", "vm"); !maps.Equal(v, map[string]string{"vm03": "300"}) {
+			t.Errorf("interval_seconds %v, want that of vm03", v)
+		}
+	}
+	const want = `settings of 5 replicating relationships, such as Microsoft:90000000-0000-4000-8000-000000000001\\HVR\\0: not found`
+	if lines := takeErrorLines(r); len(lines) != 1 || !strings.Contains(lines[0], want) {
+		t.Errorf("log: %s, want one line with %s", lines, want)
 	}
 }

@@ -145,6 +145,21 @@ func TestStatisticsErrorNamesThreeRelationships(t *testing.T) {
 	}
 }
 
+// The order is that of the names of the VMs, also of primary and extended relationships.
+func TestStatisticsErrorIsSorted(t *testing.T) {
+	h := newHostWithVMs(newFakeClock(), 1)
+	extended := newRelationship(vmNumber(2), "vm02")
+	extended.InstanceID = `Microsoft:` + vmNumber(2) + `\HVR\1`
+	setRows(h, extended, newRelationship(vmNumber(1), "vm01"))
+	h.setError("GetReplicationStatisticsEx", wmiquery.ErrInvalidState)
+	r := newFakeHostRig(h)
+	r.gather(t, scrapeTimeout, "statistics")
+	log := strings.Join(r.logs.takeLines(), "\n")
+	if one, two := strings.Index(log, "vm01 ("), strings.Index(log, "vm02 ("); one < 0 || two < one {
+		t.Errorf("log %s, want vm01 before vm02", log)
+	}
+}
+
 // At most Concurrency relationships are read at the same time, and no fewer if there are more.
 func TestStatisticsConcurrency(t *testing.T) {
 	for _, tt := range []struct{ vms, concurrency, want int32 }{{10, 1, 1}, {10, 3, 3}, {2, 3, 2}} {
@@ -230,4 +245,72 @@ func TestStatisticsOfOthersAreExposed(t *testing.T) {
 		}
 		checkSeries(t, got, map[string]string{`collector_success{collector="statistics"}`: "0"})
 	}
+}
+
+// The number of series for health issues is limited to ten besides that of the rest, however many message IDs the host
+// uses. An issue that has a series is counted there, although the limit is reached.
+func TestHealthIssueSeriesAreLimited(t *testing.T) {
+	for n, want := range map[int]struct {
+		series int
+		other  string
+	}{9: {9, ""}, 10: {10, ""}, 11: {11, "1"}, 50: {11, "40"}} {
+		h := newHostWithVM(newFakeClock())
+		h.statistics = func(wmiquery.Call) (wmiquery.Reply, error) {
+			var issues []string
+			for i := range n {
+				issues = append(issues, property("MessageID", "string", fmt.Sprint(i)))
+			}
+			return statisticsReply("", append(issues, issues[3])...), nil
+		}
+		got := valuesOf(parseSeries(newFakeHostRig(h).gather(t, scrapeTimeout, "statistics")), "health_issue", "message_id")
+		if len(got) != want.series || got["other"] != want.other || got["0"] != "1" || got["3"] != "2" {
+			t.Errorf("%d issues: %v, want %d series, %q issues with the ID other, and 2 with the ID 3", n, got, want.series, want.other)
+		}
+	}
+}
+
+// The same message ID with another severity is another series. An issue without an ID has the ID unknown.
+func TestHealthIssueSeries(t *testing.T) {
+	h := newHostWithVM(newFakeClock())
+	h.statistics = func(wmiquery.Call) (wmiquery.Reply, error) {
+		id, severe := property("MessageID", "string", "7"), property("PerceivedSeverity", "uint16", "6")
+		return statisticsReply("", id, id+severe, severe, property("MessageID", "string", "")), nil
+	}
+	const labels = `,vm="app01",vm_id="` + appID + `"}`
+	checkSeries(t, parseSeries(newFakeHostRig(h).gather(t, scrapeTimeout, "statistics")), map[string]string{
+		`health_issue{message_id="7",relationship="primary",severity="unknown"` + labels:        "1",
+		`health_issue{message_id="7",relationship="primary",severity="critical"` + labels:       "1",
+		`health_issue{message_id="unknown",relationship="primary",severity="critical"` + labels: "1",
+		`health_issue{message_id="unknown",relationship="primary",severity="unknown"` + labels:  "1",
+	})
+}
+
+// The time of the snapshot is also that of statistics that are not read because the time of the scrape is over.
+func TestSnapshotTimeOfSkippedStatistics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		clock := newFakeClock()
+		h := newHostWithVMs(clock, 8)
+		takes, failing := time.Millisecond, ""
+		h.statistics = func(c wmiquery.Call) (wmiquery.Reply, error) {
+			late, failed := takes, failing != "" && string(msvm.VMOf(c.In[0].Value.(wmiquery.Ref))) >= failing
+			time.Sleep(late)
+			if failed {
+				return wmiquery.Reply{}, wmiquery.ErrTimeout
+			}
+			return statisticsReply(""), nil
+		}
+		r := newFakeHostRig(h) // with a concurrency of 4
+		r.gather(t, scrapeTimeout, "statistics")
+		clock.Advance(time.Minute)
+		failing = vmNumber(5) // and the following VMs
+		r.gather(t, scrapeTimeout, "statistics")
+		clock.Advance(time.Minute)
+		takes = 10 * time.Second // the scrape ends while vm01 to vm04 are read
+		got := parseSeries(r.gather(t, 3*time.Second, "statistics"))
+		if age := valuesOf(got, "statistics_age_seconds", "vm"); age["vm04"] != "60" || age["vm05"] != "120" {
+			t.Errorf("ages of the statistics: %v, want 60 for vm04 and 120 for vm05", age)
+		}
+		checkSeries(t, got, map[string]string{snapshotSeries("statistics"): "1.7953488e+09"}) // that of vm05
+		time.Sleep(time.Minute)
+	})
 }
