@@ -196,3 +196,37 @@ func TestHungQueryIsRunTwice(t *testing.T) {
 		synctest.Wait()
 	})
 }
+
+// When the first of two attempts gets its response, the second is still the current one: the next scrape waits for it and
+// does not run the query again.
+func TestSupersededResponseKeepsCurrentAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := []chan struct{}{make(chan struct{}), make(chan struct{})}
+		n := 0
+		hooks := sessionHooks{read: func(s wmiquery.Session, dst any) error {
+			if className(dst) == "Msvm_ReplicationAuthorizationSettingData" && n < len(release) {
+				n++
+				<-release[n-1]
+			}
+			return s.Read(dst)
+		}}
+		r := newTestRigWith(t, simulator.Config{Seed: 1, VMs: 1, Now: time.Now}, hooks.wrap)
+		r.gather(t, time.Second, "authorization")
+		time.Sleep(100 * time.Second)
+		r.gather(t, time.Second, "authorization") // starts the second attempt
+		close(release[0])
+		synctest.Wait()
+		got := parseSeries(r.gather(t, time.Second, "authorization"))
+		if n := r.countCalls("Msvm_ReplicationAuthorizationSettingData"); n != 2 {
+			t.Errorf("%d attempts, want 2", n)
+		}
+		checkSeries(t, got, map[string]string{
+			`collector_success{collector="authorization"}`: "0", "authorization_entries": "",
+		})
+		close(release[1])
+		synctest.Wait()
+		time.Sleep(time.Second)
+		got = parseSeries(r.gather(t, time.Second, "authorization"))
+		checkSeries(t, got, map[string]string{`collector_success{collector="authorization"}`: "1"})
+	})
+}
