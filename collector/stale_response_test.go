@@ -55,8 +55,12 @@ func TestSnapshotTimeOfPartialFailure(t *testing.T) {
 	checkSeries(t, parseSeries(r.gather(t, scrapeTimeout, "relationship", "settings", "service")), map[string]string{
 		snapshotSeries("relationship"): "1.79534886e+09", // a minute later, with the modes of the VMs
 		snapshotSeries("settings"):     "1.7953488e+09",
-		snapshotSeries("service"):      "1.7953488e+09", // the series up is not from the host
+		snapshotSeries("service"):      "1.7953488e+09",
 	})
+	h.setError("Msvm_ReplicationService", wmiquery.ErrInvalidState)
+	h.setError("Msvm_ReplicationServiceSettingData", wmiquery.ErrInvalidState)
+	got := parseSeries(r.gather(t, scrapeTimeout, "service"))
+	checkSeries(t, got, map[string]string{"up": "0", snapshotSeries("service"): "1.7953488e+09"}) // up is not from the host
 }
 
 // While the host does not respond, the last response is exposed until it is older than MaxAge, which is five minutes.
