@@ -2,7 +2,6 @@ package collector_test
 
 import (
 	"maps"
-	"slices"
 	"strings"
 	"testing"
 
@@ -10,8 +9,9 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// A certificate is in use if the authentication uses certificates: 2 is certificate, 3 both. If the host does not report
-// the authentication, or whether it is a replica server, the certificate counts as used.
+// A certificate is in use if the authentication uses certificates: 2 is certificate, 3 both. If the
+// host does not report the authentication, or whether it is a replica server, the certificate counts
+// as used.
 func TestCertificateIsUsed(t *testing.T) {
 	authentications := map[string]*msvm.Authentication{
 		"null": nil, "0": new(msvm.Authentication(0)), "1": new(msvm.Authentication(1)), "2": new(msvm.Authentication(2)),
@@ -27,7 +27,7 @@ func TestCertificateIsUsed(t *testing.T) {
 			s := newSettings(appID)
 			s.CertificateThumbPrint, s.AuthenticationType = new("BB"), authentication
 			setRows(h, s)
-			got := valuesOf(parseSeries(newFakeHostRig(h).gather(t, scrapeTimeout, "certificate")), "certificate_present", "usage")
+			got := parseSeries(newFakeHostRig(h).gather(t, scrapeTimeout, "certificate"))
 			want := map[string]string{}
 			if used[name] {
 				want["relationship"] = "0"
@@ -35,8 +35,8 @@ func TestCertificateIsUsed(t *testing.T) {
 					want["server"] = "0"
 				}
 			}
-			if !maps.Equal(got, want) {
-				t.Errorf("authentication %s, server enabled %v: certificates %v, want %v", name, enabled, got, want)
+			if usages := valuesOf(got, "certificate_present", "usage"); !maps.Equal(usages, want) {
+				t.Errorf("authentication %s, server enabled %v: certificates %v, want %v", name, enabled, usages, want)
 			}
 		}
 	}
@@ -64,8 +64,9 @@ func TestUnparsableCertificateDoesNotAffectOthers(t *testing.T) {
 	if len(present) != 5 || present[thumbprint] != "1" || present[junk] != "0" || present[sha1Of("certificate A")] != "1" {
 		t.Errorf("certificate_present: %v, want five certificates, two of which are missing", present)
 	}
-	if v := valuesOf(got, "certificate_not_after_timestamp_seconds", "thumbprint"); !maps.Equal(v, map[string]string{thumbprint: "1.7970768e+09"}) {
-		t.Errorf("certificate_not_after_timestamp_seconds: %v", v)
+	notAfter := valuesOf(got, "certificate_not_after_timestamp_seconds", "thumbprint")
+	if want := map[string]string{thumbprint: "1.7970768e+09"}; !maps.Equal(notAfter, want) {
+		t.Errorf("certificate_not_after_timestamp_seconds: %v, want %v", notAfter, want)
 	}
 	log := strings.Join(r.logs.takeLines(), "\n")
 	for _, name := range []string{"certificate A", "certificate B"} {
@@ -75,7 +76,8 @@ func TestUnparsableCertificateDoesNotAffectOthers(t *testing.T) {
 	}
 }
 
-// The certificates of relationships are exposed if the settings of the server cannot be read, and the other way round.
+// The certificates of relationships are exposed if the settings of the server cannot be read, and the
+// other way round.
 func TestCertificateSettingsFailIndependently(t *testing.T) {
 	for class, want := range map[string]string{
 		"Msvm_ReplicationServiceSettingData": "relationship", "Msvm_ReplicationSettingData": "server",
@@ -87,9 +89,26 @@ func TestCertificateSettingsFailIndependently(t *testing.T) {
 		setRows(h, s)
 		h.setError(class, wmiquery.ErrInvalidState)
 		got := parseSeries(newFakeHostRig(h).gather(t, scrapeTimeout, "certificate"))
-		if usages := slices.Collect(maps.Keys(valuesOf(got, "certificate_present", "usage"))); !slices.Equal(usages, []string{want}) {
-			t.Errorf("certificates of %q without %s, want %s", usages, class, want)
+		if usages := valuesOf(got, "certificate_present", "usage"); !maps.Equal(usages, map[string]string{want: "0"}) {
+			t.Errorf("certificates %v without %s, want that of the %s", usages, class, want)
 		}
 		checkSeries(t, got, map[string]string{`collector_success{collector="certificate"}`: "0"})
+	}
+}
+
+// If the settings and the store cannot be read, the log names all causes.
+func TestCertificateErrorsAreAllLogged(t *testing.T) {
+	h := newHostWithVM(newFakeClock())
+	names := []string{"Msvm_ReplicationServiceSettingData", "Msvm_ReplicationSettingData", "GetSystemCertificates"}
+	for _, name := range names {
+		h.setError(name, wmiquery.ErrInvalidState)
+	}
+	r := newFakeHostRig(h)
+	r.gather(t, scrapeTimeout, "certificate")
+	log := strings.Join(r.logs.takeLines(), "\n")
+	for _, name := range names {
+		if !strings.Contains(log, name+": invalid state") {
+			t.Errorf("log does not name %s: %s", name, log)
+		}
 	}
 }

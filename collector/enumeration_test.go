@@ -11,8 +11,8 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// The numbers in this file are those of Microsoft's reference of each class, and not constants of msvm: a constant with a
-// wrong number must not pass.
+// The numbers in this file are those of Microsoft's reference of each class, and not constants of
+// msvm: a constant with a wrong number must not pass.
 
 // numbered returns the names by number, from 0 on.
 func numbered(names ...string) map[uint16]string {
@@ -23,8 +23,8 @@ func numbered(names ...string) map[uint16]string {
 	return out
 }
 
-// Each documented number of an enumeration sets the series of its name to 1, and an undocumented number sets that of the
-// name unknown.
+// Each documented number of an enumeration sets the series of its name to 1, and an undocumented
+// number sets that of the name unknown.
 func TestStatesByNumber(t *testing.T) {
 	relationship := func(set func(*msvm.ReplicationRelationship, uint16)) func(*fakeHost, uint16) {
 		return func(h *fakeHost, n uint16) {
@@ -91,8 +91,8 @@ func TestStatesByNumber(t *testing.T) {
 	}
 }
 
-// vm_running is 1 for a running VM and 0 for one that is off or saved, which is not an outage. It is absent in states in
-// which the VM is neither, such as paused (9) and starting (10).
+// vm_running is 1 for a running VM and 0 for one that is off or saved, which is not an outage. It is
+// absent in states in which the VM is neither, such as paused (9) and starting (10).
 func TestVMRunningByNumber(t *testing.T) {
 	absent := []msvm.EnabledState{0, 1, 4, 5, 7, 8, 9, 10, 11, 32768, 32769}
 	want := map[msvm.EnabledState]string{2: "1", 3: "0", 6: "0"}
@@ -212,9 +212,9 @@ func TestOperationsByNumber(t *testing.T) {
 	}
 }
 
-// Jobs in the states 3 to 6 are running, and only a job in the state 10, Exception, has failed: one in the states 8 and 9
-// was cancelled, and 32768 is a success with warnings. A job in the state 2 has not started. An undocumented state is not
-// an end.
+// Jobs in the states 3 to 6 are running, and only a job in the state 10, Exception, has failed: one in
+// the states 8 and 9 was cancelled, and 32768 is a success with warnings. A job in the state 2 has not
+// started. An undocumented state is not an end.
 func TestJobStatesByNumber(t *testing.T) {
 	running := []msvm.JobState{0, 1, 3, 4, 5, 6, 11, 12, 32767, 32769, 65535}
 	for _, n := range append([]msvm.JobState{2, 7, 8, 9, 10, 32768}, running...) {

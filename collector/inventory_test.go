@@ -65,8 +65,8 @@ func TestFailoverConfigurationWithoutSettings(t *testing.T) {
 	}
 }
 
-// Q21: a performance instance belongs to the VM with its name, without the number that Windows added. Names of several VMs
-// or instances have no series, and an instance of no VM has an empty vm_id.
+// Q21: a performance instance belongs to the VM with its name, without the number that Windows added.
+// Names of several VMs or instances have no series, and an instance of no VM has an empty vm_id.
 func TestPerfInstances(t *testing.T) {
 	vms := []msvm.ComputerSystem{newVM(appID, "app01", 1), newVM(sqlID, "sql01", 1), newVM(mailID, "sql01", 1), newVM(labID, "lab#2", 1)}
 	for _, tt := range []struct {
@@ -142,7 +142,8 @@ func TestProviders(t *testing.T) {
 	})
 }
 
-// The number of authorization entries is that of the host. The same server may have entries of several trust groups.
+// The number of authorization entries is that of the host. The same server may have entries of several
+// trust groups.
 func TestAuthorizationEntries(t *testing.T) {
 	h := newHostWithVM(newFakeClock())
 	r := newFakeHostRig(h)
@@ -174,8 +175,8 @@ func TestTestReplicas(t *testing.T) {
 	})
 }
 
-// The settings of the replica server are exposed as far as they are known. Of several instances, which Windows does not
-// have, the first counts.
+// The settings of the replica server are exposed as far as they are known. Of several instances, which
+// Windows does not have, the first counts.
 func TestReplicaServer(t *testing.T) {
 	full := msvm.ReplicationServiceSettingData{
 		AllowedAuthenticationType: new(msvm.Authentication(3)), HttpPort: new(uint16(80)), HttpsPort: new(uint16(443)),

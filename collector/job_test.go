@@ -140,8 +140,8 @@ func TestOperationWithSeveralJobs(t *testing.T) {
 	}
 }
 
-// A running job without a VM has an empty label vm, unless it started after the relation between jobs and VMs was read: its
-// VM is then not known yet.
+// A running job without a VM has an empty label vm, unless it started after the relation between jobs
+// and VMs was read: its VM is then not known yet.
 func TestJobWithoutVM(t *testing.T) {
 	at := func(d time.Duration) *time.Time { return new(noon.Add(d)) }
 	for _, tt := range []struct {
@@ -176,8 +176,8 @@ func TestJobWithoutVM(t *testing.T) {
 	}
 }
 
-// A job belongs to each VM that it affects, in whatever case the host writes the paths, and to no VM that it does not
-// affect, such as one whose settings have an InstanceID that looks like that of a VM.
+// A job belongs to each VM that it affects, in whatever case the host writes the paths, and to no VM
+// that it does not affect, such as one whose settings have an InstanceID that looks like that of a VM.
 func TestJobOfSeveralVMs(t *testing.T) {
 	h := newHostWithVM(newFakeClock())
 	setRows(h, newVM(appID, "app01", 2), newVM(testVM1ID, "app01 - Test", 3), newVM(sqlID, "sql01", 1))

@@ -10,7 +10,8 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// takeMessages returns the level and the message of the log lines since the last call, except those of level debug.
+// takeMessages returns the level and the message of the log lines since the last call, except those of
+// level debug.
 func takeMessages(r *testRig) []string {
 	var out []string
 	for _, line := range r.logs.takeLines() {
@@ -71,6 +72,44 @@ func TestFailureIsLoggedWhenItChanges(t *testing.T) {
 	}
 }
 
+// Of several causes of a failure, each that is new is logged, and so is the end of one of them.
+func TestEachCauseIsLogged(t *testing.T) {
+	h := newHostWithVM(newFakeClock())
+	r := newFakeHostRig(h)
+	for i, step := range []struct {
+		relationships, vms error
+		want               string
+	}{
+		{wmiquery.ErrInvalidState, wmiquery.ErrInvalidState, "error collector failed"},
+		{wmiquery.ErrInvalidState, wmiquery.ErrInvalidState, ""},
+		{wmiquery.ErrInvalidState, wmiquery.ErrNotFound, "error collector failed"},
+		{wmiquery.ErrNotFound, wmiquery.ErrInvalidState, ""}, // the same causes in another order
+		{wmiquery.ErrNotFound, nil, "error collector failed"},
+		{nil, wmiquery.ErrNotFound, ""},
+		{nil, nil, "info collector recovered"},
+	} {
+		h.setError("Msvm_ReplicationRelationship", step.relationships)
+		h.setError("Msvm_ComputerSystem", step.vms)
+		r.gather(t, scrapeTimeout, "relationship")
+		if got := strings.Join(takeMessages(r), ", "); got != step.want {
+			t.Errorf("step %d: log %q, want %q", i, got, step.want)
+		}
+	}
+}
+
+// While a collector fails, responses that are late now and then do not fill the log.
+func TestLateResponsesDoNotRepeatFailure(t *testing.T) {
+	h := newHostWithVM(newFakeClock())
+	r := newFakeHostRig(h)
+	r.gather(t, scrapeTimeout, "relationship")
+	h.setError("Msvm_ReplicationRelationship", wmiquery.ErrInvalidState)
+	for _, err := range []error{nil, wmiquery.ErrTimeout, nil, wmiquery.ErrBusy, nil} {
+		h.setError("Msvm_ComputerSystem", err)
+		r.gather(t, scrapeTimeout, "relationship")
+	}
+	checkMessages(t, "five scrapes with one cause", r, "error collector failed")
+}
+
 // A missing class that is expected on some versions of Windows is logged once, and again after it was there.
 func TestMissingClassIsLoggedOnce(t *testing.T) {
 	h := newHostWithVM(newFakeClock())
@@ -87,8 +126,8 @@ func TestMissingClassIsLoggedOnce(t *testing.T) {
 	}
 }
 
-// A warning is logged when its condition appears, for each VM and each property, and again after the condition was gone. A
-// scrape that fails in part does not end the condition.
+// A warning is logged when its condition appears, for each VM and each property, and again after the
+// condition was gone. A scrape that fails in part does not end the condition.
 func TestWarningIsLoggedWhenConditionAppears(t *testing.T) {
 	h := newHostWithVM(newFakeClock())
 	setRows(h, newVM(appID, "app01", 1), newVM(sqlID, "sql01", 1))
@@ -149,45 +188,5 @@ func TestWarningPerProperty(t *testing.T) {
 	}
 	if len(lines) != 5 {
 		t.Errorf("%d log lines, want 5", len(lines))
-	}
-}
-
-// A health issue is logged with its text once for each message ID and relationship, however often the host reports it.
-func TestHealthIssueIsLoggedOnce(t *testing.T) {
-	h := newHostWithVM(newFakeClock())
-	setRows(h, newRelationship(appID, "app01"), newRelationship(sqlID, "sql01"))
-	issue := func(id, text string) string {
-		return property("MessageID", "string", id) + property("Message", "string", text)
-	}
-	issues := []string{issue("1", "first"), issue("1", "first"), issue("2", "second")}
-	h.statistics = func(wmiquery.Call) (wmiquery.Reply, error) { return statisticsReply("", issues...), nil }
-	r := newFakeHostRig(h)
-	got := parseSeries(r.gather(t, scrapeTimeout, "statistics"))
-	checkSeries(t, got, map[string]string{
-		`health_issue{message_id="1",relationship="primary",severity="unknown",vm="app01",vm_id="` + appID + `"}`: "2",
-		`health_issue{message_id="2",relationship="primary",severity="unknown",vm="sql01",vm_id="` + sqlID + `"}`: "1",
-	})
-	lines := r.logs.takeLines()
-	for _, want := range []string{"message_id=1 severity=unknown message=first", "message_id=2 severity=unknown message=second"} {
-		for _, vm := range []string{"vm=app01", "vm=sql01"} {
-			n := 0
-			for _, line := range lines {
-				if strings.Contains(line, want) && strings.Contains(line, vm) {
-					n++
-				}
-			}
-			if n != 1 {
-				t.Errorf("%d lines with %q and %q, want 1: %q", n, want, vm, lines)
-			}
-		}
-	}
-	r.gather(t, scrapeTimeout, "statistics")
-	if lines := r.logs.takeLines(); len(lines) != 0 {
-		t.Errorf("log %q for the same issues, want nothing", lines)
-	}
-	issues = issues[2:]
-	r.gather(t, scrapeTimeout, "statistics")
-	if lines := r.logs.takeLines(); len(lines) != 0 {
-		t.Errorf("log %q when an issue is gone, want nothing", lines)
 	}
 }

@@ -107,8 +107,8 @@ func TestResponseOfSupersededQueryIsDropped(t *testing.T) {
 	})
 }
 
-// Relationships whose statistics fail slowly do not keep those of others from being read: all of these are exposed, and
-// none of those that fail.
+// Relationships whose statistics fail slowly do not keep those of others from being read: all of these
+// are exposed, and none of those that fail.
 func TestSlowFailuresDoNotStarveOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fails := func(vmID string) bool { return strings.ContainsAny(vmID[len(vmID)-2:], "01234567") }

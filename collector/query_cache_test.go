@@ -16,8 +16,8 @@ type clockReader struct{ wmiquery.Reader }
 
 func (clockReader) Now() time.Time { return time.Now() }
 
-// The cache keeps nothing of queries that are finished and removed, so that it does not grow with every relationship that a
-// host ever had.
+// The cache keeps nothing of queries that are finished and removed, so that it does not grow with
+// every relationship that a host ever had.
 func TestQueryCacheForgetsRemovedQueries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newQueryCache(clockReader{}, time.Second, time.Minute)

@@ -16,7 +16,8 @@ func pointSeries(kind string) string {
 	return `recovery_points{type="` + kind + `",vm="app01",vm_id="` + appID + `"}`
 }
 
-// A replica without recovery points has zeros. Other VMs have none, and neither has one whose mode is not known.
+// A replica without recovery points has zeros. Other VMs have none, and neither has one whose mode is
+// not known.
 func TestZeroRecoveryPoints(t *testing.T) {
 	for mode, want := range map[int]string{-1: "", 0: "", 1: "", 2: "0", 3: "", 4: "0", 5: ""} {
 		h := newHostWithVM(newFakeClock())
@@ -35,8 +36,8 @@ func TestZeroRecoveryPoints(t *testing.T) {
 	}
 }
 
-// The VM of a recovery point is that of the association, in whatever case the host writes the paths, or else that of the
-// settings. Settings of VMs and of checkpoints are no recovery points.
+// The VM of a recovery point is that of the association, in whatever case the host writes the paths,
+// or else that of the settings. Settings of VMs and of checkpoints are no recovery points.
 func TestRecoveryPointsOfVM(t *testing.T) {
 	association := func(vm string, settings msvm.VirtualSystemSettingData) msvm.SnapshotOfVirtualSystem {
 		return msvm.SnapshotOfVirtualSystem{
@@ -72,7 +73,8 @@ func TestRecoveryPointsOfVM(t *testing.T) {
 	})
 }
 
-// A recovery point whose VM is not known fails the collector, and no replica has zeros, since the point may be its own.
+// A recovery point whose VM is not known fails the collector, and no replica has zeros, since the
+// point may be its own.
 func TestRecoveryPointOfUnknownVM(t *testing.T) {
 	for _, identifier := range []*string{nil, new(""), new("HV09"), new("{" + appID + "}")} {
 		h := newHostWithVM(newFakeClock())

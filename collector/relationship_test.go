@@ -15,8 +15,8 @@ const (
 	appVM           = `{vm="app01",vm_id="` + appID + `"}`
 )
 
-// Lags are never negative, even if the clock of the host went back, and are absent if the host does not know the times.
-// Times that mean "never" are absent, too.
+// Lags are never negative, even if the clock of the host went back, and are absent if the host does
+// not know the times. Times that mean "never" are absent, too.
 func TestLag(t *testing.T) {
 	never := time.Date(1601, 1, 1, 0, 0, 0, 0, time.UTC)
 	at := func(d time.Duration) *time.Time { return new(noon.Add(d)) }
@@ -28,23 +28,37 @@ func TestLag(t *testing.T) {
 		consistent                *time.Time
 		hasConsistent             bool
 	}{
-		{name: "normal", replicated: at(-5 * time.Minute), applied: at(-7 * time.Minute), consistent: at(-time.Hour),
-			lag: "300", applyLag: "120", hasReplicated: true, hasApplied: true, hasConsistent: true},
-		{name: "less than a second", replicated: at(-500 * time.Millisecond), applied: at(-750 * time.Millisecond),
-			lag: "0.5", applyLag: "0.25", hasReplicated: true, hasApplied: true},
-		{name: "all at the same time", replicated: at(0), applied: at(0), consistent: at(0),
-			lag: "0", applyLag: "0", hasReplicated: true, hasApplied: true, hasConsistent: true},
-		{name: "the clock went back by an hour", replicated: at(time.Hour), applied: at(time.Hour),
-			lag: "0", applyLag: "0", hasReplicated: true, hasApplied: true},
-		{name: "applied after the last replication", replicated: at(-time.Minute), applied: at(-time.Second),
-			lag: "60", applyLag: "0", hasReplicated: true, hasApplied: true},
-		{name: "on a primary", replicated: at(-time.Minute), applied: &never,
-			lag: "60", hasReplicated: true},
+		{
+			name: "normal", replicated: at(-5 * time.Minute), applied: at(-7 * time.Minute), consistent: at(-time.Hour),
+			lag: "300", applyLag: "120", hasReplicated: true, hasApplied: true, hasConsistent: true,
+		},
+		{
+			name: "less than a second", replicated: at(-500 * time.Millisecond), applied: at(-750 * time.Millisecond),
+			lag: "0.5", applyLag: "0.25", hasReplicated: true, hasApplied: true,
+		},
+		{
+			name: "all at the same time", replicated: at(0), applied: at(0), consistent: at(0),
+			lag: "0", applyLag: "0", hasReplicated: true, hasApplied: true, hasConsistent: true,
+		},
+		{
+			name: "the clock went back by an hour", replicated: at(time.Hour), applied: at(time.Hour),
+			lag: "0", applyLag: "0", hasReplicated: true, hasApplied: true,
+		},
+		{
+			name: "applied after the last replication", replicated: at(-time.Minute), applied: at(-time.Second),
+			lag: "60", applyLag: "0", hasReplicated: true, hasApplied: true,
+		},
+		{
+			name: "on a primary", replicated: at(-time.Minute), applied: &never,
+			lag: "60", hasReplicated: true,
+		},
 		{name: "never replicated", replicated: &never, applied: &never, consistent: &never},
 		{name: "applied but never replicated", replicated: &never, applied: at(-time.Minute), hasApplied: true},
 		{name: "applied, last replication unknown", applied: at(-time.Minute), hasApplied: true},
-		{name: "replicated, but not consistently", replicated: at(-time.Minute), consistent: &never,
-			lag: "60", hasReplicated: true},
+		{
+			name: "replicated, but not consistently", replicated: at(-time.Minute), consistent: &never,
+			lag: "60", hasReplicated: true,
+		},
 		{name: "nothing is known"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -70,7 +84,8 @@ func TestLag(t *testing.T) {
 	}
 }
 
-// The lag is measured at the time when the host was read. A response that is exposed again later has the same lag.
+// The lag is measured at the time when the host was read. A response that is exposed again later has
+// the same lag.
 func TestLagIsThatOfTheResponse(t *testing.T) {
 	clock := newFakeClock()
 	h := newHostWithVM(clock)
@@ -198,7 +213,8 @@ func TestDuplicateRelationshipIsExposedOnce(t *testing.T) {
 	}
 }
 
-// The label vm of a VM without a name is its GUID. The name of the VM precedes that of its relationship in series of the VM.
+// The label vm of a VM without a name is its GUID. The name of the VM precedes that of its
+// relationship in series of the VM.
 func TestNameOfVM(t *testing.T) {
 	for _, tt := range []struct{ name, want string }{
 		{"app01", "app01"}, {"", appID}, {" \t", appID}, {" app01 ", " app01 "}, {"app\xff01", "app\uFFFD01"},

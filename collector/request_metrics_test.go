@@ -42,9 +42,15 @@ func TestRequestsByResult(t *testing.T) {
 		err  error
 		want string
 	}{
-		{nil, "ok"}, {wmiquery.ErrDenied, "denied"}, {wmiquery.ErrTimeout, "timeout"}, {wmiquery.ErrInvalidState, "error"},
-		{wmiquery.ErrBusy, "error"}, {wmiquery.ErrUnavailable, "error"}, {wmiquery.ErrUnsupported, "error"},
-		{errors.New("any other"), "error"}, {msvm.ErrJobStarted, "job"},
+		{nil, "ok"},
+		{wmiquery.ErrDenied, "denied"},
+		{wmiquery.ErrTimeout, "timeout"},
+		{wmiquery.ErrInvalidState, "error"},
+		{wmiquery.ErrBusy, "error"},
+		{wmiquery.ErrUnavailable, "error"},
+		{wmiquery.ErrUnsupported, "error"},
+		{errors.New("any other"), "error"},
+		{msvm.ErrJobStarted, "job"},
 	} {
 		const class = "Msvm_ReplicationAuthorizationSettingData"
 		hooks := sessionHooks{read: func(s wmiquery.Session, dst any) error {
@@ -80,8 +86,8 @@ func TestRequestThatStartsJob(t *testing.T) {
 	}
 }
 
-// A request whose response is overdue counts once as a timeout, with the duration until then, even if the response arrives
-// later. A response just before that is in time.
+// A request whose response is overdue counts once as a timeout, with the duration until then, even if
+// the response arrives later. A response just before that is in time.
 func TestOverdueRequestCountsOnce(t *testing.T) {
 	const class = "Msvm_ReplicationAuthorizationSettingData"
 	for _, tt := range []struct {
@@ -114,8 +120,8 @@ func TestOverdueRequestCountsOnce(t *testing.T) {
 	}
 }
 
-// The time that a request waits for a worker is not part of its duration, and a request that never reaches the host has
-// a result but no duration.
+// The time that a request waits for a worker is not part of its duration, and a request that never
+// reaches the host has a result but no duration.
 func TestRequestThatWaitsForWorker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newTestRig(t, simulator.Config{Seed: 1, VMs: 1, Now: time.Now, Faults: parseFaults(t, "slow=1s")})

@@ -80,8 +80,8 @@ func labelValue(series, label string) string {
 	return m[1]
 }
 
-// currentState returns the value of the label of the series that is 1, of a metric that has one series per state. It is
-// empty if the metric has no series. Exactly one series must be 1.
+// currentState returns the value of the label of the series that is 1, of a metric that has one series
+// per state. It is empty if the metric has no series. Exactly one series must be 1.
 func currentState(t *testing.T, got map[string]string, metric, label string) string {
 	t.Helper()
 	values := valuesOf(got, metric, label)
@@ -97,8 +97,8 @@ func currentState(t *testing.T, got map[string]string, metric, label string) str
 	return strings.Join(current, " ")
 }
 
-// checkSeries checks the values of series, which are given without the prefix of the metrics. The value of a series that
-// must be absent is empty.
+// checkSeries checks the values of series, which are given without the prefix of the metrics. The
+// value of a series that must be absent is empty.
 func checkSeries(t *testing.T, got, want map[string]string) {
 	t.Helper()
 	for _, s := range slices.Sorted(maps.Keys(want)) {

@@ -11,15 +11,16 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// infoSeries returns the series relationship_info of newHostWithVM with the values of its labels, without the prefix.
+// infoSeries returns the series relationship_info of newHostWithVM with the values of its labels,
+// without the prefix.
 func infoSeries(authentication, primaryPoint, primary, provider, replicaPoint, replica string) string {
 	return `relationship_info{authentication="` + authentication + `",mode="primary",primary_connection_point="` + primaryPoint +
 		`",primary_server="` + primary + `",provider="` + provider + `",relationship="primary",replica_connection_point="` +
 		replicaPoint + `",replica_server="` + replica + `",vm="app01",vm_id="` + appID + `"}`
 }
 
-// Q15, Q24, Q25: disks are counted in both forms, and the servers are the current nodes. If the primary host is empty, the
-// connection point is the primary server.
+// Q15, Q24, Q25: disks are counted in both forms, and the servers are the current nodes. If the
+// primary host is empty, the connection point is the primary server.
 func TestSettingsProperties(t *testing.T) {
 	h := newHostWithVM(newFakeClock())
 	s := msvm.ReplicationSettingData{
@@ -76,8 +77,8 @@ func TestSettingsProperties(t *testing.T) {
 	})
 }
 
-// Q51: properties that are null, as those that an external provider does not use, have no series. So do snapshots that are
-// disabled.
+// Q51: properties that are null, as those that an external provider does not use, have no series. So
+// do snapshots that are disabled.
 func TestSettingsThatAreNull(t *testing.T) {
 	h := newHostWithVM(newFakeClock())
 	s := msvm.ReplicationSettingData{InstanceID: `Microsoft:` + appID + `\HVR\0`}
@@ -182,8 +183,8 @@ func TestObjectiveOfRelationship(t *testing.T) {
 	}
 }
 
-// Relationships without settings fail the collector: without an objective, no alert can fire. They are logged once, by their
-// number and the first of them.
+// Relationships without settings fail the collector: without an objective, no alert can fire. They are
+// logged once, by their number and the first of them.
 func TestMissingSettingsFailCollector(t *testing.T) {
 	h := newHostWithVMs(newFakeClock(), 6)
 	setRows(h, newSettings(vmNumber(3)))

@@ -18,8 +18,8 @@ func snapshotSeries(c string) string {
 	return fmt.Sprintf("snapshot_timestamp_seconds{collector=%q}", c)
 }
 
-// The time of the snapshot is that of the oldest response in it, so that an alert sees a class that no longer responds,
-// whichever of the classes of the collector it is.
+// The time of the snapshot is that of the oldest response in it, so that an alert sees a class that no
+// longer responds, whichever of the classes of the collector it is.
 func TestSnapshotTimeIsThatOfOldestResponse(t *testing.T) {
 	for _, class := range []string{"Msvm_ReplicationRelationship", "Msvm_ComputerSystem"} {
 		clock := newFakeClock()
@@ -34,6 +34,11 @@ func TestSnapshotTimeIsThatOfOldestResponse(t *testing.T) {
 				`collector_success{collector="relationship"}`: "0",
 			})
 		}
+		want := `level=error msg="collector failed" collector=relationship err="` + class +
+			`: timed out, last good responses are exposed"`
+		if lines := takeErrorLines(r); len(lines) != 1 || lines[0] != want {
+			t.Errorf("log %s, want %s", lines, want)
+		}
 		h.setError(class, nil)
 		checkSeries(t, parseSeries(r.gather(t, scrapeTimeout, "relationship")), map[string]string{
 			snapshotSeries("relationship"):                "1.79534892e+09", // two minutes later
@@ -42,7 +47,8 @@ func TestSnapshotTimeIsThatOfOldestResponse(t *testing.T) {
 	}
 }
 
-// A failure that leaves some of a collector's series updates the time of the snapshot. A failure without series does not.
+// A failure that leaves some of a collector's series updates the time of the snapshot. A failure
+// without series does not.
 func TestSnapshotTimeOfPartialFailure(t *testing.T) {
 	clock := newFakeClock()
 	h := newHostWithVM(clock)
@@ -63,7 +69,8 @@ func TestSnapshotTimeOfPartialFailure(t *testing.T) {
 	checkSeries(t, got, map[string]string{"up": "0", snapshotSeries("service"): "1.7953488e+09"}) // up is not from the host
 }
 
-// While the host does not respond, the last response is exposed until it is older than MaxAge, which is five minutes.
+// While the host does not respond, the last response is exposed until it is older than MaxAge, which
+// is five minutes.
 func TestLastResponseIsExposedUpToMaxAge(t *testing.T) {
 	for _, tt := range []struct {
 		age  time.Duration
@@ -95,7 +102,8 @@ func TestLastResponseIsExposedUpToMaxAge(t *testing.T) {
 	}
 }
 
-// A last response replaces one that did not arrive, but not an error that the host returned: old values would hide it.
+// A last response replaces one that did not arrive, but not an error that the host returned: old
+// values would hide it.
 func TestErrorsThatLastResponseReplaces(t *testing.T) {
 	for _, tt := range []struct {
 		err  error
@@ -141,8 +149,8 @@ func TestUpNeedsResponseInThisScrape(t *testing.T) {
 	checkSeries(t, parseSeries(r.gather(t, scrapeTimeout, "service")), map[string]string{"up": "0", "server_enabled": "1"})
 }
 
-// A relationship that is removed leaves nothing behind: if it returns and the host does not respond, no statistics from
-// before are exposed, and no age.
+// A relationship that is removed leaves nothing behind: if it returns and the host does not respond,
+// no statistics from before are exposed, and no age.
 func TestRemovedRelationshipLeavesNoStatistics(t *testing.T) {
 	h := newHostWithVM(newFakeClock())
 	r := newFakeHostRig(h)
@@ -160,8 +168,8 @@ func TestRemovedRelationshipLeavesNoStatistics(t *testing.T) {
 	}
 }
 
-// A query whose response is missing is run once more after twenty times the call timeout, which is 100 seconds, and not
-// a third time.
+// A query whose response is missing is run once more after twenty times the call timeout, which is 100
+// seconds, and not a third time.
 func TestHungQueryIsRunTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newTestRig(t, simulator.Config{Seed: 1, VMs: 1, Scenario: "healthy", Now: time.Now})
@@ -171,8 +179,13 @@ func TestHungQueryIsRunTwice(t *testing.T) {
 			at   time.Duration
 			want int // attempts so far
 		}{
-			{0, 1}, {60 * time.Second, 1}, {99 * time.Second, 1}, {100 * time.Second, 2}, {199 * time.Second, 2},
-			{210 * time.Second, 2}, {time.Hour, 2},
+			{0, 1},
+			{60 * time.Second, 1},
+			{99 * time.Second, 1},
+			{100 * time.Second, 2},
+			{199 * time.Second, 2},
+			{210 * time.Second, 2},
+			{time.Hour, 2},
 		} {
 			time.Sleep(step.at - time.Since(start))
 			r.gather(t, time.Second, "relationship")
@@ -201,8 +214,8 @@ func TestHungQueryIsRunTwice(t *testing.T) {
 	})
 }
 
-// When the first of two attempts gets its response, the second is still the current one: the next scrape waits for it and
-// does not run the query again.
+// When the first of two attempts gets its response, the second is still the current one: the next
+// scrape waits for it and does not run the query again.
 func TestSupersededResponseKeepsCurrentAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := []chan struct{}{make(chan struct{}), make(chan struct{})}

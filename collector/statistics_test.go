@@ -32,8 +32,8 @@ func newHostWithVMs(c *fakeClock, n int) *fakeHost {
 	return h
 }
 
-// Q7, Q9: sums are exposed as sums, maxima as maxima, each property in the series of its name; and the health may have 32
-// bits.
+// Q7, Q9: sums are exposed as sums, maxima as maxima, each property in the series of its name; and the
+// health may have 32 bits.
 func TestStatisticsProperties(t *testing.T) {
 	h := newHostWithVM(newFakeClock())
 	h.statistics = func(wmiquery.Call) (wmiquery.Reply, error) {
@@ -105,8 +105,8 @@ func TestStatisticsCounters(t *testing.T) {
 	})
 }
 
-// The sending side of a relationship exposes pending bytes: the primary VM on its primary relationship (mode 1), and the
-// replica VM (mode 2) on its extended one.
+// The sending side of a relationship exposes pending bytes: the primary VM on its primary relationship
+// (mode 1), and the replica VM (mode 2) on its extended one.
 func TestPendingBytesOnSendingSide(t *testing.T) {
 	for mode, want := range map[msvm.ReplicationMode]string{0: "", 1: "primary", 2: "extended", 3: "", 4: "", 5: ""} {
 		h := newHostWithVM(newFakeClock())
@@ -187,8 +187,8 @@ func TestStatisticsConcurrency(t *testing.T) {
 	}
 }
 
-// When the time of the scrape is over, the statistics that have not been read are those of the last response: they are
-// exposed with their age, the host is not called again, and the collector fails.
+// When the time of the scrape is over, the statistics that have not been read are those of the last
+// response: they are exposed with their age, the host is not called again, and the collector fails.
 func TestStatisticsAtEndOfScrape(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		clock := newFakeClock()
@@ -247,44 +247,6 @@ func TestStatisticsOfOthersAreExposed(t *testing.T) {
 	}
 }
 
-// The number of series for health issues is limited to ten besides that of the rest, however many message IDs the host
-// uses. An issue that has a series is counted there, although the limit is reached.
-func TestHealthIssueSeriesAreLimited(t *testing.T) {
-	for n, want := range map[int]struct {
-		series int
-		other  string
-	}{9: {9, ""}, 10: {10, ""}, 11: {11, "1"}, 50: {11, "40"}} {
-		h := newHostWithVM(newFakeClock())
-		h.statistics = func(wmiquery.Call) (wmiquery.Reply, error) {
-			var issues []string
-			for i := range n {
-				issues = append(issues, property("MessageID", "string", fmt.Sprint(i)))
-			}
-			return statisticsReply("", append(issues, issues[3])...), nil
-		}
-		got := valuesOf(parseSeries(newFakeHostRig(h).gather(t, scrapeTimeout, "statistics")), "health_issue", "message_id")
-		if len(got) != want.series || got["other"] != want.other || got["0"] != "1" || got["3"] != "2" {
-			t.Errorf("%d issues: %v, want %d series, %q issues with the ID other, and 2 with the ID 3", n, got, want.series, want.other)
-		}
-	}
-}
-
-// The same message ID with another severity is another series. An issue without an ID has the ID unknown.
-func TestHealthIssueSeries(t *testing.T) {
-	h := newHostWithVM(newFakeClock())
-	h.statistics = func(wmiquery.Call) (wmiquery.Reply, error) {
-		id, severe := property("MessageID", "string", "7"), property("PerceivedSeverity", "uint16", "6")
-		return statisticsReply("", id, id+severe, severe, property("MessageID", "string", "")), nil
-	}
-	const labels = `,vm="app01",vm_id="` + appID + `"}`
-	checkSeries(t, parseSeries(newFakeHostRig(h).gather(t, scrapeTimeout, "statistics")), map[string]string{
-		`health_issue{message_id="7",relationship="primary",severity="unknown"` + labels:        "1",
-		`health_issue{message_id="7",relationship="primary",severity="critical"` + labels:       "1",
-		`health_issue{message_id="unknown",relationship="primary",severity="critical"` + labels: "1",
-		`health_issue{message_id="unknown",relationship="primary",severity="unknown"` + labels:  "1",
-	})
-}
-
 // The time of the snapshot is also that of statistics that are not read because the time of the scrape is over.
 func TestSnapshotTimeOfSkippedStatistics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -292,7 +254,7 @@ func TestSnapshotTimeOfSkippedStatistics(t *testing.T) {
 		h := newHostWithVMs(clock, 8)
 		takes, failing := time.Millisecond, ""
 		h.statistics = func(c wmiquery.Call) (wmiquery.Reply, error) {
-			late, failed := takes, failing != "" && string(msvm.VMOf(c.In[0].Value.(wmiquery.Ref))) >= failing
+			late, failed := takes, failing != "" && msvm.VMOf(c.In[0].Value.(wmiquery.Ref)) >= failing
 			time.Sleep(late)
 			if failed {
 				return wmiquery.Reply{}, wmiquery.ErrTimeout
@@ -313,4 +275,41 @@ func TestSnapshotTimeOfSkippedStatistics(t *testing.T) {
 		checkSeries(t, got, map[string]string{snapshotSeries("statistics"): "1.7953488e+09"}) // that of vm05
 		time.Sleep(time.Minute)
 	})
+}
+
+// The counters of an extended relationship that is removed and returns restart at 0, while those of
+// the primary relationship of the same VM continue.
+func TestCountersOfRemovedExtendedRelationship(t *testing.T) {
+	h := newHostWithVM(newFakeClock())
+	primary, extended := newRelationship(appID, "app01"), newRelationship(appID, "app01")
+	extended.InstanceID = `Microsoft:` + appID + `\HVR\1`
+	n := 0
+	h.statistics = func(wmiquery.Call) (wmiquery.Reply, error) {
+		return statisticsReply(property("ReplicationSuccessCount", "uint32", fmt.Sprint(n))), nil
+	}
+	r := newFakeHostRig(h)
+	cycles := func(relationships ...msvm.ReplicationRelationship) (primary, extended string) {
+		n += 10
+		setRows(h, relationships...)
+		got := parseSeries(r.gather(t, scrapeTimeout, "statistics"))
+		series := func(link string) string {
+			return got[`hyperv_replica_cycles_total{relationship="`+link+`",result="success",vm="app01",vm_id="`+appID+`"}`]
+		}
+		return series("primary"), series("extended")
+	}
+	for i, step := range []struct {
+		relationships     []msvm.ReplicationRelationship
+		primary, extended string
+	}{
+		{[]msvm.ReplicationRelationship{primary, extended}, "0", "0"},
+		{[]msvm.ReplicationRelationship{primary, extended}, "10", "10"},
+		{[]msvm.ReplicationRelationship{primary}, "20", ""},
+		{[]msvm.ReplicationRelationship{primary, extended}, "30", "0"},
+		{[]msvm.ReplicationRelationship{primary, extended}, "40", "10"},
+	} {
+		if p, e := cycles(step.relationships...); p != step.primary || e != step.extended {
+			t.Errorf("step %d: %q cycles of the primary and %q of the extended relationship, want %q and %q",
+				i, p, e, step.primary, step.extended)
+		}
+	}
 }
