@@ -26,7 +26,8 @@ func numbered(names ...string) map[uint16]string {
 // Each documented number of an enumeration sets the series of its name to 1, and an undocumented
 // number sets that of the name unknown.
 func TestStatesByNumber(t *testing.T) {
-	relationship := func(set func(*msvm.ReplicationRelationship, uint16)) func(*fakeHost, uint16) {
+	type relationshipRow = msvm.ReplicationRelationship
+	relationship := func(set func(*relationshipRow, uint16)) func(*fakeHost, uint16) {
 		return func(h *fakeHost, n uint16) {
 			r := newRelationship(appID, "app01")
 			set(&r, n)
@@ -41,7 +42,7 @@ func TestStatesByNumber(t *testing.T) {
 	}{
 		{
 			"state", "state",
-			relationship(func(r *msvm.ReplicationRelationship, n uint16) { r.ReplicationState = new(msvm.ReplicationState(n)) }),
+			relationship(func(r *relationshipRow, n uint16) { r.ReplicationState = new(msvm.ReplicationState(n)) }),
 			numbered("", "ready_for_replication", "waiting_to_complete_initial_replication", "replicating",
 				"synced_replication_complete", "recovered", "committed", "suspended", "critical",
 				"waiting_to_start_resynchronization", "resynchronizing", "resynchronization_suspended",
@@ -52,17 +53,17 @@ func TestStatesByNumber(t *testing.T) {
 		},
 		{
 			"health", "health",
-			relationship(func(r *msvm.ReplicationRelationship, n uint16) { r.ReplicationHealth = new(msvm.ReplicationHealth(n)) }),
+			relationship(func(r *relationshipRow, n uint16) { r.ReplicationHealth = new(msvm.ReplicationHealth(n)) }),
 			numbered("not_applicable", "ok", "warning", "critical"), 4,
 		},
 		{
 			"last_replication_type", "type",
-			relationship(func(r *msvm.ReplicationRelationship, n uint16) { r.LastReplicationType = new(msvm.ReplicationType(n)) }),
+			relationship(func(r *relationshipRow, n uint16) { r.LastReplicationType = new(msvm.ReplicationType(n)) }),
 			numbered("none", "regular", "application_consistent", "planned"), 4,
 		},
 		{
 			"failover_type", "type",
-			relationship(func(r *msvm.ReplicationRelationship, n uint16) {
+			relationship(func(r *relationshipRow, n uint16) {
 				r.FailedOverReplicationType = new(msvm.ReplicationType(n))
 			}),
 			numbered("none", "regular", "application_consistent", "planned"), 4,
@@ -170,7 +171,8 @@ func TestHealthIssueSeverityByNumber(t *testing.T) {
 	for n, name := range want {
 		h := newHostWithVM(newFakeClock())
 		h.statistics = func(wmiquery.Call) (wmiquery.Reply, error) {
-			return statisticsReply("", property("MessageID", "string", "33680")+property("PerceivedSeverity", "uint16", fmt.Sprint(n))), nil
+			severity := property("PerceivedSeverity", "uint16", fmt.Sprint(n))
+			return statisticsReply("", property("MessageID", "string", "33680")+severity), nil
 		}
 		got := parseSeries(newFakeHostRig(h).gather(t, scrapeTimeout, "statistics"))
 		if values := valuesOf(got, "health_issue", "severity"); !maps.Equal(values, map[string]string{name: "1"}) {
@@ -201,7 +203,8 @@ func TestOperationsByNumber(t *testing.T) {
 		setRows(h, newJob("1", n, 4))
 		r := newFakeHostRig(h)
 		got := parseSeries(r.gather(t, scrapeTimeout, "job"))
-		if running := strings.Join(slices.Collect(maps.Keys(valuesOf(got, "operation_running", "operation"))), " "); running != name {
+		running := strings.Join(slices.Collect(maps.Keys(valuesOf(got, "operation_running", "operation"))), " ")
+		if running != name {
 			t.Errorf("job of type %d is the operation %q, want %q", n, running, name)
 		}
 		setRows(h, newJob("1", n, 10))

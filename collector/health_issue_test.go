@@ -24,9 +24,11 @@ func TestHealthIssueSeriesAreLimited(t *testing.T) {
 			}
 			return statisticsReply("", append(issues, issues[3])...), nil
 		}
-		got := valuesOf(parseSeries(newFakeHostRig(h).gather(t, scrapeTimeout, "statistics")), "health_issue", "message_id")
+		got := valuesOf(parseSeries(newFakeHostRig(h).gather(t, scrapeTimeout, "statistics")),
+			"health_issue", "message_id")
 		if len(got) != want.series || got["other"] != want.other || got["0"] != "1" || got["3"] != "2" {
-			t.Errorf("%d issues: %v, want %d series, %q issues with the ID other, and 2 with the ID 3", n, got, want.series, want.other)
+			t.Errorf("%d issues: %v, want %d series, %q with the ID other, and 2 with the ID 3",
+				n, got, want.series, want.other)
 		}
 	}
 }
@@ -64,7 +66,9 @@ func TestHealthIssueIsLoggedOnce(t *testing.T) {
 		`health_issue{message_id="2",relationship="primary",severity="unknown",vm="sql01",vm_id="` + sqlID + `"}`: "1",
 	})
 	lines := r.logs.takeLines()
-	for _, want := range []string{"message_id=1 severity=unknown message=first", "message_id=2 severity=unknown message=second"} {
+	for _, want := range []string{
+		"message_id=1 severity=unknown message=first", "message_id=2 severity=unknown message=second",
+	} {
 		for _, vm := range []string{"vm=app01", "vm=sql01"} {
 			n := 0
 			for _, line := range lines {

@@ -37,7 +37,9 @@ func TestFailoverConfiguration(t *testing.T) {
 			InstanceID: new("1"), ProtocolIFType: tt.protocol, DHCPEnabled: tt.dhcp, IPAddresses: tt.addresses,
 		}
 		setRows(h, s)
-		component := msvm.EthernetPortFailoverSettingDataComponent{GroupComponent: adapterRef(appID, 0), PartComponent: s.Ref()}
+		component := msvm.EthernetPortFailoverSettingDataComponent{
+			GroupComponent: adapterRef(appID, 0), PartComponent: s.Ref(),
+		}
 		setRows(h, component, component) // the host may return an association twice
 		got := parseSeries(newFakeHostRig(h).gather(t, scrapeTimeout, "failover_network"))
 		want := map[string]string{"static": "0", "dhcp": "0", "none": "0", "unknown": "0"}
@@ -56,7 +58,9 @@ func TestFailoverConfigurationWithoutSettings(t *testing.T) {
 		for _, part := range []wmiquery.Ref{"", `Msvm_FailoverNetworkAdapterSettingData.InstanceID="other"`} {
 			h := newHostWithVM(newFakeClock())
 			setRows(h, rows...)
-			setRows(h, msvm.EthernetPortFailoverSettingDataComponent{GroupComponent: adapterRef(appID, 0), PartComponent: part})
+			setRows(h, msvm.EthernetPortFailoverSettingDataComponent{
+				GroupComponent: adapterRef(appID, 0), PartComponent: part,
+			})
 			got := parseSeries(newFakeHostRig(h).gather(t, scrapeTimeout, "failover_network"))
 			if v := valuesOf(got, "failover_network_adapters", "configuration"); v["unknown"] != "1" || v["static"] != "0" {
 				t.Errorf("adapters by configuration %v with settings %+v, want one unknown", v, rows)
@@ -68,7 +72,9 @@ func TestFailoverConfigurationWithoutSettings(t *testing.T) {
 // Q21: a performance instance belongs to the VM with its name, without the number that Windows added.
 // Names of several VMs or instances have no series, and an instance of no VM has an empty vm_id.
 func TestPerfInstances(t *testing.T) {
-	vms := []msvm.ComputerSystem{newVM(appID, "app01", 1), newVM(sqlID, "sql01", 1), newVM(mailID, "sql01", 1), newVM(labID, "lab#2", 1)}
+	vms := []msvm.ComputerSystem{
+		newVM(appID, "app01", 1), newVM(sqlID, "sql01", 1), newVM(mailID, "sql01", 1), newVM(labID, "lab#2", 1),
+	}
 	for _, tt := range []struct {
 		name      string
 		instances []string
@@ -147,7 +153,9 @@ func TestProviders(t *testing.T) {
 func TestAuthorizationEntries(t *testing.T) {
 	h := newHostWithVM(newFakeClock())
 	r := newFakeHostRig(h)
-	checkSeries(t, parseSeries(r.gather(t, scrapeTimeout, "authorization")), map[string]string{"authorization_entries": "0"})
+	checkSeries(t, parseSeries(r.gather(t, scrapeTimeout, "authorization")), map[string]string{
+		"authorization_entries": "0",
+	})
 	setRows(h,
 		msvm.ReplicationAuthorizationSettingData{AllowedPrimaryHostSystem: new("*"), TrustGroup: new("A")},
 		msvm.ReplicationAuthorizationSettingData{AllowedPrimaryHostSystem: new("*"), TrustGroup: new("B")},

@@ -110,8 +110,12 @@ func TestOperationWithSeveralJobs(t *testing.T) {
 		count, progress, start string
 	}{
 		{"one", []job{{new(uint16(40)), at(-time.Minute)}}, "1", "0.4", "1.79534874e+09"},
-		{"lowest and earliest first", []job{{new(uint16(0)), at(-time.Hour)}, {new(uint16(40)), at(-time.Minute)}}, "2", "0", "1.7953452e+09"},
-		{"lowest and earliest last", []job{{new(uint16(40)), at(-time.Minute)}, {new(uint16(0)), at(-time.Hour)}}, "2", "0", "1.7953452e+09"},
+		{"lowest and earliest first", []job{
+			{new(uint16(0)), at(-time.Hour)}, {new(uint16(40)), at(-time.Minute)},
+		}, "2", "0", "1.7953452e+09"},
+		{"lowest and earliest last", []job{
+			{new(uint16(40)), at(-time.Minute)}, {new(uint16(0)), at(-time.Hour)},
+		}, "2", "0", "1.7953452e+09"},
 		{"null beside a value", []job{{}, {new(uint16(40)), at(-time.Minute)}, {nil, &never}}, "3", "0.4", "1.79534874e+09"},
 		{"null", []job{{}, {nil, &never}}, "2", "", ""},
 		{"complete", []job{{new(uint16(100)), nil}}, "1", "1", ""},
@@ -184,7 +188,9 @@ func TestJobOfSeveralVMs(t *testing.T) {
 	setRows(h, newJob("ab12", 105, 4))
 	setRows(h,
 		msvm.AffectedJobElement{AffectedElement: msvm.VMRef(appID), AffectingElement: msvm.JobRef("AB12")},
-		msvm.AffectedJobElement{AffectedElement: msvm.VMRef(strings.ToLower(testVM1ID)), AffectingElement: msvm.JobRef("ab12")},
+		msvm.AffectedJobElement{
+			AffectedElement: msvm.VMRef(strings.ToLower(testVM1ID)), AffectingElement: msvm.JobRef("ab12"),
+		},
 		msvm.AffectedJobElement{AffectedElement: msvm.VMRef(sqlID), AffectingElement: msvm.JobRef("another")},
 		msvm.AffectedJobElement{AffectedElement: adapterRef(checkpointID, 0), AffectingElement: msvm.JobRef("ab12")})
 	got := valuesOf(parseSeries(newFakeHostRig(h).gather(t, scrapeTimeout, "job")), "operation_running", "vm_id")

@@ -34,7 +34,7 @@ func TestQueryCacheForgetsRemovedQueries(t *testing.T) {
 			}
 		}
 		if len(c.inflight) != 0 || len(c.unanswered) != 0 {
-			t.Errorf("%d queries in flight and %d unanswered ones after all have finished", len(c.inflight), len(c.unanswered))
+			t.Errorf("%d queries in flight, %d unanswered after all have finished", len(c.inflight), len(c.unanswered))
 		}
 	})
 }

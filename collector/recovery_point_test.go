@@ -50,7 +50,8 @@ func TestRecoveryPointsOfVM(t *testing.T) {
 		return p
 	}
 	byAssociation := point("ab", standardPoint, time.Hour, new(sqlID)) // the association precedes the identifier
-	byIdentifier := point("cd", "MICROSOFT:Hyper-V:Snapshot:Replica:PlannedFailover", 2*time.Hour, new(strings.ToLower(appID)))
+	byIdentifier := point("cd", "MICROSOFT:Hyper-V:Snapshot:Replica:PlannedFailover", 2*time.Hour,
+		new(strings.ToLower(appID)))
 	noTime := point("ef", standardPoint, 0, new(appID))
 	noTime.CreationTime = nil
 	never := point("ee", standardPoint, 0, new(appID))
@@ -85,11 +86,12 @@ func TestRecoveryPointOfUnknownVM(t *testing.T) {
 		r := newFakeHostRig(h)
 		got := parseSeries(r.gather(t, scrapeTimeout, "recovery_point"))
 		if hasMetric(got, "recovery_points") {
-			t.Errorf("recovery points are exposed although the VM of one is not known: %v", valuesOf(got, "recovery_points", "vm"))
+			t.Errorf("recovery points although the VM of one is not known: %v", valuesOf(got, "recovery_points", "vm"))
 		}
 		checkSeries(t, got, map[string]string{`collector_success{collector="recovery_point"}`: "0"})
-		if log := strings.Join(r.logs.takeLines(), "\n"); !strings.Contains(log, "recovery point Microsoft:1: VM not found") {
-			t.Errorf("log %s, want the recovery point", log)
+		const want = "recovery point Microsoft:1: VM not found"
+		if log := strings.Join(r.logs.takeLines(), "\n"); !strings.Contains(log, want) {
+			t.Errorf("log %s, want %s", log, want)
 		}
 	}
 }

@@ -189,7 +189,8 @@ func TestLowerCaseGUIDIsTheSameVM(t *testing.T) {
 		t.Errorf("exposition differs: %s", firstDifference(want, got))
 	}
 	checkSeries(t, parseSeries(got), map[string]string{
-		"vm_protected" + appVM: "1", "vm_running" + appVM: "0", `recovery_points{type="standard",vm="app01",vm_id="` + appID + `"}`: "1",
+		"vm_protected" + appVM: "1", "vm_running" + appVM: "0",
+		`recovery_points{type="standard",vm="app01",vm_id="` + appID + `"}`: "1",
 	})
 }
 

@@ -140,6 +140,13 @@ func TestLastGoodResponseIsExposedUntilMaxAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newTestRig(t, simulator.Config{Seed: 1, VMs: 2, Now: time.Now})
 		before := parseSeries(r.gather(t, scrapeTimeout))
+		for _, metric := range []string{
+			"lag_seconds", "window_successful_cycles", "snapshot_timestamp_seconds", "statistics_age_seconds",
+		} {
+			if !hasMetric(before, metric) {
+				t.Errorf("%s is not exposed", metric)
+			}
+		}
 		r.world.SetFaults(parseFaults(t, "hung"))
 		time.Sleep(2 * time.Minute)
 		got := parseSeries(r.gather(t, scrapeTimeout))
@@ -153,8 +160,8 @@ func TestLastGoodResponseIsExposedUntilMaxAge(t *testing.T) {
 			if strings.HasPrefix(s, "hyperv_replica_snapshot_timestamp_seconds{") && got[s] != v {
 				t.Errorf("%s changed from %s to %s without a response", s, v, got[s])
 			}
-			if strings.HasPrefix(s, "hyperv_replica_statistics_age_seconds{") && !strings.HasPrefix(got[s], "12") {
-				t.Errorf("%s = %q two minutes after the last response", s, got[s])
+			if strings.HasPrefix(s, "hyperv_replica_statistics_age_seconds{") && got[s] != "129.5" {
+				t.Errorf("%s = %q at the end of a scrape two minutes after the last response, want 129.5", s, got[s])
 			}
 		}
 		if got["hyperv_replica_up"] != "0" {
@@ -295,8 +302,8 @@ func TestSelectUnknownCollector(t *testing.T) {
 func TestDisabledCollectorIsNotScraped(t *testing.T) {
 	h := newHostWithVM(newFakeClock())
 	r := newFakeHostRig(h)
-	r.scraper = collector.NewScraper(collector.Options{Reader: h, Logger: newLogger(r.logs), Concurrency: 1, CallTimeout: time.Second},
-		func(name string) bool { return name == "service" || name == "settings" })
+	options := collector.Options{Reader: h, Logger: newLogger(r.logs), Concurrency: 1, CallTimeout: time.Second}
+	r.scraper = collector.NewScraper(options, func(name string) bool { return name == "service" || name == "settings" })
 	if names := r.scraper.Collectors(); !slices.Equal(names, []string{"settings", "service"}) {
 		t.Errorf("enabled collectors %v, want settings and service", names)
 	}
@@ -314,7 +321,8 @@ func TestDisabledCollectorIsNotScraped(t *testing.T) {
 func TestCollectorDuration(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newTestRig(t, simulator.Config{
-			Seed: 1, VMs: 1, Now: newFakeClock().Now, Faults: parseFaults(t, "hung=Msvm_ReplicationAuthorizationSettingData"),
+			Seed: 1, VMs: 1, Now: newFakeClock().Now,
+			Faults: parseFaults(t, "hung=Msvm_ReplicationAuthorizationSettingData"),
 		})
 		got := valuesOf(parseSeries(r.gather(t, scrapeTimeout)), "collector_duration_seconds", "collector")
 		for name, duration := range got {

@@ -14,9 +14,9 @@ import (
 // infoSeries returns the series relationship_info of newHostWithVM with the values of its labels,
 // without the prefix.
 func infoSeries(authentication, primaryPoint, primary, provider, replicaPoint, replica string) string {
-	return `relationship_info{authentication="` + authentication + `",mode="primary",primary_connection_point="` + primaryPoint +
-		`",primary_server="` + primary + `",provider="` + provider + `",relationship="primary",replica_connection_point="` +
-		replicaPoint + `",replica_server="` + replica + `",vm="app01",vm_id="` + appID + `"}`
+	return `relationship_info{authentication="` + authentication + `",mode="primary",primary_connection_point="` +
+		primaryPoint + `",primary_server="` + primary + `",provider="` + provider +
+		`",relationship="primary",replica_connection_point="` + replicaPoint + `",replica_server="` + replica + `",vm="app01",vm_id="` + appID + `"}`
 }
 
 // Q15, Q24, Q25: disks are counted in both forms, and the servers are the current nodes. If the
@@ -196,7 +196,8 @@ func TestMissingSettingsFailCollector(t *testing.T) {
 			t.Errorf("interval_seconds %v, want that of vm03", v)
 		}
 	}
-	const want = `settings of 5 replicating relationships, such as Microsoft:90000000-0000-4000-8000-000000000001\\HVR\\0: not found`
+	const want = `settings of 5 replicating relationships, such as ` +
+		`Microsoft:90000000-0000-4000-8000-000000000001\\HVR\\0: not found`
 	if lines := takeErrorLines(r); len(lines) != 1 || !strings.Contains(lines[0], want) {
 		t.Errorf("log: %s, want one line with %s", lines, want)
 	}

@@ -66,7 +66,7 @@ func TestSnapshotTimeOfPartialFailure(t *testing.T) {
 	h.setError("Msvm_ReplicationService", wmiquery.ErrInvalidState)
 	h.setError("Msvm_ReplicationServiceSettingData", wmiquery.ErrInvalidState)
 	got := parseSeries(r.gather(t, scrapeTimeout, "service"))
-	checkSeries(t, got, map[string]string{"up": "0", snapshotSeries("service"): "1.7953488e+09"}) // up is not from the host
+	checkSeries(t, got, map[string]string{"up": "0", snapshotSeries("service"): "1.7953488e+09"})
 }
 
 // While the host does not respond, the last response is exposed until it is older than MaxAge, which

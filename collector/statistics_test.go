@@ -117,7 +117,8 @@ func TestPendingBytesOnSendingSide(t *testing.T) {
 		h.statistics = func(wmiquery.Call) (wmiquery.Reply, error) {
 			return statisticsReply(property("PendingReplicationSize", "uint64", "42")), nil
 		}
-		got := valuesOf(parseSeries(newFakeHostRig(h).gather(t, scrapeTimeout, "statistics")), "pending_bytes", "relationship")
+		exposed := parseSeries(newFakeHostRig(h).gather(t, scrapeTimeout, "statistics"))
+		got := valuesOf(exposed, "pending_bytes", "relationship")
 		if len(got) != min(1, len(want)) || want != "" && got[want] != "42" {
 			t.Errorf("pending_bytes of a VM in mode %d: %v, want it for %q", mode, got, want)
 		}
@@ -176,7 +177,8 @@ func TestStatisticsConcurrency(t *testing.T) {
 			}
 			r := newFakeHostRig(h)
 			r.scraper = collector.NewScraper(collector.Options{
-				Reader: h, Logger: newLogger(r.logs), Concurrency: int(tt.concurrency), CallTimeout: time.Minute, MaxAge: time.Minute,
+				Reader: h, Logger: newLogger(r.logs), Concurrency: int(tt.concurrency),
+				CallTimeout: time.Minute, MaxAge: time.Minute,
 			}, func(string) bool { return true })
 			r.gather(t, time.Minute, "statistics")
 			if n := most.Load(); n != tt.want {
@@ -221,8 +223,9 @@ func TestStatisticsAtEndOfScrape(t *testing.T) {
 			`collector_success{collector="statistics"}`: "0",
 			snapshotSeries("statistics"):                "1.7953488e+09", // noon, when all statistics were read
 		})
-		if log := strings.Join(r.logs.takeLines(), "\n"); !strings.Contains(log, "GetReplicationStatisticsEx (12): timed out") {
-			t.Errorf("log %s, want 12 late responses", log)
+		const want = "GetReplicationStatisticsEx (12): timed out"
+		if log := strings.Join(r.logs.takeLines(), "\n"); !strings.Contains(log, want) {
+			t.Errorf("log %s, want %s", log, want)
 		}
 		time.Sleep(time.Minute)
 	})
@@ -230,7 +233,9 @@ func TestStatisticsAtEndOfScrape(t *testing.T) {
 
 // A relationship whose statistics cannot be read does not affect the others, whatever the error is.
 func TestStatisticsOfOthersAreExposed(t *testing.T) {
-	for _, failure := range []error{wmiquery.ErrInvalidState, wmiquery.ErrDenied, wmiquery.ErrTimeout, errors.New("other")} {
+	for _, failure := range []error{
+		wmiquery.ErrInvalidState, wmiquery.ErrDenied, wmiquery.ErrTimeout, errors.New("other"),
+	} {
 		h := newHostWithVMs(newFakeClock(), 5)
 		h.statistics = func(c wmiquery.Call) (wmiquery.Reply, error) {
 			if strings.Contains(string(c.In[0].Value.(wmiquery.Ref)), vmNumber(3)) {
