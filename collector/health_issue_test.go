@@ -69,7 +69,9 @@ func TestHealthIssueIsLoggedOnce(t *testing.T) {
 	for _, want := range []string{
 		"message_id=1 severity=unknown message=first", "message_id=2 severity=unknown message=second",
 	} {
-		for _, vm := range []string{"vm=app01", "vm=sql01"} {
+		for _, vm := range []string{
+			"vm=app01 vm_id=" + appID + " relationship=primary", "vm=sql01 vm_id=" + sqlID + " relationship=primary",
+		} {
 			n := 0
 			for _, line := range lines {
 				if strings.Contains(line, want) && strings.Contains(line, vm) {

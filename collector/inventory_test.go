@@ -183,6 +183,25 @@ func TestTestReplicas(t *testing.T) {
 	})
 }
 
+// A dependency that is not between two VMs fails the collector and has no series.
+func TestInvalidTestReplica(t *testing.T) {
+	for _, d := range []msvm.ReplicaSystemDependency{
+		{},
+		{Antecedent: msvm.VMRef(appID)},
+		{Dependent: msvm.VMRef(testVM1ID)},
+		{Antecedent: msvm.VMRef(appID), Dependent: "nonsense"},
+		{Antecedent: msvm.VMRef("HV09"), Dependent: msvm.VMRef(testVM1ID)},
+	} {
+		h := newHostWithVM(newFakeClock())
+		setRows(h, d)
+		got := parseSeries(newFakeHostRig(h).gather(t, scrapeTimeout, "test_replica"))
+		if hasMetric(got, "test_replica_present") {
+			t.Errorf("test_replica_present is exposed for the dependency %+v", d)
+		}
+		checkSeries(t, got, map[string]string{`collector_success{collector="test_replica"}`: "0"})
+	}
+}
+
 // The settings of the replica server are exposed as far as they are known. Of several instances, which
 // Windows does not have, the first counts.
 func TestReplicaServer(t *testing.T) {

@@ -166,6 +166,10 @@ func TestWarningIsLoggedWhenConditionAppears(t *testing.T) {
 	checkMessages(t, "the class can be read again", r, "info collector recovered")
 	scrape("the value is gone after the failure", 1, 1)
 	scrape("the value is back again", 99, 1, message+"99 id=Microsoft:"+appID)
+
+	h.setError("Msvm_ComputerSystem", wmiquery.ErrInvalidState)
+	scrape("a new value in a scrape that fails in part", 99, 98,
+		"collector failed", message+"98 id=Microsoft:"+sqlID)
 }
 
 // Each property with an undocumented value has its own warning.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -219,11 +220,12 @@ func TestHungQueryIsRunTwice(t *testing.T) {
 func TestSupersededResponseKeepsCurrentAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := []chan struct{}{make(chan struct{}), make(chan struct{})}
-		n := 0
+		var reads atomic.Int32
 		hooks := sessionHooks{read: func(s wmiquery.Session, dst any) error {
-			if className(dst) == "Msvm_ReplicationAuthorizationSettingData" && n < len(release) {
-				n++
-				<-release[n-1]
+			if className(dst) == "Msvm_ReplicationAuthorizationSettingData" {
+				if n := int(reads.Add(1)); n <= len(release) {
+					<-release[n-1]
+				}
 			}
 			return s.Read(dst)
 		}}
@@ -245,5 +247,21 @@ func TestSupersededResponseKeepsCurrentAttempt(t *testing.T) {
 		time.Sleep(time.Second)
 		got = parseSeries(r.gather(t, time.Second, "authorization"))
 		checkSeries(t, got, map[string]string{`collector_success{collector="authorization"}`: "1"})
+	})
+}
+
+// A response that has arrived when the time of the scrape is over is exposed, even if the collector waited for another
+// class until then.
+func TestArrivedResponseIsExposedAtEndOfScrape(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newTestRig(t, simulator.Config{
+			Seed: 1, VMs: 1, Now: time.Now, Faults: parseFaults(t, "hung=Msvm_ReplicationRelationship"),
+		})
+		got := parseSeries(r.gather(t, 3*time.Second, "relationship"))
+		if mode := currentState(t, got, "mode", "mode"); mode != "primary" {
+			t.Errorf("mode %q, want primary", mode)
+		}
+		r.world.SetFaults(simulator.Faults{})
+		synctest.Wait()
 	})
 }
