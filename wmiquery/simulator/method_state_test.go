@@ -61,3 +61,15 @@ func TestStateRequestsAreChecked(t *testing.T) {
 	d.vm = "HV01"
 	d.wantCode("the host", d.requestState("HV01", 7), wmiquery.CodeNotSupported)
 }
+
+// A planned failover cannot be prepared while the replica does not accept the last changes.
+func TestPrepareRequiresReplica(t *testing.T) {
+	d := newSingleVMDriver(t)
+	d.setPower("HV01", false)
+	d.do("HV02", request(7))
+	d.wantFailedJob("replica paused", "HV01", request(4), 32768)
+	d.wantStates("replica paused", "1[3] 2[7 0] -")
+	d.do("HV02", request(3), method("RemoveAuthorizationEntry", "AllowedPrimaryHostSystem", "*"))
+	d.wantFailedJob("replica server does not authorize the primary", "HV01", request(4), 32768)
+	d.wantStates("not authorized", "1[3] 2[3 0] -")
+}
