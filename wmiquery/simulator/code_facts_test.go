@@ -36,11 +36,15 @@ func TestMethodsAcceptOnlyDocumentedStates(t *testing.T) {
 		{"reverse", "HV02", reverseTo("HV01"), []uint16{5, 6}, 4096},
 		{"reverse on the primary", "HV01", reverseTo("HV02"), nil, 0},
 		{"fail back", "HV02", withSettings("InitiateFailback", msvm.Primary, toServer("HV01")), []uint16{5, 6}, 32770},
-		{"create on the primary", "HV01",
-			withSettings("CreateReplicationRelationship", msvm.Primary, toServer("HV03")), nil, 0},
+		{
+			"create on the primary", "HV01",
+			withSettings("CreateReplicationRelationship", msvm.Primary, toServer("HV03")), nil, 0,
+		},
 		{"become primary", "HV02", withRelationship("ChangeReplicationModeToPrimary", msvm.Extended), nil, 0},
-		{"become primary on the primary", "HV01",
-			withRelationship("ChangeReplicationModeToPrimary", msvm.Primary), nil, 0},
+		{
+			"become primary on the primary", "HV01",
+			withRelationship("ChangeReplicationModeToPrimary", msvm.Primary), nil, 0,
+		},
 
 		{"request 1", "HV01", request(1), []uint16{1, 2, 15, 16}, 4096},
 		{"request 1 on the replica", "HV02", request(1), nil, 0},
@@ -214,8 +218,10 @@ func TestInvalidParameters(t *testing.T) {
 		{"unknown parameter", method("InitiateFailover", "Snapshot", ""), 32773},
 		{"null parameter", connect("AuthenticationType", uint16(1), "RecoveryServerPortNumber", nil), 32773},
 		{"highest port", connect("AuthenticationType", uint16(1), "RecoveryServerPortNumber", uint16(65535)), 4096},
-		{"lower-case names of parameters",
-			connect("authenticationtype", uint16(1), "RECOVERYSERVERPORTNUMBER", uint16(80)), 4096},
+		{
+			"lower-case names of parameters",
+			connect("authenticationtype", uint16(1), "RECOVERYSERVERPORTNUMBER", uint16(80)), 4096,
+		},
 	} {
 		if got := tt.call(d, "HV01").Code; got != tt.want {
 			t.Errorf("%s: code %d, want %d", tt.name, got, tt.want)

@@ -28,11 +28,11 @@ func (d *vmDriver) advanceToFailures(host string, n uint32) {
 	}
 }
 
-// issues are the IDs of the health issues of the primary relationship on a host.
-func (d *vmDriver) issues(host string) map[string]bool {
+// issues are the IDs of the health issues of the primary relationship on HV01.
+func (d *vmDriver) issues() map[string]bool {
 	d.Helper()
 	ids := map[string]bool{}
-	for _, e := range relationships(d.T, d.hosts[host], d.vm)[0].issues {
+	for _, e := range relationships(d.T, d.hosts["HV01"], d.vm)[0].issues {
 		ids[*e.MessageID] = true
 	}
 	return ids
@@ -48,13 +48,15 @@ func TestThirdRejectedCycleIsAnError(t *testing.T) {
 
 	d.do("HV02", remove)
 	d.advanceToFailures("HV01", 2)
-	if h := *d.rows("HV01")[0].ReplicationHealth; h != 3 || !d.issues("HV01")[rejected] {
-		t.Errorf("health while cycles are rejected is %d for %v, want 3", h, d.issues("HV01"))
+	if h := *d.rows("HV01")[0].ReplicationHealth; h != 3 || !d.issues()[rejected] {
+		t.Errorf("health while cycles are rejected is %d for %v, want 3", h, d.issues())
 	}
 	d.do("HV02", add)
 	before := *d.statistics("HV01").ReplicationSuccessCount
-	d.advanceUntil(time.Second, "replicated", func() bool { return *d.statistics("HV01").ReplicationSuccessCount > before })
-	if d.issues("HV01")[rejected] {
+	d.advanceUntil(time.Second, "replicated", func() bool {
+		return *d.statistics("HV01").ReplicationSuccessCount > before
+	})
+	if d.issues()[rejected] {
 		t.Error("the cycle that was accepted does not end the health issue")
 	}
 	d.do("HV02", remove)
@@ -65,7 +67,7 @@ func TestThirdRejectedCycleIsAnError(t *testing.T) {
 
 	d.do("HV02", add)
 	d.do("HV01", request(3))
-	if d.issues("HV01")[rejected] {
+	if d.issues()[rejected] {
 		t.Error("resuming does not end the health issue")
 	}
 	d.do("HV02", remove)
@@ -227,7 +229,7 @@ func TestLastApplyTime(t *testing.T) {
 
 // The extended link sends what the replica receives, although the replica is off.
 func TestExtendedLinkSends(t *testing.T) {
-	d := extended(t, healthy)
+	d := extended(t)
 	before := *d.statistics("HV03").ReplicationSize
 	d.clock.Advance(2 * time.Hour)
 	third := d.statistics("HV03")

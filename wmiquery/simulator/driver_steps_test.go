@@ -113,9 +113,9 @@ func (d *vmDriver) wantFailedJob(where, host string, s step, code uint16) {
 }
 
 // extended is a driver for a VM that replicates to HV02, and from there to HV03.
-func extended(t *testing.T, vm int) *vmDriver {
+func extended(t *testing.T) *vmDriver {
 	t.Helper()
-	d := newVMDriver(t, vm)
+	d := newVMDriver(t, healthy)
 	d.do("HV02", extend(), start(1))
 	d.clock.Advance(2 * time.Hour)
 	d.wantStates("extended", "1[3] 2[3 3] 4[3]")

@@ -31,8 +31,10 @@ func TestStatesAfterFailedJob(t *testing.T) {
 		{"pause", healthy, nil, "HV01", request(7), "1[3] 2[3 0] -"},
 		{"resume", pausedOnPrimary, nil, "HV01", request(3), "1[7] 2[3 0] -"},
 		{"pause the resynchronization", resynchronizing, nil, "HV01", request(7), "1[10] 2[10 0] -"},
-		{"cancel the initial replication", newlyEnabled, func(d *vmDriver) { d.do("HV01", start(1)) }, "HV01", request(1),
-			"1[1] 2[2 0] -"},
+		{
+			"cancel the initial replication", newlyEnabled, func(d *vmDriver) { d.do("HV01", start(1)) }, "HV01", request(1),
+			"1[1] 2[2 0] -",
+		},
 		{"cancel the resynchronization", resynchronizing, nil, "HV01", request(9), "1[9] 2[3 0] -"},
 		{"prepare", healthy, func(d *vmDriver) { d.setPower("HV01", false) }, "HV01", request(4), "1[3] 2[3 0] -"},
 		{"cancel a prepared failover", prepared, nil, "HV01", method("RevertFailover"), "1[4] 2[3 0] -"},
@@ -89,7 +91,8 @@ func TestErrorOfJob(t *testing.T) {
 	if len(texts) != 1 {
 		t.Fatalf("errors are %q, want one", texts)
 	}
-	if _, err := cimxml.Unmarshal(texts[0], &e); err != nil || *e.PerceivedSeverity != 6 || *e.Message != *j.ErrorDescription {
+	if _, err := cimxml.Unmarshal(texts[0], &e); err != nil || *e.PerceivedSeverity != 6 ||
+		*e.Message != *j.ErrorDescription {
 		t.Errorf("error is %+v, %v, want severity 6 and %s", e, err, *j.ErrorDescription)
 	}
 

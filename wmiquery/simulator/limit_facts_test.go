@@ -96,12 +96,12 @@ func TestLimitsOfExtendedSettings(t *testing.T) {
 			t.Errorf("%+v: the job failed", tt)
 		}
 	}
-	d := extended(t, healthy)
+	d := extended(t)
 	setExtended := func(change func(*msvm.ReplicationSettingData)) step {
 		return withSettings("ModifyReplicationSettings", msvm.Extended, change)
 	}
-	d.wantCode("other disks", setExtended(func(s *msvm.ReplicationSettingData) { s.IncludedDisks = []string{"x"} })(d, "HV02"),
-		32773)
+	otherDisks := setExtended(func(s *msvm.ReplicationSettingData) { s.IncludedDisks = []string{"x"} })
+	d.wantCode("other disks", otherDisks(d, "HV02"), 32773)
 	d.do("HV02", setExtended(func(s *msvm.ReplicationSettingData) { s.ReplicationInterval = new(uint16(900)) }))
 	disks := map[string][]string{}
 	for _, host := range hosts {
@@ -184,7 +184,8 @@ func TestLimitsOfFailoverNetworks(t *testing.T) {
 			s.DefaultGateways[i] = "10.0.0.1"
 		}
 		text := embeddedParam(t, "", s)[1].(wmiquery.Embedded)
-		d.wantCode("set", d.call("HV02", "SetFailoverNetworkAdapterSettings", "NetworkSettings", []string{string(text)}), want)
+		set := method("SetFailoverNetworkAdapterSettings", "NetworkSettings", []string{string(text)})
+		d.wantCode("set", set(d, "HV02"), want)
 	}
 	for _, s := range read[msvm.FailoverNetworkAdapterSettingData](t, d.hosts["HV02"]) {
 		if *s.InstanceID == "x" {

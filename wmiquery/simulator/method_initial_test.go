@@ -151,8 +151,8 @@ func TestExportedInitialReplica(t *testing.T) {
 
 	d = newVMDriver(t, newlyEnabled)
 	d.wantCode("type 0", start(0)(d, "HV01"), 32773)
-	d.wantCode("import without a folder", method("ImportInitialReplica", "InitialReplicationImportLocation", "")(d, "HV02"),
-		32773)
+	d.wantCode("import without a folder",
+		d.call("HV02", "ImportInitialReplica", "InitialReplicationImportLocation", ""), 32773)
 }
 
 // Start and resynchronization can be scheduled for the next seven days.

@@ -91,8 +91,12 @@ func TestCancellableJobs(t *testing.T) {
 		{"start", "HV01", nil, start(1), "1[1] 2[2 0] -"},
 		{"start with an existing VM", "HV01", nil, start(3), "1[1] 2[2 0] -"},
 		{"export", "HV01", nil, export, "1[1] 2[2 0] -"},
-		{"import", "HV02", []step{export}, method("ImportInitialReplica", "InitialReplicationImportLocation", "x"),
-			"1[2] 2[2 0] -"},
+		{
+			"import", "HV02",
+			[]step{export},
+			method("ImportInitialReplica", "InitialReplicationImportLocation", "x"),
+			"1[2] 2[2 0] -",
+		},
 		{"remove", "HV01", nil, method("RemoveReplicationRelationship"), ""},
 		{"request 1", "HV01", []step{export}, request(1), ""},
 	} {
@@ -100,7 +104,8 @@ func TestCancellableJobs(t *testing.T) {
 		d.do("HV01", tt.prepare...)
 		reply := tt.call(d, tt.host)
 		d.clock.Advance(time.Second)
-		code := call(t, d.hosts[tt.host], newCall(reply.Job, "RequestStateChange", params("RequestedState", uint16(4))...)).Code
+		cancel := newCall(reply.Job, "RequestStateChange", params("RequestedState", uint16(4))...)
+		code := call(t, d.hosts[tt.host], cancel).Code
 		if tt.want == "" {
 			if code != 4097 {
 				t.Errorf("cancel %s: code %d, want 4097", tt.name, code)

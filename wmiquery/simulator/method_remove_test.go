@@ -85,7 +85,8 @@ func TestRemovalEndsJobs(t *testing.T) {
 	before := adapters()
 	d.do("HV02", remove)
 	if before != 1 || adapters() != 0 {
-		t.Errorf("%d adapters have a failover configuration before the removal and %d after it, want 1 and 0", before, adapters())
+		t.Errorf("%d adapters have a failover configuration before the removal and %d after it, want 1 and 0",
+			before, adapters())
 	}
 	for _, s := range read[msvm.ReplicationSettingData](t, d.hosts["HV02"]) {
 		if k, _ := msvm.ParseKey(s.InstanceID); k.VM == d.vm && s.RecoveryConnectionPoint != nil {
@@ -128,16 +129,17 @@ func TestCreateAgain(t *testing.T) {
 // its sender becomes the primary.
 func TestRemoveExtendedRelationship(t *testing.T) {
 	remove := func(l msvm.Link) step { return withRelationship("RemoveReplicationRelationshipEx", l) }
-	d := extended(t, healthy)
+	d := extended(t)
 	d.wantCode("primary relationship first", remove(msvm.Primary)(d, "HV02"), 32775)
 	d.wantCode("with the deprecated method", d.call("HV02", "RemoveReplicationRelationship"), 32775)
 	d.do("HV02", remove(msvm.Extended))
 	d.wantStates("extended relationship removed", "1[3] 2[3 0] 4[3]")
-	d.wantCode("become primary without it", withRelationship("ChangeReplicationModeToPrimary", msvm.Extended)(d, "HV02"), 32775)
+	d.wantCode("become primary without it",
+		d.call("HV02", "ChangeReplicationModeToPrimary", d.relationshipParam(msvm.Extended)...), 32775)
 	d.do("HV02", remove(msvm.Primary))
 	d.wantStates("both removed", "1[3] 0[0] 4[3]")
 
-	d = extended(t, healthy)
+	d = extended(t)
 	d.setPower("HV01", false)
 	d.do("HV03", remove(msvm.Primary))
 	d.do("HV02", method("InitiateFailover"), method("CommitFailover"),

@@ -10,7 +10,7 @@ import (
 // RevertFailover of a replica with an extended relationship is about the failover of the replica first. Only a replica
 // that has not failed over cancels the prepared failover of its extended relationship.
 func TestRevertChoosesRelationship(t *testing.T) {
-	d := extended(t, healthy)
+	d := extended(t)
 	d.do("HV02", requestExtended(4))
 	d.wantStates("extended relationship prepared", "1[3] 2[3 4] 4[3]")
 	d.do("HV02", method("InitiateFailover"))
@@ -167,7 +167,7 @@ func TestReverseIsRejected(t *testing.T) {
 
 // An extended replica that has failed over cannot be reversed, because its primary is a replica itself.
 func TestExtendedReplicaCannotBeReversed(t *testing.T) {
-	d := extended(t, healthy)
+	d := extended(t)
 	d.do("HV03", method("InitiateFailover"))
 	d.wantStates("failed over", "1[3] 2[3 3] 4[5]")
 	d.wantFailedJob("reverse", "HV03", reverseTo("HV02"), 32775)

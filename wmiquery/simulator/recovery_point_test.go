@@ -62,7 +62,9 @@ func TestReplicationsMakeRecoveryPoints(t *testing.T) {
 		}
 		var want []point
 		consistent := 0
-		for last, end := d.clock.Now(), d.clock.Now().Add(11*time.Hour); d.clock.Now().Before(end); d.clock.Advance(time.Minute) {
+		last := d.clock.Now()
+		for range 11 * 60 {
+			d.clock.Advance(time.Minute)
 			r := d.rows("HV02")[0]
 			at := *r.LastReplicationTime
 			if !at.After(last) {
@@ -192,7 +194,8 @@ func TestPointOfPlannedFailover(t *testing.T) {
 	}
 	d.do("HV02", method("RevertFailover"))
 	d.clock.Advance(10 * time.Hour)
-	if all, _ := d.points(); count(all, plannedPoint) != 1 || count(all, standardPoint) != 4 || all[0].kind != plannedPoint {
+	all, _ := d.points()
+	if count(all, plannedPoint) != 1 || count(all, standardPoint) != 4 || all[0].kind != plannedPoint {
 		t.Errorf("recovery points ten hours later are %v, want that of the planned failover and 4 newer ones", all)
 	}
 }

@@ -64,7 +64,8 @@ func TestWindowOfAutomaticResynchronization(t *testing.T) {
 func TestAutomaticResynchronizationWaitsForReplica(t *testing.T) {
 	d, cycle := needsResync(t)
 	d.do("HV01", modify(func(s *msvm.ReplicationSettingData) {
-		s.AutoResynchronizeIntervalStart, s.AutoResynchronizeIntervalEnd = new(time.Duration(0)), new(24*time.Hour-time.Second)
+		s.AutoResynchronizeIntervalStart = new(time.Duration(0))
+		s.AutoResynchronizeIntervalEnd = new(24*time.Hour - time.Second)
 	}))
 	d.do("HV02", request(7))
 	d.clock.Set(cycle.Add(time.Hour))

@@ -100,7 +100,8 @@ func TestWindowAfterReset(t *testing.T) {
 	at := d.clock.Now()
 	d.do("HV02", withRelationship("ResetReplicationStatisticsEx", msvm.Primary))
 	s, other := d.statistics("HV02"), d.statistics("HV01")
-	if got := s.StartStatisticTime.Sub(at); got != time.Second || *s.MaxReplicationSize != 0 || *s.MaxReplicationLatency != 0 {
+	if got := s.StartStatisticTime.Sub(at); got != time.Second || *s.MaxReplicationSize != 0 ||
+		*s.MaxReplicationLatency != 0 {
 		t.Errorf("statistics after the reset begin %v later with %+v, want 1s later without values", got, s)
 	}
 	if other.StartStatisticTime.Hour() != 9 || *other.ReplicationSuccessCount == 0 {
