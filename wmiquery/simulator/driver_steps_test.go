@@ -150,3 +150,15 @@ func (d *vmDriver) testReplica(job wmiquery.Ref) string {
 	}
 	return ""
 }
+
+// settings are the settings of the primary relationship on a host.
+func (d *vmDriver) settings(host string) msvm.ReplicationSettingData {
+	d.Helper()
+	for _, s := range read[msvm.ReplicationSettingData](d.T, d.hosts[host]) {
+		if s.InstanceID == (msvm.Key{VM: d.vm, Link: msvm.Primary}).InstanceID() {
+			return s
+		}
+	}
+	d.Fatalf("no settings of the VM on %s", host)
+	return msvm.ReplicationSettingData{}
+}

@@ -88,10 +88,8 @@ func TestRemovalEndsJobs(t *testing.T) {
 		t.Errorf("%d adapters have a failover configuration before the removal and %d after it, want 1 and 0",
 			before, adapters())
 	}
-	for _, s := range read[msvm.ReplicationSettingData](t, d.hosts["HV02"]) {
-		if k, _ := msvm.ParseKey(s.InstanceID); k.VM == d.vm && s.RecoveryConnectionPoint != nil {
-			t.Errorf("settings after the removal are %+v, want defaults", s)
-		}
+	if s := d.settings("HV02"); s.RecoveryConnectionPoint != nil || *s.RecoveryServerPortNumber != 0 {
+		t.Errorf("settings after the removal are %+v, want defaults", s)
 	}
 }
 
