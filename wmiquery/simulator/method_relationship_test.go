@@ -76,6 +76,9 @@ func TestModifySettings(t *testing.T) {
 	}
 
 	disks := func(s *msvm.ReplicationSettingData) { s.IncludedDisks = []string{"one", "other"} }
+	d.do("HV01", request(7))
+	d.wantCode("change the disks while paused", modify(disks), 32775)
+	d.do("HV01", request(3))
 	d.checkJob("change the disks", "HV01", modify(disks), msvm.JobUpdateDiskSet, "1[15] 2[15 0] -", "1[3] 2[3 0] -")
 	other := func(s *msvm.ReplicationSettingData) { s.IncludedDisks = []string{"one"} }
 	d.world.SetFaults(parseFaults(t, "job-failing"))

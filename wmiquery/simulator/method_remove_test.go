@@ -44,10 +44,11 @@ func TestRemovalEndsJobs(t *testing.T) {
 	}
 	d := newVMDriver(t, resyncRequired)
 	resync := d.call("HV01", "Resynchronize")
-	d.do("HV01", remove)
+	removal := remove(d, "HV01")
 	if got := jobState(d, resync.Job); got != 8 {
 		t.Errorf("state of the resynchronization is %d, want 8", got)
 	}
+	d.finish("HV01", removal)
 	d.wantStates("removed while resynchronizing", "0[0] 2[10 0] -")
 
 	d = newVMDriver(t, newlyEnabled)

@@ -138,6 +138,21 @@ func TestReverseKeepsStatistics(t *testing.T) {
 	}
 }
 
+// A link that is too slow is too slow in the other direction, too.
+func TestReverseKeepsTraffic(t *testing.T) {
+	d := newVMDriver(t, slowLink)
+	d.setPower("HV01", false)
+	d.do("HV01", request(4))
+	d.do("HV02", method("InitiateFailover"), reverseTo("HV01"))
+	d.setPower("HV02", true)
+	before := *d.statistics("HV02").ReplicationMissCount
+	d.clock.Advance(2 * time.Hour)
+	d.wantStates("two hours later", "2[3 0] 1[3] -")
+	if missed := *d.statistics("HV02").ReplicationMissCount - before; missed < 10 {
+		t.Errorf("%d of 24 cycles were missed, want about half of them", missed)
+	}
+}
+
 // Sources: the page of ReverseReplicationRelationship in MicrosoftDocs/win32, HyperV_v2, and Microsoft's virtualization
 // blog, 2012-07-31: the old primary must be a replica server that authorizes the new primary. The rest is inferred.
 func TestReverseIsRejected(t *testing.T) {
