@@ -56,10 +56,11 @@ func TestPlannedFailover(t *testing.T) {
 		*d.rows("HV01")[0].FailedOverReplicationType != msvm.TypeNone {
 		t.Errorf("last replication in the new direction was at %v", last)
 	}
-	for _, s := range read[msvm.ReplicationSettingData](t, d.hosts["HV01"]) {
-		if s.InstanceID == d.rows("HV01")[0].InstanceID &&
-			(*s.PrimaryHostSystem != "HV02.contoso.com" || *s.RecoveryHostSystem != "HV01.contoso.com") {
-			t.Errorf("settings replicate from %s to %s, want HV02 to HV01", *s.PrimaryHostSystem, *s.RecoveryHostSystem)
+	for _, host := range hosts[:2] {
+		s := d.settings(host)
+		if *s.PrimaryHostSystem != "HV02.contoso.com" || *s.RecoveryHostSystem != "HV01.contoso.com" {
+			t.Errorf("settings on %s replicate from %s to %s, want HV02 to HV01",
+				host, *s.PrimaryHostSystem, *s.RecoveryHostSystem)
 		}
 	}
 }

@@ -76,6 +76,9 @@ func TestModifySettings(t *testing.T) {
 	}
 
 	disks := func(s *msvm.ReplicationSettingData) { s.IncludedDisks = []string{"one", "other"} }
+	d.do("HV01", request(7))
+	d.wantCode("change the disks while paused", modify(disks), 32775)
+	d.do("HV01", request(3))
 	d.checkJob("change the disks", "HV01", modify(disks), msvm.JobUpdateDiskSet, "1[15] 2[15 0] -", "1[3] 2[3 0] -")
 	other := func(s *msvm.ReplicationSettingData) { s.IncludedDisks = []string{"one"} }
 	d.world.SetFaults(parseFaults(t, "job-failing"))
@@ -83,9 +86,9 @@ func TestModifySettings(t *testing.T) {
 	d.wantStates("after it failed", "1[16] 2[16 0] -")
 	d.world.SetFaults(parseFaults(t))
 	d.checkJob("retry", "HV01", d.requestState("HV01", 15), msvm.JobUpdateDiskSet, "1[15] 2[15 0] -", "1[3] 2[3 0] -")
-	for _, s := range read[msvm.ReplicationSettingData](t, d.hosts["HV01"]) {
-		if s.InstanceID == key.InstanceID() && !slices.Equal(s.IncludedDisks, []string{"one"}) {
-			t.Errorf("disks are %v, want one", s.IncludedDisks)
+	for _, host := range hosts[:2] {
+		if disks := d.settings(host).IncludedDisks; !slices.Equal(disks, []string{"one"}) {
+			t.Errorf("disks on %s are %v, want one", host, disks)
 		}
 	}
 	d.world.SetFaults(parseFaults(t, "job-failing"))

@@ -118,18 +118,26 @@ func TestScheduledAndAutomaticResynchronization(t *testing.T) {
 	d.wantStates("the next morning", "1[3] 2[3 0] -")
 }
 
-// A backlog of more than half of the disk size requires a resynchronization.
+// Source: Microsoft's virtualization blog, 2013-05-10: a backlog of more than half of the size of the disks requires a
+// resynchronization. Every simulated disk has 60 GB.
 func TestLargeBacklogRequiresResynchronization(t *testing.T) {
 	d := newVMDriver(t, pausedOnReplica)
-	for range 14 * 24 {
-		d.clock.Advance(time.Hour)
-		if d.stateNumbers("HV02")[0] == 9 {
-			d.wantStates("after a long pause", "2[7 0] 1[9] -")
-			if s := relationships(t, d.hosts["HV02"], d.vm)[0].stats; *s.PendingReplicationSize != 0 {
-				t.Errorf("pending size is %d, want 0", *s.PendingReplicationSize)
-			}
-			return
+	if n := len(d.settings("HV02").IncludedDisks); n != 2 {
+		t.Fatalf("the VM has %d disks, want 2", n)
+	}
+	largest := uint64(0)
+	for range 14 * 24 * 12 {
+		d.clock.Advance(5 * time.Minute)
+		pending := *d.statistics("HV02").PendingReplicationSize
+		if d.stateNumbers("HV02")[0] != 9 {
+			largest = max(largest, pending)
+			continue
 		}
+		d.wantStates("after a long pause", "2[7 0] 1[9] -")
+		if pending != 0 || largest < 58e9 || largest > 62e9 {
+			t.Errorf("pending size is %d after %d, want 0 after about 60 GB", pending, largest)
+		}
+		return
 	}
 	t.Errorf("after two weeks states are %s, want a required resynchronization", d.states())
 }

@@ -93,3 +93,27 @@ func TestMonitoringWindows(t *testing.T) {
 		}
 	}
 }
+
+// The monitoring window ends at the same time as before a reset, which concerns one side only.
+func TestWindowAfterReset(t *testing.T) {
+	d := newSingleVMDriver(t)
+	at := d.clock.Now()
+	d.do("HV02", withRelationship("ResetReplicationStatisticsEx", msvm.Primary))
+	s, other := d.statistics("HV02"), d.statistics("HV01")
+	if got := s.StartStatisticTime.Sub(at); got != time.Second || *s.MaxReplicationSize != 0 ||
+		*s.MaxReplicationLatency != 0 {
+		t.Errorf("statistics after the reset begin %v later with %+v, want 1s later without values", got, s)
+	}
+	if other.StartStatisticTime.Hour() != 9 || *other.ReplicationSuccessCount == 0 {
+		t.Errorf("statistics of the other side begin at %v, want 09:00", other.StartStatisticTime)
+	}
+	end := time.Date(2026, 11, 23, 21, 0, 0, 0, time.UTC)
+	d.clock.Set(end.Add(-time.Second))
+	if got := d.statistics("HV02").StartStatisticTime; !got.Equal(at.Add(time.Second)) {
+		t.Errorf("window before its end began at %v, want the time of the reset", got)
+	}
+	d.clock.Set(end)
+	if got := d.statistics("HV02").StartStatisticTime; !got.Equal(end) {
+		t.Errorf("window at its end began at %v, want 21:00", got)
+	}
+}
