@@ -58,6 +58,7 @@ func TestPasswordAuthenticatesItsUser(t *testing.T) {
 			{"", "one", false},
 			{"", "", false},
 			{"eve", "one", false},
+			{"eve", "fakepassword", false}, // the password of the hash that stands in for that of an unknown user
 			{"ada", hashOf(t, "one"), false},
 		} {
 			c, err := a.Identify(requestBy(t, tt.user, tt.password))
