@@ -92,7 +92,7 @@ func TestCallLocksItsVMUntilItIsStuck(t *testing.T) {
 
 // The limit of actions counts each call and each running job once. It does not apply to failovers and to actions that
 // pause or cancel a job.
-func TestMaxActionsCountsCallsAndJobs(t *testing.T) {
+func TestMaxActions(t *testing.T) {
 	env := newTestEnv(t, func(o *Options) { o.MaxActions = 2 })
 	release := env.blockedAction("HV01", "tim", vmReplicating, "test-connection", nil)
 	second := env.postAction("HV01", "tim", 2, "primary", "test-connection", nil)
