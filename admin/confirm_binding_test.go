@@ -62,7 +62,9 @@ func TestTokenConfirmsOnlyTheSameSettings(t *testing.T) {
 	settings := func(change object) object {
 		return object{"parameters": object{"ComputerSystem": env.vms[vmWithRecoveryPoints], "ReplicationSettingData": change}}
 	}
-	modify := func(payload object) response { return env.postMethod("HV01", "omar", "ModifyReplicationSettings", payload) }
+	modify := func(payload object) response {
+		return env.postMethod("HV01", "omar", "ModifyReplicationSettings", payload)
+	}
 	asked := settings(object{"RecoveryHistory": 1})
 	for _, change := range []object{
 		{"RecoveryHistory": 0}, {"IncludedDisks": []string{}}, {"RecoveryHistory": 1, "IncludedDisks": []string{}},

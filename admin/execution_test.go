@@ -51,17 +51,23 @@ func TestChangesDuringRequestAreNoticed(t *testing.T) {
 		},
 		{
 			"state, which the action does not allow", func(_ *testEnv, s *spy) { onSecondRead(s, suspended) },
-			"tim", "suspend", object{}, 409, "invalid-state",
+			"tim", "suspend",
+			object{},
+			409, "invalid-state",
 		},
 		{
 			"expected state", func(_ *testEnv, s *spy) { onSecondRead(s, suspended) },
-			"tim", "test-connection", object{"expected_state": "replicating"}, 412, "precondition-failed",
+			"tim", "test-connection",
+			object{"expected_state": "replicating"},
+			412, "precondition-failed",
 		},
 		{
-			"expected mode", func(env *testEnv, s *spy) {
+			"expected mode", func(_ *testEnv, s *spy) {
 				onSecondRead(s, func(c *msvm.ComputerSystem) { c.ReplicationMode = new(msvm.ModeReplica) })
 			},
-			"tim", "suspend", object{"expected_mode": "primary"}, 412, "precondition-failed",
+			"tim", "suspend",
+			object{"expected_mode": "primary"},
+			412, "precondition-failed",
 		},
 		{
 			"power", func(env *testEnv, s *spy) {

@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// keyed sends a POST request with an Idempotency-Key.
-func (env *testEnv) keyed(host, user, key, path string, payload any, headers ...string) response {
+// keyed sends a POST request with an Idempotency-Key to HV01.
+func (env *testEnv) keyed(user, key, path string, payload any, headers ...string) response {
 	env.Helper()
-	return env.request(host, user, http.MethodPost, path, payload, append(headers, "Idempotency-Key", key)...)
+	return env.request("HV01", user, http.MethodPost, path, payload, append(headers, "Idempotency-Key", key)...)
 }
 
 // wantReplay checks that a response is that of an earlier request.
@@ -32,7 +32,7 @@ func TestKeyIsBoundToTheWholeRequest(t *testing.T) {
 	spy.block = make(chan struct{})
 	suspend := env.replicaPath(vmReplicating, "primary") + "/actions/suspend"
 	const body = `{"reason": "a"}`
-	send := func() response { return env.keyed("HV01", "omar", "key", suspend, body) }
+	send := func() response { return env.keyed("omar", "key", suspend, body) }
 	others := func(when string) {
 		t.Helper()
 		for _, tt := range []struct{ name, path, body string }{
@@ -44,13 +44,16 @@ func TestKeyIsBoundToTheWholeRequest(t *testing.T) {
 			{"another action", env.replicaPath(vmReplicating, "primary") + "/actions/test-connection", body},
 			{"another relationship", env.replicaPath(vmReplicating, "extended") + "/actions/suspend", body},
 			{"another VM", env.replicaPath(2, "primary") + "/actions/suspend", body},
-			{"a GUID in lower case", "/api/v1/replicas/" + strings.ToLower(env.vms[vmReplicating]) + "/primary/actions/suspend", body},
+			{
+				"a GUID in lower case",
+				"/api/v1/replicas/" + strings.ToLower(env.vms[vmReplicating]) + "/primary/actions/suspend", body,
+			},
 			{"a method", "/api/v1/methods/GetReplicationStatistics", body},
 			{
 				"an announcement", "/api/v1/maintenance", `{"owner": "Ada", "reason": "a", "until": "2026-11-22T13:00:00Z"}`,
 			},
 		} {
-			env.want(when+", "+tt.name, env.keyed("HV01", "omar", "key", tt.path, tt.body), 422, "idempotency-reuse")
+			env.want(when+", "+tt.name, env.keyed("omar", "key", tt.path, tt.body), 422, "idempotency-reuse")
 		}
 	}
 	done := make(chan response)
@@ -94,7 +97,7 @@ func TestKeyBelongsToItsCaller(t *testing.T) {
 	spy.block = make(chan struct{})
 	suspend := env.replicaPath(vmReplicating, "primary") + "/actions/suspend"
 	type caller struct{ user, certificate, key string }
-	send := func(c caller) response { return env.keyed("HV01", c.user, c.key, suspend, nil, headerSubject, c.certificate) }
+	send := func(c caller) response { return env.keyed(c.user, c.key, suspend, nil, headerSubject, c.certificate) }
 	first := caller{"tim", "2", "2k"}
 	others := []caller{
 		{"omar", "2", "2k"}, // another user
@@ -103,7 +106,10 @@ func TestKeyBelongsToItsCaller(t *testing.T) {
 		{"tim", "2", "2K"},  // another key
 		{"tim", "2", "k"},
 		{"tim2", "", "2k"}, // the same characters in another order
-		{"tim2", "", "k"}, {"tim2", "2", "k"}, {"tim", "", "CN=22k"}, {"tim", "22", "k"},
+		{"tim2", "", "k"},
+		{"tim2", "2", "k"},
+		{"tim", "", "CN=22k"},
+		{"tim", "22", "k"},
 	}
 	done := make(chan response)
 	go func() { done <- send(first) }()
@@ -125,7 +131,7 @@ func TestKeyIsValidFor24Hours(t *testing.T) {
 	for _, restart := range []bool{false, true} {
 		env := newTestEnv(t)
 		suspend := func() response {
-			return env.keyed("HV01", "tim", "key", env.replicaPath(vmReplicating, "primary")+"/actions/suspend", nil)
+			return env.keyed("tim", "key", env.replicaPath(vmReplicating, "primary")+"/actions/suspend", nil)
 		}
 		first := suspend()
 		env.want("first request", first, 202, "")
@@ -147,7 +153,7 @@ func TestLengthOfIdempotencyKey(t *testing.T) {
 	env := newTestEnv(t)
 	suspend := env.replicaPath(vmReplicating, "primary") + "/actions/suspend"
 	for _, n := range []int{0, 256, 1000} {
-		env.want("key that is not valid", env.keyed("HV01", "tim", strings.Repeat("k", n), suspend, nil), 400, "bad-request")
+		env.want("key that is not valid", env.keyed("tim", strings.Repeat("k", n), suspend, nil), 400, "bad-request")
 	}
 	status, body := env.sendRaw("HV01", "POST "+suspend+" HTTP/1.1\r\nHost: localhost\r\n"+
 		"Authorization: Basic b2xnYTpjb3JyZWN0IGhvcnNl\r\nContent-Type: application/json\r\n"+
@@ -158,18 +164,18 @@ func TestLengthOfIdempotencyKey(t *testing.T) {
 	if n := env.hosts["HV01"].pool.callCount(); n > 0 {
 		t.Errorf("%d calls, want 0", n)
 	}
-	env.want("longest key", env.keyed("HV01", "tim", strings.Repeat("k", 255), suspend, nil), 202, "")
+	env.want("longest key", env.keyed("tim", strings.Repeat("k", 255), suspend, nil), 202, "")
 }
 
 // A dry run does not use a key: the request that follows with the same key is executed.
 func TestDryRunDoesNotUseTheKey(t *testing.T) {
 	env := newTestEnv(t)
 	suspend := env.replicaPath(vmReplicating, "primary") + "/actions/suspend"
-	env.want("dry run", env.keyed("HV01", "tim", "key", suspend+"?dry_run=true", nil), 200, "")
-	first := env.keyed("HV01", "tim", "key", suspend, nil)
+	env.want("dry run", env.keyed("tim", "key", suspend+"?dry_run=true", nil), 200, "")
+	first := env.keyed("tim", "key", suspend, nil)
 	env.want("request with the key of the dry run", first, 202, "")
 	env.waitForJob("suspend", "HV01", first, "succeeded")
-	env.want("dry run with a used key", env.keyed("HV01", "tim", "key", suspend+"?dry_run=true", nil), 409, "invalid-state")
+	env.want("dry run with a used key", env.keyed("tim", "key", suspend+"?dry_run=true", nil), 409, "invalid-state")
 }
 
 // If the exporter stops during a call, its key is answered with a conflict that names the job. The call is not
@@ -180,7 +186,7 @@ func TestKeyOfInterruptedCallConflicts(t *testing.T) {
 	interrupted.pool.block = make(chan struct{})
 	suspend := env.replicaPath(vmReplicating, "primary") + "/actions/suspend"
 	done := make(chan response)
-	go func() { done <- env.keyed("HV01", "tim", "key", suspend, nil) }()
+	go func() { done <- env.keyed("tim", "key", suspend, nil) }()
 	<-interrupted.pool.called
 	folder := tempDir(t) // what a power failure leaves behind
 	for _, name := range []string{"audit.jsonl", "admin.db"} {
@@ -191,21 +197,21 @@ func TestKeyOfInterruptedCallConflicts(t *testing.T) {
 		env.writeFile(filepath.Join(folder, name), string(text))
 	}
 	env.startEndpoint("HV01", folder)
-	r := env.keyed("HV01", "tim", "key", suspend, nil)
+	r := env.keyed("tim", "key", suspend, nil)
 	env.want("same request", r, 409, "idempotency-conflict")
 	path, _ := r.json["job"].(string)
 	if j := env.get("HV01", "vic", path); j.json["state"] != "unknown" || j.json["action"] != "suspend" {
 		t.Errorf("the job %q is %s", path, j)
 	}
-	env.want("another body", env.keyed("HV01", "tim", "key", suspend, object{"reason": "x"}), 422, "idempotency-reuse")
-	env.want("another user", env.keyed("HV01", "olga", "key", suspend, object{"dry_run": true}), 200, "")
+	env.want("another body", env.keyed("tim", "key", suspend, object{"reason": "x"}), 422, "idempotency-reuse")
+	env.want("another user", env.keyed("olga", "key", suspend, object{"dry_run": true}), 200, "")
 	if n := env.hosts["HV01"].pool.callCount(); n > 0 {
 		t.Errorf("%d calls, want 0", n)
 	}
 	env.clock.Advance(24 * time.Hour)
-	env.want("after 24 hours", env.keyed("HV01", "tim", "key", suspend, nil), 409, "idempotency-conflict")
+	env.want("after 24 hours", env.keyed("tim", "key", suspend, nil), 409, "idempotency-conflict")
 	env.clock.Advance(time.Nanosecond)
-	env.want("after more than 24 hours", env.keyed("HV01", "tim", "key", suspend, nil), 202, "")
+	env.want("after more than 24 hours", env.keyed("tim", "key", suspend, nil), 202, "")
 	close(interrupted.pool.block)
 	<-done
 }
@@ -217,15 +223,15 @@ func TestRefusalFreesTheKey(t *testing.T) {
 	spy.block = make(chan struct{})
 	suspend := env.replicaPath(vmReplicating, "primary") + "/actions/suspend"
 	done := make(chan response)
-	go func() { done <- env.keyed("HV01", "tim", "first", suspend, nil) }()
+	go func() { done <- env.keyed("tim", "first", suspend, nil) }()
 	<-spy.called
 	for range 2 {
-		env.want("request while the VM is busy", env.keyed("HV01", "tim", "second", suspend, nil), 409, "busy")
+		env.want("request while the VM is busy", env.keyed("tim", "second", suspend, nil), 409, "busy")
 	}
 	env.want("other request with the key of a refusal",
-		env.keyed("HV01", "tim", "second", suspend, object{"reason": "x"}), 409, "busy")
+		env.keyed("tim", "second", suspend, object{"reason": "x"}), 409, "busy")
 	close(spy.block)
 	env.waitForJob("suspend", "HV01", <-done, "succeeded")
 	resume := env.replicaPath(vmReplicating, "primary") + "/actions/resume"
-	env.want("request that is possible now", env.keyed("HV01", "tim", "second", resume, nil), 202, "")
+	env.want("request that is possible now", env.keyed("tim", "second", resume, nil), 202, "")
 }

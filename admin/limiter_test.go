@@ -96,7 +96,8 @@ func TestRateLimitsCountByAddressAndUser(t *testing.T) {
 func TestBodyLimit(t *testing.T) {
 	env := newTestEnv(t)
 	suspend := env.replicaPath(vmReplicating, "primary") + "/actions/suspend?dry_run=true"
-	env.want("largest body", env.request("HV01", "tim", http.MethodPost, suspend, "{}"+strings.Repeat(" ", 65534)), 200, "")
+	env.want("largest body",
+		env.request("HV01", "tim", http.MethodPost, suspend, "{}"+strings.Repeat(" ", 65534)), 200, "")
 	env.want("body too large",
 		env.request("HV01", "tim", http.MethodPost, suspend, "{}"+strings.Repeat(" ", 65535)), 413, "too-large")
 }

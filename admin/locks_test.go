@@ -57,7 +57,8 @@ func TestJobLocksItsVM(t *testing.T) {
 		env.postAction("HV01", "tim", vmReplicating, "primary", "test-connection", object{"dry_run": true}), 200, "")
 	env.want("suspend", env.postAction("HV01", "tim", vmExtended, "primary", "suspend", nil), 202, "")
 	env.clock.Advance(time.Hour)
-	env.want("action after the job", env.postAction("HV01", "tim", vmExtended, "extended", "test-connection", nil), 202, "")
+	env.want("action after the job",
+		env.postAction("HV01", "tim", vmExtended, "extended", "test-connection", nil), 202, "")
 }
 
 // A call blocks even a suspend of its VM until it is stuck, that is for more than 30 seconds. After that it blocks only

@@ -281,12 +281,16 @@ func TestNoPolicyFileAllowsReading(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []Principal{{}, {User: "ada"}, {Subject: "CN=ops"}} {
-		if !p.Knows(c) || !allows(p, c, Attributes{Role: RoleViewer, VM: guid}) || !allows(p, c, Attributes{Role: RoleViewer}) {
+		if !p.Knows(c) || !allows(p, c, Attributes{Role: RoleViewer, VM: guid}) ||
+			!allows(p, c, Attributes{Role: RoleViewer}) {
 			t.Errorf("%v cannot read", c)
 		}
 		for _, a := range []Attributes{
-			{Role: RoleOperator, VM: guid}, {Role: RoleFailover, VM: guid}, {Role: RoleOwner},
-			{Role: RoleViewer, VM: guid, Destroys: true}, {Role: RoleOwner, Reload: true},
+			{Role: RoleOperator, VM: guid},
+			{Role: RoleFailover, VM: guid},
+			{Role: RoleOwner},
+			{Role: RoleViewer, VM: guid, Destroys: true},
+			{Role: RoleOwner, Reload: true},
 		} {
 			if allows(p, c, a) {
 				t.Errorf("%v is allowed %+v", c, a)
