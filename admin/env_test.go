@@ -58,6 +58,7 @@ type endpoint struct {
 	pool   *spy
 	folder string
 	close  func()
+	closed bool // the test has closed the server
 }
 
 // spy is a pool that records calls of methods. It can also make them fail or block.
@@ -227,8 +228,10 @@ func (env *testEnv) startEndpoint(host, folder string, change ...func(*Options))
 		e.http.Close()
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
-		if err := s.Close(ctx); err != nil {
-			env.Error(err)
+		if !e.closed {
+			if err := s.Close(ctx); err != nil {
+				env.Error(err)
+			}
 		}
 		pool.Close()
 	})

@@ -12,17 +12,17 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// blockedAction requests an action in a goroutine and returns when the host was called. The call waits until release is
+// blockedCall sends a request in a goroutine and returns when the host was called. The call waits until release is
 // called, which returns the response.
-func (env *testEnv) blockedAction(host, user string, vm int, action string, payload any) (release func() response) {
+func (env *testEnv) blockedCall(send func() response) (release func() response) {
 	env.Helper()
-	spy := env.hosts[host].pool
+	spy := env.hosts["HV01"].pool
 	block, done := make(chan struct{}), make(chan response, 1)
 	spy.setBlock(block)
 	for len(spy.called) > 0 {
 		<-spy.called
 	}
-	go func() { done <- env.postAction(host, user, vm, "primary", action, payload) }()
+	go func() { done <- send() }()
 	<-spy.called
 	spy.setBlock(nil)
 	return func() response { close(block); return <-done }
@@ -65,7 +65,9 @@ func TestJobLocksItsVM(t *testing.T) {
 // actions that could collide with what it started.
 func TestCallLocksItsVMUntilItIsStuck(t *testing.T) {
 	env := newTestEnv(t)
-	release := env.blockedAction("HV01", "tim", vmReplicating, "test-connection", nil)
+	release := env.blockedCall(func() response {
+		return env.postAction("HV01", "tim", vmReplicating, "primary", "test-connection", nil)
+	})
 	const stuck = "has not answered"
 	for _, age := range []time.Duration{0, 30 * time.Second} {
 		env.clock.Advance(age)
@@ -95,7 +97,9 @@ func TestCallLocksItsVMUntilItIsStuck(t *testing.T) {
 // pause or cancel a job.
 func TestMaxActions(t *testing.T) {
 	env := newTestEnv(t, func(o *Options) { o.MaxActions = 2 })
-	release := env.blockedAction("HV01", "tim", vmReplicating, "test-connection", nil)
+	release := env.blockedCall(func() response {
+		return env.postAction("HV01", "tim", vmReplicating, "primary", "test-connection", nil)
+	})
 	second := env.postAction("HV01", "tim", 2, "primary", "test-connection", nil)
 	env.want("second action, during the call of the first one", second, 202, "")
 	full := func(what string) {
@@ -156,8 +160,10 @@ func TestCallOfResynchronizationExcludesOthers(t *testing.T) {
 	env.waitForJob("suspend", "HV01",
 		env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil), "succeeded")
 	first := env.postAction("HV01", "olga", vmReplicating, "primary", "resynchronize", nil)
-	release := env.blockedAction("HV01", "olga", vmReplicating, "resynchronize",
-		env.confirmation("HV01", vmReplicating, first, nil))
+	second := env.confirmation("HV01", vmReplicating, first, nil)
+	release := env.blockedCall(func() response {
+		return env.postAction("HV01", "olga", vmReplicating, "primary", "resynchronize", second)
+	})
 	for _, r := range []response{
 		env.postAction("HV01", "olga", vmResyncRequired, "primary", "resynchronize", nil),
 		env.postAction("HV01", "olga", vmResyncRequired, "primary", "resynchronize", object{"dry_run": true}),
@@ -229,13 +235,21 @@ func TestMethodLocksTheHost(t *testing.T) {
 	}
 	suspended := env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil)
 	env.want("action on a VM", suspended, 202, "")
-	env.want("method about the host, while a job of a VM runs", modify(), 202, "")
-	r := modify()
-	env.want("second method about the host", r, 409, "busy")
-	if !strings.Contains(r.text, "host: another action") {
-		t.Errorf("the response does not name the host: %s", r)
+	second := func(when string) {
+		t.Helper()
+		r := modify()
+		env.want(when, r, 409, "busy")
+		if !strings.Contains(r.text, "host: another action") {
+			t.Errorf("%s: the response does not name the host: %s", when, r)
+		}
 	}
-	env.want("action on a VM", env.postAction("HV01", "tim", 2, "primary", "suspend", nil), 202, "")
+	release := env.blockedCall(modify)
+	second("second method during the call of the first one")
+	env.want("action on a VM during the call",
+		env.postAction("HV01", "tim", 3, "primary", "suspend", object{"dry_run": true}), 200, "")
+	env.want("method about the host, while a job of a VM runs", release(), 202, "")
+	second("second method while the job of the first one runs")
+	env.want("action on a VM while the job runs", env.postAction("HV01", "tim", 2, "primary", "suspend", nil), 202, "")
 	env.clock.Advance(time.Hour)
 	env.want("method about the host after the job", modify(), 202, "")
 }
