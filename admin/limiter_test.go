@@ -33,6 +33,8 @@ func TestLimiterAllowsBurstAndRate(t *testing.T) {
 	want("a", 2)
 	now = now.Add(time.Hour)
 	want("a", 3)
+	now = now.Add(-24 * time.Hour)
+	want("a", 0)
 }
 
 // The limiter remembers 4096 clients. A new one makes it forget those that could send a full burst again, but not one

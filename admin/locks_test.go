@@ -93,6 +93,20 @@ func TestCallLocksItsVMUntilItIsStuck(t *testing.T) {
 		env.postAction("HV01", "tim", vmReplicating, "primary", "test-connection", nil), 202, "")
 }
 
+// A clock that goes back makes no call stuck and no Idempotency-Key new.
+func TestClockThatGoesBackUnlocksNothing(t *testing.T) {
+	env := newTestEnv(t)
+	suspend := env.replicaPath(vmReplicating, "primary") + "/actions/suspend"
+	release := env.blockedCall(func() response { return env.keyed("tim", "key", suspend, nil) })
+	env.clock.Advance(-time.Hour)
+	env.want("same action", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil), 409, "busy")
+	env.want("same key", env.keyed("tim", "key", suspend, nil), 409, "idempotency-conflict")
+	first := release()
+	env.want("first request", first, 202, "")
+	env.clock.Advance(-48 * time.Hour)
+	env.wantReplay("same key after the call", env.keyed("tim", "key", suspend, nil), first)
+}
+
 // The limit of actions counts each call and each running job once. It does not apply to failovers and to actions that
 // pause or cancel a job.
 func TestMaxActions(t *testing.T) {
@@ -115,6 +129,10 @@ func TestMaxActions(t *testing.T) {
 	full("third action")
 	env.want("first action", release(), 202, "")
 	full("third action while two jobs run")
+	for action, user := range map[string]string{"reset-statistics": "olga", "remove": "omar"} {
+		env.want(action, env.postAction("HV01", user, 3, "primary", action, nil),
+			http.StatusServiceUnavailable, "too-many-actions")
+	}
 	env.want("failover", env.postConfirmed("HV01", "fred", vmInbound, "failover", nil), 202, "")
 	env.want("suspend", env.postAction("HV01", "tim", vmResyncing, "primary", "suspend", nil), 202, "")
 	env.clock.Advance(time.Hour)
