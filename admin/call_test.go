@@ -101,18 +101,6 @@ func TestHungCallIsAnsweredInTime(t *testing.T) {
 	env.waitForJob("suspend", "HV01", r, "succeeded")
 }
 
-// The number of actions in progress is limited. A failover is not subject to the limit.
-func TestMaxActions(t *testing.T) {
-	env := newTestEnv(t, func(o *Options) { o.MaxActions = 1; o.CallTimeout = time.Nanosecond })
-	spy := env.hosts["HV01"].pool
-	spy.block = make(chan struct{})
-	env.want("first action", env.postAction("HV01", "tim", vmReplicating, "primary", "test-connection", nil), 202, "")
-	env.want("second action", env.postAction("HV01", "tim", 2, "primary", "test-connection", nil), 503, "too-many-actions")
-	env.want("failover", env.postAction("HV01", "fred", vmInbound, "primary", "failover", nil),
-		409, "confirmation-required")
-	close(spy.block)
-}
-
 // Some return codes leave open whether the call took effect.
 func TestReturnCodesOfUnknownOutcome(t *testing.T) {
 	for _, code := range []uint32{wmiquery.CodeStatusUnknown, wmiquery.CodeTimeout} {

@@ -79,3 +79,42 @@ func TestReadOnlyPolicy(t *testing.T) {
 	env.want("action after read_only",
 		env.postAction("HV01", "omar", vmReplicating, "primary", "suspend", object{"dry_run": true}), 200, "")
 }
+
+// A rule for some VMs includes neither VMs whose name only begins or ends with the expression, nor the host.
+func TestRuleForVMsIsNotForOthers(t *testing.T) {
+	env := newTestEnv(t)
+	env.writeFile(env.policy, `
+rules:
+  - {users: [vic], role: viewer}
+  - {users: [olga], role: owner, destructive: true, vms: 'web|sql.*|c0\d'}
+  - {users: [omar], role: owner, destructive: true, vms: '.*'}
+`)
+	if err := env.hosts["HV01"].server.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		vm   int
+		name string
+		code int
+	}{
+		{vmReplicating, "web01", 403}, {vmInbound, "sql01", 200}, {2, "dc01", 403}, {22, "sql02", 200}, {23, "dc02", 403},
+	} {
+		if got := env.vmName("HV01", tt.vm); got != tt.name {
+			t.Fatalf("the name of VM %d is %s, want %s", tt.vm, got, tt.name)
+		}
+		if r := env.postAction("HV01", "olga", tt.vm, "primary", "suspend", object{"dry_run": true}); r.code != tt.code {
+			t.Errorf("action on %s: got %s, want %d", tt.name, r, tt.code)
+		}
+		if r := env.get("HV01", "olga", env.replicaPath(tt.vm, "primary")); r.code != tt.code {
+			t.Errorf("read of %s: got %s, want %d", tt.name, r, tt.code)
+		}
+	}
+	for _, user := range []string{"olga", "omar"} {
+		for _, method := range []string{"GetSystemCertificates", "ModifyServiceSettings", "AddAuthorizationEntry"} {
+			env.want(method+" by "+user, env.postMethod("HV01", user, method, nil), 403, "forbidden")
+		}
+	}
+	if n := env.hosts["HV01"].pool.callCount(); n > 0 {
+		t.Errorf("%d calls, want 0", n)
+	}
+}
