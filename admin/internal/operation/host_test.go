@@ -2,6 +2,7 @@ package operation
 
 import (
 	"context"
+	"encoding/json"
 	"reflect"
 	"testing"
 	"time"
@@ -132,4 +133,14 @@ func action(t *testing.T, name string) Action {
 		t.Fatalf("no action %s", name)
 	}
 	return a
+}
+
+// rawParameters returns the parameters of a request from JSON.
+func rawParameters(t *testing.T, text string) map[string]json.RawMessage {
+	t.Helper()
+	var parameters map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(text), &parameters); err != nil {
+		t.Fatalf("%v in %s", err, text)
+	}
+	return parameters
 }
