@@ -4,7 +4,6 @@ package dashboards_test
 
 import (
 	"bytes"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -48,7 +47,7 @@ func (f *fleet) start(t *testing.T, simulation string, hosts []string, args ...s
 		name := simulation + " " + host
 		f.exporters[name], f.hosts[u.Host] = p, name
 		f.targets = append(f.targets, u.Host)
-		_, body := exportertest.Get(t, http.DefaultClient, p.URL)
+		_, body := exportertest.Get(t, p.URL)
 		for _, m := range regexp.MustCompile(`vm_id="([^"]+)"`).FindAllStringSubmatch(body, -1) {
 			f.vms[m[1]] = simulation
 		}

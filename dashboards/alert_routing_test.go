@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -122,7 +121,7 @@ func TestAlertsAreRoutedToExpectedReceivers(t *testing.T) {
 		// The alert HyperVReplicaRulesFailing uses this metric.
 		failures := regexp.MustCompile(
 			`prometheus_rule_evaluation_failures_total\{rule_group="[^"]*;hyperv_replica_ends"\} 0\n`)
-		if _, body := exportertest.Get(t, http.DefaultClient, api.URL+"/metrics"); !failures.MatchString(body) {
+		if _, body := exportertest.Get(t, api.URL+"/metrics"); !failures.MatchString(body) {
 			t.Errorf("no match of %s in the metrics of Prometheus", failures)
 		}
 	})

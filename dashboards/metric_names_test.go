@@ -3,7 +3,6 @@
 package dashboards_test
 
 import (
-	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -62,9 +61,9 @@ func metricTypes(t *testing.T) map[string]string {
 	}
 	args, _ := exportertest.AdminArgs(t)
 	p := exportertest.Start(t, args...)
-	exportertest.Get(t, http.DefaultClient, p.URL) // the counters of scrapes exist from the second scrape on
-	exportertest.Get(t, http.DefaultClient, p.AdminURL(t)+"/api/v1/jobs", exportertest.Owner...)
-	_, body := exportertest.Get(t, http.DefaultClient, p.URL)
+	exportertest.Get(t, p.URL) // the counters of scrapes exist from the second scrape on
+	exportertest.Get(t, p.AdminURL(t)+"/api/v1/jobs", exportertest.Owner...)
+	_, body := exportertest.Get(t, p.URL)
 	for _, m := range regexp.MustCompile(`(?m)^# TYPE (\S+) (\S+)`).FindAllStringSubmatch(body, -1) {
 		types[m[1]] = m[2]
 		if m[2] == "histogram" {

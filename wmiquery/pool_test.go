@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -19,15 +18,25 @@ type row struct{ Name string }
 
 func (row) WMIClass() wmiquery.Class { return wmiquery.Class{Name: "Test_Row"} }
 
-// fakeSession is a session whose behavior the test defines.
+// fakeSession is a session whose behavior the test defines. A nil function succeeds: a read returns no rows, a call
+// returns the name of its method.
 type fakeSession struct {
 	read  func(dst *[]row) error
+	call  func(c wmiquery.Call) (wmiquery.Reply, error)
 	close func()
 }
 
-func (s fakeSession) Read(dst any) error { return s.read(dst.(*[]row)) }
+func (s fakeSession) Read(dst any) error {
+	if s.read == nil {
+		return nil
+	}
+	return s.read(dst.(*[]row))
+}
 
 func (s fakeSession) Call(c wmiquery.Call) (wmiquery.Reply, error) {
+	if s.call != nil {
+		return s.call(c)
+	}
 	return wmiquery.Reply{Code: wmiquery.CodeCompleted, Out: map[string]any{"Method": c.Method}}, nil
 }
 
@@ -37,14 +46,24 @@ func (s fakeSession) Close() {
 	}
 }
 
+// newPool returns a pool with 2 workers, of which 3 are replaced when they are stuck.
 func newPool(t *testing.T, read func(dst *[]row) error) *wmiquery.Pool {
 	t.Helper()
+	return newPoolOfSize(t, 2, 3, fakeSession{read: read})
+}
+
+// newPoolOfSize returns a pool of sessions. A worker counts as stuck after 5 seconds.
+func newPoolOfSize(t *testing.T, workers, maxStuck int, s fakeSession) *wmiquery.Pool {
+	t.Helper()
+	return newPoolWithOpen(t, workers, maxStuck, func() (wmiquery.Session, error) { return s, nil })
+}
+
+func newPoolWithOpen(
+	t *testing.T, workers, maxStuck int, open func() (wmiquery.Session, error),
+) *wmiquery.Pool {
+	t.Helper()
 	p := wmiquery.NewPool(wmiquery.PoolOptions{
-		Open:       func() (wmiquery.Session, error) { return fakeSession{read: read}, nil },
-		Now:        time.Now,
-		Workers:    2,
-		StuckAfter: 5 * time.Second,
-		MaxStuck:   3,
+		Open: open, Now: time.Now, Workers: workers, StuckAfter: 5 * time.Second, MaxStuck: maxStuck,
 	})
 	t.Cleanup(p.Close)
 	return p
@@ -268,73 +287,4 @@ func TestPoolCallsStartedFunctionAfterQueue(t *testing.T) {
 			t.Errorf("started after %v, want %v", started, want)
 		}
 	})
-}
-
-func TestPoolCloseDoesNotWaitForStuckWorkers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		hang := make(chan struct{})
-		p := newPool(t, func(*[]row) error { <-hang; return nil })
-		var rows []row
-		_ = p.Read(within(t, 6*time.Second), &rows)
-		p.Close()
-		if err := p.Read(t.Context(), &rows); !errors.Is(err, wmiquery.ErrUnavailable) {
-			t.Errorf("read from a closed pool: got error %v, want ErrUnavailable", err)
-		}
-		close(hang)
-	})
-}
-
-// A worker keeps its session after success and after a refusal, and opens a new session after any other error.
-func TestPoolReopensSessionAfterFailure(t *testing.T) {
-	var opened, closed int
-	next := errors.New("")
-	p := wmiquery.NewPool(wmiquery.PoolOptions{
-		Open: func() (wmiquery.Session, error) {
-			opened++
-			return fakeSession{
-				read: func(*[]row) error {
-					if next == nil {
-						panic("boom")
-					}
-					return next
-				},
-				close: func() { closed++ },
-			}, nil
-		},
-		Workers: 1, StuckAfter: time.Minute, MaxStuck: 1, Now: time.Now,
-	})
-	defer p.Close()
-	for _, step := range []struct {
-		next           error
-		want           string
-		opened, closed int
-	}{
-		{wmiquery.ErrDenied, "access denied", 1, 0},
-		{wmiquery.ErrUnavailable, "connection lost", 1, 1},
-		{wmiquery.ErrDenied, "access denied", 2, 1},
-		{errors.New("unknown error"), "unknown error", 2, 2},
-		{wmiquery.ErrDenied, "access denied", 3, 2},
-		{nil, "panic: boom", 3, 2},
-		{wmiquery.ErrDenied, "access denied", 4, 2},
-	} {
-		next = step.next
-		var rows []row
-		err := p.Read(t.Context(), &rows)
-		if err == nil || !strings.HasPrefix(err.Error(), step.want) || opened != step.opened || closed != step.closed {
-			t.Errorf("got error %v, opened %d, closed %d; want %+v", err, opened, closed, step)
-		}
-	}
-}
-
-func TestPoolReturnsErrorOfOpen(t *testing.T) {
-	fail := errors.New("no such host")
-	p := wmiquery.NewPool(wmiquery.PoolOptions{
-		Open:    func() (wmiquery.Session, error) { return nil, fail },
-		Workers: 1, StuckAfter: time.Minute, MaxStuck: 1, Now: time.Now,
-	})
-	defer p.Close()
-	var rows []row
-	if err := p.Read(t.Context(), &rows); !errors.Is(err, fail) {
-		t.Errorf("got error %v, want the error of Open", err)
-	}
 }

@@ -20,12 +20,16 @@ var lineNumber = regexp.MustCompile(`\.go:\d+`)
 func TestLogLinesBecomeEvents(t *testing.T) {
 	for format, want := range map[string][]string{
 		"logfmt": {
-			"info 1 level=debug caller=eventlog_test.go:LINE msg=d", "info 1 level=info caller=eventlog_test.go:LINE msg=\"a b\"",
-			"warning 1 level=warn caller=eventlog_test.go:LINE msg=w", "error 1 level=error caller=eventlog_test.go:LINE msg=e err=x",
+			"info 1 level=debug caller=eventlog_test.go:LINE msg=d",
+			"info 1 level=info caller=eventlog_test.go:LINE msg=\"a b\"",
+			"warning 1 level=warn caller=eventlog_test.go:LINE msg=w",
+			"error 1 level=error caller=eventlog_test.go:LINE msg=e err=x",
 		},
 		"json": {
-			`info 1 {"caller":"eventlog_test.go:LINE","level":"debug","msg":"d"}`, `info 1 {"caller":"eventlog_test.go:LINE","level":"info","msg":"a b"}`,
-			`warning 1 {"caller":"eventlog_test.go:LINE","level":"warn","msg":"w"}`, `error 1 {"caller":"eventlog_test.go:LINE","err":"x","level":"error","msg":"e"}`,
+			`info 1 {"caller":"eventlog_test.go:LINE","level":"debug","msg":"d"}`,
+			`info 1 {"caller":"eventlog_test.go:LINE","level":"info","msg":"a b"}`,
+			`warning 1 {"caller":"eventlog_test.go:LINE","level":"warn","msg":"w"}`,
+			`error 1 {"caller":"eventlog_test.go:LINE","err":"x","level":"error","msg":"e"}`,
 		},
 	} {
 		var events eventlogtest.Recorder
@@ -71,7 +75,8 @@ func TestEventText(t *testing.T) {
 	const vm = "100%1 %%2"
 	line, _ := json.Marshal(map[string]string{"vm": vm})
 	var got map[string]string
-	if text := eventText(string(line)); json.Unmarshal([]byte(text), &got) != nil || got["vm"] != vm || insertion.MatchString(text) {
+	text := eventText(string(line))
+	if json.Unmarshal([]byte(text), &got) != nil || got["vm"] != vm || insertion.MatchString(text) {
 		t.Errorf("eventText(%s) = %s", line, text)
 	}
 }

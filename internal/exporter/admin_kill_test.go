@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -38,7 +37,8 @@ type process struct {
 func startProcess(t *testing.T, args ...string) *process {
 	t.Helper()
 	p := &process{Cmd: exec.CommandContext(t.Context(), os.Args[0])}
-	p.Env = append(os.Environ(), asProgram+"="+strings.Join(append(args, "--source=simulator", "--web.listen-address=127.0.0.1:0"), "\n"))
+	args = append(args, "--source=simulator", "--web.listen-address=127.0.0.1:0")
+	p.Env = append(os.Environ(), asProgram+"="+strings.Join(args, "\n"))
 	stderr, err := p.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -96,7 +96,12 @@ func (p *process) ask(t *testing.T, method, path, body string, headers ...string
 // not repeat the call when the client repeats the request.
 func TestKilledDuringCall(t *testing.T) {
 	args, _ := exportertest.AdminArgs(t)
-	data := strings.TrimPrefix(args[slices.IndexFunc(args, func(a string) bool { return strings.HasPrefix(a, "--admin.data-dir=") })], "--admin.data-dir=")
+	dataDir := ""
+	for _, a := range args {
+		if dir, ok := strings.CutPrefix(a, "--admin.data-dir="); ok {
+			dataDir = dir
+		}
+	}
 	p := startProcess(t, append(args, "--simulator.fault=hung=RequestReplicationStateChangeEx")...)
 	_, all := p.ask(t, http.MethodGet, "/api/v1/replicas", "")
 	vm := ""
@@ -133,13 +138,14 @@ func TestKilledDuringCall(t *testing.T) {
 	if _, j := p.ask(t, http.MethodGet, "/api/v1/jobs/"+job, ""); j["state"] != "unknown" {
 		t.Errorf("job %v, want the state unknown", j)
 	}
-	if code, again := p.ask(t, http.MethodPost, suspend, `{"reason": "a test"}`, "Idempotency-Key", "k"); code != http.StatusConflict || again["job"] != "/api/v1/jobs/"+job {
+	code, again := p.ask(t, http.MethodPost, suspend, `{"reason": "a test"}`, "Idempotency-Key", "k")
+	if code != http.StatusConflict || again["job"] != "/api/v1/jobs/"+job {
 		t.Errorf("repeated request: %d %v, want 409 and the job", code, again)
 	}
 	if _, r := p.ask(t, http.MethodGet, "/api/v1/replicas/"+vm+"/primary", ""); r["state"] != "replicating" {
 		t.Errorf("the VM is %v: the call was repeated", r["state"])
 	}
-	text, err := os.ReadFile(filepath.Join(data, "audit.jsonl"))
+	text, err := os.ReadFile(filepath.Join(dataDir, "audit.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}

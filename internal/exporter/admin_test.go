@@ -30,13 +30,13 @@ func TestAdminIsDisabledByDefault(t *testing.T) {
 	if log := p.Logs.String(); strings.Contains(log, "admin") {
 		t.Errorf("the log mentions it:\n%s", log)
 	}
-	_, body := exportertest.Get(t, http.DefaultClient, p.URL)
+	_, body := exportertest.Get(t, p.URL)
 	if strings.Contains(body, "hyperv_replica_admin") {
 		t.Error("its metrics are exposed")
 	}
 	for _, path := range []string{"/api/v1/replicas", "/api/v1/methods", "/api/v1/jobs", "/-/reload"} {
-		if resp, _ := exportertest.Get(t, http.DefaultClient, strings.TrimSuffix(p.URL, "/metrics")+path); resp.StatusCode != http.StatusNotFound {
-			t.Errorf("%s: %d, want 404", path, resp.StatusCode)
+		if status := exportertest.Status(t, strings.TrimSuffix(p.URL, "/metrics")+path); status != http.StatusNotFound {
+			t.Errorf("%s: %d, want 404", path, status)
 		}
 	}
 }
@@ -51,20 +51,21 @@ func TestAdminListener(t *testing.T) {
 	url := strings.TrimSuffix(logs.Await(t, `url=(\S+)`), "/metrics")
 	adminURL := "http://" + logs.Await(t, `admin_address=(\S+)`)
 	for _, path := range []string{"/api/v1/replicas", "/api/v1/methods", "/api/v1/jobs"} {
-		if resp, _ := exportertest.Get(t, http.DefaultClient, url+path, exportertest.Owner...); resp.StatusCode != http.StatusNotFound {
+		if resp, _ := exportertest.Get(t, url+path, exportertest.Owner...); resp.StatusCode != http.StatusNotFound {
 			t.Errorf("%s on the metrics listener: %d, want 404", path, resp.StatusCode)
 		}
-		if resp, _ := exportertest.Get(t, http.DefaultClient, adminURL+path); resp.StatusCode != http.StatusUnauthorized {
+		if resp, _ := exportertest.Get(t, adminURL+path); resp.StatusCode != http.StatusUnauthorized {
 			t.Errorf("%s without a password: %d, want 401", path, resp.StatusCode)
 		}
-		if resp, body := exportertest.Get(t, http.DefaultClient, adminURL+path, exportertest.Owner...); resp.StatusCode != http.StatusOK {
+		if resp, body := exportertest.Get(t, adminURL+path, exportertest.Owner...); resp.StatusCode != http.StatusOK {
 			t.Errorf("%s: %d %s", path, resp.StatusCode, body)
 		}
 	}
-	if resp, _ := exportertest.Get(t, http.DefaultClient, adminURL+"/metrics", exportertest.Owner...); resp.StatusCode != http.StatusNotFound {
+	if resp, _ := exportertest.Get(t, adminURL+"/metrics", exportertest.Owner...); resp.StatusCode != http.StatusNotFound {
 		t.Errorf("metrics on the admin listener: %d, want 404", resp.StatusCode)
 	}
-	if _, body := exportertest.Get(t, http.DefaultClient, url+"/metrics"); !strings.Contains(body, `hyperv_replica_admin_requests_total{code="404",method="none"} 1`) {
+	_, body := exportertest.Get(t, url+"/metrics")
+	if !strings.Contains(body, `hyperv_replica_admin_requests_total{code="404",method="none"} 1`) {
 		t.Error("the metrics of the admin endpoint are missing")
 	}
 	if err := os.WriteFile(policy, []byte("rules: [{users: [nobody], role: owner}]\n"), 0o600); err != nil {
@@ -73,8 +74,8 @@ func TestAdminListener(t *testing.T) {
 	if resp, body := exportertest.Post(t, adminURL+"/-/reload", ""); resp.StatusCode != http.StatusOK {
 		t.Errorf("reload: %d %s", resp.StatusCode, body)
 	}
-	if resp, _ := exportertest.Get(t, http.DefaultClient, adminURL+"/api/v1/jobs", exportertest.Owner...); resp.StatusCode != http.StatusForbidden {
-		t.Errorf("after the reload: %d, want 403", resp.StatusCode)
+	if status := exportertest.Status(t, adminURL+"/api/v1/jobs", exportertest.Owner...); status != http.StatusForbidden {
+		t.Errorf("after the reload: %d, want 403", status)
 	}
 	cancel()
 	if c := <-code; c != exporter.ExitOK {
@@ -84,8 +85,10 @@ func TestAdminListener(t *testing.T) {
 
 // An unsafe or invalid configuration of the admin endpoint is refused with one line that names the problem.
 func TestUnsafeAdminConfiguration(t *testing.T) {
-	web, policy := exportertest.TempFile(t, "basic_auth_users: {}\n"), exportertest.TempFile(t, "rules: [{users: [omar], role: owner}]\n")
-	users := exportertest.TempFile(t, "basic_auth_users:\n  omar: $2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi\n")
+	web := exportertest.TempFile(t, "basic_auth_users: {}\n")
+	policy := exportertest.TempFile(t, "rules: [{users: [omar], role: owner}]\n")
+	users := exportertest.TempFile(t, "basic_auth_users:\n"+
+		"  omar: $2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi\n")
 	for _, tt := range []struct {
 		args []string
 		want string
@@ -103,10 +106,13 @@ func TestUnsafeAdminConfiguration(t *testing.T) {
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		var stderr bytes.Buffer
-		args := append([]string{"--log.level=error", "--source=simulator", "--admin.enabled", "--web.listen-address=127.0.0.1:0"}, tt.args...)
+		args := append([]string{
+			"--log.level=error", "--source=simulator", "--admin.enabled", "--web.listen-address=127.0.0.1:0",
+		}, tt.args...)
 		code := exportertest.Run(ctx, args, io.Discard, &stderr)
 		cancel()
-		if code != exporter.ExitUsage || !strings.Contains(stderr.String(), tt.want) || strings.Count(stderr.String(), "\n") != 1 {
+		lines := strings.Count(stderr.String(), "\n")
+		if code != exporter.ExitUsage || !strings.Contains(stderr.String(), tt.want) || lines != 1 {
 			t.Errorf("%v: exit %d, want 2 and one line with %q; got:\n%s", tt.args, code, tt.want, stderr.String())
 		}
 	}
@@ -117,23 +123,33 @@ func TestAdminClientCertificates(t *testing.T) {
 	authority, key := certificate(t, "authority", nil, nil)
 	serverCert, serverKey := certificate(t, "localhost", authority, key)
 	clientCert, clientKey := certificate(t, "ops", authority, key)
-	web := fmt.Sprintf("tls_server_config:\n  cert_file: %s\n  key_file: %s\n  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: %s\n",
-		exportertest.TempFile(t, encode("CERTIFICATE", serverCert.Raw)), exportertest.TempFile(t, encodeKey(t, serverKey)), exportertest.TempFile(t, encode("CERTIFICATE", authority.Raw)))
+	web := fmt.Sprintf(`
+tls_server_config:
+  cert_file: %s
+  key_file: %s
+  client_auth_type: RequireAndVerifyClientCert
+  client_ca_file: %s
+`,
+		exportertest.TempFile(t, encode("CERTIFICATE", serverCert.Raw)),
+		exportertest.TempFile(t, encodeKey(t, serverKey)),
+		exportertest.TempFile(t, encode("CERTIFICATE", authority.Raw)))
+	policy := exportertest.TempFile(t, "rules: [{subjects: ['CN=ops'], role: viewer}]\n")
 	args, _ := exportertest.AdminArgs(t)
-	args = append(args[:3], "--admin.web.config.file="+exportertest.TempFile(t, web), "--admin.policy.file="+exportertest.TempFile(t, "rules: [{subjects: ['CN=ops'], role: viewer}]\n"))
+	args = append(args[:3], "--admin.web.config.file="+exportertest.TempFile(t, web), "--admin.policy.file="+policy)
 	p := exportertest.Start(t, args...)
 	url := "https://" + p.Logs.Await(t, `admin_address=(\S+)`) + "/api/v1/jobs"
 	pool := x509.NewCertPool()
 	pool.AddCert(authority)
 	with := func(certificates ...tls.Certificate) *http.Client {
-		return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, Certificates: certificates}}}
+		config := &tls.Config{RootCAs: pool, Certificates: certificates}
+		return &http.Client{Transport: &http.Transport{TLSClientConfig: config}}
 	}
 	ops := with(tls.Certificate{Certificate: [][]byte{clientCert.Raw}, PrivateKey: clientKey})
-	if resp, body := exportertest.Get(t, ops, url); resp.StatusCode != http.StatusOK {
+	if resp, body := exportertest.GetWith(t, ops, url); resp.StatusCode != http.StatusOK {
 		t.Errorf("with a certificate: %d %s", resp.StatusCode, body)
 	}
 	other := with(tls.Certificate{Certificate: [][]byte{serverCert.Raw}, PrivateKey: serverKey})
-	if resp, body := exportertest.Get(t, other, url); resp.StatusCode != http.StatusForbidden {
+	if resp, body := exportertest.GetWith(t, other, url); resp.StatusCode != http.StatusForbidden {
 		t.Errorf("with the certificate of another user: %d %s", resp.StatusCode, body)
 	}
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
@@ -147,7 +163,9 @@ func TestAdminClientCertificates(t *testing.T) {
 }
 
 // certificate returns a certificate for a common name, signed by the issuer or, without one, by itself.
-func certificate(t *testing.T, name string, issuer *x509.Certificate, by *ecdsa.PrivateKey) (*x509.Certificate, *ecdsa.PrivateKey) {
+func certificate(
+	t *testing.T, name string, issuer *x509.Certificate, by *ecdsa.PrivateKey,
+) (*x509.Certificate, *ecdsa.PrivateKey) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -103,7 +103,8 @@ func TestFlagLimits(t *testing.T) {
 		{"log.level", []string{"debug", "info", "warn", "error"}, []string{"warning", ""}},
 		{"log.format", []string{"logfmt", "json"}, []string{"text", ""}},
 		{"web.telemetry-path", []string{"/", "/metrics", "/a/b", "/-"}, []string{
-			"", "metrics", "/metrics/", "//a", "/a//b", "/a/../b", "/./a", "/-/", "/-/a", "/a b", "/{a}", "/a?b", "/a#b", "/a%20b",
+			"", "metrics", "/metrics/", "//a", "/a//b", "/a/../b", "/./a", "/-/", "/-/a", "/a b",
+			"/{a}", "/a?b", "/a#b", "/a%20b",
 		}},
 	} {
 		for _, value := range tt.accepted {

@@ -22,14 +22,17 @@ import (
 
 // promtool check metrics finds no problem in the exposition of any scenario.
 func TestPromtoolCheckMetrics(t *testing.T) {
-	runs := [][]string{{"--simulator.host=HV02"}, {"--simulator.fault=denied"}, {"--simulator.fault=hostile-names"}, {"--source=replay:../../wmiquery/replay/testdata/sample"}}
+	runs := [][]string{
+		{"--simulator.host=HV02"}, {"--simulator.fault=denied"}, {"--simulator.fault=hostile-names"},
+		{"--source=replay:../../wmiquery/replay/testdata/sample"},
+	}
 	for _, name := range simulator.Scenarios() {
 		runs = append(runs, []string{"--simulator.scenario=" + name})
 	}
 	for _, args := range runs {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
 			p := exportertest.Start(t, append(args, "--collector.perf")...)
-			_, body := exportertest.Get(t, http.DefaultClient, p.URL)
+			_, body := exportertest.Get(t, p.URL)
 			cmd := exec.CommandContext(t.Context(), promtest.Tool(t, "promtool"), "check", "metrics")
 			cmd.Stdin = strings.NewReader(body)
 			if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
@@ -67,7 +70,8 @@ func TestPrometheus(t *testing.T) {
 	if w.World, err = simulator.New(simulator.Config{Seed: 1, VMs: 10, Scenario: "healthy", Now: w.Now}); err != nil {
 		t.Fatal(err)
 	}
-	metrics, err := exporter.NewEmbedded([]string{"--collector.perf", "--scrape.timeout=1s", "--scrape.max-age=1h"}, w.Open, w.Now)
+	flags := []string{"--collector.perf", "--scrape.timeout=1s", "--scrape.max-age=1h"}
+	metrics, err := exporter.NewEmbedded(flags, w.Open, w.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,12 +43,12 @@ func TestRun(t *testing.T) {
 		{"/nonsense", 404, ""},
 		{"/debug/pprof/", 404, ""},
 	} {
-		resp, body := exportertest.Get(t, http.DefaultClient, base+tt.path)
+		resp, body := exportertest.Get(t, base+tt.path)
 		if resp.StatusCode != tt.code || !strings.Contains(body, tt.body) {
 			t.Errorf("GET %s: %d, want %d and %q in:\n%.2000s", tt.path, resp.StatusCode, tt.code, tt.body, body)
 		}
 	}
-	if _, body := exportertest.Get(t, http.DefaultClient, p.URL+"?collect[]=service"); strings.Contains(body, "hyperv_replica_lag_seconds") {
+	if _, body := exportertest.Get(t, p.URL+"?collect[]=service"); strings.Contains(body, "hyperv_replica_lag_seconds") {
 		t.Error("collect[]=service returns other collectors, too")
 	}
 	resp, err := http.Post(p.URL, "text/plain", nil)
@@ -70,7 +70,7 @@ func TestRun(t *testing.T) {
 // A capture is served with the values of the captured host, and is marked as a capture everywhere.
 func TestReplay(t *testing.T) {
 	p := exportertest.Start(t, "--source=replay:../../wmiquery/replay/testdata/sample")
-	_, body := exportertest.Get(t, http.DefaultClient, p.URL)
+	_, body := exportertest.Get(t, p.URL)
 	for _, want := range []string{
 		`hyperv_replica_source_info{source="replay"} 1`,
 		"hyperv_replica_up 1\n",
@@ -88,10 +88,11 @@ func TestReplay(t *testing.T) {
 	if !lag.MatchString(body) {
 		t.Errorf("the lag is not 600 s plus some seconds:\n%s", body)
 	}
-	if log := p.Logs.String(); !strings.Contains(log, "this is a replayed capture, its values are not live") || strings.Contains(log, "simulated") {
+	log := p.Logs.String()
+	if !strings.Contains(log, "this is a replayed capture, its values are not live") || strings.Contains(log, "simulated") {
 		t.Errorf("the log does not say that the host is a capture:\n%s", log)
 	}
-	if _, body := exportertest.Get(t, http.DefaultClient, strings.TrimSuffix(p.URL, "/metrics")); !strings.Contains(body, "Source: replay") {
+	if _, body := exportertest.Get(t, strings.TrimSuffix(p.URL, "/metrics")); !strings.Contains(body, "Source: replay") {
 		t.Error("the landing page does not say that the host is a capture")
 	}
 }
@@ -106,7 +107,7 @@ func TestNegotiation(t *testing.T) {
 		{"", "gzip", "text/plain", "gzip"},
 		{"", "zstd", "text/plain", "zstd"},
 	} {
-		resp, body := exportertest.Get(t, client, p.URL, "Accept", tt.accept, "Accept-Encoding", tt.encoding)
+		resp, body := exportertest.GetWith(t, client, p.URL, "Accept", tt.accept, "Accept-Encoding", tt.encoding)
 		if got := resp.Header.Get("Content-Type"); !strings.HasPrefix(got, tt.wantType) {
 			t.Errorf("accept %q: type %q", tt.accept, got)
 		}
@@ -122,18 +123,19 @@ func TestNegotiation(t *testing.T) {
 // A disabled collector is not scraped and cannot be selected.
 func TestDisabledCollector(t *testing.T) {
 	p := exportertest.Start(t, "--no-collector.statistics", "--simulator.vms=1", "--web.telemetry-path=/probe/m")
-	_, body := exportertest.Get(t, http.DefaultClient, p.URL)
+	_, body := exportertest.Get(t, p.URL)
 	if strings.Contains(body, "hyperv_replica_pending_bytes") || !strings.Contains(body, "hyperv_replica_lag_seconds") {
 		t.Error("--no-collector.statistics does not disable the statistics, or more than them")
 	}
-	if resp, _ := exportertest.Get(t, http.DefaultClient, p.URL+"?collect[]=statistics"); resp.StatusCode != http.StatusBadRequest {
+	if resp, _ := exportertest.Get(t, p.URL+"?collect[]=statistics"); resp.StatusCode != http.StatusBadRequest {
 		t.Errorf("collect[]= with a disabled collector: %d, want 400", resp.StatusCode)
 	}
 }
 
 // A scrape beyond the limit is refused. When the running scrape ends, the next is accepted.
 func TestMaxRequests(t *testing.T) {
-	p := exportertest.Start(t, "--simulator.vms=1", "--simulator.fault=hung", "--web.max-requests=1", "--wmi.call-timeout=1m", "--scrape.timeout=4s", "--scrape.timeout-margin=0s")
+	p := exportertest.Start(t, "--simulator.vms=1", "--simulator.fault=hung", "--web.max-requests=1",
+		"--wmi.call-timeout=1m", "--scrape.timeout=4s", "--scrape.timeout-margin=0s")
 	codes := make(chan int, 2)
 	for range 2 {
 		go func() {
@@ -150,14 +152,15 @@ func TestMaxRequests(t *testing.T) {
 	if first, second := <-codes, <-codes; first != http.StatusServiceUnavailable || second != http.StatusOK {
 		t.Errorf("two concurrent scrapes: %d and %d, want 503 and 200", first, second)
 	}
-	if resp, _ := exportertest.Get(t, http.DefaultClient, p.URL, "X-Prometheus-Scrape-Timeout-Seconds", "0.1"); resp.StatusCode != http.StatusOK {
-		t.Errorf("the next scrape: %d", resp.StatusCode)
+	if status := exportertest.Status(t, p.URL, "X-Prometheus-Scrape-Timeout-Seconds", "0.1"); status != http.StatusOK {
+		t.Errorf("next scrape: %d, want 200", status)
 	}
 }
 
 // When the program stops, a scrape that waits for a host that hangs is answered, and the exit code is 0.
 func TestStopWhileHostHangs(t *testing.T) {
-	p := exportertest.Start(t, "--simulator.vms=1", "--simulator.fault=hung", "--wmi.call-timeout=10m", "--scrape.timeout=1m", "--web.max-requests=1")
+	p := exportertest.Start(t, "--simulator.vms=1", "--simulator.fault=hung", "--wmi.call-timeout=10m",
+		"--scrape.timeout=1m", "--web.max-requests=1")
 	answered := make(chan int, 1)
 	go func() {
 		code := http.StatusServiceUnavailable
@@ -173,7 +176,7 @@ func TestStopWhileHostHangs(t *testing.T) {
 		answered <- code
 	}()
 	for code := 0; code != http.StatusServiceUnavailable; { // then the slot is taken by the scrape
-		resp, _ := exportertest.Get(t, http.DefaultClient, p.URL, "X-Prometheus-Scrape-Timeout-Seconds", "0.05")
+		resp, _ := exportertest.Get(t, p.URL, "X-Prometheus-Scrape-Timeout-Seconds", "0.05")
 		code = resp.StatusCode
 	}
 	if code := p.Stop(); code != exporter.ExitOK {
@@ -205,7 +208,7 @@ func TestClientDisconnects(t *testing.T) {
 		}
 	}()
 	for code := 0; code != http.StatusServiceUnavailable; { // then the slot is taken
-		resp, _ := exportertest.Get(t, http.DefaultClient, p.URL)
+		resp, _ := exportertest.Get(t, p.URL)
 		code = resp.StatusCode
 	}
 	disconnect()
@@ -225,11 +228,11 @@ func TestBasicAuth(t *testing.T) {
 	file := exportertest.TempFile(t, fmt.Sprintf("basic_auth_users:\n  prometheus: %s\n", hash))
 	p := exportertest.Start(t, "--simulator.vms=1", "--web.config.file="+file)
 	url := "http://" + p.Logs.Await(t, `address=(\S+)`) + "/metrics"
-	if resp, _ := exportertest.Get(t, http.DefaultClient, url); resp.StatusCode != http.StatusUnauthorized {
+	if resp, _ := exportertest.Get(t, url); resp.StatusCode != http.StatusUnauthorized {
 		t.Errorf("without a password: %d, want 401", resp.StatusCode)
 	}
-	if resp, _ := exportertest.Get(t, http.DefaultClient, url, "Authorization", "Basic cHJvbWV0aGV1czp0ZXN0"); resp.StatusCode != http.StatusOK {
-		t.Errorf("with the password: %d, want 200", resp.StatusCode)
+	if status := exportertest.Status(t, url, "Authorization", "Basic cHJvbWV0aGV1czp0ZXN0"); status != http.StatusOK {
+		t.Errorf("with the password: %d, want 200", status)
 	}
 }
 
@@ -313,7 +316,8 @@ func TestHelpAndVersion(t *testing.T) {
 		{"--help", "--simulator.fault"},
 	} {
 		var stdout, stderr bytes.Buffer
-		if code := exportertest.Run(t.Context(), []string{tt.arg}, &stdout, &stderr); code != exporter.ExitOK || !strings.Contains(stdout.String(), tt.want) || stderr.Len() > 0 {
+		code := exportertest.Run(t.Context(), []string{tt.arg}, &stdout, &stderr)
+		if code != exporter.ExitOK || !strings.Contains(stdout.String(), tt.want) || stderr.Len() > 0 {
 			t.Errorf("%s: exit %d, %q in:\n%s%s", tt.arg, code, tt.want, &stdout, &stderr)
 		}
 	}

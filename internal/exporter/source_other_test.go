@@ -16,7 +16,8 @@ import (
 func TestWMINeedsWindows(t *testing.T) {
 	var stderr bytes.Buffer
 	code := exportertest.Run(t.Context(), []string{"--source=wmi"}, io.Discard, &stderr)
-	if code != exporter.ExitUsage || !strings.Contains(stderr.String(), "--source=wmi needs Windows") || strings.Count(stderr.String(), "\n") != 1 {
+	lines := strings.Count(stderr.String(), "\n")
+	if code != exporter.ExitUsage || !strings.Contains(stderr.String(), "--source=wmi needs Windows") || lines != 1 {
 		t.Errorf("exit %d: %s", code, &stderr)
 	}
 }

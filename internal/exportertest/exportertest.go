@@ -115,7 +115,20 @@ func Start(t testing.TB, args ...string) *Program {
 
 // Get sends a GET request with the given header fields, as names and values in turn, and returns the response and its
 // body.
-func Get(t testing.TB, client *http.Client, url string, header ...string) (*http.Response, string) {
+func Get(t testing.TB, url string, header ...string) (*http.Response, string) {
+	t.Helper()
+	return GetWith(t, http.DefaultClient, url, header...)
+}
+
+// Status returns the status of the response to a GET request.
+func Status(t testing.TB, url string, header ...string) int {
+	t.Helper()
+	resp, _ := Get(t, url, header...)
+	return resp.StatusCode
+}
+
+// GetWith is Get with a client of the caller.
+func GetWith(t testing.TB, client *http.Client, url string, header ...string) (*http.Response, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	if err != nil {

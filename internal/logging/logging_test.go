@@ -77,7 +77,8 @@ func TestLogLevels(t *testing.T) {
 			if lvl != "debug" && strings.Contains(line, "caller=") {
 				t.Errorf("level %s: unexpected caller: %s", lvl, line)
 			}
-			if lvl == "debug" && strings.HasPrefix(strings.Fields(msg)[0], "d") && !strings.Contains(line, "caller=logging_test.go") {
+			goKit := strings.HasPrefix(strings.Fields(msg)[0], "d")
+			if lvl == "debug" && goKit && !strings.Contains(line, "caller=logging_test.go") {
 				t.Errorf("level debug: caller missing or wrong: %s", line)
 			}
 		}

@@ -30,7 +30,8 @@ func wineLog(t *testing.T) string {
 	return file
 }
 
-// awaitWine waits until Wine and all its programs have stopped, as they do some seconds after the last program of a test.
+// awaitWine waits until Wine and all its programs have stopped, which happens some seconds after the last program of a
+// test has ended.
 func awaitWine(t *testing.T) {
 	t.Helper()
 	prefix, err := filepath.Abs("../../.tools/wine")
@@ -96,8 +97,8 @@ func await(t *testing.T, ask func() string, pattern string) string {
 	return ""
 }
 
-// The Windows binary runs as a service: it starts, serves, writes its log and its audit log to the event log, stops with
-// exit code 0, and does not start with invalid flags.
+// The Windows binary runs as a service: it starts, serves, writes its log and its audit log to the event log, stops
+// with exit code 0, and does not start with invalid flags.
 func TestExeService(t *testing.T) {
 	file := wineLog(t)
 	logs := func() string {
@@ -125,7 +126,8 @@ func TestExeService(t *testing.T) {
 	serviceControl(t, "start", exporter.Name)
 	await(t, query, "STATE +: (4  RUNNING)")
 	metrics := await(t, logs, exportertest.MetricsURL)
-	if _, body := exportertest.Get(t, http.DefaultClient, metrics); !strings.Contains(body, `hyperv_replica_source_info{source="simulator"} 1`) {
+	_, body := exportertest.Get(t, metrics)
+	if !strings.Contains(body, `hyperv_replica_source_info{source="simulator"} 1`) {
 		t.Error("the metrics of the simulated host are not served")
 	}
 	adminURL := "http://" + await(t, logs, exportertest.AdminAddress)
@@ -140,7 +142,8 @@ func TestExeService(t *testing.T) {
 
 	createService(t, "nonsense", exe, "--nonsense")
 	serviceControl(t, "start", "nonsense")
-	await(t, func() string { return serviceControl(t, "query", "nonsense") }, `WIN32_EXIT_CODE +: 1066 (?s:.*)(SERVICE_EXIT_CODE +: 2) `)
+	queryNonsense := func() string { return serviceControl(t, "query", "nonsense") }
+	await(t, queryNonsense, `WIN32_EXIT_CODE +: 1066 (?s:.*)(SERVICE_EXIT_CODE +: 2) `)
 
 	text := logs()
 	for _, event := range []struct{ kind, id, line string }{
@@ -151,7 +154,8 @@ func TestExeService(t *testing.T) {
 		{"0001", "00000002", `L"unknown long flag '--nonsense', try --help"`},
 	} {
 		line := strings.NewReplacer(`\`, `\\`, `{`, `\{`).Replace(event.line)
-		re := regexp.MustCompile(`ReportEventW? \(\w+,0x` + event.kind + `,0x0000,0x` + event.id + `,.*\n.*ReportEventW? ` + line)
+		re := regexp.MustCompile(`ReportEventW? \(\w+,0x` + event.kind + `,0x0000,0x` + event.id + `,.*\n` +
+			`.*ReportEventW? ` + line)
 		if !re.MatchString(text) {
 			t.Errorf("no event of type %s with ID %s and text %s", event.kind, event.id, event.line)
 		}

@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"context"
 	"io"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -89,19 +88,22 @@ func TestExe(t *testing.T) {
 		`HKCR\WbemScripting.SWbemLocator\CLSID`:  class,
 		`HKCR\CLSID\` + class + `\LocalServer32`: `Z:\started\beforehand.exe`,
 	} {
-		if out, err := exec.CommandContext(t.Context(), winexec, "reg", "add", key, "/ve", "/d", value, "/f").CombinedOutput(); err != nil {
+		cmd := exec.CommandContext(t.Context(), winexec, "reg", "add", key, "/ve", "/d", value, "/f")
+		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("reg add: %v\n%s", err, out)
 		}
 	}
 	startWine(t, windowsProgram(t, module+"/internal/wine/hold")).logs.Await(t, "(holding)")
 	config := simulator.Config{Seed: 5, Now: func() time.Time { return moment }}
-	startWine(t, windowsProgram(t, module+"/internal/wine/fakehost"), "--class="+class, "--seed=5", "--now="+moment.Format(time.RFC3339)).logs.Await(t, "(serving)")
+	startWine(t, windowsProgram(t, module+"/internal/wine/fakehost"),
+		"--class="+class, "--seed=5", "--now="+moment.Format(time.RFC3339)).logs.Await(t, "(serving)")
 	// Between processes Wine needs milliseconds for each property, and more on a busy machine.
-	exporter := startWine(t, windowsProgram(t, module), "--web.listen-address=127.0.0.1:0", "--log.level=debug", "--wmi.call-timeout=2m", "--collector.perf")
+	exporter := startWine(t, windowsProgram(t, module),
+		"--web.listen-address=127.0.0.1:0", "--log.level=debug", "--wmi.call-timeout=2m", "--collector.perf")
 	url := exporter.logs.Await(t, `url=(\S+)`)
 
 	before := time.Now()
-	_, body := exportertest.Get(t, http.DefaultClient, url, "X-Prometheus-Scrape-Timeout-Seconds", "110")
+	_, body := exportertest.Get(t, url, "X-Prometheus-Scrape-Timeout-Seconds", "110")
 	after := time.Now()
 	defer func() {
 		if t.Failed() {
@@ -144,12 +146,13 @@ func directExposition(t *testing.T, config simulator.Config) string {
 	registry.MustRegister(selected)
 	server := httptest.NewServer(promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	t.Cleanup(server.Close)
-	_, body := exportertest.Get(t, http.DefaultClient, server.URL)
+	_, body := exportertest.Get(t, server.URL)
 	return body
 }
 
 // compareExposition compares the exposition of the program with the expected one. The clock of the program runs while
-// that of the host stands still: values that depend on it must differ by the difference of the clocks during the scrape.
+// that of the host stands still: values that depend on it must differ by the difference of the clocks during the
+// scrape.
 func compareExposition(t *testing.T, got, want string, before, after time.Time) {
 	t.Helper()
 	gotSeries, wantSeries := samples(got), samples(want)

@@ -59,7 +59,8 @@ var (
 func TestServiceReportsStates(t *testing.T) {
 	for _, cmd := range []svc.Cmd{svc.Stop, svc.Shutdown} {
 		var events eventlogtest.Recorder
-		m := manage(t, &service{args: []string{"--source=simulator", "--web.listen-address=127.0.0.1:0"}, output: eventlog.Output{Log: &events}})
+		args := []string{"--source=simulator", "--web.listen-address=127.0.0.1:0"}
+		m := manage(t, &service{args: args, output: eventlog.Output{Log: &events}})
 		m.want(starting)
 		m.want(running)
 		m.requests <- svc.ChangeRequest{Cmd: svc.Interrogate, CurrentStatus: running}

@@ -83,6 +83,7 @@ func TestUnmarshal(t *testing.T) {
 		"names ignore case":   {instance(value("TEXT", "a") + value("u8", "1")), sample{Text: new("a"), U8: new(uint8(1))}},
 		"TRUE":                {instance(value("Flag", "TRUE")), sample{Flag: new(true)}},
 		"False":               {instance(value("Flag", "False")), sample{Flag: new(false)}},
+		"true":                {instance(value("Flag", "true")), sample{Flag: new(true)}},
 		"space around number": {instance(value("U8", "\r\n 7\t")), sample{U8: new(uint8(7))}},
 		"space in string":     {instance(value("Text", " a\r\nb\rc ")), sample{Text: new(" a\nb\nc ")}},
 		"entities":            {instance(value("Text", "&lt;&gt;&amp;&quot;&apos;&#65;&#x1F600;&#xD;")), sample{Text: new("<>&\"'A😀\r")}},

@@ -36,7 +36,7 @@ func JobRef(id string) wmiquery.Ref { return ref(ClassConcreteJob, "InstanceID",
 
 // JobID returns the InstanceID in the path of a job, in upper case, because Windows uses both cases.
 func JobID(path wmiquery.Ref) string {
-	return strings.ToUpper(between(string(path), `InstanceID="`, `"`))
+	return between(strings.ToUpper(string(path)), `INSTANCEID="`, `"`)
 }
 
 // AffectedJobElement is Msvm_AffectedJobElement: the association of a job with an object that it affects, such as a VM.

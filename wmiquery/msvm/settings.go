@@ -58,9 +58,7 @@ func (s ReplicationSettingData) ProviderID() string {
 	if s.ReplicationProvider == nil {
 		return ""
 	}
-	_, after, _ := strings.Cut(*s.ReplicationProvider, `Name="`)
-	id, _, _ := strings.Cut(after, `"`)
-	return strings.ToUpper(id)
+	return between(strings.ToUpper(*s.ReplicationProvider), `NAME="`, `"`)
 }
 
 // Interval returns the time between two replication cycles. It returns false if ReplicationInterval is null.

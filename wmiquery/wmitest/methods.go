@@ -193,7 +193,8 @@ func (c caller) row(t *testing.T, class string) wmiquery.Instance {
 // sameSentinel reports whether both errors wrap the same sentinel, or none.
 func sameSentinel(a, b error) bool {
 	for _, sentinel := range []error{
-		wmiquery.ErrNotFound, wmiquery.ErrUnsupported, wmiquery.ErrDenied, wmiquery.ErrUnavailable,
+		wmiquery.ErrNotFound, wmiquery.ErrUnsupported, wmiquery.ErrDenied, wmiquery.ErrBusy, wmiquery.ErrTimeout,
+		wmiquery.ErrInvalidState, wmiquery.ErrUnavailable,
 	} {
 		if errors.Is(a, sentinel) != errors.Is(b, sentinel) {
 			return false
@@ -202,10 +203,22 @@ func sameSentinel(a, b error) bool {
 	return (a == nil) == (b == nil)
 }
 
-// sameOut reports whether the out parameters are the same. A parameter that is missing counts as null.
-func sameOut(m msvm.Method, a, b map[string]any) bool {
+// sameOut reports whether the out parameters are the same. A parameter that is missing counts as null. Job and
+// ReturnValue are not out parameters of a reply.
+func sameOut(m msvm.Method, got, want map[string]any) bool {
+	names := map[string]bool{}
 	for _, p := range m.Out {
-		if p.Name != "Job" && !reflect.DeepEqual(a[p.Name], b[p.Name]) {
+		if p.Name != "Job" {
+			names[p.Name] = true
+		}
+	}
+	for name := range names {
+		if !reflect.DeepEqual(got[name], want[name]) {
+			return false
+		}
+	}
+	for name := range got {
+		if !names[name] {
 			return false
 		}
 	}

@@ -1,3 +1,4 @@
+// Package authz authenticates the callers of the API and authorizes their requests.
 package authz
 
 import (
@@ -13,6 +14,26 @@ import (
 
 	"golang.org/x/crypto/bcrypt"
 )
+
+// Principal is the authenticated caller of a request.
+type Principal struct {
+	User    string // name of a user with a valid password
+	Subject string // subject of a verified client certificate
+	Remote  string // address of the client
+}
+
+// String returns a name for logs and messages.
+func (p Principal) String() string {
+	switch {
+	case p.User != "" && p.Subject != "":
+		return p.User + " (" + p.Subject + ")"
+	case p.User != "":
+		return p.User
+	case p.Subject != "":
+		return p.Subject
+	}
+	return "anonymous"
+}
 
 // Authenticator authenticates callers by password and client certificate.
 //

@@ -13,6 +13,16 @@ import (
 	"hyperv_replica_exporter/admin/internal/problem"
 )
 
+// Attributes describe a request to the policy.
+type Attributes struct {
+	Role     Role     // least role that the request needs
+	Names    []string // of the method, and of the action if it has another name
+	VM       string   // GUID, "" if the request is about the host
+	VMName   string
+	Destroys bool // the request destroys something
+	Reload   bool // the request reloads the configuration, which can end read_only
+}
+
 // Policy decides which requests of which callers are allowed. It denies a request that no rule allows. Rules do not
 // add up: a single rule must allow the whole request.
 type Policy struct {

@@ -19,19 +19,20 @@ func (ReplicaSystemDependency) WMIClass() wmiquery.Class {
 }
 
 // VMOf returns the GUID in upper case of the VM that a path refers to: the path of a Msvm_ComputerSystem, or of an
-// object whose InstanceID starts with Microsoft:<GUID>. It returns "" if the path refers to no VM.
+// object whose InstanceID starts with Microsoft:<GUID>. It returns "" if the path refers to no VM. Names in paths are
+// not case-sensitive.
 func VMOf(path wmiquery.Ref) string {
-	class, keys, _ := strings.Cut(string(path), ".")
+	class, keys, _ := strings.Cut(strings.ToUpper(string(path)), ".")
 	id := ""
 	if strings.EqualFold(class, ClassComputerSystem) {
-		id = between(keys, `,Name="`, `"`)
-	} else if _, after, ok := strings.Cut(keys, `InstanceID="Microsoft:`); ok {
+		id = between(keys, `,NAME="`, `"`)
+	} else if _, after, ok := strings.Cut(keys, `INSTANCEID="MICROSOFT:`); ok {
 		id = after[:min(36, len(after))]
 	}
 	if !IsGUID(id) {
 		return ""
 	}
-	return strings.ToUpper(id)
+	return id
 }
 
 // between returns the part of s between left and right.
