@@ -100,7 +100,7 @@ func (s *Server) execute(
 
 // replay returns the stored response if the Idempotency-Key was used before, even if the host cannot be reached now.
 func (x *execution) replay(r *http.Request, body []byte) (response problem.Response, done bool, p *problem.Problem) {
-	if x.request.DryRun || len(r.Header.Values(headerIdempotencyKey)) == 0 {
+	if x.request.DryRun {
 		return response, false, nil
 	}
 	key, stored, p := x.server.idempotency.begin(r, x.caller, body)

@@ -65,13 +65,16 @@ type idempotentRequest struct {
 	key, request string // hashes; key is "" for a request without a key
 }
 
-// begin looks up the key of a request that has one. It returns the stored response of an earlier request, or a new request that the
+// begin looks up the key of a request. It returns the stored response of an earlier request, or a new request that the
 // caller must close.
 func (i *idempotency) begin(
 	r *http.Request, c authz.Principal, body []byte,
 ) (*idempotentRequest, *problem.Response, *problem.Problem) {
 	values := r.Header.Values(headerIdempotencyKey)
-	if len(values) != 1 || values[0] == "" || len(values[0]) > maxIdempotencyKey {
+	if len(values) == 0 {
+		return &idempotentRequest{}, nil, nil
+	}
+	if len(values) > 1 || values[0] == "" || len(values[0]) > maxIdempotencyKey {
 		return nil, nil, problem.New(problem.BadRequest,
 			"%s: must be present once and have 1 to %d bytes", headerIdempotencyKey, maxIdempotencyKey)
 	}
