@@ -52,3 +52,21 @@ func TestNothingIsExecutedBeforeTheAuditRecordIsSynced(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// While the audit log cannot be written, refused requests are not kept in memory: any user could fill it with them.
+func TestRefusalsAreNotKeptInMemory(t *testing.T) {
+	env := newTestEnv(t)
+	unblock := env.hosts["HV01"].blockAuditLog(env)
+	for range 20 {
+		env.want("announcement by a viewer", env.postMaintenance("vic",
+			object{"owner": "Ada", "reason": "x", "until": env.clock.Now().Add(time.Hour)}), 403, "forbidden")
+		env.want("reload by a viewer", env.request("HV01", "vic", http.MethodPost, "/-/reload", nil), 403, "forbidden")
+	}
+	unblock()
+	env.want("announcement by a viewer", env.postMaintenance("vic",
+		object{"owner": "Ada", "reason": "x", "until": env.clock.Now().Add(time.Hour)}), 403, "forbidden")
+	if lines := env.auditRecords("HV01"); len(lines) != 1 || lines[0].Type != "forbidden" || lines[0].User != "vic" ||
+		lines[0].Status != 403 || lines[0].Action != "announce-maintenance" {
+		t.Errorf("the audit log has %d records, want 1: %+v", len(lines), lines)
+	}
+}
