@@ -242,12 +242,16 @@ func (s *Server) auditAfter(r audit.Record) {
 	}
 }
 
-// auditRefusal writes an audit record about a refused request that is not an action on the host, and returns p.
+// auditRefusal writes an audit record about a refused request that is not an action on the host, and returns p. It only
+// logs an error: a record that is kept in memory for every refused request would fill the memory.
 func (s *Server) auditRefusal(c authz.Principal, action string, p *problem.Problem) *problem.Problem {
-	s.auditAfter(audit.Record{
+	r := audit.Record{
 		Time: s.options.Now().UTC(), Event: audit.Refused, User: c.String(), Remote: c.Remote, Action: action,
 		Status: p.Type.Status, Type: p.Type.Slug, Error: p.Detail,
-	})
+	}
+	if err := s.audit.Write(r, false); err != nil {
+		level.Error(s.options.Logger).Log("msg", "cannot write audit record of a refusal", "action", action, "err", err)
+	}
 	return p
 }
 

@@ -1,0 +1,145 @@
+package problem
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http/httptest"
+	"testing"
+
+	"hyperv_replica_exporter/wmiquery"
+)
+
+// A published type and its status never change.
+func TestTypesAndStatus(t *testing.T) {
+	want := map[string]int{
+		"bad-request": 400, "invalid-parameter": 400, "unauthenticated": 401, "forbidden": 403, "host-not-allowed": 403,
+		"cross-origin": 403, "access-denied": 403, "not-found": 404, "method-not-allowed": 405, "invalid-state": 409,
+		"busy": 409, "resynchronization-running": 409, "confirmation-required": 409, "confirmation-invalid": 409,
+		"idempotency-conflict": 409, "precondition-failed": 412, "data-loss-exceeded": 412, "too-large": 413,
+		"unsupported-media-type": 415, "idempotency-reuse": 422, "rate-limited": 429, "internal": 500,
+		"not-supported": 501, "host-failed": 502, "audit-unavailable": 503, "host-unavailable": 503,
+		"too-many-actions": 503, "outcome-unknown": 503, "host-timeout": 504,
+	}
+	types := Types()
+	if len(types) != len(want) {
+		t.Errorf("got %d types, want %d", len(types), len(want))
+	}
+	for i, x := range types {
+		if want[x.Slug] != x.Status || x.Title == "" || x.URI() != "urn:hyperv-replica-exporter:problem:"+x.Slug {
+			t.Errorf("got %+v, want status %d", x, want[x.Slug])
+		}
+		if i > 0 && types[i-1].Status > x.Status {
+			t.Errorf("%s is not in the order of the status", x.Slug)
+		}
+	}
+}
+
+// A response has the members of RFC 9457, and its own members cannot replace them.
+func TestResponseOfAProblem(t *testing.T) {
+	p := New(Busy, "vm %s: busy", "X").With("job", "/jobs/1").With("status", 200).WithHeader("Retry-After", "5")
+	w := httptest.NewRecorder()
+	p.Response().Write(w)
+	var got map[string]any
+	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if w.Code != 409 || w.Header().Get("Content-Type") != "application/problem+json" ||
+		w.Header().Get("Retry-After") != "5" || got["type"] != "urn:hyperv-replica-exporter:problem:busy" ||
+		got["title"] != "Another action on this VM is in progress" || got["status"] != 409.0 ||
+		got["detail"] != "vm X: busy" || got["job"] != "/jobs/1" || len(got) != 5 {
+		t.Errorf("got %d %v %v", w.Code, w.Header(), got)
+	}
+	if p, ok := FromError(fmt.Errorf("read: %w", AsError(p))); !ok || p.Type != Busy {
+		t.Errorf("the problem is lost in an error: %+v", p)
+	}
+	if p, ok := FromError(errors.New("x")); ok || p != nil {
+		t.Errorf("got %+v for another error", p)
+	}
+	if p, ok := FromError(nil); ok || p != nil {
+		t.Errorf("got %+v for no error", p)
+	}
+}
+
+// The problem for an error of a read, and of a call. A call that the host has rejected had no effect. After any other
+// error of a call the outcome is unknown, because the call may have taken effect.
+func TestProblemsOfErrors(t *testing.T) {
+	for _, tt := range []struct {
+		err        error
+		read, call string
+	}{
+		{wmiquery.ErrDenied, "access-denied", "access-denied"},
+		{wmiquery.ErrInvalidState, "invalid-state", "invalid-state"},
+		{wmiquery.ErrNotFound, "not-found", "not-found"},
+		{wmiquery.ErrUnsupported, "not-supported", "not-supported"},
+		{wmiquery.ErrBusy, "host-unavailable", "host-unavailable"},
+		{wmiquery.ErrTimeout, "host-timeout", "outcome-unknown"},
+		{wmiquery.ErrUnavailable, "host-unavailable", "outcome-unknown"},
+		{context.DeadlineExceeded, "host-timeout", "outcome-unknown"},
+		{context.Canceled, "host-unavailable", "outcome-unknown"},
+		{errors.New("broken"), "host-failed", "outcome-unknown"},
+	} {
+		err := fmt.Errorf("session: %w", tt.err)
+		if p := FromHost("read", err); p.Type.Slug != tt.read || p.Detail != "read: session: "+tt.err.Error() {
+			t.Errorf("%v in a read: got %+v, want %s", tt.err, p, tt.read)
+		}
+		if p := FromCall("X", err); p.Type.Slug != tt.call {
+			t.Errorf("%v in a call: got %+v, want %s", tt.err, p, tt.call)
+		}
+	}
+}
+
+// The problem for each return code.
+//
+// Sources: MicrosoftDocs/win32, HyperV_v2, the return values of the methods of Msvm_ReplicationService, and those of
+// requeststatechange-msvm-concretejob.md for 1, 5 and 4097.
+func TestProblemsOfReturnCodes(t *testing.T) {
+	for code, want := range map[uint32]string{
+		32768: "host-failed",       // failed
+		32769: "access-denied",     // access denied
+		32770: "not-supported",     // not supported
+		32771: "outcome-unknown",   // status is unknown
+		32772: "outcome-unknown",   // timeout
+		32773: "invalid-parameter", // invalid parameter
+		32774: "busy",              // system is in use
+		32775: "invalid-state",     // invalid state for this operation
+		32776: "invalid-parameter", // incorrect data type
+		32777: "host-unavailable",  // system is not available
+		32778: "host-unavailable",  // out of memory
+		32779: "not-found",         // file not found
+		1:     "not-supported",     // not supported
+		5:     "invalid-parameter", // invalid parameter
+		4097:  "invalid-state",     // invalid state transition
+		2:     "host-failed", 3: "host-failed", 4: "host-failed", 6: "host-failed", 4098: "host-failed",
+		32780: "host-failed", 65535: "host-failed",
+	} {
+		p := FromCode("X", code)
+		if p.Type.Slug != want || p.Member("return_code") != code {
+			t.Errorf("%d: got %+v with return code %v, want %s", code, p, p.Member("return_code"), want)
+		}
+	}
+}
+
+// A response that was stored is written again with the same status, body, location and time to wait.
+func TestStoredResponse(t *testing.T) {
+	r := JSON(202, map[string]int{"a": 1})
+	r.Location, r.RetryAfter = "/jobs/1", "2"
+	text, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var again Response
+	if err := json.Unmarshal(text, &again); err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	again.Write(w)
+	if w.Code != 202 || w.Body.String() != "{\n  \"a\": 1\n}\n" || w.Header().Get("Location") != "/jobs/1" ||
+		w.Header().Get("Retry-After") != "2" || w.Header().Get("Content-Type") != "application/json" {
+		t.Errorf("got %d %v %q", w.Code, w.Header(), w.Body)
+	}
+	if r := JSON(200, func() {}); r.Status != 500 || r.ContentType != "application/problem+json" {
+		t.Errorf("a value without JSON: got %+v", r)
+	}
+}
