@@ -265,3 +265,17 @@ func TestArrivedResponseIsExposedAtEndOfScrape(t *testing.T) {
 		synctest.Wait()
 	})
 }
+
+// The time of a response is that of its arrival, not that of the query.
+func TestSnapshotTimeOfSlowResponse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hooks := sessionHooks{read: func(s wmiquery.Session, dst any) error {
+			time.Sleep(3 * time.Second)
+			return s.Read(dst)
+		}}
+		start := time.Now().Unix()
+		r := newTestRigWith(t, simulator.Config{Seed: 1, VMs: 1, Now: time.Now}, hooks.wrap)
+		got := parseSeries(r.gather(t, scrapeTimeout, "relationship"))
+		checkSeries(t, got, map[string]string{snapshotSeries("relationship"): fmt.Sprint(float64(start + 3))})
+	})
+}
