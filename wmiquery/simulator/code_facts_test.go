@@ -218,6 +218,7 @@ func TestInvalidParameters(t *testing.T) {
 		{"unknown parameter", method("InitiateFailover", "Snapshot", ""), 32773},
 		{"null parameter", connect("AuthenticationType", uint16(1), "RecoveryServerPortNumber", nil), 32773},
 		{"highest port", connect("AuthenticationType", uint16(1), "RecoveryServerPortNumber", uint16(65535)), 4096},
+		{"negative port", connect("AuthenticationType", uint16(1), "RecoveryServerPortNumber", -1), 32773},
 		{
 			"lower-case names of parameters",
 			connect("authenticationtype", uint16(1), "RECOVERYSERVERPORTNUMBER", uint16(80)), 4096,
