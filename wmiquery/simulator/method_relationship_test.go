@@ -28,8 +28,9 @@ func TestRemoveAndRecreateRelationship(t *testing.T) {
 	d.checkJob("remove", "HV01", d.call("HV01", "RemoveReplicationRelationship"), msvm.JobRemoveRelationship,
 		"1[8] 0[0] -", "0[0] 0[0] -")
 
-	d.waitForJob("create with an existing VM on the replica server", "HV01", d.call("HV01", "CreateReplicationRelationship", settings...),
-		msvm.JobCreateRelationship, msvm.JobException)
+	create := d.call("HV01", "CreateReplicationRelationship", settings...)
+	d.waitForJob("create with an existing VM on the replica server", "HV01", create, msvm.JobCreateRelationship,
+		msvm.JobException)
 	d.checkJob("make the VM a replica", "HV02", d.requestState("HV02", 2), msvm.JobStateChange,
 		"0[0] 2[2 0] -", "0[0] 2[2 0] -")
 	d.checkJob("create", "HV01", d.call("HV01", "CreateReplicationRelationship", settings...), msvm.JobCreateRelationship,
