@@ -170,3 +170,24 @@ func TestLargestCycle(t *testing.T) {
 		t.Errorf("%d cycles in two hours, want 24", n)
 	}
 }
+
+// A cycle that ends in the second in which a window ends counts in the new window.
+func TestCycleAtEndOfWindow(t *testing.T) {
+	d := newSingleVMDriver(t) // cycles end at the same seconds in every World of the same seed
+	d.clock.Advance(time.Hour)
+	begin := *d.statistics("HV01").ReplicationSuccessCount
+	d.advanceUntil(time.Second, "replicated", func() bool {
+		return *d.statistics("HV01").ReplicationSuccessCount > begin
+	})
+	end := d.clock.Now()
+
+	d = newSingleVMDriver(t)
+	d.finish("HV01", d.modifyService("HV01", func(s *msvm.ReplicationServiceSettingData) {
+		s.MonitoringStartTime = new(end.Sub(end.Truncate(24 * time.Hour)))
+	}))
+	d.clock.Set(end)
+	s := d.statistics("HV01")
+	if !s.StartStatisticTime.Equal(end) || *s.ReplicationSuccessCount != 1 || *s.ReplicationSize == 0 {
+		t.Errorf("window of %v has %+v, want one of %v with one cycle", s.StartStatisticTime, counters(s), end)
+	}
+}
