@@ -98,6 +98,20 @@ func TestNoCycleDuringJob(t *testing.T) {
 	if got := *d.statistics("HV02").ReplicationFailureCount; got != first+2 {
 		t.Errorf("%d failures, want one after the job", got-first-1)
 	}
+
+	// A job that ends in the second of a cycle ends before it.
+	unchanged := modify(func(*msvm.ReplicationSettingData) {})
+	d = newVMDriver(t, pausedOnReplica)
+	duration := *d.finish("HV02", unchanged(d, "HV02")).ElapsedTime // the same in the next World
+	d = newVMDriver(t, pausedOnReplica)
+	d.advanceToFailures("HV02", first+1)
+	d.clock.Advance(300*time.Second - duration)
+	if j := d.finish("HV02", unchanged(d, "HV02")); *j.ElapsedTime != duration {
+		t.Fatalf("the job took %v, want %v", *j.ElapsedTime, duration)
+	}
+	if got := *d.statistics("HV02").ReplicationFailureCount; got != first+2 {
+		t.Errorf("%d failures at the end of the job, want one", got-first-1)
+	}
 }
 
 // The primary detects a failover of the replica only when the failover is complete, so that a running one can be
