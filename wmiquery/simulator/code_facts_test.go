@@ -198,7 +198,8 @@ func TestInvalidParameters(t *testing.T) {
 	connect := func(pairs ...any) step {
 		return method("TestReplicationConnection", append(pairs, "RecoveryConnectionPoint", "HV02")...)
 	}
-	service := embeddedParam(t, "", msvm.ReplicationService{})[1]
+	key := msvm.Key{VM: d.vm, Link: msvm.Primary}
+	settings := embeddedParam(t, "", msvm.ReplicationSettingData{InstanceID: key.InstanceID()})[1]
 	for _, tt := range []struct {
 		name string
 		call step
@@ -213,11 +214,12 @@ func TestInvalidParameters(t *testing.T) {
 		{"number instead of a Boolean", connect("BypassProxyServer", uint16(1)), 32776},
 		{"time that is not valid", method("Resynchronize", "StartTime", "tomorrow"), 32773},
 		{"instance of another class", method("RequestReplicationStateChangeEx",
-			"RequestedState", uint16(7), "ReplicationRelationship", service), 32773},
+			"RequestedState", uint16(7), "ReplicationRelationship", settings), 32773},
 		{"missing parameter", connect("AuthenticationType", uint16(1)), 32773},
 		{"unknown parameter", method("InitiateFailover", "Snapshot", ""), 32773},
 		{"null parameter", connect("AuthenticationType", uint16(1), "RecoveryServerPortNumber", nil), 32773},
 		{"highest port", connect("AuthenticationType", uint16(1), "RecoveryServerPortNumber", uint16(65535)), 4096},
+		{"negative port", connect("AuthenticationType", uint16(1), "RecoveryServerPortNumber", -1), 32773},
 		{
 			"lower-case names of parameters",
 			connect("authenticationtype", uint16(1), "RECOVERYSERVERPORTNUMBER", uint16(80)), 4096,
@@ -228,9 +230,13 @@ func TestInvalidParameters(t *testing.T) {
 		}
 	}
 	d.wantStates("afterwards", "1[3] 2[3 0] -")
-	service = wmiquery.Embedded("") // no instance
-	d.wantCode("empty instance", d.call("HV01", "RequestReplicationStateChangeEx",
-		"RequestedState", uint16(7), "ReplicationRelationship", service), 32773)
+	d.wantCode("empty instance",
+		d.requestState("HV01", 7, "ReplicationRelationship", wmiquery.Embedded("")), 32773)
+	d.wantCode("extended relationship of a primary", requestExtended(7)(d, "HV01"), 32773)
+	d.wantCode("statistics of the extended relationship of a primary",
+		d.call("HV01", "GetReplicationStatisticsEx", d.relationshipParam(msvm.Extended)...), 32773)
+	d.wantCode("statistics of a replica that is not extended",
+		d.call("HV02", "GetReplicationStatisticsEx", d.relationshipParam(msvm.Extended)...), 32775)
 	ref := read[msvm.ReplicationService](t, d.hosts["HV01"])[0].Ref()
 	unknown := params("ComputerSystem", msvm.VMRef("00000000-0000-4000-8000-000000000000"))
 	d.wantCode("unknown VM", call(t, d.hosts["HV01"], newCall(ref, "CommitFailover", unknown...)), 32773)

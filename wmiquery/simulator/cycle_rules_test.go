@@ -98,6 +98,20 @@ func TestNoCycleDuringJob(t *testing.T) {
 	if got := *d.statistics("HV02").ReplicationFailureCount; got != first+2 {
 		t.Errorf("%d failures, want one after the job", got-first-1)
 	}
+
+	// A job that ends in the second of a cycle ends before it.
+	unchanged := modify(func(*msvm.ReplicationSettingData) {})
+	d = newVMDriver(t, pausedOnReplica)
+	duration := *d.finish("HV02", unchanged(d, "HV02")).ElapsedTime // the same in the next World
+	d = newVMDriver(t, pausedOnReplica)
+	d.advanceToFailures("HV02", first+1)
+	d.clock.Advance(300*time.Second - duration)
+	if j := d.finish("HV02", unchanged(d, "HV02")); *j.ElapsedTime != duration {
+		t.Fatalf("the job took %v, want %v", *j.ElapsedTime, duration)
+	}
+	if got := *d.statistics("HV02").ReplicationFailureCount; got != first+2 {
+		t.Errorf("%d failures at the end of the job, want one", got-first-1)
+	}
 }
 
 // The primary detects a failover of the replica only when the failover is complete, so that a running one can be
@@ -128,23 +142,28 @@ func TestRunningCycleIsAborted(t *testing.T) {
 	for _, tt := range []struct {
 		name, host string
 		call       step
-		after      time.Duration // during which nothing may arrive
+		states     string // during which nothing may arrive
 	}{
-		{"pause", "HV01", request(7), time.Hour},
-		{"pause on the replica", "HV02", request(7), time.Hour},
-		{"failover", "HV02", method("InitiateFailover"), time.Hour},
-		{"change of the disks", "HV01", setDisks("one"), 59 * time.Second},
+		{"pause", "HV01", request(7), "1[7] 2[3 0] -"},
+		{"pause on the replica", "HV02", request(7), "1[3] 2[7 0] -"},
+		{"failover", "HV02", method("InitiateFailover"), "1[3] 2[12 0] -"},
+		{"change of the disks", "HV01", setDisks("one"), "1[15] 2[15 0] -"},
 	} {
-		d := newVMDriver(t, slowLink) // a cycle is running nearly all the time
-		d.clock.Advance(90 * time.Second)
-		if reply := tt.call(d, tt.host); reply.Code != 0 && reply.Code != 4096 {
-			t.Fatalf("%s: code %d", tt.name, reply.Code)
-		}
-		last := *d.rows("HV02")[0].LastReplicationTime
-		for end := d.clock.Now().Add(tt.after); d.clock.Now().Before(end); d.clock.Advance(time.Second) {
-			if now := *d.rows("HV02")[0].LastReplicationTime; !now.Equal(last) {
-				t.Errorf("%s: a replication arrived at %v, after the call", tt.name, now)
-				break
+		for minute := range 10 {
+			d := newVMDriver(t, slowLink) // a cycle is running nearly all the time
+			d.clock.Advance(time.Duration(minute) * time.Minute)
+			if reply := tt.call(d, tt.host); reply.Code != 0 && reply.Code != 4096 {
+				t.Fatalf("%s: code %d", tt.name, reply.Code)
+			}
+			d.wantStates(tt.name, tt.states)
+			last := *d.rows("HV02")[0].LastReplicationTime
+			for end := d.clock.Now().Add(12 * time.Minute); d.clock.Now().Before(end); d.clock.Advance(5 * time.Second) {
+				if d.states() != tt.states {
+					break
+				}
+				if now := *d.rows("HV02")[0].LastReplicationTime; !now.Equal(last) {
+					t.Fatalf("%s: a replication arrived at %v, after the call", tt.name, now)
+				}
 			}
 		}
 	}

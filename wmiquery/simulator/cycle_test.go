@@ -87,3 +87,24 @@ func TestCyclesRunAtInterval(t *testing.T) {
 		}
 	}
 }
+
+// Failed application-consistent snapshots are counted on the sending side only.
+func TestSnapshotFailuresAreCountedBySender(t *testing.T) {
+	w, c := newWorld(t, simulator.Config{VMs: 100, Seed: 1, Scenario: "healthy"})
+	c.Advance(6 * time.Hour) // 20:30, before the windows end
+	failures := map[bool]uint32{}
+	for _, host := range hosts[:2] {
+		s := open(t, w, host)
+		modes := map[string]msvm.ReplicationMode{}
+		for _, vm := range read[msvm.ComputerSystem](t, s) {
+			modes[vm.Name] = *vm.ReplicationMode
+		}
+		for _, id := range vms(t, s) {
+			n := *relationships(t, s, id)[0].stats.ApplicationConsistentSnapshotFailureCount
+			failures[modes[id] == 1] += n
+		}
+	}
+	if failures[true] == 0 || failures[false] != 0 {
+		t.Errorf("%d failures on the sending side and %d on the replica, want some and none", failures[true], failures[false])
+	}
+}

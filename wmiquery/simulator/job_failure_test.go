@@ -122,6 +122,7 @@ func TestErrorCodeOfConnectionTest(t *testing.T) {
 	if got := *read[msvm.ReplicationServiceSettingData](t, d.hosts["HV01"])[0].HttpPort; got != 80 {
 		t.Errorf("port after the job failed is %d, want 80", got)
 	}
+	d.wantFailedJob("to itself", "HV02", connect, 32768)
 	d.do("HV02", method("RemoveAuthorizationEntry", "AllowedPrimaryHostSystem", "*"))
 	d.wantFailedJob("not authorized", "HV01", connect, 32769)
 	d.do("HV02", method("AddAuthorizationEntry", entryParam(t, "HV01.contoso.com", `D:\`)...))

@@ -196,7 +196,8 @@ func TestExtendedReplication(t *testing.T) {
 		return d.settingsParam("HV02", msvm.Extended,
 			func(s *msvm.ReplicationSettingData) { toServer("HV03")(s); s.ReplicationInterval = &seconds })
 	}
-	d.wantCode("interval of 30 s", d.call("HV02", "CreateReplicationRelationship", extended(30)...), wmiquery.CodeInvalidParam)
+	d.wantCode("interval of 30 s", d.call("HV02", "CreateReplicationRelationship", extended(30)...),
+		wmiquery.CodeInvalidParam)
 	d.checkJob("extend", "HV02", d.call("HV02", "CreateReplicationRelationship", extended(300)...),
 		msvm.JobCreateRelationship, "1[3] 2[3 0] -", "1[3] 2[3 1] 4[2]")
 	d.wantCode("extend again", d.call("HV02", "CreateReplicationRelationship", extended(300)...),

@@ -119,3 +119,18 @@ func TestCancellableJobs(t *testing.T) {
 		d.wantStates(tt.name+" cancelled", tt.want)
 	}
 }
+
+// Source: the schema of Msvm_ConcreteJob: a job is removed five minutes after its end.
+func TestJobIsRemoved(t *testing.T) {
+	d := newVMDriver(t, healthy)
+	reply := d.requestState("HV01", 7)
+	d.finish("HV01", reply)
+	d.clock.Advance(5*time.Minute - time.Second)
+	if _, ok := d.job("HV01", reply.Job); !ok {
+		t.Error("the job was removed before five minutes")
+	}
+	d.clock.Advance(time.Second)
+	if _, ok := d.job("HV01", reply.Job); ok {
+		t.Error("the job was not removed after five minutes")
+	}
+}

@@ -118,6 +118,9 @@ func TestCreateAgain(t *testing.T) {
 	d.setPower("HV01", false)
 	d.do("HV01", request(2))
 	d.wantStates("VM that is off", "2[2 0] - -")
+	if s := d.settings("HV01"); s.PrimaryHostSystem != nil || s.PrimaryConnectionPoint != nil {
+		t.Errorf("settings of a replica without a primary are %+v", s)
+	}
 	d.wantCode("make it a replica again", d.requestState("HV01", 2), 32775)
 	if err := d.world.Invariants(); err != nil {
 		t.Error(err)

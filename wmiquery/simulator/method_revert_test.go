@@ -94,6 +94,11 @@ func TestRevertForgetsRecoveryPoint(t *testing.T) {
 	if got := d.states()[5:]; got != "1[3] 2[3 0]" {
 		t.Errorf("states are %s, want no resynchronization", got)
 	}
+	pending := *d.statistics("HV02").PendingReplicationSize
+	d.clock.Advance(20 * time.Second)
+	if got := *d.statistics("HV02").PendingReplicationSize; got > pending {
+		t.Errorf("the pending size of the new primary, which is off, grows from %d to %d", pending, got)
+	}
 }
 
 // Only after a planned failover whose primary is still prepared are the disks identical.

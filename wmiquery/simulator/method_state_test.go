@@ -52,10 +52,10 @@ func TestStateRequestsAreChecked(t *testing.T) {
 	}
 	d.wantCode("another VM's relationship",
 		d.requestState("HV01", 7, newVMDriver(t, inbound).relationshipParam(msvm.Primary)...), wmiquery.CodeInvalidParam)
-	d.wantCode("state is not a number", d.call("HV01", msvm.MethodRequestReplicationStateChangeEx, "RequestedState", "seven"),
+	d.wantCode("state is not a number", d.call("HV01", "RequestReplicationStateChangeEx", "RequestedState", "seven"),
 		wmiquery.CodeInvalidDataType)
-	d.wantCode("relationship is not an instance", d.call("HV01", msvm.MethodRequestReplicationStateChangeEx, "RequestedState", uint16(7),
-		"ReplicationRelationship", "junk"), wmiquery.CodeInvalidParam)
+	d.wantCode("relationship is not an instance",
+		d.requestState("HV01", 7, "ReplicationRelationship", "junk"), wmiquery.CodeInvalidParam)
 	d.wantCode("no state", d.call("HV01", msvm.MethodRequestReplicationStateChangeEx), wmiquery.CodeInvalidParam)
 	d.vm = "HV01"
 	d.wantCode("the host", d.requestState("HV01", 7), wmiquery.CodeNotSupported)

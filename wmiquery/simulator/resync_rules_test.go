@@ -201,3 +201,36 @@ func TestTimesOfJob(t *testing.T) {
 		t.Errorf("job that began at once is %+v", j)
 	}
 }
+
+// A resynchronization cannot be cancelled once its final merge has begun. That this is at 95 percent is an assumption.
+func TestFinalMergeCannotBeCancelled(t *testing.T) {
+	d := newVMDriver(t, resyncRequired)
+	reply := d.call("HV01", "Resynchronize")
+	seen := map[uint16]bool{}
+	for {
+		j, _ := d.job("HV01", reply.Job)
+		if *j.JobState == 7 {
+			break
+		}
+		seen[*j.PercentComplete] = true
+		if want := *j.PercentComplete < 95; *j.Cancellable != want {
+			t.Errorf("at %d percent: Cancellable is %v, want %v", *j.PercentComplete, *j.Cancellable, want)
+		}
+		d.clock.Advance(time.Second)
+	}
+	if !seen[94] || !seen[95] {
+		t.Error("the job was not seen at 94 and at 95 percent")
+	}
+}
+
+// A scheduled resynchronization does not block other methods before it begins.
+func TestScheduledResynchronizationBlocksNothing(t *testing.T) {
+	d := newVMDriver(t, resyncRequired)
+	d.call("HV01", "Resynchronize", "StartTime", d.clock.Now().Add(time.Hour))
+	d.wantCode("schedule again", d.call("HV01", "Resynchronize", "StartTime", d.clock.Now().Add(2*time.Hour)), 32774)
+	d.do("HV01", withRelationship("ResetReplicationStatisticsEx", msvm.Primary),
+		modify(func(*msvm.ReplicationSettingData) {}))
+	d.clock.Advance(time.Hour)
+	d.wantStates("at the scheduled time", "1[10] 2[10 0] -")
+	d.wantCode("reset during the resynchronization", d.call("HV01", "ResetReplicationStatistics"), 32774)
+}

@@ -28,7 +28,8 @@ func TestResynchronize(t *testing.T) {
 	d.wantCode("prepare during resynchronization", d.requestState("HV01", 4), wmiquery.CodeInvalidState)
 	d.wantCode("fail over during resynchronization", d.call("HV02", "InitiateFailover"), wmiquery.CodeInvalidState)
 	d.wantCode("test during resynchronization", d.call("HV02", "TestReplicaSystem"), wmiquery.CodeInvalidState)
-	d.wantCode("reset statistics during resynchronization", d.call("HV01", "ResetReplicationStatistics"), wmiquery.CodeInUse)
+	d.wantCode("reset statistics during resynchronization", d.call("HV01", "ResetReplicationStatistics"),
+		wmiquery.CodeInUse)
 	d.wantCode("end it on the primary", d.requestState("HV01", 3), wmiquery.CodeInvalidState)
 	d.checkJob("pause", "HV01", d.requestState("HV01", 7), msvm.JobStateChange, "1[7] 2[10 0] -", "1[11] 2[10 0] -")
 	before, _ := d.job("HV01", transfer)
@@ -47,7 +48,8 @@ func TestResynchronize(t *testing.T) {
 		t.Errorf("running job is %s, want %s", j, msvm.JobStopResynchronizing)
 	}
 	d.checkJob("cancel", "HV01", cancel, msvm.JobStopResynchronizing, "1[9] 2[3 0] -", "1[9] 2[3 0] -")
-	d.waitForJob("resume without resynchronization", "HV01", d.requestState("HV01", 3), msvm.JobStateChange, msvm.JobException)
+	d.waitForJob("resume without resynchronization", "HV01", d.requestState("HV01", 3), msvm.JobStateChange,
+		msvm.JobException)
 	d.wantStates("after resume failed", "1[9] 2[3 0] -")
 
 	reply := force()
@@ -62,8 +64,8 @@ func TestResynchronize(t *testing.T) {
 		"1[9] 2[3 0] -", "1[9] 2[3 0] -")
 	d.checkJob("fail over", "HV02", d.call("HV02", "InitiateFailover"), msvm.JobInitiateFailover,
 		"1[9] 2[12 0] -", "1[9] 2[5 0] -")
-	if j := d.waitForJob("resynchronize to a failed-over replica", "HV01", d.call("HV01", "Resynchronize"), msvm.JobResynchronize,
-		msvm.JobException); j.ErrorDescription == nil {
+	if j := d.waitForJob("resynchronize to a failed-over replica", "HV01", d.call("HV01", "Resynchronize"),
+		msvm.JobResynchronize, msvm.JobException); j.ErrorDescription == nil {
 		t.Error("the failed job has no ErrorDescription")
 	}
 	d.wantStates("after resynchronization failed", "1[9] 2[5 0] -")

@@ -200,6 +200,11 @@ var transitions = []transition{
 		job: 125, during: "1[15] 2[15 0] -", after: "1[3] 2[3 0] -",
 	},
 	{
+		name: "change the disks while the replica is paused", host: "HV01",
+		prepare: func(d *vmDriver) { d.do("HV02", request(7)) },
+		call:    setDisks("one"), job: 125, during: "1[15] 2[7 0] -", after: "1[3] 2[7 0] -",
+	},
+	{
 		name: "retry the change of the disks", host: "HV01",
 		prepare: failToChangeDisks, call: request(15), job: 125, during: "1[15] 2[15 0] -", after: "1[3] 2[3 0] -",
 	},

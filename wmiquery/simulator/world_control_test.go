@@ -108,3 +108,23 @@ func TestModifiedDisk(t *testing.T) {
 		t.Errorf("modify a disk during a job: error is %v, want invalid state", err)
 	}
 }
+
+// Source: MicrosoftDocs/win32, HyperV_v2, msvm-computersystem.md, EnabledState: 2 is running, 3 is off.
+func TestEnabledState(t *testing.T) {
+	d := newSingleVMDriver(t)
+	enabledState := func(host string) msvm.EnabledState {
+		for _, c := range read[msvm.ComputerSystem](t, d.hosts[host]) {
+			if c.Name == d.vm {
+				return *c.EnabledState
+			}
+		}
+		return 0
+	}
+	if p, r := enabledState("HV01"), enabledState("HV02"); p != 2 || r != 3 {
+		t.Errorf("power states are %d and %d, want 2 and 3", p, r)
+	}
+	d.setPower("HV01", false)
+	if got := enabledState("HV01"); got != 3 {
+		t.Errorf("power state of the primary is %d, want 3", got)
+	}
+}
