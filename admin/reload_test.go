@@ -37,7 +37,7 @@ func TestEmergencyStopWithoutAuditLog(t *testing.T) {
 // A host that hangs does not delay an emergency stop.
 func TestEmergencyStopWhileHostHangs(t *testing.T) {
 	reloaded := make(chan struct{}, 1)
-	env := newTestEnv(t, func(o *Options) {
+	env := newTestEnvVia(t, []string{"HV01"}, nil, func(o *Options) { // another host would send the event, too
 		o.WatchInterval = time.Millisecond
 		o.Events = func(line []byte) error {
 			if strings.Contains(string(line), "(changed file)") {
