@@ -31,6 +31,7 @@ func TestObjective(t *testing.T) {
 		{"4708A0F4=5m 1h", "sql01", 0, time.Hour, true}, // the whole GUID must match
 		{"|sql01=5m 1h", "web01", 0, time.Hour, true},
 		{"sql.*=5m", "web01", 30 * time.Second, time.Minute, true},
+		{strings.ToLower(id) + "=5m", "sql01", 0, 5 * time.Minute, true}, // a GUID in either case
 		{id + "=1h30m", "web01", 300 * time.Second, 90 * time.Minute, true},
 		{"a=b=1m", "a=b", 300 * time.Second, time.Minute, true},
 	} {
@@ -46,7 +47,7 @@ func TestObjective(t *testing.T) {
 			t.Errorf("%q for %s: %v, %v; want %v, %v", tt.rules, tt.vm, got, known, tt.want, tt.known)
 		}
 	}
-	for _, bad := range []string{"", "x", "0s", "-5m", "(=5m", "web01=", "web01=soon", "=", "web01=0s"} {
+	for _, bad := range []string{"", "x", "0s", "-5m", "(=5m", "sql)|(?:web=5m", "web01=", "web01=soon", "=", "web01=0s"} {
 		if o, err := ParseObjective(bad); err == nil {
 			t.Errorf("%q was accepted as %+v", bad, o)
 		}
