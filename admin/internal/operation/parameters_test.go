@@ -105,7 +105,7 @@ func TestInitialReplicationTypes(t *testing.T) {
 		"4": {"invalid-parameter", "invalid-parameter", ""}, "65535": {"invalid-parameter", "invalid-parameter", ""},
 		"65537": {"invalid-parameter", "invalid-parameter", ""}, "-1": {"invalid-parameter", "invalid-parameter", ""},
 		"1.5": {"invalid-parameter", "invalid-parameter", ""}, "true": {"invalid-parameter", "invalid-parameter", ""},
-		`"1"`: {"invalid-parameter", "invalid-parameter", ""},
+		`"1"`: {"invalid-parameter", "invalid-parameter", ""}, "null": {"invalid-parameter", "invalid-parameter", ""},
 	} {
 		h, _ := hostOfKind("primary", 1, 3)
 		plan, p := planMethod(t, h, "StartReplication", "",
