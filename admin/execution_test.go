@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -97,6 +98,38 @@ func TestChangesDuringRequestAreNoticed(t *testing.T) {
 			env.hosts["HV01"].server.reloadIfChanged()
 			env.want("next request", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil), 202, "")
 		})
+	}
+}
+
+// A request locks its VM, or the host, before it checks the state that its call relies on.
+func TestLockIsTakenBeforeTheChecks(t *testing.T) {
+	for name, send := range map[string]func(*testEnv) response{
+		"VM": func(env *testEnv) response {
+			return env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil)
+		},
+		"host": func(env *testEnv) response {
+			return env.postMethod("HV01", "omar", "ModifyServiceSettings",
+				object{"parameters": object{"SettingData": object{"MonitoringInterval": 7200}}})
+		},
+	} {
+		env := newTestEnv(t)
+		spy := env.hosts["HV01"].pool
+		checking, hold, done := make(chan struct{}), make(chan struct{}), make(chan response)
+		var reads atomic.Int32
+		spy.onRead = func(dst any) {
+			if _, ok := dst.(*[]msvm.ReplicationService); ok && reads.Add(1) == 2 {
+				close(checking)
+				<-hold
+			}
+		}
+		go func() { done <- send(env) }()
+		<-checking
+		env.want(name+": second request during the checks of the first one", send(env), 409, "busy")
+		if n := spy.callCount(); n > 0 {
+			t.Errorf("%s: %d calls, want 0", name, n)
+		}
+		close(hold)
+		env.want(name+": first request", <-done, 202, "")
 	}
 }
 
