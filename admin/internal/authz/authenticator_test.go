@@ -142,7 +142,7 @@ func TestIsLoopback(t *testing.T) {
 
 // Client certificates authenticate only if the web config requires and verifies them.
 func TestWebConfigOfClientCertificates(t *testing.T) {
-	folder := t.TempDir()
+	folder := tempDir(t)
 	certificate, key := writeCertificate(t, folder)
 	for _, tt := range []struct {
 		auth          string
