@@ -217,8 +217,11 @@ func (s *Server) checkAction(
 		return p
 	}
 	if !a.AllowedDuringJob {
-		resync := a.Method == msvm.MethodResynchronize
-		if p := s.locks.check(lock{vm: x.Key.VM, since: s.options.Now(), resync: resync}); p != nil {
+		want := lock{
+			vm: x.Key.VM, since: s.options.Now(), urgent: a.Role == authz.RoleFailover,
+			resync: a.Method == msvm.MethodResynchronize,
+		}
+		if p := s.locks.check(want); p != nil {
 			return p
 		}
 	}

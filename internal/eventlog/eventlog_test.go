@@ -65,8 +65,9 @@ func TestEventIDs(t *testing.T) {
 func TestEventText(t *testing.T) {
 	for text, want := range map[string]string{
 		"listen on [fe80::1%1]:80, 100% of %%2": "listen on [fe80::1% 1]:80, 100% of %% 2",
-		strings.Repeat("ü", maxEventBytes):      strings.Repeat("ü", maxEventBytes/2) + "...",
-		strings.Repeat("x", maxEventBytes):      strings.Repeat("x", maxEventBytes),
+		strings.Repeat("ü", 31000):              strings.Repeat("ü", 15500) + "...",
+		"x" + strings.Repeat("ü", 15500):        "x" + strings.Repeat("ü", 15499) + "...", // no half character
+		strings.Repeat("x", 31000):              strings.Repeat("x", 31000),
 	} {
 		if got := eventText(text); got != want {
 			t.Errorf("eventText(%.60s...) of %d bytes = %.60s... of %d bytes", text, len(text), got, len(got))

@@ -59,6 +59,11 @@ func TestQueueDropsEventsWhenFull(t *testing.T) {
 	if !add("1002") {
 		t.Error("an event for which there is room was dropped")
 	}
+	log.released <- struct{}{}
+	<-log.started
+	if !add("1003") { // the warning is written once
+		t.Error("an event for which there is room was dropped")
+	}
 	close(log.released)
 	q.Close(time.Minute)
 
@@ -66,7 +71,7 @@ func TestQueueDropsEventsWhenFull(t *testing.T) {
 	for i := range 1002 {
 		want = append(want, fmt.Sprint("info 100 ", i))
 	}
-	want = append(want, "warning 1 event log too slow: 99 events before this one were dropped", "info 100 1002")
+	want = append(want, "warning 1 event log too slow: 99 events before this one were dropped", "info 100 1002", "info 100 1003")
 	if got := log.Events(); !slices.Equal(got, want) {
 		t.Errorf("%d events, want %d; the last ones are %q", len(got), len(want), got[max(0, len(got)-3):])
 	}
