@@ -3,12 +3,21 @@ package admin
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/go-kit/log"
+
 	"hyperv_replica_exporter/wmiquery"
+	"hyperv_replica_exporter/wmiquery/msvm"
+	"hyperv_replica_exporter/wmiquery/simulator"
 )
 
 // A call that never returns blocks other actions on its VM, except those that stop what it may have started.
@@ -101,18 +110,6 @@ func TestHungCallIsAnsweredInTime(t *testing.T) {
 	env.waitForJob("suspend", "HV01", r, "succeeded")
 }
 
-// The number of actions in progress is limited. A failover is not subject to the limit.
-func TestMaxActions(t *testing.T) {
-	env := newTestEnv(t, func(o *Options) { o.MaxActions = 1; o.CallTimeout = time.Nanosecond })
-	spy := env.hosts["HV01"].pool
-	spy.block = make(chan struct{})
-	env.want("first action", env.postAction("HV01", "tim", vmReplicating, "primary", "test-connection", nil), 202, "")
-	env.want("second action", env.postAction("HV01", "tim", 2, "primary", "test-connection", nil), 503, "too-many-actions")
-	env.want("failover", env.postAction("HV01", "fred", vmInbound, "primary", "failover", nil),
-		409, "confirmation-required")
-	close(spy.block)
-}
-
 // Some return codes leave open whether the call took effect.
 func TestReturnCodesOfUnknownOutcome(t *testing.T) {
 	for _, code := range []uint32{wmiquery.CodeStatusUnknown, wmiquery.CodeTimeout} {
@@ -126,4 +123,73 @@ func TestReturnCodesOfUnknownOutcome(t *testing.T) {
 			t.Errorf("code %d: the job is %s", code, j)
 		}
 	}
+}
+
+// A job of which the host does not tell the path has an unknown outcome.
+func TestJobWithoutPathIsUnknown(t *testing.T) {
+	env := newTestEnv(t)
+	env.hosts["HV01"].pool.reply = func(context.Context, wmiquery.Call) (wmiquery.Reply, error) {
+		return wmiquery.Reply{Code: 4096}, nil
+	}
+	r := env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil)
+	env.want("suspend", r, 202, "")
+	if j := env.get("HV01", "vic", r.header.Get("Location")); j.json["state"] != "unknown" || j.json["error"] == nil {
+		t.Errorf("the job is %s, want the state unknown with an error", j)
+	}
+	env.want("next action", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil), 202, "")
+}
+
+// By default a request waits 30 seconds for the answer of the host. Then it is answered as accepted.
+func TestRequestWaits30SecondsForTheHost(t *testing.T) {
+	folder := tempDir(t)
+	policy, web := filepath.Join(folder, "policy.yml"), filepath.Join(folder, "web.yml")
+	for file, text := range map[string]string{
+		policy: fullPolicy, web: "basic_auth_users:\n  tim: " + passwordHash() + "\n",
+	} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		world, err := simulator.New(simulator.Config{Seed: 1, VMs: 1, Now: time.Now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		pool := &spy{
+			Pool: wmiquery.NewPool(wmiquery.PoolOptions{
+				Open: world.OpenHost("HV01"), Now: world.Now, Workers: 1, StuckAfter: time.Minute, MaxStuck: 1,
+			}),
+			called: make(chan wmiquery.Call, 1), block: make(chan struct{}),
+		}
+		defer pool.Close()
+		s, err := New(Options{
+			Reader: pool, Invoker: pool, Now: time.Now, Logger: log.NewNopLogger(), Namespace: "test", PolicyFile: policy,
+			WebConfigFile: web, Addresses: []string{"127.0.0.1:0"}, DataDir: filepath.Join(folder, "data"),
+			WatchInterval: time.Hour,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, err := wmiquery.All[msvm.ReplicationRelationship](t.Context(), pool)
+		if err != nil || len(rows) == 0 {
+			t.Fatal(rows, err)
+		}
+		key, err := msvm.ParseKey(rows[0].InstanceID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost,
+			"http://localhost"+apiReplicas+"/"+key.VM+"/"+string(key.Link)+"/actions/suspend", nil)
+		r.SetBasicAuth("tim", password)
+		r.Header.Set("Content-Type", "application/json")
+		w, began := httptest.NewRecorder(), time.Now()
+		s.Handler().ServeHTTP(w, r)
+		if waited := time.Since(began); waited != 30*time.Second || w.Code != http.StatusAccepted {
+			t.Errorf("after %s: %d %s, want 202 after 30s", waited, w.Code, w.Body)
+		}
+		close(pool.block)
+		if err := s.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
 }

@@ -2,7 +2,11 @@ package admin
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -54,6 +58,7 @@ type endpoint struct {
 	pool   *spy
 	folder string
 	close  func()
+	closed bool // the test has closed the server
 }
 
 // spy is a pool that records calls of methods. It can also make them fail or block.
@@ -64,6 +69,8 @@ type spy struct {
 	err    error         // returned by every call, if not nil
 	panics bool          // every call panics
 	block  chan struct{} // calls wait until it is closed, if it is not nil
+	// called receives each call before it waits. It has room for more calls than a test makes.
+	called chan wmiquery.Call
 	// reply, if not nil, answers calls instead of the host.
 	reply func(context.Context, wmiquery.Call) (wmiquery.Reply, error)
 	// onRead, if not nil, can change the rows that were read.
@@ -83,6 +90,7 @@ func (s *spy) Invoke(ctx context.Context, c wmiquery.Call) (wmiquery.Reply, erro
 	s.calls = append(s.calls, c)
 	failure, block := s.err, s.block
 	s.mu.Unlock()
+	s.called <- c
 	if block != nil {
 		<-block
 	}
@@ -201,7 +209,7 @@ func (env *testEnv) startEndpoint(host, folder string, change ...func(*Options))
 	}
 	pool := &spy{Pool: wmiquery.NewPool(wmiquery.PoolOptions{
 		Open: open, Now: env.world.Now, Workers: 2, StuckAfter: time.Minute, MaxStuck: 4,
-	})}
+	}), called: make(chan wmiquery.Call, 100_000)}
 	o := Options{
 		Reader: pool, Invoker: pool, Now: env.clock.Now, Logger: log.NewNopLogger(), Namespace: "test",
 		PolicyFile: env.policy, WebConfigFile: filepath.Join(filepath.Dir(env.policy), "web.yml"),
@@ -215,18 +223,34 @@ func (env *testEnv) startEndpoint(host, folder string, change ...func(*Options))
 	if err != nil {
 		env.Fatal(err)
 	}
-	e := &endpoint{server: s, http: httptest.NewServer(s.Handler()), pool: pool, folder: folder}
+	e := &endpoint{server: s, http: httptest.NewServer(acceptSubject(s.Handler())), pool: pool, folder: folder}
 	e.close = sync.OnceFunc(func() {
 		e.http.Close()
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
-		if err := s.Close(ctx); err != nil {
-			env.Error(err)
+		if !e.closed {
+			if err := s.Close(ctx); err != nil {
+				env.Error(err)
+			}
 		}
 		pool.Close()
 	})
 	env.Cleanup(e.close)
 	env.hosts[host] = e
+}
+
+// headerSubject is the header by which a test says that the client has a verified certificate with this common name.
+const headerSubject = "Test-Certificate-Name"
+
+// acceptSubject returns a handler that treats headerSubject like the certificate of a TLS connection.
+func acceptSubject(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if name := r.Header.Get(headerSubject); name != "" {
+			certificate := &x509.Certificate{Subject: pkix.Name{CommonName: name}}
+			r.TLS = &tls.ConnectionState{VerifiedChains: [][]*x509.Certificate{{certificate}}}
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 // restartEndpoint stops the endpoint of a host and starts it again with the same files.

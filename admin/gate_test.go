@@ -110,9 +110,14 @@ func TestRejectedRequestsAreLogged(t *testing.T) {
 	env.clock.Advance(time.Minute)
 	env.want("cross-origin request",
 		env.request("HV01", "tim", http.MethodPost, "/-/reload", nil, "Origin", "http://evil.example"), 403, "cross-origin")
+	env.want("unknown path", env.get("HV01", "vic", "/nonsense"), 404, "not-found")
+	env.want("unknown method", env.request("HV01", "vic", http.MethodDelete, apiReplicas, nil), 405, "method-not-allowed")
 	text := logs.String()
-	if n := strings.Count(text, "type=host-not-allowed"); n < 10 || n > 30 {
-		t.Errorf("%d messages about 100 requests, want 10 to 30", n)
+	if n := strings.Count(text, "type=host-not-allowed"); n != 19 { // 20 messages at once, one for the unknown user
+		t.Errorf("%d messages about 100 requests, want 19", n)
+	}
+	if strings.Contains(text, "type=not-found") || strings.Contains(text, "type=method-not-allowed") {
+		t.Errorf("requests without a route are logged:\n%s", text)
 	}
 	if !strings.Contains(text, "user=mallory method=GET path="+apiReplicas) ||
 		strings.Count(text, "type=cross-origin") != 1 {

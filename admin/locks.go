@@ -44,7 +44,7 @@ func (l *locks) acquire(id string, want lock, allowedDuringJob bool) (release fu
 	if p := l.checkCalls(want, allowedDuringJob); p != nil {
 		return nil, p
 	}
-	if p := l.checkJobs(id, want, allowedDuringJob); p != nil {
+	if p := l.checkJobs(want, allowedDuringJob); p != nil {
 		return nil, p
 	}
 	l.held[id] = want
@@ -62,7 +62,7 @@ func (l *locks) check(want lock) *problem.Problem {
 	if p := l.checkCalls(want, false); p != nil {
 		return p
 	}
-	return l.checkJobs("", want, false)
+	return l.checkJobs(want, false)
 }
 
 // checkCalls returns a problem if a call in progress conflicts with the lock. The caller must hold l.mu.
@@ -85,11 +85,11 @@ func (l *locks) checkCalls(want lock, allowedDuringJob bool) *problem.Problem {
 
 // checkJobs returns a problem if a running job or the limit of actions conflicts with the lock. The caller must hold
 // l.mu.
-func (l *locks) checkJobs(id string, want lock, allowedDuringJob bool) *problem.Problem {
+func (l *locks) checkJobs(want lock, allowedDuringJob bool) *problem.Problem {
 	running := len(l.held)
 	for _, j := range l.jobs.Running("") {
 		switch {
-		case j.Scheduled, j.ID == id:
+		case j.Scheduled:
 			continue
 		case cmp.Or(j.LockVM, j.VMID) == want.vm && !allowedDuringJob:
 			return busy(want.vm, fmt.Sprintf("the job %s (%s)", j.ID, j.Action)).With("job", jobURL(j))

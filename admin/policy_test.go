@@ -79,3 +79,102 @@ func TestReadOnlyPolicy(t *testing.T) {
 	env.want("action after read_only",
 		env.postAction("HV01", "omar", vmReplicating, "primary", "suspend", object{"dry_run": true}), 200, "")
 }
+
+// A rule for some VMs includes neither VMs whose name only begins or ends with the expression, nor the host.
+func TestRuleForVMsIsNotForOthers(t *testing.T) {
+	env := newTestEnv(t)
+	env.writeFile(env.policy, `
+rules:
+  - {users: [vic], role: viewer}
+  - {users: [olga], role: owner, destructive: true, vms: 'web|sql.*|c0\d'}
+  - {users: [omar], role: owner, destructive: true, vms: '.*'}
+`)
+	if err := env.hosts["HV01"].server.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		vm   int
+		name string
+		code int
+	}{
+		{vmReplicating, "web01", 403}, {vmInbound, "sql01", 200}, {2, "dc01", 403}, {22, "sql02", 200}, {23, "dc02", 403},
+	} {
+		if got := env.vmName("HV01", tt.vm); got != tt.name {
+			t.Fatalf("the name of VM %d is %s, want %s", tt.vm, got, tt.name)
+		}
+		if r := env.postAction("HV01", "olga", tt.vm, "primary", "suspend", object{"dry_run": true}); r.code != tt.code {
+			t.Errorf("action on %s: got %s, want %d", tt.name, r, tt.code)
+		}
+		if r := env.get("HV01", "olga", env.replicaPath(tt.vm, "primary")); r.code != tt.code {
+			t.Errorf("read of %s: got %s, want %d", tt.name, r, tt.code)
+		}
+	}
+	for _, user := range []string{"olga", "omar"} {
+		for _, method := range []string{"GetSystemCertificates", "ModifyServiceSettings", "AddAuthorizationEntry"} {
+			env.want(method+" by "+user, env.postMethod("HV01", user, method, nil), 403, "forbidden")
+		}
+	}
+	if n := env.hosts["HV01"].pool.callCount(); n > 0 {
+		t.Errorf("%d calls, want 0", n)
+	}
+}
+
+// What a request destroys, and the role that it needs, can depend on its parameters and on the host. The policy decides
+// on that, too.
+func TestPolicyDecidesOnTheWholePlan(t *testing.T) {
+	env := newTestEnv(t)
+	env.writeFile(env.policy, `
+rules:
+  - {users: [vic], role: viewer}
+  - {users: [olga], role: operator, destructive: true}
+  - {users: [tim], role: owner}
+  - {users: [omar], role: owner, destructive: true}
+`)
+	if err := env.hosts["HV01"].server.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	settings := func(change object) object {
+		return object{"ComputerSystem": env.vms[vmWithRecoveryPoints], "ReplicationSettingData": change}
+	}
+	replication := func(kind int) object {
+		return object{"ComputerSystem": env.vms[vmNotStarted], "InitialReplicationType": kind}
+	}
+	for _, tt := range []struct {
+		name, user, method string
+		parameters         object
+		code               int
+		slug               string
+	}{
+		{"fewer recovery points", "tim", "ModifyReplicationSettings", settings(object{"RecoveryHistory": 1}), 403, "forbidden"},
+		{"fewer disks", "tim", "ModifyReplicationSettings", settings(object{"IncludedDisks": []string{}}), 403, "forbidden"},
+		{"more recovery points", "tim", "ModifyReplicationSettings", settings(object{"RecoveryHistory": 24}), 200, ""},
+		{"fewer recovery points, destructive", "omar", "ModifyReplicationSettings", settings(object{"RecoveryHistory": 1}), 200, ""},
+		{"no replica server", "tim", "ModifyServiceSettings", object{"SettingData": object{"RecoveryServerEnabled": false}}, 403, "forbidden"},
+		{"no replica server, destructive", "omar", "ModifyServiceSettings", object{"SettingData": object{"RecoveryServerEnabled": false}}, 200, ""},
+		{"initial replication by export", "olga", "StartReplication", replication(2), 403, "forbidden"},
+		{"initial replication", "olga", "StartReplication", replication(1), 200, ""},
+		{"initial replication, viewer", "vic", "StartReplication", replication(1), 403, "forbidden"},
+	} {
+		env.want(tt.name, env.postMethod("HV01", tt.user, tt.method+"?dry_run=true", object{"parameters": tt.parameters}),
+			tt.code, tt.slug)
+	}
+}
+
+// A caller who cannot execute an action learns nothing about the VM from its problems.
+func TestRefusalByPolicyComesFirst(t *testing.T) {
+	env := newTestEnv(t)
+	for _, tt := range []struct {
+		name   string
+		vm     int
+		action string
+		body   object
+	}{
+		{"action that does not apply", vmInbound, "resynchronize", object{}},
+		{"action in a wrong state", vmSuspended, "suspend", object{}},
+		{"unknown parameter", vmReplicating, "suspend", object{"parameters": object{"x": 1}}},
+		{"unknown recovery point", vmInbound, "failover", object{"parameters": object{"SnapshotSettingData": "x"}}},
+		{"target", vmReplicating, "suspend", object{"target": env.vms[2]}},
+	} {
+		env.want(tt.name, env.postAction("HV01", "vic", tt.vm, "primary", tt.action, tt.body), 403, "forbidden")
+	}
+}

@@ -2,13 +2,13 @@ package admin
 
 import (
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"hyperv_replica_exporter/admin/internal/audit"
-	"hyperv_replica_exporter/admin/internal/authz"
 	"hyperv_replica_exporter/admin/internal/job"
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
@@ -36,7 +36,19 @@ func TestEmergencyStopWithoutAuditLog(t *testing.T) {
 
 // A host that hangs does not delay an emergency stop.
 func TestEmergencyStopWhileHostHangs(t *testing.T) {
-	env := newTestEnv(t, func(o *Options) { o.WatchInterval = time.Millisecond })
+	reloaded := make(chan struct{}, 1)
+	env := newTestEnvVia(t, []string{"HV01"}, nil, func(o *Options) { // another host would send the event, too
+		o.WatchInterval = time.Millisecond
+		o.Events = func(line []byte) error {
+			if strings.Contains(string(line), "(changed file)") {
+				select {
+				case reloaded <- struct{}{}:
+				default:
+				}
+			}
+			return nil
+		}
+	})
 	hang := make(chan struct{})
 	defer close(hang)
 	s := env.hosts["HV01"].server
@@ -54,14 +66,15 @@ func TestEmergencyStopWhileHostHangs(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-reading
-	env.writeFile(env.policy, "read_only: true\n"+fullPolicy)
-	stopped := func() bool {
-		return s.policy.Load().Authorize(authz.Principal{User: "omar"}, authz.Attributes{Role: authz.RoleOwner}) != nil
+	env.writeFile(env.policy+".new", "read_only: true\n"+fullPolicy)
+	if err := os.Rename(env.policy+".new", env.policy); err != nil {
+		t.Fatal(err)
 	}
-	for end := time.Now().Add(20 * time.Second); !stopped(); {
-		if time.Now().After(end) {
-			t.Fatal("the emergency stop has no effect")
-		}
+	<-reloaded
+	r := env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil)
+	env.want("action after the emergency stop", r, 403, "forbidden")
+	if !strings.Contains(r.text, "the policy is read_only") {
+		t.Errorf("the response does not name the cause: %s", r)
 	}
 }
 
@@ -131,4 +144,67 @@ func TestInvalidConfigurationIsNotUsed(t *testing.T) {
 	env.want("reload of a web config without users",
 		env.request("HV01", "omar", "POST", "/-/reload", nil), 400, "invalid-parameter")
 	env.want("request without a password", env.get("HV01", "", apiReplicas), 401, "unauthenticated")
+}
+
+// A changed file is noticed by its time or by its size, also the web config. An unchanged file is not reloaded.
+func TestFileChangesAreNoticedByTimeAndSize(t *testing.T) {
+	env := newTestEnv(t)
+	s := env.hosts["HV01"].server
+	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	users := "basic_auth_users:\n  vic: " + passwordHash() + "\n"
+	reloads := 0
+	for _, tt := range []struct {
+		name, file, text string
+		at               time.Time
+		reloaded         bool
+	}{
+		{"first version", env.policy, fullPolicy, at, true},
+		{"no change", env.policy, fullPolicy, at, false},
+		{"other time", env.policy, fullPolicy, at.Add(time.Millisecond), true},
+		{"earlier time", env.policy, fullPolicy, at, true},
+		{"other size", env.policy, fullPolicy + "#", at, true},
+		{"web config", s.options.WebConfigFile, users, at, true},
+		{"no change of the web config", s.options.WebConfigFile, users, at, false},
+		{"other time of the web config", s.options.WebConfigFile, users, at.Add(time.Second), true},
+		{"other size of the web config", s.options.WebConfigFile, users + "#", at.Add(time.Second), true},
+	} {
+		env.writeFile(tt.file, tt.text)
+		if err := os.Chtimes(tt.file, tt.at, tt.at); err != nil {
+			t.Fatal(err)
+		}
+		s.reloadIfChanged()
+		if tt.reloaded {
+			reloads++
+		}
+		got := 0
+		for _, line := range env.auditRecords("HV01") {
+			if line.Event == audit.Reload {
+				got++
+			}
+		}
+		if got != reloads {
+			t.Errorf("%s: %d reloads, want %d", tt.name, got, reloads)
+			reloads = got
+		}
+	}
+}
+
+// A reload by a user who may call only some methods or whose rule is limited to VMs is refused.
+func TestReloadNeedsAnUnlimitedOwner(t *testing.T) {
+	env := newTestEnv(t)
+	env.writeFile(env.policy, `
+rules:
+  - {users: [vic], role: failover, destructive: true}
+  - {users: [olga], role: owner, vms: '.*'}
+  - {users: [tim], role: owner, methods: [suspend]}
+  - {users: [omar], role: owner}
+`)
+	if err := env.hosts["HV01"].server.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	for user, code := range map[string]int{"vic": 403, "olga": 403, "tim": 403, "fred": 403, "omar": 200} {
+		if r := env.request("HV01", user, http.MethodPost, "/-/reload", nil); r.code != code {
+			t.Errorf("reload by %s: got %s, want %d", user, r, code)
+		}
+	}
 }

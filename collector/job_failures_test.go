@@ -37,6 +37,15 @@ func TestFailedJobCountsOnceOutOfOrder(t *testing.T) {
 			t.Errorf("step %d: %v failures, want %v", i, got, step.want)
 		}
 	}
+	// An older response does not bring forward the time when a job is forgotten.
+	hour := time.Hour
+	for i, step := range []table[msvm.ConcreteJob]{
+		response(2*hour, "c"), response(hour, "c"), response(2*hour + time.Minute), response(2*hour, "c"),
+	} {
+		if got := f.add(step)[kind-msvm.JobModifyServerSettings]; got != 3 {
+			t.Errorf("old responses, step %d: %v failures, want 3", i, got)
+		}
+	}
 	for i := range 1000 {
 		f.add(response(time.Duration(i)*5*time.Minute, fmt.Sprint(i)))
 	}

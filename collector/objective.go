@@ -18,12 +18,15 @@ type Objective struct {
 
 // ParseObjective parses a rule, either DURATION or VM-REGEXP=DURATION. The
 // duration has the format of Prometheus, such as 15m or 1h30m. The expression must
-// match the whole name or the whole GUID of a VM.
+// match the whole name or the whole GUID of a VM, the GUID in either case.
 func ParseObjective(s string) (Objective, error) {
 	var o Objective
 	value := s
 	if i := strings.LastIndex(s, "="); i >= 0 { // the expression may contain "=", the duration cannot
-		vm, err := regexp.Compile("^(?:" + s[:i] + ")$")
+		if _, err := regexp.Compile(s[:i]); err != nil { // an expression such as "a)|(b" would end the group below
+			return o, fmt.Errorf("%q: %w", s, err)
+		}
+		vm, err := regexp.Compile(`\A(?:` + s[:i] + `)\z`)
 		if err != nil {
 			return o, fmt.Errorf("%q: %w", s, err)
 		}
@@ -42,7 +45,7 @@ func ParseObjective(s string) (Objective, error) {
 // interval is not known, that is 0.
 func objectiveFor(objectives []Objective, name, id string, interval time.Duration) (time.Duration, bool) {
 	for _, o := range objectives {
-		if o.vm == nil || o.vm.MatchString(name) || o.vm.MatchString(id) {
+		if o.vm == nil || o.vm.MatchString(name) || o.vm.MatchString(id) || o.vm.MatchString(strings.ToLower(id)) {
 			return o.lag, true
 		}
 	}

@@ -2,6 +2,7 @@ package collector_test
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -25,11 +26,6 @@ func scrapeFor(t *testing.T, r *testRig, d time.Duration, each func(map[string]s
 		each(parseSeries(r.gather(t, scrapeTimeout)))
 		time.Sleep(15*time.Second - time.Since(at))
 	}
-}
-
-// successSeries returns the series with the success of a collector.
-func successSeries(c string) string {
-	return fmt.Sprintf("hyperv_replica_collector_success{collector=%q}", c)
 }
 
 // A relationship whose statistics hang for a long time affects only its own values,
@@ -78,17 +74,6 @@ func TestHungStatisticsDoNotAffectClasses(t *testing.T) {
 	})
 }
 
-// takeErrorLines returns the log lines of level error since the last call.
-func takeErrorLines(r *testRig) []string {
-	var lines []string
-	for _, l := range r.logs.takeLines() {
-		if strings.Contains(l, "level=error") {
-			lines = append(lines, l)
-		}
-	}
-	return lines
-}
-
 // A response that arrives after its query has been run again is neither exposed nor
 // counted, since the time that it describes is not known.
 func TestResponseOfSupersededQueryIsDropped(t *testing.T) {
@@ -122,29 +107,33 @@ func TestResponseOfSupersededQueryIsDropped(t *testing.T) {
 	})
 }
 
-// Relationships whose statistics fail slowly do not keep those of others from being read.
+// Relationships whose statistics fail slowly do not keep those of others from being read: all of these
+// are exposed, and none of those that fail.
 func TestSlowFailuresDoNotStarveOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		fails := func(vmID string) bool { return strings.ContainsAny(vmID[len(vmID)-2:], "01234567") }
 		hooks := sessionHooks{call: func(s wmiquery.Session, c wmiquery.Call) (wmiquery.Reply, error) {
 			time.Sleep(4 * time.Second)
-			id := string(c.In[0].Value.(wmiquery.Ref))
-			if strings.ContainsAny(id[len(id)-3:], "01234567") { // more than half of the relationships
+			if fails(msvm.VMOf(c.In[0].Value.(wmiquery.Ref))) {
 				return wmiquery.Reply{Code: wmiquery.CodeFailed}, nil
 			}
 			return s.Call(c)
 		}}
 		r := newTestRigWith(t, simulator.Config{Seed: 1, VMs: 40, Scenario: "healthy", Now: time.Now}, hooks.wrap)
-		exposed := 0
-		scrapeFor(t, r, 10*time.Minute, func(got map[string]string) {
-			exposed = 0
-			for s := range got {
-				if strings.HasPrefix(s, "hyperv_replica_window_successful_cycles{") {
-					exposed++
-				}
+		var last map[string]string
+		scrapeFor(t, r, 10*time.Minute, func(got map[string]string) { last = got })
+		want, exposed := valuesOf(last, "interval_seconds", "vm_id"), valuesOf(last, "window_successful_cycles", "vm_id")
+		maps.DeleteFunc(want, func(id, _ string) bool { return fails(id) })
+		if len(want) != 8 {
+			t.Errorf("%d relationships do not fail, want 8", len(want))
+		}
+		for id := range want {
+			if exposed[id] == "" {
+				t.Errorf("statistics of the VM %s are not exposed", id)
 			}
-		})
-		if exposed < 8 {
-			t.Errorf("%d relationships exposed, want all that do not fail", exposed)
+		}
+		if len(exposed) != len(want) {
+			t.Errorf("statistics of %d relationships are exposed, want %d", len(exposed), len(want))
 		}
 		time.Sleep(time.Minute)
 	})
@@ -256,54 +245,6 @@ func TestInvalidRelationshipAffectsOnlyItsVM(t *testing.T) {
 	}
 	if n < 3 || got[successSeries("relationship")] != "0" {
 		t.Errorf("%d VMs of 4 have vm_protected, success %s", n, got[successSeries("relationship")])
-	}
-}
-
-// Missing settings fail the collector: without an objective, no alert can fire.
-func TestMissingSettingsFailCollector(t *testing.T) {
-	hooks := sessionHooks{read: func(s wmiquery.Session, dst any) error {
-		err := s.Read(dst)
-		if rows, ok := dst.(*[]msvm.ReplicationSettingData); ok && len(*rows) > 0 {
-			*rows = (*rows)[1:]
-		}
-		return err
-	}}
-	r := newTestRigWith(t, simulator.Config{Seed: 1, VMs: 2, Now: newFakeClock().Now}, hooks.wrap)
-	got := parseSeries(r.gather(t, scrapeTimeout))
-	if got[successSeries("settings")] != "0" || !hasMetric(got, "interval_seconds") {
-		t.Errorf("success %s", got[successSeries("settings")])
-	}
-	const want = "settings of 1 replicating relationships, such as "
-	if lines := takeErrorLines(r); len(lines) != 1 || !strings.Contains(lines[0], want) {
-		t.Errorf("log: %s", lines)
-	}
-}
-
-// The number of series for health issues is limited, however many message IDs the host
-// uses.
-func TestHealthIssueSeriesAreLimited(t *testing.T) {
-	hooks := sessionHooks{call: func(s wmiquery.Session, c wmiquery.Call) (wmiquery.Reply, error) {
-		reply, err := s.Call(c)
-		var texts []string
-		for i := range 50 {
-			texts = append(texts,
-				`<INSTANCE CLASSNAME="Msvm_Error">`+property("MessageID", "string", fmt.Sprint(i))+`</INSTANCE>`)
-		}
-		reply.Out["ReplicationHealthIssues"] = texts
-		return reply, err
-	}}
-	r := newTestRigWith(t, simulator.Config{Seed: 1, VMs: 1, Scenario: "healthy", Now: newFakeClock().Now}, hooks.wrap)
-	n, other := 0, ""
-	for s, v := range parseSeries(r.gather(t, scrapeTimeout)) {
-		if strings.HasPrefix(s, "hyperv_replica_health_issue{") {
-			n++
-			if strings.Contains(s, `message_id="other"`) {
-				other = v
-			}
-		}
-	}
-	if n != 11 || other != "40" {
-		t.Errorf("%d series, %q issues with the ID other; want 11 and 40", n, other)
 	}
 }
 

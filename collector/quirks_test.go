@@ -14,17 +14,6 @@ import (
 
 // The numbers of quirks (Q1, Q2, …) are those of docs/fidelity.md.
 
-// seriesOf returns the series of a VM, without the prefix of the metrics.
-func seriesOf(got map[string]string, id string) map[string]string {
-	out := map[string]string{}
-	for s, v := range got {
-		if strings.Contains(s, id) {
-			out[strings.TrimPrefix(s, "hyperv_replica_")] = v
-		}
-	}
-	return out
-}
-
 // Q2, Q3: relationships that do not replicate have no series, neither those of VMs
 // without replication nor the extended ones of replicas.
 func TestDisabledRelationshipsAreNotExposed(t *testing.T) {
@@ -81,80 +70,6 @@ func TestMisleadingPropertiesAreNotRead(t *testing.T) {
 		if !strings.Contains(got, want) {
 			t.Errorf("%s: missing in\n%s", want, got)
 		}
-	}
-}
-
-// answerStatistics returns hooks that reply to every call of the statistics method with
-// the properties.
-func answerStatistics(xml string) sessionHooks {
-	return sessionHooks{call: func(wmiquery.Session, wmiquery.Call) (wmiquery.Reply, error) {
-		return wmiquery.Reply{Out: map[string]any{"ReplicationStatistics": []string{
-			`<INSTANCE CLASSNAME="Msvm_ReplicationStatistics">` + xml + `</INSTANCE>`,
-		}}}, nil
-	}}
-}
-
-// property returns a property in CIM-XML.
-func property(name, kind, value string) string {
-	return `<PROPERTY NAME="` + name + `" TYPE="` + kind + `"><VALUE>` + value + `</VALUE></PROPERTY>`
-}
-
-// Q7, Q9: sums are exposed as sums, and the health may have 32 bits.
-func TestStatisticsAreSums(t *testing.T) {
-	hooks := answerStatistics(property("ReplicationSuccessCount", "uint32", "100") +
-		property("ReplicationLatency", "uint32", "700") + property("ReplicationSize", "uint64", "9000000000") +
-		property("ReplicationHealth", "uint32", "3"))
-	r := newTestRigWith(t, simulator.Config{Seed: 1, VMs: 1, Scenario: "healthy", Now: newFakeClock().Now}, hooks.wrap)
-	got := r.gather(t, scrapeTimeout, "statistics")
-	for _, want := range []string{
-		`window_transfer_seconds{relationship="primary",vm="web01",`, `} 700`, `} 9e+09`, `window_successful_cycles`, `} 100`,
-	} {
-		if !strings.Contains(got, want) {
-			t.Errorf("%s: missing in\n%s", want, got)
-		}
-	}
-}
-
-// changeSettings returns hooks that change the settings of all relationships.
-func changeSettings(change func(*msvm.ReplicationSettingData)) sessionHooks {
-	return sessionHooks{read: func(s wmiquery.Session, dst any) error {
-		err := s.Read(dst)
-		if rows, ok := dst.(*[]msvm.ReplicationSettingData); ok {
-			for i := range *rows {
-				change(&(*rows)[i])
-			}
-		}
-		return err
-	}}
-}
-
-// Q15, Q24, Q25, Q51: disks are counted in both forms, the servers are the current nodes,
-// and settings that an external provider does not use are absent.
-func TestSettingsVariants(t *testing.T) {
-	hooks := changeSettings(func(s *msvm.ReplicationSettingData) {
-		s.IncludedDisks = []string{
-			`Microsoft:GUID\83F8638B\0\0\L`,
-			`\\HV01\root\virtualization\v2:Msvm_StorageAllocationSettingData.InstanceID="x"`,
-		}
-		s.PrimaryHostSystem, s.PrimaryConnectionPoint = new(""), new("broker.contoso.com")
-		s.RecoveryHostSystem, s.RecoveryConnectionPoint = new("node2.contoso.com"), new("replica-broker.contoso.com")
-		s.ReplicationProvider = new(`\\HV01\root\virtualization\v2:Msvm_ReplicationProvider.Name="6d6f7a8e-0000-4000-8000-000000000001"`)
-		s.AuthenticationType, s.RecoveryServerPortNumber, s.ReplicateHostKvpItems = nil, nil, nil
-	})
-	r := newTestRigWith(t, simulator.Config{Seed: 1, VMs: 1, Scenario: "healthy", Now: newFakeClock().Now}, hooks.wrap)
-	got := r.gather(t, scrapeTimeout, "settings")
-	for _, want := range []string{
-		"hyperv_replica_included_disks{", "} 2\n",
-		`primary_server="broker.contoso.com"`,
-		`replica_server="node2.contoso.com"`, `replica_connection_point="replica-broker.contoso.com"`,
-		`provider="6D6F7A8E-0000-4000-8000-000000000001"`, `authentication=""`,
-	} {
-		if !strings.Contains(got, want) {
-			t.Errorf("%s: missing in\n%s", want, got)
-		}
-	}
-	if strings.Contains(got, "kvp_replication_enabled{") {
-		t.Error("a setting that the provider does not use is exposed")
 	}
 }
 

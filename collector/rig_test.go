@@ -143,11 +143,13 @@ func newFakeHostRig(h *fakeHost) *testRig {
 	return &testRig{logs: logs, scraper: newScraper(h, logs)}
 }
 
+func newLogger(logs *syncBuffer) log.Logger { return log.NewLogfmtLogger(logs) }
+
 // newScraper returns a scraper with all collectors.
 func newScraper(reader wmiquery.Reader, logs *syncBuffer) *collector.Scraper {
 	return collector.NewScraper(collector.Options{
 		Reader:      reader,
-		Logger:      log.NewLogfmtLogger(logs),
+		Logger:      newLogger(logs),
 		Concurrency: 4,
 		CallTimeout: 5 * time.Second,
 		MaxAge:      5 * time.Minute,
@@ -170,6 +172,13 @@ func (r *testRig) takeCalls() map[string]int {
 	return calls
 }
 
+// countCalls returns the number of calls of an operation since the last call of takeCalls.
+func (r *testRig) countCalls(operation string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.calls[operation]
+}
+
 // gather scrapes the named collectors, or all if no name is given. The registry
 // checks that all metrics have been described.
 func (r *testRig) gather(tb testing.TB, timeout time.Duration, names ...string) string {
@@ -184,6 +193,12 @@ func (r *testRig) gather(tb testing.TB, timeout time.Duration, names ...string) 
 	if err := registry.Register(selected); err != nil {
 		tb.Fatal(err)
 	}
+	return encode(tb, registry)
+}
+
+// encode gathers a registry and returns the exposition.
+func encode(tb testing.TB, registry *prometheus.Registry) string {
+	tb.Helper()
 	families, err := registry.Gather()
 	if err != nil {
 		tb.Errorf("gather: %v", err)
@@ -214,25 +229,13 @@ func (r *testRig) scrapeAndDisconnect(tb testing.TB, after time.Duration) {
 	}
 }
 
-// parseSeries returns the values of an exposition by series.
-func parseSeries(exposition string) map[string]string {
-	out := map[string]string{}
-	for line := range strings.Lines(exposition) {
-		if i := strings.LastIndexByte(line, ' '); i > 0 && !strings.HasPrefix(line, "#") {
-			out[line[:i]] = strings.TrimSpace(line[i:])
+// takeErrorLines returns the log lines of level error since the last call.
+func takeErrorLines(r *testRig) []string {
+	var lines []string
+	for _, l := range r.logs.takeLines() {
+		if strings.Contains(l, "level=error") {
+			lines = append(lines, l)
 		}
 	}
-	return out
-}
-
-// withoutDurations removes the durations, which differ in every scrape, from an
-// exposition.
-func withoutDurations(exposition string) string {
-	var b strings.Builder
-	for line := range strings.Lines(exposition) {
-		if !strings.Contains(line, "hyperv_replica_collector_duration_seconds") {
-			b.WriteString(line)
-		}
-	}
-	return b.String()
+	return lines
 }

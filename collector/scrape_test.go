@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"hyperv_replica_exporter/collector"
+	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/simulator"
 )
 
@@ -52,6 +53,30 @@ func TestScrapesShareReads(t *testing.T) {
 		if again := r.takeCalls(); again["Msvm_ReplicationRelationship"] != 1 {
 			t.Errorf("next scrape read the relationships %d times, want 1", again["Msvm_ReplicationRelationship"])
 		}
+	})
+}
+
+// A scrape shares the responses of the scrape in progress that began first, also after another one
+// that shared them has ended. When the first one has ended, the next scrape reads the host again.
+func TestSharedReadsEndWithFirstScrape(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hooks := sessionHooks{read: func(s wmiquery.Session, dst any) error {
+			if className(dst) == "Msvm_ReplicationAuthorizationSettingData" {
+				time.Sleep(3 * time.Second)
+			}
+			return s.Read(dst)
+		}}
+		r := newTestRigWith(t, simulator.Config{Seed: 1, VMs: 1, Now: newFakeClock().Now}, hooks.wrap)
+		var wg sync.WaitGroup
+		wg.Go(func() { r.gather(t, scrapeTimeout, "authorization") })
+		for i, want := range []int{1, 1, 1, 2} {
+			time.Sleep(900 * time.Millisecond)
+			r.gather(t, scrapeTimeout, "service")
+			if n := r.countCalls("Msvm_ReplicationService"); n != want {
+				t.Errorf("service was read %d times after scrape %d, want %d", n, i, want)
+			}
+		}
+		wg.Wait()
 	})
 }
 
@@ -115,6 +140,13 @@ func TestLastGoodResponseIsExposedUntilMaxAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newTestRig(t, simulator.Config{Seed: 1, VMs: 2, Now: time.Now})
 		before := parseSeries(r.gather(t, scrapeTimeout))
+		for _, metric := range []string{
+			"lag_seconds", "window_successful_cycles", "snapshot_timestamp_seconds", "statistics_age_seconds",
+		} {
+			if !hasMetric(before, metric) {
+				t.Errorf("%s is not exposed", metric)
+			}
+		}
 		r.world.SetFaults(parseFaults(t, "hung"))
 		time.Sleep(2 * time.Minute)
 		got := parseSeries(r.gather(t, scrapeTimeout))
@@ -128,8 +160,8 @@ func TestLastGoodResponseIsExposedUntilMaxAge(t *testing.T) {
 			if strings.HasPrefix(s, "hyperv_replica_snapshot_timestamp_seconds{") && got[s] != v {
 				t.Errorf("%s changed from %s to %s without a response", s, v, got[s])
 			}
-			if strings.HasPrefix(s, "hyperv_replica_statistics_age_seconds{") && !strings.HasPrefix(got[s], "12") {
-				t.Errorf("%s = %q two minutes after the last response", s, got[s])
+			if strings.HasPrefix(s, "hyperv_replica_statistics_age_seconds{") && got[s] != "129.5" {
+				t.Errorf("%s = %q at the end of a scrape two minutes after the last response, want 129.5", s, got[s])
 			}
 		}
 		if got["hyperv_replica_up"] != "0" {
@@ -266,11 +298,43 @@ func TestSelectUnknownCollector(t *testing.T) {
 	}
 }
 
-func hasMetric(got map[string]string, name string) bool {
-	for s := range got {
-		if strings.HasPrefix(s, collector.Namespace+"_"+name+"{") {
-			return true
-		}
+// Only enabled collectors are scraped, and only they can be selected.
+func TestDisabledCollectorIsNotScraped(t *testing.T) {
+	h := newHostWithVM(newFakeClock())
+	r := newFakeHostRig(h)
+	options := collector.Options{Reader: h, Logger: newLogger(r.logs), Concurrency: 1, CallTimeout: time.Second}
+	r.scraper = collector.NewScraper(options, func(name string) bool { return name == "service" || name == "settings" })
+	if names := r.scraper.Collectors(); !slices.Equal(names, []string{"settings", "service"}) {
+		t.Errorf("enabled collectors %v, want settings and service", names)
 	}
-	return false
+	got := valuesOf(parseSeries(r.gather(t, scrapeTimeout)), "collector_success", "collector")
+	if want := map[string]string{"settings": "1", "service": "1"}; !maps.Equal(got, want) {
+		t.Errorf("collectors %v, want %v", got, want)
+	}
+	if _, err := r.scraper.Select(t.Context(), "perf"); err == nil {
+		t.Error("a disabled collector is selected")
+	}
+}
+
+// The duration of a collector is in seconds. Collectors run at the same time, so one that is slow does
+// not delay others.
+func TestCollectorDuration(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newTestRig(t, simulator.Config{
+			Seed: 1, VMs: 1, Now: newFakeClock().Now,
+			Faults: parseFaults(t, "hung=Msvm_ReplicationAuthorizationSettingData"),
+		})
+		got := valuesOf(parseSeries(r.gather(t, scrapeTimeout)), "collector_duration_seconds", "collector")
+		for name, duration := range got {
+			want := "0"
+			if name == "authorization" {
+				want = "5"
+			}
+			if duration != want {
+				t.Errorf("collector %s took %s seconds, want %s", name, duration, want)
+			}
+		}
+		r.world.SetFaults(simulator.Faults{})
+		synctest.Wait()
+	})
 }

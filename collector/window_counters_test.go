@@ -55,6 +55,36 @@ func TestWindowCounters(t *testing.T) {
 			{t0, 100, 500 * mb, 0, 0, 0},
 			{t0.Add(900 * time.Millisecond), 101, 505 * mb, 1, 5, 0},
 		}},
+		{"start differs by a second", []step{
+			{t0, 100, 500 * mb, 0, 0, 0},
+			{t0.Add(time.Second), 101, 505 * mb, 1, 5, 0},
+			{t0, 102, 510 * mb, 2, 10, 0},
+		}},
+		{"start differs by more than a second", []step{
+			{t0, 100, 500 * mb, 0, 0, 0},
+			{t0.Add(1001 * time.Millisecond), 101, 505 * mb, 101, 505, 1},
+		}},
+		{"start goes back", []step{
+			{t0, 100, 500 * mb, 0, 0, 0},
+			{t0.Add(-12 * time.Hour), 101, 505 * mb, 101, 505, 1},
+			{t0.Add(-12 * time.Hour), 103, 506 * mb, 103, 506, 1},
+			{t0, 104, 507 * mb, 207, 1013, 2},
+		}},
+		{"new window after an unknown start", []step{
+			{t0, 100, 500 * mb, 0, 0, 0},
+			{time.Time{}, 101, 505 * mb, 1, 5, 0},
+			{t0.Add(12 * time.Hour), 150, 600 * mb, 151, 605, 1},
+		}},
+		{"start becomes known", []step{
+			{time.Time{}, 100, 500 * mb, 0, 0, 0},
+			{t0, 101, 505 * mb, 1, 5, 0},
+			{t0.Add(12 * time.Hour), 102, 510 * mb, 103, 515, 1},
+		}},
+		{"null across a reset", []step{
+			{t0, 100, 500 * mb, 0, 0, 0},
+			{t0.Add(12 * time.Hour), -1, 3 * mb, 0, 3, 1},
+			{t0.Add(12 * time.Hour), 4, 5 * mb, 4, 5, 1},
+		}},
 		{"unknown start is not a reset", []step{
 			{t0, 100, 500 * mb, 0, 0, 0},
 			{time.Time{}, 101, 505 * mb, 1, 5, 0},

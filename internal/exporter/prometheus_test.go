@@ -23,7 +23,9 @@ import (
 // promtool check metrics finds no problem in the exposition of any scenario.
 func TestPromtoolCheckMetrics(t *testing.T) {
 	runs := [][]string{
-		{"--simulator.host=HV02"}, {"--simulator.fault=denied"}, {"--simulator.fault=hostile-names"},
+		{"--simulator.host=HV02"},
+		{"--simulator.fault=denied"},
+		{"--simulator.fault=hostile-names"},
 		{"--source=replay:../../wmiquery/replay/testdata/sample"},
 	}
 	for _, name := range simulator.Scenarios() {

@@ -123,7 +123,7 @@ func Get(t testing.TB, url string, header ...string) (*http.Response, string) {
 // Status returns the status of the response to a GET request.
 func Status(t testing.TB, url string, header ...string) int {
 	t.Helper()
-	resp, _ := Get(t, url, header...)
+	resp, _ := Get(t, url, header...) //nolint:bodyclose // closed by Get
 	return resp.StatusCode
 }
 

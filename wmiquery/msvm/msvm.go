@@ -72,11 +72,6 @@ type Key struct {
 	Link Link
 }
 
-// Sends reports whether a host whose VM has a mode is the sending side of the relationship. See [ComputerSystem.Sends].
-func (k Key) Sends(mode ReplicationMode) bool {
-	return k.Link == Primary && mode == ModePrimary || k.Link == Extended && mode == ModeReplica
-}
-
 // InstanceID returns the key property of the relationship and of its settings.
 func (k Key) InstanceID() string {
 	tail := `\0`

@@ -9,17 +9,6 @@ import (
 	"hyperv_replica_exporter/wmiquery"
 )
 
-// Key.Sends is that of ComputerSystem, for a mode that is known.
-func TestSendingSideOfRelationship(t *testing.T) {
-	for link, sending := range map[Link]ReplicationMode{"primary": 1, "extended": 2} {
-		for mode := range ReplicationMode(10) {
-			if got, want := (Key{VM: guid, Link: link}).Sends(mode), mode == sending; got != want {
-				t.Errorf("%s relationship, mode %d: got %v, want %v", link, mode, got, want)
-			}
-		}
-	}
-}
-
 // The last part of VirtualSystemType is the type of the recovery point. Names of types that this program does not know
 // are those of recovery points, too. Case does not matter.
 func TestTypeOfRecoveryPoint(t *testing.T) {

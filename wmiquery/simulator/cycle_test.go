@@ -1,7 +1,6 @@
 package simulator_test
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -51,24 +50,61 @@ func TestCyclesRunAtInterval(t *testing.T) {
 	s := open(t, w, "HV01")
 	ids := vms(t, s)
 	c.Advance(6 * time.Hour)
-	for vm, interval := range map[int]time.Duration{0: 300 * time.Second, 2: 30 * time.Second, 3: 900 * time.Second} {
+	for _, tt := range []struct {
+		vm       int
+		interval uint16 // seconds
+		cycles   int    // due in six hours
+	}{
+		{0, 300, 72},
+		{2, 30, 720},
+		{3, 900, 24},
+	} {
+		found := 0
 		for _, settings := range read[msvm.ReplicationSettingData](t, s) {
-			if got, _ := settings.Interval(); strings.Contains(settings.InstanceID, ids[vm]) && got != interval {
-				t.Errorf("VM %d: interval is %v, want %v", vm, got, interval)
+			if settings.InstanceID != `Microsoft:`+ids[tt.vm]+`\HVR\0` {
+				continue
+			}
+			found++
+			if got := *settings.ReplicationInterval; got != tt.interval {
+				t.Errorf("VM %d: interval is %d s, want %d", tt.vm, got, tt.interval)
 			}
 		}
-		total, _ := w.Totals(msvm.Key{VM: ids[vm], Link: msvm.Primary})
-		// A cycle may be running at the start and at the end.
-		if got, want := int(total.Cycles+total.Missed), int(6*time.Hour/interval); got < want-1 || got > want+1 ||
-			total.Missed > total.Cycles/10 {
-			t.Errorf("VM %d: totals are %+v, want %d cycles", vm, total, want)
+		if found != 1 {
+			t.Errorf("VM %d: found %d settings, want 1", tt.vm, found)
 		}
-		stats := relationships(t, s, ids[vm])[0].stats
+		total, ok := w.Totals(msvm.Key{VM: ids[tt.vm], Link: msvm.Primary})
+		// A cycle may be running at the start and at the end.
+		got := int(total.Cycles + total.Missed)
+		if !ok || got < tt.cycles-1 || got > tt.cycles+1 || total.Missed > total.Cycles/10 {
+			t.Errorf("VM %d: totals are %+v (found: %v), want %d cycles", tt.vm, total, ok, tt.cycles)
+		}
+		stats := relationships(t, s, ids[tt.vm])[0].stats
 		n := float64(*stats.ReplicationSuccessCount)
-		if float64(*stats.MaxReplicationSize) < 1.2*float64(*stats.ReplicationSize)/n ||
+		if n == 0 || float64(*stats.MaxReplicationSize) < 1.2*float64(*stats.ReplicationSize)/n ||
 			float64(*stats.MaxReplicationLatency) < 1.05*float64(*stats.ReplicationLatency)/n {
 			t.Errorf("VM %d: all cycles are similar: %+v, at most %d bytes and %d s",
-				vm, counters(stats), *stats.MaxReplicationSize, *stats.MaxReplicationLatency)
+				tt.vm, counters(stats), *stats.MaxReplicationSize, *stats.MaxReplicationLatency)
 		}
+	}
+}
+
+// Failed application-consistent snapshots are counted on the sending side only.
+func TestSnapshotFailuresAreCountedBySender(t *testing.T) {
+	w, c := newWorld(t, simulator.Config{VMs: 100, Seed: 1, Scenario: "healthy"})
+	c.Advance(6 * time.Hour) // 20:30, before the windows end
+	failures := map[bool]uint32{}
+	for _, host := range hosts[:2] {
+		s := open(t, w, host)
+		modes := map[string]msvm.ReplicationMode{}
+		for _, vm := range read[msvm.ComputerSystem](t, s) {
+			modes[vm.Name] = *vm.ReplicationMode
+		}
+		for _, id := range vms(t, s) {
+			n := *relationships(t, s, id)[0].stats.ApplicationConsistentSnapshotFailureCount
+			failures[modes[id] == 1] += n
+		}
+	}
+	if failures[true] == 0 || failures[false] != 0 {
+		t.Errorf("%d failures on the sending side and %d on the replica, want some and none", failures[true], failures[false])
 	}
 }

@@ -56,10 +56,11 @@ func TestPlannedFailover(t *testing.T) {
 		*d.rows("HV01")[0].FailedOverReplicationType != msvm.TypeNone {
 		t.Errorf("last replication in the new direction was at %v", last)
 	}
-	for _, s := range read[msvm.ReplicationSettingData](t, d.hosts["HV01"]) {
-		if s.InstanceID == d.rows("HV01")[0].InstanceID &&
-			(*s.PrimaryHostSystem != "HV02.contoso.com" || *s.RecoveryHostSystem != "HV01.contoso.com") {
-			t.Errorf("settings replicate from %s to %s, want HV02 to HV01", *s.PrimaryHostSystem, *s.RecoveryHostSystem)
+	for _, host := range hosts[:2] {
+		s := d.settings(host)
+		if *s.PrimaryHostSystem != "HV02.contoso.com" || *s.RecoveryHostSystem != "HV01.contoso.com" {
+			t.Errorf("settings on %s replicate from %s to %s, want HV02 to HV01",
+				host, *s.PrimaryHostSystem, *s.RecoveryHostSystem)
 		}
 	}
 }
@@ -195,7 +196,8 @@ func TestExtendedReplication(t *testing.T) {
 		return d.settingsParam("HV02", msvm.Extended,
 			func(s *msvm.ReplicationSettingData) { toServer("HV03")(s); s.ReplicationInterval = &seconds })
 	}
-	d.wantCode("interval of 30 s", d.call("HV02", "CreateReplicationRelationship", extended(30)...), wmiquery.CodeInvalidParam)
+	d.wantCode("interval of 30 s", d.call("HV02", "CreateReplicationRelationship", extended(30)...),
+		wmiquery.CodeInvalidParam)
 	d.checkJob("extend", "HV02", d.call("HV02", "CreateReplicationRelationship", extended(300)...),
 		msvm.JobCreateRelationship, "1[3] 2[3 0] -", "1[3] 2[3 1] 4[2]")
 	d.wantCode("extend again", d.call("HV02", "CreateReplicationRelationship", extended(300)...),

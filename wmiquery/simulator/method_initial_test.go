@@ -122,3 +122,52 @@ func TestExportAndImportInitialReplica(t *testing.T) {
 	d.wantStates("before the import", "1[2] 2[2 0] -")
 	d.checkJob("import", "HV02", importReplica(), msvm.JobImportReplication, "1[2] 2[2 0] -", "1[3] 2[3 0] -")
 }
+
+// An export takes effect only together with its import.
+func TestExportedInitialReplica(t *testing.T) {
+	importReplica := method("ImportInitialReplica", "InitialReplicationImportLocation", `E:\`)
+	export := start(2, "InitialReplicationExportLocation", `E:\`)
+	d := newVMDriver(t, newlyEnabled)
+	d.do("HV01", export, request(1))
+	d.wantFailedJob("import after the cancellation", "HV02", importReplica, 32779)
+	d.do("HV01", start(1))
+	d.wantFailedJob("import after another start", "HV02", importReplica, 32779)
+
+	d = newVMDriver(t, newlyEnabled)
+	d.do("HV01", export, request(7))
+	d.wantFailedJob("import while the primary is paused", "HV02", importReplica, 32779)
+	d.do("HV01", request(3))
+	d.wantStates("resumed", "1[2] 2[2 0] -")
+	if j := d.runningJob("HV01"); j != 0 {
+		t.Errorf("a job of type %d is running after the export, want none", j)
+	}
+	d.do("HV02", importReplica)
+	d.wantStates("imported", "1[3] 2[3 0] -")
+
+	d = newVMDriver(t, newlyEnabled)
+	d.call("HV01", "StartReplication", "InitialReplicationType", uint16(2), "InitialReplicationExportLocation", "x",
+		"StartTime", d.clock.Now().Add(time.Hour))
+	d.wantStates("an export ignores the start time", "1[2] 2[2 0] -")
+
+	d = newVMDriver(t, newlyEnabled)
+	d.wantCode("type 0", start(0)(d, "HV01"), 32773)
+	d.wantCode("import without a folder",
+		d.call("HV02", "ImportInitialReplica", "InitialReplicationImportLocation", ""), 32773)
+}
+
+// Start and resynchronization can be scheduled for the next seven days.
+func TestLimitsOfStartTime(t *testing.T) {
+	const week = 7 * 24 * time.Hour
+	for after, want := range map[time.Duration]uint32{
+		-time.Second: 32773, 0: 32773, time.Second: 4096, week: 4096, week + time.Second: 32773,
+	} {
+		d := newVMDriver(t, newlyEnabled)
+		if got := start(1, "StartTime", d.clock.Now().Add(after))(d, "HV01").Code; got != want {
+			t.Errorf("start after %v: code %d, want %d", after, got, want)
+		}
+		d = newVMDriver(t, resyncRequired)
+		if got := d.call("HV01", "Resynchronize", "StartTime", d.clock.Now().Add(after)).Code; got != want {
+			t.Errorf("resynchronize after %v: code %d, want %d", after, got, want)
+		}
+	}
+}

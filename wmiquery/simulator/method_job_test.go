@@ -58,3 +58,79 @@ func TestFailedJob(t *testing.T) {
 		}
 	}
 }
+
+// Source: MicrosoftDocs/win32, HyperV_v2, requeststatechange-msvm-concretejob.md: 0 completed, 5 invalid parameter,
+// 4097 invalid transition. Clients are known to use only 4, terminate.
+func TestRequestedStatesOfJob(t *testing.T) {
+	for n, want := range []uint32{5, 5, 4097, 4097, 0, 4097, 4097, 5, 5} {
+		d := newVMDriver(t, newlyEnabled)
+		job := d.call("HV01", "StartReplication", "InitialReplicationType", uint16(1)).Job
+		reply := call(t, d.hosts["HV01"], newCall(job, "RequestStateChange", params("RequestedState", uint16(n))...))
+		d.wantCode("request of a job", reply, want)
+		if j, _ := d.job("HV01", job); (*j.JobState == 8) != (want == 0) || *j.Cancellable != (want != 0) {
+			t.Errorf("request %d: job state is %d, Cancellable is %v", n, *j.JobState, *j.Cancellable)
+		}
+	}
+	d := newVMDriver(t, healthy)
+	job := d.requestState("HV01", 7).Job
+	reply := call(t, d.hosts["HV01"], newCall(job, "RequestStateChange", params("RequestedState", uint16(4))...))
+	d.wantCode("cancel a state change", reply, 4097)
+	d.wantCode("kill", call(t, d.hosts["HV01"], newCall(job, "KillJob")), 1)
+	d.wantCode("missing parameter", call(t, d.hosts["HV01"], newCall(job, "RequestStateChange")), 5)
+}
+
+// The jobs that start, send, export and import an initial replica can be cancelled.
+func TestCancellableJobs(t *testing.T) {
+	export := start(2, "InitialReplicationExportLocation", `E:\`)
+	for _, tt := range []struct {
+		name, host string
+		prepare    []step // on HV01
+		call       step
+		want       string // states after the job is cancelled; "" if it cannot be
+	}{
+		{"start", "HV01", nil, start(1), "1[1] 2[2 0] -"},
+		{"start with an existing VM", "HV01", nil, start(3), "1[1] 2[2 0] -"},
+		{"export", "HV01", nil, export, "1[1] 2[2 0] -"},
+		{
+			"import", "HV02",
+			[]step{export},
+			method("ImportInitialReplica", "InitialReplicationImportLocation", "x"),
+			"1[2] 2[2 0] -",
+		},
+		{"remove", "HV01", nil, method("RemoveReplicationRelationship"), ""},
+		{"request 1", "HV01", []step{export}, request(1), ""},
+	} {
+		d := newVMDriver(t, newlyEnabled)
+		d.do("HV01", tt.prepare...)
+		reply := tt.call(d, tt.host)
+		d.clock.Advance(time.Second)
+		cancel := newCall(reply.Job, "RequestStateChange", params("RequestedState", uint16(4))...)
+		code := call(t, d.hosts[tt.host], cancel).Code
+		if tt.want == "" {
+			if code != 4097 {
+				t.Errorf("cancel %s: code %d, want 4097", tt.name, code)
+			}
+			continue
+		}
+		if code != 0 {
+			t.Errorf("cancel %s: code %d, want 0", tt.name, code)
+		}
+		d.clock.Advance(time.Hour)
+		d.wantStates(tt.name+" cancelled", tt.want)
+	}
+}
+
+// Source: the schema of Msvm_ConcreteJob: a job is removed five minutes after its end.
+func TestJobIsRemoved(t *testing.T) {
+	d := newVMDriver(t, healthy)
+	reply := d.requestState("HV01", 7)
+	d.finish("HV01", reply)
+	d.clock.Advance(5*time.Minute - time.Second)
+	if _, ok := d.job("HV01", reply.Job); !ok {
+		t.Error("the job was removed before five minutes")
+	}
+	d.clock.Advance(time.Second)
+	if _, ok := d.job("HV01", reply.Job); ok {
+		t.Error("the job was not removed after five minutes")
+	}
+}

@@ -28,8 +28,9 @@ func TestRemoveAndRecreateRelationship(t *testing.T) {
 	d.checkJob("remove", "HV01", d.call("HV01", "RemoveReplicationRelationship"), msvm.JobRemoveRelationship,
 		"1[8] 0[0] -", "0[0] 0[0] -")
 
-	d.waitForJob("create with an existing VM on the replica server", "HV01", d.call("HV01", "CreateReplicationRelationship", settings...),
-		msvm.JobCreateRelationship, msvm.JobException)
+	create := d.call("HV01", "CreateReplicationRelationship", settings...)
+	d.waitForJob("create with an existing VM on the replica server", "HV01", create, msvm.JobCreateRelationship,
+		msvm.JobException)
 	d.checkJob("make the VM a replica", "HV02", d.requestState("HV02", 2), msvm.JobStateChange,
 		"0[0] 2[2 0] -", "0[0] 2[2 0] -")
 	d.checkJob("create", "HV01", d.call("HV01", "CreateReplicationRelationship", settings...), msvm.JobCreateRelationship,
@@ -76,6 +77,9 @@ func TestModifySettings(t *testing.T) {
 	}
 
 	disks := func(s *msvm.ReplicationSettingData) { s.IncludedDisks = []string{"one", "other"} }
+	d.do("HV01", request(7))
+	d.wantCode("change the disks while paused", modify(disks), 32775)
+	d.do("HV01", request(3))
 	d.checkJob("change the disks", "HV01", modify(disks), msvm.JobUpdateDiskSet, "1[15] 2[15 0] -", "1[3] 2[3 0] -")
 	other := func(s *msvm.ReplicationSettingData) { s.IncludedDisks = []string{"one"} }
 	d.world.SetFaults(parseFaults(t, "job-failing"))
@@ -83,13 +87,66 @@ func TestModifySettings(t *testing.T) {
 	d.wantStates("after it failed", "1[16] 2[16 0] -")
 	d.world.SetFaults(parseFaults(t))
 	d.checkJob("retry", "HV01", d.requestState("HV01", 15), msvm.JobUpdateDiskSet, "1[15] 2[15 0] -", "1[3] 2[3 0] -")
-	for _, s := range read[msvm.ReplicationSettingData](t, d.hosts["HV01"]) {
-		if s.InstanceID == key.InstanceID() && !slices.Equal(s.IncludedDisks, []string{"one"}) {
-			t.Errorf("disks are %v, want one", s.IncludedDisks)
+	for _, host := range hosts[:2] {
+		if disks := d.settings(host).IncludedDisks; !slices.Equal(disks, []string{"one"}) {
+			t.Errorf("disks on %s are %v, want one", host, disks)
 		}
 	}
 	d.world.SetFaults(parseFaults(t, "job-failing"))
 	d.waitForJob("failing change of the disks", "HV01", modify(disks), msvm.JobUpdateDiskSet, msvm.JobException)
 	d.world.SetFaults(parseFaults(t))
 	d.checkJob("abort", "HV01", d.requestState("HV01", 3), msvm.JobStateChange, "1[3] 2[16 0] -", "1[3] 2[3 0] -")
+}
+
+// A change of the disks of the extended relationship is not possible, so that it cannot be stopped either.
+func TestExtendedDiskUpdateCannotBeStopped(t *testing.T) {
+	for _, state := range []msvm.ReplicationState{15, 16} {
+		d := extended(t)
+		if err := d.world.SetState("HV02", msvm.Key{VM: d.vm, Link: msvm.Extended}, state); err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range []uint16{1, 2, 3} {
+			d.wantCode("stop", requestExtended(n)(d, "HV02"), 32775)
+		}
+	}
+}
+
+// A client may send only the settings that change.
+func TestPartialSettings(t *testing.T) {
+	d := newVMDriver(t, withHistory(t))
+	before := d.settings("HV01")
+	partial := msvm.ReplicationSettingData{InstanceID: before.InstanceID, RecoveryHistory: new(uint16(7))}
+	d.do("HV01", method("ModifyReplicationSettings", embeddedParam(t, "ReplicationSettingData", partial)...))
+	after := d.settings("HV01")
+	if *after.RecoveryHistory != 7 || *after.ReplicationInterval != *before.ReplicationInterval ||
+		*after.RecoveryConnectionPoint != "HV02.contoso.com" || !slices.Equal(after.IncludedDisks, before.IncludedDisks) ||
+		*after.AutoResynchronizeEnabled != *before.AutoResynchronizeEnabled {
+		t.Errorf("settings are %+v, were %+v, want only RecoveryHistory to change", after, before)
+	}
+	service := read[msvm.ReplicationServiceSettingData](t, d.hosts["HV01"])[0]
+	change := msvm.ReplicationServiceSettingData{InstanceID: "x", HttpPort: new(uint16(8080))}
+	d.do("HV01", method("ModifyServiceSettings", embeddedParam(t, "SettingData", change)...))
+	if got := read[msvm.ReplicationServiceSettingData](t, d.hosts["HV01"])[0]; *got.HttpPort != 8080 ||
+		*got.HttpsPort != 443 || got.InstanceID != service.InstanceID || !*got.RecoveryServerEnabled {
+		t.Errorf("settings of the host are %+v, were %+v, want only HttpPort to change", got, service)
+	}
+}
+
+// Settings that the replica server does not accept stop replication.
+func TestSettingsAreAuthorized(t *testing.T) {
+	d := newSingleVMDriver(t)
+	d.finish("HV02", d.modifyService("HV02", func(s *msvm.ReplicationServiceSettingData) {
+		s.AllowedAuthenticationType = new(msvm.Authentication(1))
+	}))
+	d.clock.Advance(20 * time.Minute)
+	d.wantStates("Kerberos only", "1[3] 2[3 0] -")
+	authentication := func(n msvm.Authentication) step {
+		return modify(func(s *msvm.ReplicationSettingData) { s.AuthenticationType, s.CertificateThumbPrint = &n, new("AB") })
+	}
+	d.do("HV01", authentication(2))
+	d.clock.Advance(20 * time.Minute)
+	d.wantStates("certificate", "1[8] 2[3 0] -")
+	d.do("HV01", authentication(1), request(3))
+	d.clock.Advance(20 * time.Minute)
+	d.wantStates("Kerberos again", "1[3] 2[3 0] -")
 }

@@ -163,15 +163,8 @@ func (r *request) preparePlannedFailover(q msvm.StateRequest) wmiquery.Reply {
 }
 
 // cancelResynchronization handles the requested state 9, WaitingToStartResynchronization. The next
-// resynchronization starts from the beginning.
+// resynchronization starts from the beginning, even if the job of the request fails.
 func (r *request) cancelResynchronization(q msvm.StateRequest) wmiquery.Reply {
-	l := r.endpoint.link
-	l.stopSending(r.at)
-	if l.receiver.state == msvm.Resynchronizing {
-		l.receiver.state = msvm.Replicating
-	}
-	return r.changeState(q, r.drawDuration(1, 4), func(at time.Time) *failure {
-		l.requireResync(at)
-		return nil
-	})
+	r.endpoint.link.requireResync(r.at)
+	return r.changeState(q, r.drawDuration(1, 4), nil)
 }

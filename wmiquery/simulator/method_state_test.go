@@ -1,6 +1,7 @@
 package simulator_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -41,11 +42,9 @@ func TestPauseAndResume(t *testing.T) {
 func TestStateRequestsAreChecked(t *testing.T) {
 	d := newVMDriver(t, healthy)
 	for n := range uint16(30) {
-		want := uint32(wmiquery.CodeInvalidParam)
-		for _, q := range msvm.StateRequests() {
-			if uint16(q.State) == n {
-				want = wmiquery.CodeInvalidState // the primary is running and replicating
-			}
+		want := uint32(32773)
+		if slices.Contains([]uint16{1, 2, 3, 4, 9, 15}, n) {
+			want = 32775 // the primary is running and replicating
 		}
 		if n != 7 {
 			d.wantCode("request "+msvm.ReplicationState(n).String(), d.requestState("HV01", n), want)
@@ -53,11 +52,23 @@ func TestStateRequestsAreChecked(t *testing.T) {
 	}
 	d.wantCode("another VM's relationship",
 		d.requestState("HV01", 7, newVMDriver(t, inbound).relationshipParam(msvm.Primary)...), wmiquery.CodeInvalidParam)
-	d.wantCode("state is not a number", d.call("HV01", msvm.MethodRequestReplicationStateChangeEx, "RequestedState", "seven"),
+	d.wantCode("state is not a number", d.call("HV01", "RequestReplicationStateChangeEx", "RequestedState", "seven"),
 		wmiquery.CodeInvalidDataType)
-	d.wantCode("relationship is not an instance", d.call("HV01", msvm.MethodRequestReplicationStateChangeEx, "RequestedState", uint16(7),
-		"ReplicationRelationship", "junk"), wmiquery.CodeInvalidParam)
+	d.wantCode("relationship is not an instance",
+		d.requestState("HV01", 7, "ReplicationRelationship", "junk"), wmiquery.CodeInvalidParam)
 	d.wantCode("no state", d.call("HV01", msvm.MethodRequestReplicationStateChangeEx), wmiquery.CodeInvalidParam)
 	d.vm = "HV01"
 	d.wantCode("the host", d.requestState("HV01", 7), wmiquery.CodeNotSupported)
+}
+
+// A planned failover cannot be prepared while the replica does not accept the last changes.
+func TestPrepareRequiresReplica(t *testing.T) {
+	d := newSingleVMDriver(t)
+	d.setPower("HV01", false)
+	d.do("HV02", request(7))
+	d.wantFailedJob("replica paused", "HV01", request(4), 32768)
+	d.wantStates("replica paused", "1[3] 2[7 0] -")
+	d.do("HV02", request(3), method("RemoveAuthorizationEntry", "AllowedPrimaryHostSystem", "*"))
+	d.wantFailedJob("replica server does not authorize the primary", "HV01", request(4), 32768)
+	d.wantStates("not authorized", "1[3] 2[3 0] -")
 }

@@ -28,7 +28,8 @@ func TestResynchronize(t *testing.T) {
 	d.wantCode("prepare during resynchronization", d.requestState("HV01", 4), wmiquery.CodeInvalidState)
 	d.wantCode("fail over during resynchronization", d.call("HV02", "InitiateFailover"), wmiquery.CodeInvalidState)
 	d.wantCode("test during resynchronization", d.call("HV02", "TestReplicaSystem"), wmiquery.CodeInvalidState)
-	d.wantCode("reset statistics during resynchronization", d.call("HV01", "ResetReplicationStatistics"), wmiquery.CodeInUse)
+	d.wantCode("reset statistics during resynchronization", d.call("HV01", "ResetReplicationStatistics"),
+		wmiquery.CodeInUse)
 	d.wantCode("end it on the primary", d.requestState("HV01", 3), wmiquery.CodeInvalidState)
 	d.checkJob("pause", "HV01", d.requestState("HV01", 7), msvm.JobStateChange, "1[7] 2[10 0] -", "1[11] 2[10 0] -")
 	before, _ := d.job("HV01", transfer)
@@ -47,7 +48,8 @@ func TestResynchronize(t *testing.T) {
 		t.Errorf("running job is %s, want %s", j, msvm.JobStopResynchronizing)
 	}
 	d.checkJob("cancel", "HV01", cancel, msvm.JobStopResynchronizing, "1[9] 2[3 0] -", "1[9] 2[3 0] -")
-	d.waitForJob("resume without resynchronization", "HV01", d.requestState("HV01", 3), msvm.JobStateChange, msvm.JobException)
+	d.waitForJob("resume without resynchronization", "HV01", d.requestState("HV01", 3), msvm.JobStateChange,
+		msvm.JobException)
 	d.wantStates("after resume failed", "1[9] 2[3 0] -")
 
 	reply := force()
@@ -62,8 +64,8 @@ func TestResynchronize(t *testing.T) {
 		"1[9] 2[3 0] -", "1[9] 2[3 0] -")
 	d.checkJob("fail over", "HV02", d.call("HV02", "InitiateFailover"), msvm.JobInitiateFailover,
 		"1[9] 2[12 0] -", "1[9] 2[5 0] -")
-	if j := d.waitForJob("resynchronize to a failed-over replica", "HV01", d.call("HV01", "Resynchronize"), msvm.JobResynchronize,
-		msvm.JobException); j.ErrorDescription == nil {
+	if j := d.waitForJob("resynchronize to a failed-over replica", "HV01", d.call("HV01", "Resynchronize"),
+		msvm.JobResynchronize, msvm.JobException); j.ErrorDescription == nil {
 		t.Error("the failed job has no ErrorDescription")
 	}
 	d.wantStates("after resynchronization failed", "1[9] 2[5 0] -")
@@ -118,18 +120,26 @@ func TestScheduledAndAutomaticResynchronization(t *testing.T) {
 	d.wantStates("the next morning", "1[3] 2[3 0] -")
 }
 
-// A backlog of more than half of the disk size requires a resynchronization.
+// Source: Microsoft's virtualization blog, 2013-05-10: a backlog of more than half of the size of the disks requires a
+// resynchronization. Every simulated disk has 60 GB.
 func TestLargeBacklogRequiresResynchronization(t *testing.T) {
 	d := newVMDriver(t, pausedOnReplica)
-	for range 14 * 24 {
-		d.clock.Advance(time.Hour)
-		if d.stateNumbers("HV02")[0] == 9 {
-			d.wantStates("after a long pause", "2[7 0] 1[9] -")
-			if s := relationships(t, d.hosts["HV02"], d.vm)[0].stats; *s.PendingReplicationSize != 0 {
-				t.Errorf("pending size is %d, want 0", *s.PendingReplicationSize)
-			}
-			return
+	if n := len(d.settings("HV02").IncludedDisks); n != 2 {
+		t.Fatalf("the VM has %d disks, want 2", n)
+	}
+	largest := uint64(0)
+	for range 14 * 24 * 12 {
+		d.clock.Advance(5 * time.Minute)
+		pending := *d.statistics("HV02").PendingReplicationSize
+		if d.stateNumbers("HV02")[0] != 9 {
+			largest = max(largest, pending)
+			continue
 		}
+		d.wantStates("after a long pause", "2[7 0] 1[9] -")
+		if pending != 0 || largest < 58e9 || largest > 62e9 {
+			t.Errorf("pending size is %d after %d, want 0 after about 60 GB", pending, largest)
+		}
+		return
 	}
 	t.Errorf("after two weeks states are %s, want a required resynchronization", d.states())
 }

@@ -50,7 +50,7 @@ func TestPower(t *testing.T) {
 func TestSetState(t *testing.T) {
 	d := newVMDriver(t, healthy)
 	key := msvm.Key{VM: d.vm, Link: msvm.Primary}
-	for n := range msvm.ReplicationStates() {
+	for n := range 22 {
 		if err := d.world.SetState("HV02", key, msvm.ReplicationState(n)); (err != nil) != (n == 0) {
 			t.Errorf("set state %d: %v", n, err)
 		}
@@ -61,5 +61,70 @@ func TestSetState(t *testing.T) {
 	key.Link = msvm.Extended
 	if err := d.world.SetState("HV02", key, msvm.Replicating); !errors.Is(err, wmiquery.ErrInvalidState) {
 		t.Errorf("unknown relationship: error is %v, want invalid state", err)
+	}
+}
+
+// The replica cannot be turned on before a failover, and the primary not while it is prepared.
+func TestStartIsBlocked(t *testing.T) {
+	for _, tt := range []struct {
+		vm   int
+		host string
+		want bool
+	}{
+		{healthy, "HV02", true},
+		{prepared, "HV01", true},
+		{prepared, "HV02", true},
+		{pausedOnPrimary, "HV02", true},
+		{failoverInProgress, "HV01", true},
+		{failedOver, "HV01", false},
+		{failedOver, "HV02", false},
+		{committed, "HV01", false},
+		{neverReplicated, "HV01", false},
+	} {
+		d := newVMDriver(t, tt.vm)
+		d.setPower(tt.host, false)
+		err := d.world.SetPower(d.vm, tt.host, true)
+		if errors.Is(err, wmiquery.ErrInvalidState) != tt.want {
+			t.Errorf("%s on %s: error is %v, want one: %v", d.states(), tt.host, err, tt.want)
+		}
+	}
+}
+
+// A disk is modified on the sending side only, and not while a job is running.
+func TestModifiedDisk(t *testing.T) {
+	d := newSingleVMDriver(t)
+	if err := d.world.ModifyDisk(d.vm, "HV02"); err != nil {
+		t.Error(err)
+	}
+	d.wantStates("modified on the replica", "1[3] 2[3 0] -")
+	d.setPower("HV01", false)
+	d.do("HV01", request(7))
+	if err := d.world.ModifyDisk(d.vm, "HV01"); err != nil {
+		t.Error(err)
+	}
+	d.wantStates("modified while paused", "1[7] 2[3 0] -")
+	d.requestState("HV01", 3)
+	if err := d.world.ModifyDisk(d.vm, "HV01"); !errors.Is(err, wmiquery.ErrInvalidState) {
+		t.Errorf("modify a disk during a job: error is %v, want invalid state", err)
+	}
+}
+
+// Source: MicrosoftDocs/win32, HyperV_v2, msvm-computersystem.md, EnabledState: 2 is running, 3 is off.
+func TestEnabledState(t *testing.T) {
+	d := newSingleVMDriver(t)
+	enabledState := func(host string) msvm.EnabledState {
+		for _, c := range read[msvm.ComputerSystem](t, d.hosts[host]) {
+			if c.Name == d.vm {
+				return *c.EnabledState
+			}
+		}
+		return 0
+	}
+	if p, r := enabledState("HV01"), enabledState("HV02"); p != 2 || r != 3 {
+		t.Errorf("power states are %d and %d, want 2 and 3", p, r)
+	}
+	d.setPower("HV01", false)
+	if got := enabledState("HV01"); got != 3 {
+		t.Errorf("power state of the primary is %d, want 3", got)
 	}
 }

@@ -34,7 +34,7 @@ func newTestLog(t *testing.T, content string) *testLog {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { l.Log.Close() })
+	t.Cleanup(func() { l.Close() })
 	return l
 }
 

@@ -41,7 +41,8 @@ func TestStatesOfTheHostsJob(t *testing.T) {
 		{32767, "running", false},
 		{32768, "succeeded", true}, // completed with warnings
 		{32769, "running", false},
-		{0, "running", false}, {1, "running", false},
+		{0, "running", false},
+		{1, "running", false},
 	} {
 		t.Run(strconv.Itoa(int(tt.state)), func(t *testing.T) {
 			tr := newTestTracker(t)

@@ -3,8 +3,6 @@ package job
 import (
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -183,46 +181,6 @@ func TestJobsAreListedNewestFirst(t *testing.T) {
 	}
 	if got := tr.Running(vmB); len(got) != 0 {
 		t.Errorf("another VM has the jobs %+v", got)
-	}
-}
-
-// A record or an audit record that could not be written is written later, without another action.
-func TestUnsavedRecordsAreWrittenLater(t *testing.T) {
-	tr := newTestTracker(t)
-	dir, err := os.MkdirTemp("", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	file := filepath.Join(dir, "audit")
-	tr.begin("a", vmA, path(jobA))
-	tr.Audit = mustOpenAudit(t, file)
-	if err := os.Remove(file); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Mkdir(file, 0o700); err != nil { // the log cannot be written
-		t.Fatal(err)
-	}
-	tr.host.jobs = []msvm.ConcreteJob{row(jobA, 7)}
-	tr.now = startTime.Add(90 * time.Second)
-	tr.refresh()
-	tr.RetryUnsaved()
-	if err := os.Remove(file); err != nil {
-		t.Fatal(err)
-	}
-	tr.now = startTime.Add(time.Hour)
-	tr.RetryUnsaved()
-	lines := tr.auditLines(file)
-	if len(lines) != 1 {
-		t.Fatalf("the audit log has %q", lines)
-	}
-	for _, want := range []string{
-		`"time":"2026-11-22T12:01:30Z"`, `"event":"job"`, `"id":"a"`, `"user":"tim"`, `"action":"suspend"`, `"method":"X"`,
-		`"vm_id":"` + vmA + `"`, `"state":"succeeded"`, `"duration_seconds":90`, `"job":"Msvm_ConcreteJob`,
-	} {
-		if !strings.Contains(lines[0], want) {
-			t.Errorf("the audit record %s does not have %s", lines[0], want)
-		}
 	}
 }
 

@@ -64,7 +64,9 @@ func (h *fakeHost) Read(ctx context.Context, dst any) error {
 	return ctx.Err()
 }
 
-func (h *fakeHost) Get(_ context.Context, call wmiquery.Call) (wmiquery.Reply, error) { return h.get(call) }
+func (h *fakeHost) Get(_ context.Context, call wmiquery.Call) (wmiquery.Reply, error) {
+	return h.get(call)
+}
 
 func (h *fakeHost) Now() time.Time { return hostTime }
 

@@ -167,7 +167,7 @@ func TestPendingBytesOfTheSendingSide(t *testing.T) {
 	for kind, want := range map[string]bool{"primary": true, "onward": true, "replica": false, "third": false} {
 		h, link := hostOfKind(kind, 3, 2)
 		calls := 0
-		h.get = func(call wmiquery.Call) (wmiquery.Reply, error) {
+		h.get = func(wmiquery.Call) (wmiquery.Reply, error) {
 			calls++
 			text := `<INSTANCE CLASSNAME="Msvm_ReplicationStatistics">` +
 				`<PROPERTY NAME="PendingReplicationSize" TYPE="uint64"><VALUE>4096</VALUE></PROPERTY></INSTANCE>`

@@ -1,0 +1,288 @@
+package simulator_test
+
+import (
+	"testing"
+	"time"
+
+	"hyperv_replica_exporter/wmiquery"
+	"hyperv_replica_exporter/wmiquery/msvm"
+	"hyperv_replica_exporter/wmiquery/simulator"
+)
+
+// advanceUntil advances the clock in steps until the condition is true. It fails after a day.
+func (d *vmDriver) advanceUntil(step time.Duration, what string, condition func() bool) {
+	d.Helper()
+	for end := d.clock.Now().Add(24 * time.Hour); !condition(); d.clock.Advance(step) {
+		if d.clock.Now().After(end) {
+			d.Fatalf("a day later: not yet %s", what)
+		}
+	}
+}
+
+// advanceToFailures advances the clock to the second at which a host counts its nth failure.
+func (d *vmDriver) advanceToFailures(host string, n uint32) {
+	d.Helper()
+	d.advanceUntil(time.Second, "the failure", func() bool { return *d.statistics(host).ReplicationFailureCount >= n })
+	if got := *d.statistics(host).ReplicationFailureCount; got != n {
+		d.Errorf("%d failures, want %d", got, n)
+	}
+}
+
+// issues are the IDs of the health issues of the primary relationship on HV01.
+func (d *vmDriver) issues() map[string]bool {
+	d.Helper()
+	ids := map[string]bool{}
+	for _, e := range relationships(d.T, d.hosts["HV01"], d.vm)[0].issues {
+		ids[*e.MessageID] = true
+	}
+	return ids
+}
+
+// The sender enters the error state at the third consecutive cycle that the replica server rejects. That there is a
+// limit is documented, its value is not.
+func TestThirdRejectedCycleIsAnError(t *testing.T) {
+	d := newSingleVMDriver(t)
+	remove := method("RemoveAuthorizationEntry", "AllowedPrimaryHostSystem", "*")
+	add := method("AddAuthorizationEntry", entryParam(t, "*", `D:\`)...)
+	const rejected = "33673"
+
+	d.do("HV02", remove)
+	d.advanceToFailures("HV01", 2)
+	if h := *d.rows("HV01")[0].ReplicationHealth; h != 3 || !d.issues()[rejected] {
+		t.Errorf("health while cycles are rejected is %d for %v, want 3", h, d.issues())
+	}
+	d.do("HV02", add)
+	before := *d.statistics("HV01").ReplicationSuccessCount
+	d.advanceUntil(time.Second, "replicated", func() bool {
+		return *d.statistics("HV01").ReplicationSuccessCount > before
+	})
+	if d.issues()[rejected] {
+		t.Error("the cycle that was accepted does not end the health issue")
+	}
+	d.do("HV02", remove)
+	d.advanceToFailures("HV01", 4)
+	d.wantStates("two cycles rejected, one accepted, two rejected", "1[3] 2[3 0] -")
+	d.advanceToFailures("HV01", 5)
+	d.wantStates("three rejected", "1[8] 2[3 0] -")
+
+	d.do("HV02", add)
+	d.do("HV01", request(3))
+	if d.issues()[rejected] {
+		t.Error("resuming does not end the health issue")
+	}
+	d.do("HV02", remove)
+	d.advanceToFailures("HV01", 7)
+	d.wantStates("resumed, two rejected", "1[3] 2[3 0] -")
+	d.advanceToFailures("HV01", 8)
+	d.wantStates("resumed, three rejected", "1[8] 2[3 0] -")
+	if got := *d.statistics("HV02").ReplicationFailureCount; got != 0 {
+		t.Errorf("the replica counts %d failures, want 0", got)
+	}
+	if p, r := *d.statistics("HV01").ReplicationMissCount, *d.statistics("HV02").ReplicationMissCount; p != r || p < 8 {
+		t.Errorf("the primary counts %d missed cycles and the replica %d, want the same", p, r)
+	}
+}
+
+// No cycle is expected while a job for the sending VM is running.
+func TestNoCycleDuringJob(t *testing.T) {
+	d := newVMDriver(t, pausedOnReplica) // every cycle is a failure
+	first := *d.statistics("HV02").ReplicationFailureCount
+	d.advanceToFailures("HV02", first+1)
+	d.clock.Advance(299 * time.Second)
+	d.do("HV02", modify(func(*msvm.ReplicationSettingData) {}))
+	d.clock.Advance(10 * time.Second)
+	if got := *d.statistics("HV02").ReplicationFailureCount; got != first+1 {
+		t.Errorf("%d failures, want none at the time of the job", got-first-1)
+	}
+	d.clock.Advance(300 * time.Second)
+	if got := *d.statistics("HV02").ReplicationFailureCount; got != first+2 {
+		t.Errorf("%d failures, want one after the job", got-first-1)
+	}
+
+	// A job that ends in the second of a cycle ends before it.
+	unchanged := modify(func(*msvm.ReplicationSettingData) {})
+	d = newVMDriver(t, pausedOnReplica)
+	duration := *d.finish("HV02", unchanged(d, "HV02")).ElapsedTime // the same in the next World
+	d = newVMDriver(t, pausedOnReplica)
+	d.advanceToFailures("HV02", first+1)
+	d.clock.Advance(300*time.Second - duration)
+	if j := d.finish("HV02", unchanged(d, "HV02")); *j.ElapsedTime != duration {
+		t.Fatalf("the job took %v, want %v", *j.ElapsedTime, duration)
+	}
+	if got := *d.statistics("HV02").ReplicationFailureCount; got != first+2 {
+		t.Errorf("%d failures at the end of the job, want one", got-first-1)
+	}
+}
+
+// The primary detects a failover of the replica only when the failover is complete, so that a running one can be
+// reverted.
+func TestPrimaryDetectsFailover(t *testing.T) {
+	const every30s = 2
+	d := newVMDriver(t, every30s)
+	d.clock.Advance(time.Minute)
+	before := *d.statistics("HV01").ReplicationFailureCount
+	reply := d.call("HV02", "InitiateFailover")
+	for {
+		j, _ := d.job("HV02", reply.Job)
+		if *j.JobState == 7 {
+			break
+		}
+		d.wantStates("during the failover", "1[3] 2[12 0] -")
+		d.clock.Advance(time.Second)
+	}
+	if got := *d.statistics("HV01").ReplicationFailureCount; got == before {
+		t.Error("no cycle was due during the failover")
+	}
+	d.clock.Advance(31 * time.Second)
+	d.wantStates("after the failover", "1[8] 2[5 0] -")
+}
+
+// A cycle that is running when replication is paused, failed over or changed does not arrive.
+func TestRunningCycleIsAborted(t *testing.T) {
+	for _, tt := range []struct {
+		name, host string
+		call       step
+		states     string // during which nothing may arrive
+	}{
+		{"pause", "HV01", request(7), "1[7] 2[3 0] -"},
+		{"pause on the replica", "HV02", request(7), "1[3] 2[7 0] -"},
+		{"failover", "HV02", method("InitiateFailover"), "1[3] 2[12 0] -"},
+		{"change of the disks", "HV01", setDisks("one"), "1[15] 2[15 0] -"},
+	} {
+		for minute := range 10 {
+			d := newVMDriver(t, slowLink) // a cycle is running nearly all the time
+			d.clock.Advance(time.Duration(minute) * time.Minute)
+			if reply := tt.call(d, tt.host); reply.Code != 0 && reply.Code != 4096 {
+				t.Fatalf("%s: code %d", tt.name, reply.Code)
+			}
+			d.wantStates(tt.name, tt.states)
+			last := *d.rows("HV02")[0].LastReplicationTime
+			for end := d.clock.Now().Add(12 * time.Minute); d.clock.Now().Before(end); d.clock.Advance(5 * time.Second) {
+				if d.states() != tt.states {
+					break
+				}
+				if now := *d.rows("HV02")[0].LastReplicationTime; !now.Equal(last) {
+					t.Fatalf("%s: a replication arrived at %v, after the call", tt.name, now)
+				}
+			}
+		}
+	}
+}
+
+// A cycle that is due while the previous one is running is missed, but it is not a failure. Nothing that the VM writes
+// is lost.
+func TestOverlappingCycles(t *testing.T) {
+	d := newVMDriver(t, slowLink)
+	key := msvm.Key{VM: d.vm, Link: msvm.Primary}
+	begin, _ := d.world.Totals(key)
+	written := uint64(0)
+	for range 6 * 60 {
+		d.clock.Advance(time.Minute)
+		totals, _ := d.world.Totals(key)
+		sum := totals.Bytes + *d.statistics("HV01").PendingReplicationSize
+		if sum+1 < written { // the pending size is rounded down
+			t.Errorf("%d bytes are sent or pending, %d were a minute before", sum, written)
+		}
+		written = sum
+	}
+	end, _ := d.world.Totals(key)
+	cycles, missed := end.Cycles-begin.Cycles, end.Missed-begin.Missed
+	if cycles+missed < 71 || cycles+missed > 73 || cycles < 20 || missed < 30 || end.Failures != 0 {
+		t.Errorf("%d cycles, %d missed, %d failures in six hours, want 72 due, many of them missed, and no failure",
+			cycles, missed, end.Failures)
+	}
+}
+
+// During a network outage, the sender counts network failures. Both sides count missed cycles.
+func TestNetworkFailuresAreCountedBySender(t *testing.T) {
+	w, c := newWorld(t, simulator.Config{VMs: 1, Seed: 5, Scenario: "wan-outage"})
+	d := &vmDriver{t, w, c, map[string]wmiquery.Session{"HV01": open(t, w, "HV01"), "HV02": open(t, w, "HV02")}, ""}
+	d.vm = vms(t, d.hosts["HV01"])[0]
+	before := *d.statistics("HV01").NetworkFailureCount
+	if before < 8 || before > 11 { // 45 minutes of cycles every 5 minutes
+		t.Errorf("%d network failures, want about 9", before)
+	}
+	c.Advance(30 * time.Minute)
+	p, r := d.statistics("HV01"), d.statistics("HV02")
+	if *p.NetworkFailureCount != before+6 || *r.NetworkFailureCount != 0 || *p.ReplicationFailureCount != 0 {
+		t.Errorf("network failures are %d and %d, failures %d, want %d, 0, 0",
+			*p.NetworkFailureCount, *r.NetworkFailureCount, *p.ReplicationFailureCount, before+6)
+	}
+	if *p.ReplicationMissCount != *r.ReplicationMissCount || *r.ReplicationMissCount < before+6 {
+		t.Errorf("missed cycles are %d and %d, want the same", *p.ReplicationMissCount, *r.ReplicationMissCount)
+	}
+}
+
+// The replica applies a replication a few seconds after it arrives. Until then LastApplyTime is the previous one.
+func TestLastApplyTime(t *testing.T) {
+	d := newSingleVMDriver(t)
+	d.clock.Advance(time.Minute)
+	r := d.rows("HV02")[0]
+	last, applied, arrivals, applies := *r.LastReplicationTime, *r.LastApplyTime, 0, 0
+	for range 3600 {
+		d.clock.Advance(time.Second)
+		now, r := d.clock.Now(), d.rows("HV02")[0]
+		if !r.LastReplicationTime.Equal(last) {
+			last, arrivals = *r.LastReplicationTime, arrivals+1
+		}
+		if r.LastApplyTime.Equal(applied) {
+			continue
+		}
+		applied, applies = *r.LastApplyTime, applies+1
+		if !applied.Equal(now) {
+			t.Errorf("LastApplyTime at %v is %v, want now", now, applied)
+		}
+		if d := applied.Sub(last); d < 2*time.Second || d > 6*time.Second {
+			t.Errorf("replication of %v was applied after %v, want 2 to 6 s", last, d)
+		}
+	}
+	if arrivals < 11 || applies != arrivals {
+		t.Errorf("%d replications arrived and %d were applied, want 12 of each", arrivals, applies)
+	}
+	if got := d.rows("HV01")[0].LastApplyTime; got.Year() != 1601 {
+		t.Errorf("LastApplyTime of the primary is %v, want none", got)
+	}
+}
+
+// The extended link sends what the replica receives, although the replica is off.
+func TestExtendedLinkSends(t *testing.T) {
+	d := extended(t)
+	before := *d.statistics("HV03").ReplicationSize
+	d.clock.Advance(2 * time.Hour)
+	third := d.statistics("HV03")
+	if *third.ReplicationSuccessCount < 20 || *third.ReplicationSize <= before || *third.PendingReplicationSize != 0 {
+		t.Errorf("statistics of the extended replica are %+v, want cycles with data", counters(third))
+	}
+}
+
+// Changes are not tracked while a resynchronization is required. When it starts, the backlog starts at 0. A prepared
+// VM has nothing to send.
+func TestBacklogStartsAgain(t *testing.T) {
+	d := newVMDriver(t, healthy)
+	d.setPower("HV01", false)
+	if err := d.world.ModifyDisk(d.vm, "HV01"); err != nil {
+		t.Fatal(err)
+	}
+	d.setPower("HV01", true)
+	d.wantStates("disk modified", "1[9] 2[3 0] -")
+	d.clock.Advance(299 * time.Second)
+	if got := *d.statistics("HV01").PendingReplicationSize; got != 0 {
+		t.Errorf("pending size before the resynchronization is %d, want 0", got)
+	}
+	d.call("HV01", "Resynchronize")
+	if got := *d.statistics("HV01").PendingReplicationSize; got != 0 {
+		t.Errorf("pending size when the resynchronization begins is %d, want 0", got)
+	}
+	d.clock.Advance(time.Minute)
+	if got := *d.statistics("HV01").PendingReplicationSize; got == 0 {
+		t.Error("changes are not tracked during the resynchronization")
+	}
+
+	d = newVMDriver(t, healthy)
+	d.advanceUntil(10*time.Second, "pending", func() bool { return *d.statistics("HV01").PendingReplicationSize > 1e6 })
+	d.setPower("HV01", false)
+	d.do("HV01", request(4))
+	if got := *d.statistics("HV01").PendingReplicationSize; got != 0 {
+		t.Errorf("pending size of a prepared VM is %d, want 0", got)
+	}
+}
