@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"hyperv_replica_exporter/admin/internal/operation"
+	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
@@ -59,13 +60,14 @@ func TestReplicaViewShowsTheRowsOfTheHost(t *testing.T) {
 	e := env.hosts["HV02"]
 	at := env.clock.Now().Add(-90 * time.Second)
 	id := `Microsoft:` + env.vms[vmReplicating] + `\HVR\0`
+	failedOver := uint16(3)
 	e.pool.onRead = func(dst any) {
 		switch rows := dst.(type) {
 		case *[]msvm.ReplicationRelationship:
 			for i := range *rows {
 				if r := &(*rows)[i]; r.InstanceID == id {
 					r.LastReplicationTime, r.ReplicationHealth = &at, new(msvm.ReplicationHealth(2))
-					r.FailedOverReplicationType, r.ReplicationState = new(msvm.ReplicationType(3)), new(msvm.ReplicationState(5))
+					r.FailedOverReplicationType, r.ReplicationState = new(msvm.ReplicationType(failedOver)), new(msvm.ReplicationState(5))
 				}
 			}
 		case *[]msvm.ReplicationSettingData:
@@ -97,11 +99,14 @@ func TestReplicaViewShowsTheRowsOfTheHost(t *testing.T) {
 	if lower.json["vm_id"] != env.vms[vmReplicating] {
 		t.Errorf("GUID in lower case: got %s", lower)
 	}
-	at = time.Date(1601, 1, 1, 0, 0, 0, 0, time.UTC)
+	at, failedOver = time.Date(1601, 1, 1, 0, 0, 0, 0, time.UTC), 0
 	view := env.get("HV02", "vic", env.replicaPath(vmReplicating, "primary")).json
 	if _, there := view["last_replication_time"]; !there || view["last_replication_time"] != nil || view["lag_seconds"] != nil {
 		t.Errorf("without a replication: last_replication_time is %v, lag_seconds is %v",
 			view["last_replication_time"], view["lag_seconds"])
+	}
+	if kind, there := view["failed_over_replication_type"]; there {
+		t.Errorf("without a failover, failed_over_replication_type is %v", kind)
 	}
 }
 
@@ -153,5 +158,41 @@ func TestOperationsOfAReplica(t *testing.T) {
 	wantJSON(t, "allowed during a job", allowed, `["suspend"]`)
 	if got := refused["failover"]["type"]; got != "urn:hyperv-replica-exporter:problem:busy" {
 		t.Errorf("during a job, failover is refused with %v", got)
+	}
+}
+
+// Test VMs belong to the primary relationship of a replica, not to its extended one.
+func TestTestVMsOfAReplica(t *testing.T) {
+	env := newTestEnv(t)
+	vm := env.vms[vmExtended]
+	const test = "C0FFEE00-0001-4000-8000-000000000001"
+	env.hosts["HV01"].pool.onRead = func(dst any) {
+		if rows, ok := dst.(*[]msvm.ReplicaSystemDependency); ok {
+			*rows = append(*rows, msvm.ReplicaSystemDependency{Antecedent: msvm.VMRef(vm), Dependent: msvm.VMRef(test)})
+		}
+	}
+	wantJSON(t, "primary", env.get("HV01", "vic", env.replicaPath(vmExtended, "primary")).json["test_vms"], `["`+test+`"]`)
+	wantJSON(t, "extended", env.get("HV01", "vic", env.replicaPath(vmExtended, "extended")).json["test_vms"], `null`)
+}
+
+// While the job of a resynchronization runs, another VM cannot be resynchronized, and can be changed in other ways.
+func TestOperationsDuringAResynchronization(t *testing.T) {
+	env := newTestEnv(t)
+	env.clock.Advance(2 * time.Hour) // the resynchronizations of the simulated world have ended
+	e := env.hosts["HV01"]
+	first := env.postAction("HV01", "olga", vmResyncRequired, "primary", "resynchronize", nil)
+	e.pool.reply = replyWith(wmiquery.Reply{
+		Code: 4096, Job: `Msvm_ConcreteJob.InstanceID="9947DC62-9DA2-4B25-BB27-BA9A161D75A9"`,
+	})
+	env.want("resynchronize", env.postAction("HV01", "olga", vmResyncRequired, "primary", "resynchronize",
+		env.confirmation("HV01", vmResyncRequired, first, nil)), 202, "")
+	r := env.get("HV01", "omar", env.replicaPath(vmSuspended, "primary"))
+	wantJSON(t, "allowed operations", r.json["allowed_operations"],
+		`["resume","reset-statistics","remove","test-connection"]`)
+	for _, x := range r.json["refused_operations"].([]any) {
+		if o := x.(object); o["operation"] == "resynchronize" &&
+			o["type"] != "urn:hyperv-replica-exporter:problem:resynchronization-running" {
+			t.Errorf("resynchronize is refused with %v", o)
+		}
 	}
 }

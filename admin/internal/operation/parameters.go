@@ -204,8 +204,6 @@ func parseReference(
 				return nil, nil, problem.AsError(bad)
 			}
 			p.deletesTestVM = true
-		} else if id != p.VM {
-			return nil, nil, fmt.Errorf("must be the VM %s", p.VM)
 		}
 		return msvm.VMRef(id), id, nil
 	}
