@@ -26,8 +26,7 @@ func TestNothingIsExecutedBeforeTheAuditRecordIsSynced(t *testing.T) {
 	}
 	env := newTestEnv(t)
 	e := env.hosts["HV01"]
-	const path = `Msvm_ConcreteJob.InstanceID="9947DC62-9DA2-4B25-BB27-BA9A161D75A9"`
-	started := env.startFakeJob(e.pool, path)
+	started := env.startFakeJob(e.pool)
 	calls := e.pool.callCount()
 	file := filepath.Join(e.folder, auditFile)
 	if err := os.Remove(file); err != nil {

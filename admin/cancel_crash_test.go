@@ -20,7 +20,7 @@ func TestCancelIsNotRepeatedAfterACrash(t *testing.T) {
 	}
 	env := newTestEnv(t)
 	e := env.hosts["HV01"]
-	started := env.startFakeJob(e.pool, `Msvm_ConcreteJob.InstanceID="9947DC62-9DA2-4B25-BB27-BA9A161D75A9"`)
+	started := env.startFakeJob(e.pool)
 	cancel := started.header.Get("Location") + "/cancel"
 	block := make(chan struct{})
 	called := make(chan struct{})

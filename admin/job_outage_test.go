@@ -56,8 +56,7 @@ func TestRunningJobKeepsItsLockDuringAnOutage(t *testing.T) {
 func TestCancelCallsTheJobOfTheAction(t *testing.T) {
 	env := newTestEnv(t)
 	e := env.hosts["HV01"]
-	const path = `Msvm_ConcreteJob.InstanceID="9947DC62-9DA2-4B25-BB27-BA9A161D75A9"`
-	started := env.startFakeJob(e.pool, path)
+	started := env.startFakeJob(e.pool)
 	e.pool.reply = nil
 	before := e.pool.callCount()
 	env.request("HV01", "tim", http.MethodPost, started.header.Get("Location")+"/cancel", nil)
@@ -65,7 +64,7 @@ func TestCancelCallsTheJobOfTheAction(t *testing.T) {
 	made := e.pool.calls[before:]
 	e.pool.mu.Unlock()
 	want := []wmiquery.Call{{
-		Namespace: `root\virtualization\v2`, Object: path, Method: "RequestStateChange",
+		Namespace: `root\virtualization\v2`, Object: fakeJob, Method: "RequestStateChange",
 		In: []wmiquery.Param{{Name: "RequestedState", Value: uint16(4)}, {Name: "TimeoutPeriod"}},
 	}}
 	if !reflect.DeepEqual(made, want) {
@@ -73,15 +72,20 @@ func TestCancelCallsTheJobOfTheAction(t *testing.T) {
 	}
 }
 
+// fakeJob is the path of the job of startFakeJob, and fakeJobID its InstanceID.
+const (
+	fakeJobID = "9947DC62-9DA2-4B25-BB27-BA9A161D75A9"
+	fakeJob   = `Msvm_ConcreteJob.InstanceID="` + fakeJobID + `"`
+)
+
 // startFakeJob suspends a VM of HV01. The host answers with a job that runs and can be cancelled.
-func (env *testEnv) startFakeJob(pool *spy, path string) response {
+func (env *testEnv) startFakeJob(pool *spy) response {
 	env.Helper()
-	pool.reply = replyWith(wmiquery.Reply{Code: 4096, Job: wmiquery.Ref(`\\HV01\root\virtualization\v2:` + path)})
+	pool.reply = replyWith(wmiquery.Reply{Code: 4096, Job: wmiquery.Ref(`\\HV01\root\virtualization\v2:` + fakeJob)})
 	pool.onRead = func(dst any) {
 		if rows, ok := dst.(*[]msvm.ConcreteJob); ok {
-			id := strings.Trim(strings.TrimPrefix(path, "Msvm_ConcreteJob.InstanceID="), `"`)
 			*rows = append(*rows, msvm.ConcreteJob{
-				InstanceID: strings.ToLower(id), JobState: new(msvm.JobState(4)), Cancellable: new(true),
+				InstanceID: strings.ToLower(fakeJobID), JobState: new(msvm.JobState(4)), Cancellable: new(true),
 			})
 		}
 	}
@@ -94,8 +98,7 @@ func (env *testEnv) startFakeJob(pool *spy, path string) response {
 func TestCancelNeedsACancellableJob(t *testing.T) {
 	env := newTestEnv(t)
 	e := env.hosts["HV01"]
-	const path = `Msvm_ConcreteJob.InstanceID="9947DC62-9DA2-4B25-BB27-BA9A161D75A9"`
-	started := env.startFakeJob(e.pool, path)
+	started := env.startFakeJob(e.pool)
 	show, before := e.pool.onRead, e.pool.callCount()
 	for name, cancellable := range map[string]*bool{"null": nil, "false": new(false)} {
 		e.pool.onRead = func(dst any) {
