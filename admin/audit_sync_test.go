@@ -17,7 +17,7 @@ func replyWith(reply wmiquery.Reply) func(context.Context, wmiquery.Call) (wmiqu
 	return func(context.Context, wmiquery.Call) (wmiquery.Reply, error) { return reply, nil }
 }
 
-// Nothing is executed or announced before its audit record is synced to disk. /dev/null accepts every record, but cannot
+// Nothing is executed or announced before its audit record is synced to disk. /dev/null accepts every record but cannot
 // be synced.
 func TestNothingIsExecutedBeforeTheAuditRecordIsSynced(t *testing.T) {
 	if runtime.GOOS != "linux" {

@@ -1,14 +1,11 @@
 package admin
 
 import (
-	"context"
 	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
 	"testing"
-
-	"hyperv_replica_exporter/wmiquery"
 )
 
 // If the exporter stops during the call of a cancellation, a request with the same Idempotency-Key does not call the
@@ -22,25 +19,16 @@ func TestCancelIsNotRepeatedAfterACrash(t *testing.T) {
 	e := env.hosts["HV01"]
 	started := env.startFakeJob(e.pool)
 	cancel := started.header.Get("Location") + "/cancel"
-	block := make(chan struct{})
-	called := make(chan struct{})
-	answer := e.pool.reply
-	e.pool.reply = func(ctx context.Context, c wmiquery.Call) (wmiquery.Reply, error) {
-		close(called)
-		<-block
-		return answer(ctx, c)
-	}
-	done := make(chan response)
-	go func() { done <- env.request("HV01", "tim", http.MethodPost, cancel, nil, headerIdempotencyKey, "k") }()
-	<-called
+	release := env.blockedCall(func() response {
+		return env.request("HV01", "tim", http.MethodPost, cancel, nil, headerIdempotencyKey, "k")
+	})
 	text, err := os.ReadFile(filepath.Join(e.folder, storeFile))
 	if err != nil {
 		t.Fatal(err)
 	}
 	folder := tempDir(t)
 	env.writeFile(filepath.Join(folder, storeFile), string(text))
-	close(block)
-	env.want("cancel", <-done, 202, "")
+	env.want("cancel", release(), 202, "")
 	env.startEndpoint("HV01", folder)
 	env.want("cancel after the crash",
 		env.request("HV01", "tim", http.MethodPost, cancel, nil, headerIdempotencyKey, "k"), 409, "idempotency-conflict")

@@ -72,11 +72,18 @@ func TestUnknownDataLossNeedsConsent(t *testing.T) {
 	}
 	env.waitForJob("removal with consent",
 		"HV02", env.postConfirmed("HV02", "omar", vmReplicating, "remove", nil), "succeeded")
+	intents := 0
 	for _, line := range env.auditRecords("HV02") {
-		if a := line.Accepted; line.Event == audit.Intent &&
-			(a == nil || !a.Confirmed || !a.UnknownLoss || a.MaxLossSeconds == nil) {
+		if line.Event != audit.Intent {
+			continue
+		}
+		intents++
+		if a := line.Accepted; a == nil || !a.Confirmed || !a.UnknownLoss || a.MaxLossSeconds == nil {
 			t.Errorf("the audit record of the intent has accepted %+v", a)
 		}
+	}
+	if intents != 1 {
+		t.Errorf("the audit log has %d intents, want 1", intents)
 	}
 }
 

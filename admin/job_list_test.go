@@ -84,7 +84,9 @@ func TestCancelNeedsTheRoleOfTheAction(t *testing.T) {
 		{"viewer", "vic", 403, "forbidden"},
 		{"viewer", "tim", 409, "invalid-state"},
 	} {
-		r := job.Record{ID: tt.role, State: job.Succeeded, VMID: env.vms[vmReplicating], Role: tt.role, Created: env.clock.Now()}
+		r := job.Record{
+			ID: tt.role, State: job.Succeeded, VMID: env.vms[vmReplicating], Role: tt.role, Created: env.clock.Now(),
+		}
 		if err := env.hosts["HV01"].server.store.Put(job.Bucket, r.ID, r); err != nil {
 			t.Fatal(err)
 		}

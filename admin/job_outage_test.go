@@ -110,8 +110,8 @@ func TestCancelNeedsACancellableJob(t *testing.T) {
 		cancel := started.header.Get("Location") + "/cancel"
 		env.want("cancel if Cancellable is "+name, env.request("HV01", "tim", http.MethodPost, cancel, nil),
 			409, "invalid-state")
-		env.want("dry run if Cancellable is "+name, env.request("HV01", "tim", http.MethodPost, cancel, object{"dry_run": true}),
-			409, "invalid-state")
+		env.want("dry run if Cancellable is "+name,
+			env.request("HV01", "tim", http.MethodPost, cancel, object{"dry_run": true}), 409, "invalid-state")
 	}
 	if n := e.pool.callCount() - before; n > 0 {
 		t.Errorf("%d calls, want 0", n)

@@ -152,19 +152,13 @@ func TestCancelWithoutAuditLog(t *testing.T) {
 		env.postAction("HV01", "olga", vmReplicating, "primary", "suspend", nil), "succeeded")
 	started := env.postConfirmed("HV01", "olga", vmReplicating, "resynchronize", nil)
 	e := env.hosts["HV01"]
-	e.pool.block = make(chan struct{})
-	done, before := make(chan response), e.pool.callCount()
-	go func() {
-		done <- env.request("HV01", "tim", http.MethodPost, started.header.Get("Location")+"/cancel", nil)
-	}()
-	for e.pool.callCount() == before {
-		env.get("HV01", "vic", "/api/v1/methods")
-	}
+	release := env.blockedCall(func() response {
+		return env.request("HV01", "tim", http.MethodPost, started.header.Get("Location")+"/cancel", nil)
+	})
 	if err := e.server.audit.Close(); err != nil {
 		t.Fatal(err)
 	}
-	close(e.pool.block)
-	env.want("cancel", <-done, 202, "")
+	env.want("cancel", release(), 202, "")
 	if err := e.server.audit.Reopen(); err != nil { // so that the endpoint can be closed
 		t.Fatal(err)
 	}

@@ -33,13 +33,14 @@ func TestListOfMethods(t *testing.T) {
 	}
 }
 
-// The description says for each action which role it needs, whether it must be confirmed, and which fields its body has.
+// The description has the role of each action, whether it must be confirmed, and the fields of its body.
 func TestDescriptionOfActions(t *testing.T) {
 	env := newTestEnv(t)
 	paths := env.get("HV01", "vic", apiDescription).json["paths"].(object)
 	post := func(path string) object { return paths[path].(object)["post"].(object) }
 	properties := func(operation object) object {
-		return operation["requestBody"].(object)["content"].(object)["application/json"].(object)["schema"].(object)["properties"].(object)
+		content := operation["requestBody"].(object)["content"].(object)
+		return content["application/json"].(object)["schema"].(object)["properties"].(object)
 	}
 	const actions = apiReplicas + "/{vm_id}/{relationship}/actions/"
 	for name, want := range map[string]string{

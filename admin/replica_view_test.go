@@ -67,7 +67,8 @@ func TestReplicaViewShowsTheRowsOfTheHost(t *testing.T) {
 			for i := range *rows {
 				if r := &(*rows)[i]; r.InstanceID == id {
 					r.LastReplicationTime, r.ReplicationHealth = &at, new(msvm.ReplicationHealth(2))
-					r.FailedOverReplicationType, r.ReplicationState = new(msvm.ReplicationType(failedOver)), new(msvm.ReplicationState(5))
+					r.FailedOverReplicationType = new(msvm.ReplicationType(failedOver))
+					r.ReplicationState = new(msvm.ReplicationState(5))
 				}
 			}
 		case *[]msvm.ReplicationSettingData:
@@ -101,9 +102,10 @@ func TestReplicaViewShowsTheRowsOfTheHost(t *testing.T) {
 	}
 	at, failedOver = time.Date(1601, 1, 1, 0, 0, 0, 0, time.UTC), 0
 	view := env.get("HV02", "vic", env.replicaPath(vmReplicating, "primary")).json
-	if _, there := view["last_replication_time"]; !there || view["last_replication_time"] != nil || view["lag_seconds"] != nil {
-		t.Errorf("without a replication: last_replication_time is %v, lag_seconds is %v",
-			view["last_replication_time"], view["lag_seconds"])
+	for _, name := range []string{"last_replication_time", "lag_seconds"} {
+		if value, there := view[name]; !there || value != nil {
+			t.Errorf("without a replication, %s is %v, want null", name, value)
+		}
 	}
 	if kind, there := view["failed_over_replication_type"]; there {
 		t.Errorf("without a failover, failed_over_replication_type is %v", kind)

@@ -98,7 +98,10 @@ func TestProgressOfAJob(t *testing.T) {
 			},
 			nil, true, true, "resynchronize",
 		},
-		{msvm.ConcreteJob{JobState: new(msvm.JobState(2)), PercentComplete: new(uint16(0))}, uint16(0), false, false, "resynchronize"},
+		{
+			msvm.ConcreteJob{JobState: new(msvm.JobState(2)), PercentComplete: new(uint16(0))},
+			uint16(0), false, false, "resynchronize",
+		},
 		{
 			msvm.ConcreteJob{
 				JobState: new(msvm.JobState(4)), PercentComplete: new(uint16(1)), Cancellable: new(true),
@@ -106,7 +109,12 @@ func TestProgressOfAJob(t *testing.T) {
 			},
 			uint16(1), true, false, "resynchronize",
 		},
-		{msvm.ConcreteJob{JobState: new(msvm.JobState(4)), PercentComplete: new(uint16(99)), Cancellable: new(false)}, uint16(99), false, false, "resynchronize"},
+		{
+			msvm.ConcreteJob{
+				JobState: new(msvm.JobState(4)), PercentComplete: new(uint16(99)), Cancellable: new(false),
+			},
+			uint16(99), false, false, "resynchronize",
+		},
 		{
 			msvm.ConcreteJob{
 				JobState: new(msvm.JobState(7)), PercentComplete: new(uint16(100)), Cancellable: new(true),

@@ -4,8 +4,8 @@ import (
 	"testing"
 )
 
-// A call of a method needs the role of the action that does the same. With a parameter that the action does not have, or
-// without such an action, it needs the role owner.
+// A call of a method needs the role of the action that does the same. If the action does not have a parameter of the
+// call, or if there is no such action, the call needs the role owner.
 func TestRolesOfMethods(t *testing.T) {
 	const vm = `"ComputerSystem": "` + vmA + `"`
 	const settings = `, "ReplicationSettingData": {}`

@@ -94,8 +94,8 @@ func TestNullParameters(t *testing.T) {
 	}
 }
 
-// InitialReplicationType is 1 to 3. 2 exports the disks to a folder, which needs the role owner and is not possible with
-// the action, because the action has no folder.
+// InitialReplicationType is 1 to 3. 2 exports the disks to a folder, which needs the role owner. It is not possible with
+// the action, because the action has no parameter for the folder.
 //
 // Source: MicrosoftDocs/win32, HyperV_v2, startreplication-msvm-replicationservice.md.
 func TestInitialReplicationTypes(t *testing.T) {

@@ -50,8 +50,8 @@ func TestEveryClassOfTheSnapshotIsNecessary(t *testing.T) {
 	}
 }
 
-// GUIDs can have any case, in the rows of the host and in URLs. Settings and VM belong to the relationship with the same
-// GUID.
+// GUIDs can have any case, in the rows of the host and in URLs. The VM and the settings of a relationship have the same
+// GUID as the relationship.
 func TestCaseOfGUIDsDoesNotMatter(t *testing.T) {
 	h := newFakeHost()
 	for _, vm := range []string{vmA, vmB} {
@@ -115,7 +115,9 @@ func TestURLsOfRelationships(t *testing.T) {
 // Two rows with the same InstanceID are no reason to mix them. Rows that cannot be addressed are left out.
 func TestRowsThatCannotBeAddressed(t *testing.T) {
 	h, _ := hostOfKind("primary", 3, 3)
-	add(h, msvm.ReplicationRelationship{InstanceID: `Microsoft:` + vmA + `\HVR\0`, ReplicationState: new(msvm.ReplicationState(8))})
+	add(h, msvm.ReplicationRelationship{
+		InstanceID: `Microsoft:` + vmA + `\HVR\0`, ReplicationState: new(msvm.ReplicationState(8)),
+	})
 	add(h, msvm.ReplicationRelationship{InstanceID: `Microsoft:` + vmA + `\HVR\2`})
 	add(h, msvm.ReplicationRelationship{InstanceID: ""})
 	add(h, msvm.ReplicationSettingData{InstanceID: ""})

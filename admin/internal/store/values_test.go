@@ -171,7 +171,8 @@ func TestValueThatCannotBeDecoded(t *testing.T) {
 // A file that is no store is renamed, with the time, and an empty store takes its place.
 func TestDamagedFileIsRenamed(t *testing.T) {
 	path := newStorePath(t)
-	if err := os.WriteFile(path, []byte("this is not a store, and it is long enough to have a page header"), 0o600); err != nil {
+	content := []byte("this is not a store, and it is long enough to have a page header")
+	if err := os.WriteFile(path, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s, damage, err := Open(path, openedAt.In(time.FixedZone("", 3600)), numbers("a"))
