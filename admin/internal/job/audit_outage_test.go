@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"hyperv_replica_exporter/admin/internal/audit"
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
@@ -52,4 +53,24 @@ func TestUnsavedRecordsAreWrittenLater(t *testing.T) {
 			t.Errorf("the audit record %s does not have %s", lines[0], want)
 		}
 	}
+}
+
+// auditLines returns the lines of the audit log.
+func (tt *testTracker) auditLines(file string) []string {
+	tt.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		tt.Fatal(err)
+	}
+	return strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+}
+
+func mustOpenAudit(t *testing.T, file string) *audit.Log {
+	t.Helper()
+	l, err := audit.Open(file, func([]byte) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l
 }

@@ -3,12 +3,9 @@ package job
 import (
 	"context"
 	"fmt"
-	"os"
-	"strings"
 	"testing"
 	"time"
 
-	"hyperv_replica_exporter/admin/internal/audit"
 	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
@@ -139,23 +136,3 @@ func (tt *testTracker) wantState(what, id string, want State) {
 }
 
 func path(id string) string { return `Msvm_ConcreteJob.InstanceID="` + id + `"` }
-
-// auditLines returns the lines of the audit log.
-func (tt *testTracker) auditLines(file string) []string {
-	tt.Helper()
-	text, err := os.ReadFile(file)
-	if err != nil {
-		tt.Fatal(err)
-	}
-	return strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
-}
-
-func mustOpenAudit(t *testing.T, file string) *audit.Log {
-	t.Helper()
-	l, err := audit.Open(file, func([]byte) {})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	return l
-}
