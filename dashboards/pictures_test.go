@@ -72,7 +72,7 @@ func TestPicturesAreInDocumentation(t *testing.T) {
 		} else if info.Size() > 160_000 {
 			t.Errorf("%s: the picture has %d bytes, want at most 160000; run `make images`", name, info.Size())
 		}
-		if !strings.Contains(string(text), "(../"+file+")") {
+		if !strings.Contains(string(text), "("+file+")") {
 			t.Errorf("%s: dashboards/README.md does not show %s", name, file)
 		}
 	}
