@@ -167,6 +167,9 @@ func TestScheduledJobLocksNothing(t *testing.T) {
 	at["dry_run"] = true
 	env.want("dry run of a second scheduled resynchronization",
 		env.postAction("HV01", "olga", vmResyncRequired, "primary", "resynchronize", at), 409, "resynchronization-running")
+	env.get("HV01", "vic", apiJobs) // as the background refresh does
+	env.want("dry run of another scheduled initial replication",
+		env.postAction("HV01", "tim", vmNotStarted, "primary", "start-initial-replication", at), 200, "")
 	env.want("other action on the VM",
 		env.postAction("HV01", "tim", vmReplicating, "primary", "test-connection", nil), 202, "")
 }
