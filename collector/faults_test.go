@@ -76,6 +76,10 @@ func TestFaults(t *testing.T) {
 		{fault: "duplicate-names", incomplete: "perf"},
 		{fault: "hostile-names"},
 		{fault: "statistics-job", failing: "statistics", log: "job"},
+		{
+			fault: "clock-back=8784h", changed: []string{"clock_anomaly", "window_end_timestamp_seconds"},
+			incomplete: "relationship statistics job recovery_point", // without times and ages
+		},
 		{fault: "statistics-empty", failing: "statistics", log: "returned no statistics"},
 	} {
 		t.Run(tt.fault, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -31,6 +32,7 @@ type Faults struct {
 	StatisticsEmpty     bool
 	MethodFailing       []string // names of methods; "" stands for every method that changes something
 	JobFailing          bool
+	ClockBack           time.Duration // how far the clock of the hosts was set back; 0 means that it was not
 }
 
 // Fault is the name of a fault as ParseFaults accepts it, with its parameter, and its description.
@@ -58,7 +60,7 @@ var faults = []fault{
 	},
 	{
 		"slow", "[DURATION]", "every read and call takes this long; the default is 2s.",
-		setSlow,
+		setDuration("2s", func(f *Faults) *time.Duration { return &f.Slow }),
 	},
 	{
 		"hung", "[CLASS|METHOD]",
@@ -119,6 +121,11 @@ var faults = []fault{
 		"job-failing", "", "jobs fail halfway.",
 		setFlag(func(f *Faults) *bool { return &f.JobFailing }),
 	},
+	{
+		"clock-back", "[DURATION]",
+		"times of past events are this much later, as if the clock had been set back after them; the default is 1h.",
+		setDuration("1h", func(f *Faults) *time.Duration { return &f.ClockBack }),
+	},
 }
 
 func setFlag(field func(*Faults) *bool) func(*Faults, string) error {
@@ -154,16 +161,15 @@ func (f Faults) jobFailure() *failure {
 	return &failure{wmiquery.CodeFailed, "Unspecified error (0x80004005)."}
 }
 
-func setSlow(f *Faults, value string) error {
-	if value == "" {
-		value = "2s"
+func setDuration(ifEmpty string, field func(*Faults) *time.Duration) func(*Faults, string) error {
+	return func(f *Faults, value string) error {
+		d, err := time.ParseDuration(cmp.Or(value, ifEmpty))
+		if err != nil || d <= 0 {
+			return fmt.Errorf("%q is not a positive duration such as 500ms or 2s", value)
+		}
+		*field(f) = d
+		return nil
 	}
-	d, err := time.ParseDuration(value)
-	if err != nil || d <= 0 {
-		return fmt.Errorf("%q is not a positive duration such as 500ms or 2s", value)
-	}
-	f.Slow = d
-	return nil
 }
 
 func setHung(f *Faults, value string) error {

@@ -24,6 +24,7 @@ func TestParseFaults(t *testing.T) {
 		{nil, simulator.Faults{}},
 		{[]string{"denied", "nulls"}, simulator.Faults{Denied: true, Nulls: true}},
 		{[]string{"slow"}, simulator.Faults{Slow: 2 * time.Second}},
+		{[]string{"clock-back"}, simulator.Faults{ClockBack: time.Hour}},
 		{[]string{"slow=500ms", "hung"}, simulator.Faults{Slow: 500 * time.Millisecond, Hung: true}},
 		{
 			[]string{
@@ -63,6 +64,7 @@ func TestParseFaults(t *testing.T) {
 		{[]string{"class-missing=Win32_Service"}, append([]string{"Win32_Service"}, classes...)},
 		{[]string{"slow="}, []string{"slow[=DURATION]"}},
 		{[]string{"slow=-1s"}, []string{"-1s", "positive duration", "500ms"}},
+		{[]string{"clock-back=0s"}, []string{"0s", "positive duration"}},
 		{[]string{"slow=2"}, []string{`"2"`, "500ms"}},
 		{[]string{"hung=Win32_Service"}, append([]string{"GetReplicationStatisticsEx"}, classes...)},
 		{[]string{"denied", "slow=x", "y"}, []string{`"slow=x"`, `"y"`}},
@@ -81,6 +83,7 @@ func TestParseFaults(t *testing.T) {
 type faultTest struct {
 	*testing.T
 	world *simulator.World
+	clock *clock
 	wmiquery.Session
 	calls []wmiquery.Call
 }
@@ -262,6 +265,20 @@ func TestEachFault(t *testing.T) {
 			p.wantCodes(map[uint32]int{wmiquery.CodeFailed: 2})
 		}},
 		{"job-failing", func(p faultTest) { p.wantError(nil, p.firstCall(), p.lastCall()) }}, // see TestFailedJob
+		{"clock-back=87600h", func(p faultTest) { // everything has happened within ten years, or never
+			events := 0
+			p.eachProperty(func(property string, v reflect.Value) {
+				at, _ := reflect.TypeAssert[*time.Time](v)
+				if _, known := msvm.Known(at); known {
+					if events++; !at.After(p.clock.Now()) {
+						p.Errorf("%s is %v, not in the future", property, at)
+					}
+				}
+			})
+			if events == 0 {
+				p.Error("no times of events")
+			}
+		}},
 		{"statistics-job", func(p faultTest) { p.wantCodes(map[uint32]int{wmiquery.CodeJobStarted: len(p.calls)}) }},
 		{"statistics-empty", func(p faultTest) {
 			forms := map[string]bool{} // null, an empty array, an array with an empty string
@@ -280,9 +297,9 @@ func TestEachFault(t *testing.T) {
 		tried[name] = true
 		t.Run(tt.fault, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w, _ := newWorld(t, simulator.Config{Seed: 1})
+				w, clock := newWorld(t, simulator.Config{Seed: 1})
 				s := open(t, w, "HV01")
-				p := faultTest{t, w, s, statisticsCalls(t, s, msvm.ReplicationRelationship.Replicates)}
+				p := faultTest{t, w, clock, s, statisticsCalls(t, s, msvm.ReplicationRelationship.Replicates)}
 				healthy := snapshot(t, w)
 				faults, err := simulator.ParseFaults([]string{tt.fault})
 				p.wantError(nil, err)
