@@ -70,7 +70,10 @@ func TestStatesByNumber(t *testing.T) {
 		},
 		{
 			"mode", "mode",
-			func(h *fakeHost, n uint16) { setRows(h, newVM(appID, "app01", msvm.ReplicationMode(n))) },
+			func(h *fakeHost, n uint16) {
+				setRows(h, newVM(appID, "app01", msvm.ReplicationMode(n)))
+				setRows(h, relationshipRow{InstanceID: `Microsoft:` + appID + `\HVR\0`, ReplicationState: new(msvm.Disabled)})
+			},
 			numbered("none", "primary", "replica", "test_replica", "extended_replica"), 5,
 		},
 	} {

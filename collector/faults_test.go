@@ -50,7 +50,7 @@ func TestFaults(t *testing.T) {
 		{fault: "class-missing=Msvm_AffectedJobElement", failing: "job", log: "not supported by this host"},
 		{fault: "class-missing=Msvm_VirtualSystemSettingData", failing: "recovery_point", log: "not supported by this host"},
 		{fault: "class-missing=Msvm_SnapshotOfVirtualSystem", failing: "recovery_point", log: "not supported by this host"},
-		{fault: "class-missing=Msvm_ReplicationRelationship", failing: "relationship settings statistics", log: "not supported by this host", changed: []string{"vm_protected"}},
+		{fault: "class-missing=Msvm_ReplicationRelationship", failing: "relationship settings statistics service", log: "not supported by this host", changed: []string{"up"}},
 		{fault: "class-missing=Msvm_ReplicationProvider", failing: "provider", log: "not supported by this host"},
 		{fault: "class-missing=Win32_PerfRawData_HyperVReplicaStats_HyperVReplicaVM", unsupported: "perf", log: "as on client editions"},
 		{fault: "slow=1s", within: 9 * time.Second},

@@ -97,10 +97,16 @@ func relationshipCollector() Collector {
 					out.add(vmRunning, boolToFloat(running), vms.labels(id))
 				}
 			}
+			errs := []error{relationshipErr, relationships.invalid, vmErr}
 			if relationshipErr == nil {
 				collectProtected(relationships, vms, out)
 			}
-			return errors.Join(relationshipErr, relationships.invalid, vmErr)
+			if relationshipErr == nil && vmErr == nil {
+				for _, c := range modeContradictions(relationships, vms) {
+					errs = append(errs, c)
+				}
+			}
+			return errors.Join(errs...)
 		},
 	}
 }

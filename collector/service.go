@@ -11,8 +11,8 @@ import (
 
 var (
 	up = gauge("up",
-		"1 if the replication service of Hyper-V could be read in this scrape, 0 if not: no permission, no Hyper-V "+
-			"role, service vmms stopped, or no response in time.")
+		"1 if the replication service of Hyper-V responded in this scrape and the relationships could be read, 0 if "+
+			"not: no permission, no Hyper-V role, service vmms stopped, damaged WMI classes, or no response in time.")
 	serviceStatus = gauge("service_status",
 		"Status of the replication service (Msvm_ReplicationService.OperationalStatus): 1 for the current status, 0 for "+
 			"the others; error means that a listener is not running.",
@@ -47,11 +47,14 @@ func serviceCollector() Collector {
 		Name:    "service",
 		Help:    "Whether Hyper-V can be read, status of the replication service, and settings of the replica server.",
 		Default: true,
-		Reads:   instancesOf(msvm.ReplicationService{}, msvm.ReplicationServiceSettingData{}),
+		Reads: instancesOf(msvm.ReplicationService{}, msvm.ReplicationRelationship{},
+			msvm.ReplicationServiceSettingData{}),
 		Metrics: []*Metric{up, serviceStatus, serverInfo, serverEnabled, monitoringInterval, monitoringStart},
 		collect: func(ctx context.Context, v *view, out *output) error {
 			services, serviceErr := read[msvm.ReplicationService](ctx, v)
-			out.add(up, boolToFloat(serviceErr == nil && len(v.late) == 0), nil)
+			responded := serviceErr == nil && len(v.late) == 0
+			_, relationshipErr := read[msvm.ReplicationRelationship](ctx, v)
+			out.add(up, boolToFloat(responded && relationshipErr == nil), nil)
 			for _, s := range services.rows[:min(1, len(services.rows))] {
 				if len(s.OperationalStatus) > 0 {
 					out.addStates(serviceStatus, statusValues, statusName(s.OperationalStatus[0]), nil)
@@ -62,7 +65,7 @@ func serviceCollector() Collector {
 			for _, s := range settings.rows[:min(1, len(settings.rows))] {
 				collectServer(s, out)
 			}
-			return errors.Join(serviceErr, settingsErr)
+			return errors.Join(serviceErr, relationshipErr, settingsErr)
 		},
 	}
 }

@@ -113,6 +113,11 @@ var replicationModes = enum{"none", "primary", "replica", "test_replica", "exten
 
 func (m ReplicationMode) String() string { return replicationModes.name(uint16(m)) }
 
+// Replicates reports whether a VM of the mode has a relationship that replicates. A test replica has none.
+func (m ReplicationMode) Replicates() bool {
+	return m == ModePrimary || m == ModeReplica || m == ModeExtendedReplica
+}
+
 // ReplicationModes returns the documented names by number.
 func ReplicationModes() []string { return replicationModes }
 

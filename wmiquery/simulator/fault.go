@@ -55,7 +55,7 @@ var faults = []fault{
 	},
 	{
 		"class-missing", "CLASS",
-		"the class does not exist, as on an older version of Windows.",
+		"the class does not exist, as in a damaged WMI repository.",
 		addClass,
 	},
 	{
