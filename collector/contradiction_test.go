@@ -9,8 +9,8 @@ import (
 )
 
 // The collector relationship fails if a VM whose mode says that it replicates has no relationship, and if a VM that
-// replicates has the mode none. Hyper-V has a relationship, in the state disabled, for VMs that do not replicate, and may
-// have one for test VMs.
+// replicates has the mode none. Hyper-V has a relationship, in the state disabled, for VMs that do not replicate, and
+// may have one for test VMs.
 func TestModeContradictsRelationships(t *testing.T) {
 	const primaryID, extendedID = `Microsoft:` + appID + `\HVR\0`, `Microsoft:` + appID + `\HVR\1`
 	mode := func(n msvm.ReplicationMode) *msvm.ReplicationMode { return &n }
@@ -42,11 +42,19 @@ func TestModeContradictsRelationships(t *testing.T) {
 			"none, but replicating", mode(0), row(primaryID, state(3)),
 			primaryID + ": the state is replicating, but the mode of the VM is none",
 		},
-		{"none, but critical on the extended relationship", mode(0), row(extendedID, state(8)), extendedID + ": the state is critical"},
-		{"malformed InstanceID", mode(1), row(`Microsoft:`+appID+`\HVR\7`, state(3)), "is neither a primary (0) nor an extended (1)"},
+		{
+			"none, but critical on the extended relationship", mode(0), row(extendedID, state(8)),
+			extendedID + ": the state is critical",
+		},
+		{
+			"malformed InstanceID", mode(1), row(`Microsoft:`+appID+`\HVR\7`, state(3)),
+			"is neither a primary (0) nor an extended (1)",
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			h := newFakeHost(newFakeClock(), msvm.ComputerSystem{Name: appID, ElementName: new("app01"), ReplicationMode: tt.mode})
+			h := newFakeHost(newFakeClock(), msvm.ComputerSystem{
+				Name: appID, ElementName: new("app01"), ReplicationMode: tt.mode,
+			})
 			setRows(h, tt.rows...)
 			r := newFakeHostRig(h)
 			got := parseSeries(r.gather(t, scrapeTimeout, "relationship"))

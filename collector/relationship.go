@@ -53,8 +53,8 @@ var (
 	vmProtected = gauge("vm_protected",
 		"1 if the VM has a relationship that is not disabled, 0 if the VM does not replicate.", perVM()...)
 	vmRunning = gauge("vm_running",
-		"1 if the VM is running (Msvm_ComputerSystem.EnabledState is 2), 0 if it is off or saved; absent in other "+
-			"states and if the host does not report the state.",
+		"1 if the VM is running (Msvm_ComputerSystem.EnabledState), 0 if it is off or saved; absent if it is paused or "+
+			"changing its state, and if the host does not report a documented state.",
 		perVM()...)
 )
 

@@ -121,21 +121,6 @@ func (m ReplicationMode) Replicates() bool {
 // ReplicationModes returns the documented names by number.
 func ReplicationModes() []string { return replicationModes }
 
-// EnabledState is Msvm_ComputerSystem.EnabledState: the power state of a VM. See [ComputerSystem.Power].
-type EnabledState uint16
-
-// The power states of a VM that the program distinguishes. 5, 7, 8 and numbers from 32768 on are documented, too.
-const (
-	EnabledUnknown EnabledState = 0
-	EnabledOther   EnabledState = 1
-	EnabledOn      EnabledState = 2
-	EnabledOff     EnabledState = 3
-	ShuttingDown   EnabledState = 4
-	EnabledSaved   EnabledState = 6 // documented as "enabled but offline": the memory is in a file
-	EnabledPaused  EnabledState = 9 // documented as "quiesce"
-	Starting       EnabledState = 10
-)
-
 // ReplicationType is the type of a replication or of a failover: LastReplicationType and FailedOverReplicationType.
 type ReplicationType uint16
 

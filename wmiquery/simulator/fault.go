@@ -32,6 +32,7 @@ type Faults struct {
 	StatisticsEmpty     bool
 	MethodFailing       []string // names of methods; "" stands for every method that changes something
 	JobFailing          bool
+	Saved               bool
 	ClockBack           time.Duration // how far the clock of the hosts was set back; 0 means that it was not
 }
 
@@ -120,6 +121,10 @@ var faults = []fault{
 	{
 		"job-failing", "", "jobs fail halfway.",
 		setFlag(func(f *Faults) *bool { return &f.JobFailing }),
+	},
+	{
+		"saved", "", "all VMs are saved, with the numbers that Microsoft's documents have for that state.",
+		setFlag(func(f *Faults) *bool { return &f.Saved }),
 	},
 	{
 		"clock-back", "[DURATION]",

@@ -34,6 +34,17 @@ func (f Faults) displayName(vm *hostVM) string {
 	return vm.name
 }
 
+// savedStates are the numbers for saved VMs.
+var savedStates = []msvm.EnabledState{msvm.EnabledSaved, msvm.SavedV1, msvm.FastSaved}
+
+// enabledState is the power state of the VM.
+func (f Faults) enabledState(vm *hostVM) msvm.EnabledState {
+	if f.Saved {
+		return savedStates[vm.logical.index%len(savedStates)]
+	}
+	return vm.enabledState()
+}
+
 // unknownNumber stands for an enum value of a future version of Windows.
 const unknownNumber = 99
 

@@ -265,6 +265,15 @@ func TestEachFault(t *testing.T) {
 			p.wantCodes(map[uint32]int{wmiquery.CodeFailed: 2})
 		}},
 		{"job-failing", func(p faultTest) { p.wantError(nil, p.firstCall(), p.lastCall()) }}, // see TestFailedJob
+		{"saved", func(p faultTest) {
+			numbers := map[msvm.EnabledState]bool{}
+			for _, c := range read[msvm.ComputerSystem](p.T, p)[1:] {
+				numbers[*c.EnabledState] = true
+			}
+			if want := map[msvm.EnabledState]bool{6: true, 32769: true, 32779: true}; !maps.Equal(numbers, want) {
+				p.Errorf("EnabledState is one of %v, want %v", numbers, want)
+			}
+		}},
 		{"clock-back=87600h", func(p faultTest) { // everything has happened within ten years, or never
 			events := 0
 			p.eachProperty(func(property string, v reflect.Value) {
