@@ -94,7 +94,7 @@ func (p *Plan) Subject() string {
 	switch {
 	case p.VM == "":
 		return "this host"
-	case p.action != nil && p.Method.Name == msvm.MethodDestroySystem && p.Target != nil:
+	case p.Method.Name == msvm.MethodDestroySystem && !p.explicit: // the action is about the replica
 		return "the replica " + p.VM + ", which is kept"
 	}
 	return "the VM " + p.VM
@@ -189,7 +189,8 @@ func PlanAction(
 	p := &Plan{
 		Action: a.Name, Method: m, Role: a.Role, Destroys: a.Destroys(target), Target: target,
 		VM: target.Key.VM, VMName: target.VMName(), LockVM: target.Key.VM,
-		ConfirmName: nameOr(target.VMName(), target.Key.VM), Object: s.object(m, target.Key.VM), Parameters: map[string]any{}, state: a.State, action: &a,
+		ConfirmName: nameOr(target.VMName(), target.Key.VM), Object: s.object(m, target.Key.VM),
+		Parameters: map[string]any{}, state: a.State, action: &a,
 	}
 	if p := a.checkApplies(target); p != nil { // before the parameters
 		return nil, p

@@ -174,3 +174,21 @@ func TestStoredResponse(t *testing.T) {
 		t.Errorf("a value without JSON: got %+v", r)
 	}
 }
+
+// Each header of a response is written if it has a value, whatever the others are.
+func TestHeadersOfAResponse(t *testing.T) {
+	for _, r := range []Response{
+		{Status: 200, ContentType: "a"}, {Status: 202, ContentType: "b", Location: "/jobs/1"},
+		{Status: 200, ContentType: "c", RetryAfter: "2"}, {Status: 202, ContentType: "d", Location: "/jobs/2", RetryAfter: "5"},
+	} {
+		w := httptest.NewRecorder()
+		r.Write(w)
+		if got := w.Header(); w.Code != r.Status || got.Get("Content-Type") != r.ContentType ||
+			got.Get("Location") != r.Location || got.Get("Retry-After") != r.RetryAfter {
+			t.Errorf("%+v: got %d %v", r, w.Code, got)
+		}
+		if _, present := w.Header()["Location"]; present != (r.Location != "") {
+			t.Errorf("%+v: an empty Location is written", r)
+		}
+	}
+}
