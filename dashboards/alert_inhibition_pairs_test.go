@@ -136,10 +136,14 @@ func TestAlertmanagerInhibitsPairsOfAlerts(t *testing.T) {
 				other[label] = "another " + id
 				fire(other, false)
 			}
-			// A VM may have been renamed since the other alert began.
-			if source := subject(i.source); source.isAboutVM() {
-				id := i.source + " " + target
-				renamed := subject(target).with(id)
+		}
+	}
+	// A VM may have been renamed since the other alert began.
+	for i, source := range subjects {
+		for j, target := range subjects {
+			if source.isAboutVM() && target.isAboutVM() && inhibits(source, target) {
+				id := fmt.Sprintf("renamed %d %d", i, j)
+				renamed := target.with(id)
 				renamed["vm"] = "new name"
 				fire(source.with(id), false)
 				fire(renamed, true)

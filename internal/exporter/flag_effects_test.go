@@ -95,14 +95,16 @@ func newFlagRig(t *testing.T, args ...string) *flagRig {
 	return &flagRig{h, s, newMetricsHandler(c, s, log.NewNopLogger())}
 }
 
-// scrape returns the metrics, and how long the scrape took.
-func (r *flagRig) scrape(query string) (body string, took time.Duration) {
+// scrape returns the metrics, and how long the scrape took. The timeout is that in the header of Prometheus.
+func (r *flagRig) scrape(query string, timeout ...string) (body string, took time.Duration) {
 	start, w := time.Now(), httptest.NewRecorder()
-	r.handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics"+query, nil))
+	request := httptest.NewRequest(http.MethodGet, "/metrics"+query, nil)
+	request.Header["X-Prometheus-Scrape-Timeout-Seconds"] = timeout
+	r.handler.ServeHTTP(w, request)
 	return w.Body.String(), time.Since(start)
 }
 
-// A scrape of a stalled host ends at the scrape timeout less the margin.
+// A scrape of a stalled host ends at the scrape timeout, that of Prometheus or else that of the flag, less the margin.
 func TestFlagsOfScrapeTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFlagRig(t, "--scrape.timeout=100s", "--scrape.timeout-margin=7s", "--wmi.call-timeout=10m")
@@ -113,6 +115,9 @@ func TestFlagsOfScrapeTimeout(t *testing.T) {
 		defer r.host.release()
 		if _, took := r.scrape(""); took != 93*time.Second {
 			t.Errorf("the scrape took %v, want 93 s", took)
+		}
+		if _, took := r.scrape("", "20"); took != 13*time.Second {
+			t.Errorf("the scrape took %v with a timeout of 20 s, want 13 s", took)
 		}
 	})
 }
