@@ -27,7 +27,11 @@ func consistencyCollector() Collector {
 			associations, associationErr := read[msvm.SystemReplicationRelationship](ctx, v)
 			relationships, relationshipErr := readRelationships(ctx, v)
 			vms, vmErr := readVMs(ctx, v)
-			if err := errors.Join(associationErr, relationshipErr, vmErr); err != nil {
+			// What seems to be missing may be what could not be read.
+			if err := errors.Join(associationErr, relationshipErr, vmErr,
+				checkShown(v, every[msvm.SystemReplicationRelationship]),
+				checkShown(v, every[msvm.ReplicationRelationship], "InstanceID"),
+				checkShown(v, every[msvm.ComputerSystem], "Name")); err != nil {
 				return err
 			}
 			if len(associations.rows) == 0 && len(replicating(relationships.rows)) > 0 {
@@ -36,7 +40,8 @@ func consistencyCollector() Collector {
 			contradictions := append(modeContradictions(relationships, vms),
 				ownerContradictions(relationships, associations.rows, vms)...)
 			collectConsistency(relationships, contradictions, out)
-			return relationships.invalid
+			return errors.Join(relationships.invalid, checkShown(v, isReplicating, "ElementName", "ReplicationState"),
+				checkShown(v, isVM, "ReplicationMode"))
 		},
 	}
 }

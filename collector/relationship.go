@@ -101,12 +101,14 @@ func relationshipCollector() Collector {
 			if relationshipErr == nil {
 				collectProtected(relationships, vms, out)
 			}
-			if relationshipErr == nil && vmErr == nil {
+			allRead := checkShown(v, every[msvm.ReplicationRelationship], "InstanceID") == nil
+			if relationshipErr == nil && vmErr == nil && allRead {
 				for _, c := range modeContradictions(relationships, vms) {
 					errs = append(errs, c)
 				}
 			}
-			return errors.Join(errs...)
+			return errors.Join(append(errs, checkShown(v, isReplicating),
+				checkShown(v, isVM, "Name", "ElementName", "EnabledState", "ReplicationMode"))...)
 		},
 	}
 }

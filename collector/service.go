@@ -65,7 +65,10 @@ func serviceCollector() Collector {
 			for _, s := range settings.rows[:min(1, len(settings.rows))] {
 				collectServer(s, out)
 			}
-			return errors.Join(serviceErr, relationshipErr, settingsErr)
+			return errors.Join(serviceErr, relationshipErr, settingsErr,
+				checkShown(v, every[msvm.ReplicationService], "OperationalStatus"),
+				checkShown(v, every[msvm.ReplicationServiceSettingData], "AllowedAuthenticationType", "HttpPort",
+					"HttpsPort", "RecoveryServerEnabled", "MonitoringInterval", "MonitoringStartTime"))
 		},
 	}
 }

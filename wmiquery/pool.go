@@ -29,8 +29,8 @@ type PoolOptions struct {
 // Reads of classes and method calls have separate workers: methods that hang, such as those that wait for an
 // unreachable partner host, must not block the reads that the host still answers.
 //
-// A worker opens its session with its first task. After an error that is not a refusal ([IsRefusal]) it closes the
-// session and opens a new one with the next task.
+// A worker opens its session with its first task. After an error that is neither a refusal ([IsRefusal]) nor an
+// [*InvalidValuesError], it closes the session and opens a new one with the next task.
 type Pool struct {
 	now          func() time.Time
 	reads, calls *workQueue
@@ -53,11 +53,11 @@ func (p *Pool) Read(ctx context.Context, dst any) error {
 	}
 	// The worker fills its own slice, because the caller may use dst again when ctx ends.
 	rows := reflect.New(reflect.TypeOf(dst).Elem())
-	if err := p.reads.do(ctx, func(s Session) error { return s.Read(rows.Interface()) }); err != nil {
-		return err
+	err := p.reads.do(ctx, func(s Session) error { return s.Read(rows.Interface()) })
+	if _, ok := InvalidValues(err); ok {
+		reflect.ValueOf(dst).Elem().Set(rows.Elem())
 	}
-	reflect.ValueOf(dst).Elem().Set(rows.Elem())
-	return nil
+	return err
 }
 
 // Get implements [Reader].

@@ -34,6 +34,7 @@ type Faults struct {
 	JobFailing          bool
 	Saved               bool
 	ClockBack           time.Duration // how far the clock of the hosts was set back; 0 means that it was not
+	InvalidValue        []string      // properties as CLASS.PROPERTY; "" stands for all properties that are not text
 }
 
 // Fault is the name of a fault as ParseFaults accepts it, with its parameter, and its description.
@@ -130,6 +131,12 @@ var faults = []fault{
 		"clock-back", "[DURATION]",
 		"times of past events are this much later, as if the clock had been set back after them; the default is 1h.",
 		setDuration("1h", func(f *Faults) *time.Duration { return &f.ClockBack }),
+	},
+	{
+		"invalid-value", "[CLASS.PROPERTY]",
+		"this property, or every property that is not text, has a value that its type does not allow, in every second " +
+			"instance; a property that is text is empty there.",
+		addProperty,
 	},
 }
 
