@@ -33,6 +33,7 @@ type Faults struct {
 	MethodFailing       []string // names of methods; "" stands for every method that changes something
 	JobFailing          bool
 	Saved               bool
+	FailoverNetworkIDs  bool
 	ClockBack           time.Duration // how far the clock of the hosts was set back; 0 means that it was not
 	InvalidValue        []string      // properties as CLASS.PROPERTY; "" stands for all properties that are not text
 }
@@ -126,6 +127,11 @@ var faults = []fault{
 	{
 		"saved", "", "all VMs are saved, with the numbers that Microsoft's documents have for that state.",
 		setFlag(func(f *Faults) *bool { return &f.Saved }),
+	},
+	{
+		"failover-network-ids", "",
+		"instances of Msvm_FailoverNetworkAdapterSettingData have an InstanceID, which is documented as always null.",
+		setFlag(func(f *Faults) *bool { return &f.FailoverNetworkIDs }),
 	},
 	{
 		"clock-back", "[DURATION]",

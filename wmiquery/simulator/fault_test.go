@@ -277,6 +277,20 @@ func TestEachFault(t *testing.T) {
 				p.Errorf("EnabledState is one of %v, want %v", numbers, want)
 			}
 		}},
+		{"failover-network-ids", func(p faultTest) {
+			paths := map[wmiquery.Ref]bool{}
+			for _, s := range read[msvm.FailoverNetworkAdapterSettingData](p.T, p) {
+				paths[s.Ref()] = true
+			}
+			for _, c := range read[msvm.EthernetPortFailoverSettingDataComponent](p.T, p) {
+				if !paths[c.PartComponent] {
+					p.Errorf("no settings with the path %s", c.PartComponent)
+				}
+			}
+			if paths[""] || len(paths) == 0 {
+				p.Errorf("settings without InstanceID: %v", paths)
+			}
+		}},
 		{"clock-back=87600h", func(p faultTest) { // everything has happened within ten years, or never
 			events := 0
 			p.eachProperty(func(property string, v reflect.Value) {
