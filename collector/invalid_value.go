@@ -57,16 +57,18 @@ func (l *invalidValueLog) record(key string, values []wmiquery.InvalidValue) {
 // structs. It returns other errors unchanged.
 func checkKeys(rows reflect.Value, err error) error {
 	values, ok := wmiquery.InvalidValues(err)
-	row := rows.Type().Elem()
-	key, hasKey := keyField(row)
-	if !ok || !hasKey {
+	if !ok {
 		return err
 	}
+	row := rows.Type().Elem()
 	class := reflect.Zero(row).Interface().(wmiquery.Instance).WMIClass().Name
-	for i := range rows.Len() {
-		reported := func(v wmiquery.InvalidValue) bool { return v.Row == i && v.Property == key.Name }
-		if rows.Index(i).FieldByIndex(key.Index).String() == "" && !slices.ContainsFunc(values, reported) {
-			values = append(values, wmiquery.InvalidValue{Class: class, Row: i, Property: key.Name, Err: errEmptyKey})
+	for _, n := range keyFields(row) {
+		for i := range rows.Len() {
+			name := row.Field(n).Name
+			reported := func(v wmiquery.InvalidValue) bool { return v.Row == i && v.Property == name }
+			if rows.Index(i).Field(n).String() == "" && !slices.ContainsFunc(values, reported) {
+				values = append(values, wmiquery.InvalidValue{Class: class, Row: i, Property: name, Err: errEmptyKey})
+			}
 		}
 	}
 	return wmiquery.NewInvalidValuesError(values)
@@ -74,30 +76,32 @@ func checkKeys(rows reflect.Value, err error) error {
 
 var errEmptyKey = errors.New("the key of the instance is empty")
 
-// keyField returns the field with the key of a class whose key is one string that is never null. It returns false for
-// all other classes, and for those with a single instance, which needs no key.
-func keyField(row reflect.Type) (reflect.StructField, bool) {
+// keyFields returns the indexes of the fields with the key of a class: its strings that are never null. Classes with a
+// single instance, which needs no key, have none.
+func keyFields(row reflect.Type) []int {
 	switch reflect.Zero(row).Interface().(type) {
 	case msvm.ReplicationService, msvm.ReplicationServiceSettingData:
-		return reflect.StructField{}, false
+		return nil
 	}
-	for _, name := range [...]string{"InstanceID", "Name"} {
-		if f, ok := row.FieldByName(name); ok {
-			return f, f.Type.Kind() == reflect.String
+	var fields []int
+	for i := range row.NumField() {
+		if row.Field(i).Type.Kind() == reflect.String {
+			fields = append(fields, i)
 		}
 	}
-	return reflect.StructField{}, false
+	return fields
 }
 
 // withKeys returns the rows without those whose key is empty.
 func withKeys[T wmiquery.Instance](r response) []T {
 	rows := r.value.([]T)
-	key, hasKey := keyField(reflect.TypeFor[T]())
-	if len(r.invalid) == 0 || !hasKey {
+	if len(r.invalid) == 0 {
 		return rows
 	}
+	fields := keyFields(reflect.TypeFor[T]())
 	return slices.DeleteFunc(slices.Clone(rows), func(row T) bool {
-		return reflect.ValueOf(row).FieldByIndex(key.Index).String() == ""
+		v := reflect.ValueOf(row)
+		return slices.ContainsFunc(fields, func(n int) bool { return v.Field(n).String() == "" })
 	})
 }
 
