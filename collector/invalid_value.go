@@ -57,18 +57,19 @@ func (l *invalidValueLog) record(key string, values []wmiquery.InvalidValue) {
 // structs. It returns other errors unchanged.
 func checkKeys(rows reflect.Value, err error) error {
 	values, ok := wmiquery.InvalidValues(err)
-	if !ok {
+	row := rows.Type().Elem()
+	key, hasKey := keyField(row)
+	if !ok || !hasKey {
 		return err
 	}
-	row := rows.Type().Elem()
 	class := reflect.Zero(row).Interface().(wmiquery.Instance).WMIClass().Name
-	for _, n := range keyFields(row) {
-		for i := range rows.Len() {
-			name := row.Field(n).Name
-			reported := func(v wmiquery.InvalidValue) bool { return v.Row == i && v.Property == name }
-			if rows.Index(i).Field(n).String() == "" && !slices.ContainsFunc(values, reported) {
-				values = append(values, wmiquery.InvalidValue{Class: class, Row: i, Property: name, Err: errEmptyKey})
-			}
+	for i := range rows.Len() {
+		reported := func(v wmiquery.InvalidValue) bool { return v.Row == i && v.Property == key.Name }
+		if rows.Index(i).FieldByIndex(key.Index).String() == "" && !slices.ContainsFunc(values, reported) {
+			values = append(values, wmiquery.InvalidValue{
+				Class: class, Row: i, Instance: wmiquery.NameOf(rows.Index(i).Addr().Interface()), Property: key.Name,
+				Err: errEmptyKey,
+			})
 		}
 	}
 	return wmiquery.NewInvalidValuesError(values)
@@ -76,32 +77,30 @@ func checkKeys(rows reflect.Value, err error) error {
 
 var errEmptyKey = errors.New("the key of the instance is empty")
 
-// keyFields returns the indexes of the fields with the key of a class: its strings that are never null. Classes with a
-// single instance, which needs no key, have none.
-func keyFields(row reflect.Type) []int {
+// keyField returns the field with the key of a class whose key is one string. It returns false for all other classes,
+// and for those with a single instance, which needs no key.
+func keyField(row reflect.Type) (reflect.StructField, bool) {
 	switch reflect.Zero(row).Interface().(type) {
 	case msvm.ReplicationService, msvm.ReplicationServiceSettingData:
-		return nil
+		return reflect.StructField{}, false
 	}
-	var fields []int
-	for i := range row.NumField() {
-		if row.Field(i).Type.Kind() == reflect.String {
-			fields = append(fields, i)
+	for _, name := range [...]string{"InstanceID", "Name"} {
+		if f, ok := row.FieldByName(name); ok {
+			return f, f.Type.Kind() == reflect.String // a key that may be null may be empty
 		}
 	}
-	return fields
+	return reflect.StructField{}, false
 }
 
 // withKeys returns the rows without those whose key is empty.
 func withKeys[T wmiquery.Instance](r response) []T {
 	rows := r.value.([]T)
-	if len(r.invalid) == 0 {
+	key, hasKey := keyField(reflect.TypeFor[T]())
+	if len(r.invalid) == 0 || !hasKey {
 		return rows
 	}
-	fields := keyFields(reflect.TypeFor[T]())
 	return slices.DeleteFunc(slices.Clone(rows), func(row T) bool {
-		v := reflect.ValueOf(row)
-		return slices.ContainsFunc(fields, func(n int) bool { return v.Field(n).String() == "" })
+		return reflect.ValueOf(row).FieldByIndex(key.Index).String() == ""
 	})
 }
 

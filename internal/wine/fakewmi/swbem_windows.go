@@ -181,7 +181,8 @@ func (o *instance) member(name string) member {
 			return nil, err
 		}
 		if text, ok := o.invalid[property{o.index, name}]; ok {
-			if o.row.Field(i).Type() == reflect.TypeFor[*string]() { // every text is valid, but not an array
+			switch o.row.Field(i).Interface().(type) {
+			case *string, wmiquery.Ref: // every text is valid, but not an array
 				return []any{text}, nil
 			}
 			return text, nil
