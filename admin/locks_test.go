@@ -85,6 +85,8 @@ func TestCallLocksItsVMUntilItIsStuck(t *testing.T) {
 	if !strings.Contains(r.text, stuck) {
 		t.Errorf("the call does not count as stuck: %s", r)
 	}
+	env.want("dry run of test-connection during the stuck call",
+		env.postAction("HV01", "tim", vmReplicating, "primary", "test-connection", object{"dry_run": true}), 409, "busy")
 	env.want("suspend during the stuck call",
 		env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil), 202, "")
 	env.want("end of the call", release(), 202, "")

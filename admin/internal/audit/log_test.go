@@ -144,6 +144,9 @@ func TestRecordIsSyncedToDisk(t *testing.T) {
 	if err := l.WriteOrKeep(Record{ID: "outcome"}); err == nil {
 		t.Error("a record that must not be lost is not synced")
 	}
+	if err := l.FlushPending(); err == nil {
+		t.Error("a record that was kept is not synced")
+	}
 }
 
 // On a full disk every write is an error. Only records of what has already happened are kept. When there is space
