@@ -1,8 +1,8 @@
 package operation
 
 import (
-	"reflect"
 	"encoding/json"
+	"reflect"
 	"testing"
 
 	"hyperv_replica_exporter/wmiquery/msvm"
