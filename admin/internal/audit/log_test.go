@@ -288,3 +288,12 @@ func TestKeysOfARecord(t *testing.T) {
 		t.Errorf("an empty record is %s, %v", line, err)
 	}
 }
+
+// The names of the events never change.
+func TestNamesOfEvents(t *testing.T) {
+	got := []Event{Intent, Outcome, JobEnded, Refused, DryRun, Reload, Maintenance, Damage}
+	want := []Event{"intent", "outcome", "job", "refused", "dry_run", "reload", "maintenance", "damage"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

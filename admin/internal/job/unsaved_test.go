@@ -3,6 +3,7 @@ package job
 import (
 	"maps"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -131,5 +132,19 @@ func TestFirstEndCounts(t *testing.T) {
 	if !r.Ended.Equal(startTime.Add(time.Minute)) || !r.Updated.Equal(startTime.Add(2*time.Minute)) || r.Cancellable ||
 		r.Scheduled {
 		t.Errorf("the record is %+v", r)
+	}
+}
+
+// The names of the states never change. Queued and running jobs have not ended.
+func TestNamesOfStates(t *testing.T) {
+	want := []State{"queued", "running", "succeeded", "failed", "cancelled", "unknown"}
+	got := []State{Queued, Running, Succeeded, Failed, Cancelled, Unknown}
+	if !slices.Equal(got, want) || !slices.Equal(States(), want) {
+		t.Errorf("got %q and %q, want %q", got, States(), want)
+	}
+	for i, s := range want {
+		if s.Ended() != (i >= 2) {
+			t.Errorf("%s has ended: %v", s, s.Ended())
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -242,5 +243,15 @@ func TestHeaderThatIsNotValid(t *testing.T) {
 		if _, err := os.Stat(path + ".damaged-20261122T120000Z"); err != nil {
 			t.Errorf("%s: %v", what, err)
 		}
+	}
+}
+
+// Only the account of the program can read the file.
+func TestModeOfTheFile(t *testing.T) {
+	path := newStorePath(t)
+	openStore(t, path, numbers("a"))
+	info, err := os.Stat(path)
+	if err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
+		t.Errorf("the mode is %v, %v", info.Mode(), err)
 	}
 }
