@@ -1,7 +1,10 @@
 package exporter
 
 import (
+	"bytes"
+	"net"
 	"net/http"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -23,5 +26,23 @@ func TestServerTimeouts(t *testing.T) {
 	}
 	if s.MaxHeaderBytes != 65536 {
 		t.Errorf("header of at most %d bytes, want 65536", s.MaxHeaderBytes)
+	}
+}
+
+// The log has a URL that can be opened. With a web config file, which may enable TLS, it has the address.
+func TestLoggedAddress(t *testing.T) {
+	for _, tt := range []struct{ address, webConfigFile, want string }{
+		{"[::]:10483", "", "url=http://localhost:10483/m"},
+		{"0.0.0.0:10483", "", "url=http://localhost:10483/m"},
+		{"192.0.2.7:80", "", "url=http://192.0.2.7:80/m"},
+		{"[2001:db8::7]:80", "", "url=http://[2001:db8::7]:80/m"},
+		{"[::]:10483", "web.yml", "address=[::]:10483 path=/m"},
+	} {
+		var logs bytes.Buffer
+		address := net.TCPAddrFromAddrPort(netip.MustParseAddrPort(tt.address))
+		logAddress(log.NewLogfmtLogger(&logs), address, &config{telemetryPath: "/m", webConfigFile: tt.webConfigFile})
+		if got, want := logs.String(), `level=info msg="serving metrics" `+tt.want+"\n"; got != want {
+			t.Errorf("%s, web config file %q: got %s, want %s", tt.address, tt.webConfigFile, got, want)
+		}
 	}
 }
