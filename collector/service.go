@@ -51,7 +51,7 @@ func serviceCollector() Collector {
 		Metrics: []*Metric{up, serviceStatus, serverInfo, serverEnabled, monitoringInterval, monitoringStart},
 		collect: func(ctx context.Context, v *view, out *output) error {
 			services, serviceErr := read[msvm.ReplicationService](ctx, v)
-			out.add(up, boolToFloat(serviceErr == nil && len(v.late) == 0), nil)
+			out.add(up, boolToFloat(isUp(v, serviceErr)), nil)
 			for _, s := range services.rows[:min(1, len(services.rows))] {
 				if len(s.OperationalStatus) > 0 {
 					out.addStates(serviceStatus, statusValues, statusName(s.OperationalStatus[0]), nil)
@@ -66,6 +66,11 @@ func serviceCollector() Collector {
 		},
 	}
 }
+
+// isUp returns the value of up after the replication service has been read with the
+// result err. A response that is late counts while the last one is not older than
+// --scrape.max-age; one that is lost does not.
+func isUp(v *view, err error) bool { return err == nil && !v.lost }
 
 // warnStatus logs the description that Windows gives for a status that is not OK.
 func warnStatus(out *output, s msvm.ReplicationService) {
