@@ -15,10 +15,6 @@ type pace struct {
 	timer     *time.Timer      // of the next attempt
 }
 
-// maxAheadInterval is the maximum time between scrapes for which a query is run
-// before the next scrape. After a longer time, nobody may scrape any more.
-const maxAheadInterval = 5 * time.Minute
-
 // ask records that a scrape asks for the query. It reports whether a response has
 // arrived since the scrape before, and stops the timer.
 func (p *pace) ask(now time.Time) (fresh bool) {
@@ -48,9 +44,5 @@ func (p *pace) answer(now time.Time, took time.Duration, slow bool) {
 // alternating intervals. The query is run so early that the slowest one, which the
 // host took that long for, has half as much time again.
 func (p *pace) untilNext(slowest time.Duration) time.Duration {
-	interval := min(p.intervals[0], p.intervals[1])
-	if interval > maxAheadInterval {
-		return 0
-	}
-	return max(0, interval-slowest*3/2)
+	return max(0, min(p.intervals[0], p.intervals[1])-slowest*3/2)
 }

@@ -14,6 +14,7 @@ import (
 type queryCache struct {
 	reader      wmiquery.Reader
 	metrics     *requestMetrics
+	invalid     *invalidValueLog
 	callTimeout time.Duration // after it, a response is overdue and scrapes stop waiting
 	maxAge      time.Duration // of a last good response
 
@@ -30,10 +31,11 @@ type queryState struct {
 	pace       pace
 }
 
-func newQueryCache(r wmiquery.Reader, callTimeout, maxAge time.Duration) *queryCache {
+func newQueryCache(r wmiquery.Reader, l *dedupLogger, callTimeout, maxAge time.Duration) *queryCache {
 	return &queryCache{
 		reader:      r,
 		metrics:     newRequestMetrics(),
+		invalid:     newInvalidValueLog(l),
 		callTimeout: callTimeout,
 		maxAge:      maxAge,
 		queries:     map[string]*queryState{},
@@ -170,6 +172,10 @@ func (c *queryCache) run(q query, s *queryState, a *attempt) {
 		})
 	})
 	value, err := recoverPanic(func() (any, error) { return q.run(ctx) })
+	invalid, ok := wmiquery.InvalidValues(err)
+	if ok {
+		err = nil
+	}
 	slow := false
 	switch {
 	case overdue == nil: // the host has not received the query
@@ -180,7 +186,7 @@ func (c *queryCache) run(q query, s *queryState, a *attempt) {
 	default:
 		slow = !c.hangs(a) // a call that hung says nothing about the next one
 	}
-	c.complete(q, s, a, response{value, c.reader.Now(), err}, slow)
+	c.complete(q, s, a, response{value, c.reader.Now(), err, invalid}, slow)
 }
 
 // complete stores the response of an attempt. If a newer attempt has started, the
@@ -199,6 +205,7 @@ func (c *queryCache) complete(q query, s *queryState, a *attempt, r response, sl
 		if q.onResponse != nil {
 			q.onResponse(r.value)
 		}
+		c.invalid.record(q.key, r.invalid)
 		s.lastGood = r
 	}
 	a.response = r
@@ -246,5 +253,6 @@ func (c *queryCache) prune(obsolete func(key string) bool) {
 			delete(c.queries, key)
 		}
 		s.lastGood, s.pace = response{}, pace{}
+		c.invalid.record(key, nil)
 	}
 }

@@ -43,11 +43,11 @@ func TestSlowHostIsUp(t *testing.T) {
 		vms                      int
 		relationship, statistics time.Duration // maximum ages
 	}{
-		{15 * time.Second, 6, 12 * time.Second, 12 * time.Second},
-		{25 * time.Second, 6, 17 * time.Second, 17 * time.Second},
+		{15 * time.Second, 6, 30 * time.Second, 30 * time.Second},
+		{25 * time.Second, 6, 20 * time.Second, 20 * time.Second},
 		{time.Minute, 6, 30 * time.Second, 30 * time.Second},
-		{15 * time.Second, 60, 12 * time.Second, 80 * time.Second},
-		{25 * time.Second, 60, 17 * time.Second, 80 * time.Second},
+		{15 * time.Second, 60, 30 * time.Second, 80 * time.Second},
+		{25 * time.Second, 60, 20 * time.Second, 80 * time.Second},
 	} {
 		t.Run(fmt.Sprintf("%d VMs every %v", tt.vms, tt.interval), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -114,7 +114,8 @@ func TestQueriesEndWithScrapes(t *testing.T) {
 	})
 }
 
-// Scrapes that are further apart than five minutes do not make the exporter query a slow host between them.
+// Scrapes that are further apart than the maximum age of a response do not make the exporter query a slow host between
+// them.
 func TestNoQueriesBetweenRareScrapes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newTestRig(t, simulator.Config{Seed: 1, VMs: 6, Now: time.Now, Faults: parseFaults(t, "slow=8s")})
@@ -130,7 +131,7 @@ func TestNoQueriesBetweenRareScrapes(t *testing.T) {
 	})
 }
 
-// A host that becomes fast again is read in time from the second scrape on.
+// A host that becomes fast again is read in time after two scrapes.
 func TestSlowHostThatRecovers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newTestRig(t, simulator.Config{Seed: 1, VMs: 6, Now: time.Now, Faults: parseFaults(t, "slow=8s")})

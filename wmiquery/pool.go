@@ -33,8 +33,8 @@ type PoolOptions struct {
 // takes the request of the class or the method that has the fewest running requests, in the order of arrival if there
 // are several.
 //
-// A worker opens its session with its first task. After an error that is not a refusal ([IsRefusal]) it closes the
-// session and opens a new one with the next task.
+// A worker opens its session with its first task. After an error that is neither a refusal ([IsRefusal]) nor an
+// [*InvalidValuesError], it closes the session and opens a new one with the next task.
 type Pool struct {
 	now          func() time.Time
 	reads, calls *workQueue
@@ -58,11 +58,11 @@ func (p *Pool) Read(ctx context.Context, dst any) error {
 	}
 	// The worker fills its own slice, because the caller may use dst again when ctx ends.
 	rows := reflect.New(reflect.TypeOf(dst).Elem())
-	if err := p.reads.do(ctx, class.Name, func(s Session) error { return s.Read(rows.Interface()) }); err != nil {
-		return err
+	err := p.reads.do(ctx, class.Name, func(s Session) error { return s.Read(rows.Interface()) })
+	if _, ok := InvalidValues(err); ok {
+		reflect.ValueOf(dst).Elem().Set(rows.Elem())
 	}
-	reflect.ValueOf(dst).Elem().Set(rows.Elem())
-	return nil
+	return err
 }
 
 // classOf returns the class of dst, a pointer to a slice of instances.

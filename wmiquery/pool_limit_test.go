@@ -260,3 +260,29 @@ func TestPoolReadsWorkWhileCallsHang(t *testing.T) {
 		close(hang)
 	})
 }
+
+// A read in the queue fails when all workers are stuck, also if a stuck worker has recovered while the read waited.
+func TestPoolRejectsReadThatWaitedDuringRecovery(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		durations := make(chan time.Duration, 4)
+		for _, seconds := range []time.Duration{6, 60, 60, 0} {
+			durations <- seconds * time.Second
+		}
+		p := newPoolOfSize(t, 2, 0, fakeSession{read: func(*[]row) error {
+			time.Sleep(<-durations)
+			return nil
+		}})
+		startRead(p) // stuck from 5 to 6 seconds
+		time.Sleep(3 * time.Second)
+		startRead(p) // stuck from 8 seconds on
+		synctest.Wait()
+		startRead(p) // takes the worker that recovers, which is stuck again from 11 seconds on
+		synctest.Wait()
+		last := startRead(p)
+		start := time.Now()
+		if err := <-last; !errors.Is(err, wmiquery.ErrBusy) || time.Since(start) != 8*time.Second {
+			t.Errorf("got error %v after %v, want ErrBusy after 8s, when the last worker is stuck", err, time.Since(start))
+		}
+		time.Sleep(time.Minute)
+	})
+}

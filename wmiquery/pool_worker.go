@@ -98,9 +98,13 @@ func (w *worker) closeSession() {
 	}
 }
 
-// keepsSession reports whether the session can be used again after err. After any error that is not a refusal the
-// worker opens a new session, because the set of codes that a lost connection causes is not fully known.
-func keepsSession(err error) bool { return err == nil || IsRefusal(err) }
+// keepsSession reports whether the session can be used again after err: nil, a refusal or invalid values. After any
+// other error the worker opens a new session, because the set of codes that a lost connection causes is not fully
+// known.
+func keepsSession(err error) bool {
+	_, ok := InvalidValues(err)
+	return ok || IsRefusal(err)
+}
 
 // PanicError is a panic that was recovered.
 type PanicError struct {
