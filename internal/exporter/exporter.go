@@ -49,7 +49,11 @@ func Run(ctx context.Context, args []string, env Environment) int {
 	logger := logging.New(env.Output.Logger(c.logFormat), c.logLevel)
 	level.Info(logger).Log("msg", "starting "+Name, "version", version.Info(), "build", version.BuildContext())
 
-	host, err := openSource(c, logger)
+	host, err := openSource(ctx, c, logger)
+	if err != nil && ctx.Err() != nil {
+		level.Info(logger).Log("msg", "stopped while opening the source")
+		return ExitOK
+	}
 	if err != nil {
 		env.Output.Fatal(err)
 		return ExitUsage

@@ -50,7 +50,7 @@ func TestDisconnectedClientIsNoError(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	host, err := openSource(c, logger)
+	host, err := openSource(t.Context(), c, logger)
 	if err != nil {
 		t.Fatal(err)
 	}

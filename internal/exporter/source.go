@@ -1,8 +1,8 @@
 package exporter
 
 import (
+	"context"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/go-kit/log"
@@ -23,7 +23,7 @@ type source struct {
 }
 
 // openSource chooses the implementation of wmiquery. It reads a capture, but does not connect to a live host yet.
-func openSource(c *config, logger log.Logger) (*source, error) {
+func openSource(ctx context.Context, c *config, logger log.Logger) (*source, error) {
 	open, now := wmiquery.OpenCOM, time.Now
 	switch c.source {
 	case "simulator":
@@ -35,7 +35,7 @@ func openSource(c *config, logger log.Logger) (*source, error) {
 		level.Warn(logger).Log("msg", "this is a simulated host, its values are not real",
 			"source", c.source, "scenario", c.simulated.Scenario, "host", c.simulated.Host)
 	case "replay":
-		host, err := replay.Open(os.DirFS(c.captureDir), time.Now)
+		host, err := replay.OpenFolder(ctx, c.captureDir, time.Now)
 		if err != nil {
 			return nil, fmt.Errorf("--source=replay:%s: %w", c.captureDir, err)
 		}
