@@ -42,11 +42,12 @@ type config struct {
 // errHelpShown reports that the command line asked for help or for the version, which has been printed.
 var errHelpShown = errors.New("help or version shown")
 
-// parseFlags parses and checks the command line. Help and version go to stdout.
-func parseFlags(args []string, stdout io.Writer) (*config, error) {
+// parseFlags parses and checks the command line. Help and version go to stdout; moreHelp is a part of the help.
+func parseFlags(args []string, stdout io.Writer, moreHelp string) (*config, error) {
 	c := &config{collectors: map[string]*bool{}}
 	var objectives []string
 	app := newApplication(c, &objectives)
+	app.Help += "\n\n" + moreHelp
 	done := false
 	app.Terminate(func(int) { done = true }).UsageWriter(stdout).ErrorWriter(stdout)
 	if _, err := app.Parse(args); done {
