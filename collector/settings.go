@@ -71,11 +71,10 @@ func settingsCollector(objectives []Objective) Collector {
 				}
 				if r, ok := missing[key]; ok {
 					delete(missing, key)
-					mode := ""
-					if m, ok := vms[key.VM].Mode(); ok {
-						mode = m.String()
+					if vmErr == nil { // without the mode, it would be another series
+						out.add(relationshipInfo, 1, infoLabels(row, r, vms[key.VM]))
 					}
-					collectSettings(row, r, mode, objectives, out)
+					collectSettings(row, r, objectives, out)
 				}
 			}
 			if settingsErr == nil {
@@ -100,20 +99,27 @@ func missingSettings(relationships map[msvm.Key]relationship) error {
 	return fmt.Errorf("settings of %d replicating relationships, such as %s: not found", len(ids), ids[0])
 }
 
-func collectSettings(s msvm.ReplicationSettingData, r relationship, mode string, objectives []Objective, out *output) {
-	l := r.labels
-	authentication := ""
+// infoLabels returns the labels of relationship_info.
+func infoLabels(s msvm.ReplicationSettingData, r relationship, vm msvm.ComputerSystem) labels {
+	var authentication, mode string
 	if s.AuthenticationType != nil {
 		authentication = s.AuthenticationType.String()
 	}
-	out.add(relationshipInfo, 1, l.
+	if m, ok := vm.Mode(); ok {
+		mode = m.String()
+	}
+	return r.labels.
 		with(label("mode", mode)).
 		with(label("primary_server", s.PrimaryServer())).
 		with(label("replica_server", msvm.StringOrEmpty(s.RecoveryHostSystem))).
 		with(label("primary_connection_point", msvm.StringOrEmpty(s.PrimaryConnectionPoint))).
 		with(label("replica_connection_point", msvm.StringOrEmpty(s.RecoveryConnectionPoint))).
 		with(label("authentication", authentication)).
-		with(label("provider", s.ProviderID())))
+		with(label("provider", s.ProviderID()))
+}
+
+func collectSettings(s msvm.ReplicationSettingData, r relationship, objectives []Objective, out *output) {
+	l := r.labels
 	every, known := s.Interval()
 	if known {
 		out.add(interval, every.Seconds(), l)
