@@ -69,7 +69,7 @@ func (c *captureConfig) run(ctx context.Context, env Environment) error {
 	}
 	result, err := capture.Run(ctx, c.Options)
 	if env.Terminal {
-		fmt.Fprint(env.Stderr, clearLine)
+		_, _ = io.WriteString(env.Stderr, clearLine)
 	}
 	if err != nil {
 		return err

@@ -12,7 +12,8 @@ import (
 // domains.
 func describeComputer() (build, language string, names []string) {
 	build = strconv.FormatUint(uint64(windows.RtlGetVersion().BuildNumber), 10)
-	if languages, err := windows.GetSystemPreferredUILanguages(windows.MUI_LANGUAGE_NAME); err == nil && len(languages) > 0 {
+	languages, err := windows.GetSystemPreferredUILanguages(windows.MUI_LANGUAGE_NAME)
+	if err == nil && len(languages) > 0 {
 		language = languages[0]
 	}
 	names = []string{os.Getenv("USERDOMAIN")}

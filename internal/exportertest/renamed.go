@@ -18,8 +18,7 @@ var (
 )
 
 // Renamed returns an exposition in which the names in the values of labels are replaced as a capture has replaced them,
-// according to its mapping file. Thumbprints are all replaced by the same text, because a replay has certificates of its
-// own.
+// according to its mapping file. Thumbprints are all replaced by the same text: a replay has certificates of its own.
 func Renamed(t testing.TB, exposition, mappingFile string) string {
 	t.Helper()
 	f, err := os.Open(mappingFile)

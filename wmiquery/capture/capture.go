@@ -1,8 +1,8 @@
 // Package capture saves what this program reads from a Hyper-V host to files, with names and addresses replaced.
 // Package replay reads such files instead of a host.
 //
-// The package gets a [wmiquery.Reader], which cannot change the host. It has the same values as a scrape: the properties
-// of the classes of package msvm, and the replies of the methods that a scrape calls.
+// The package gets a [wmiquery.Reader], which cannot change the host. It reads the same values as a scrape: the
+// properties of the classes of package msvm, and the replies of the methods that a scrape calls.
 package capture
 
 import (

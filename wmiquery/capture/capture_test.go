@@ -208,15 +208,16 @@ func TestExistingFilesAreRefused(t *testing.T) {
 	if err := os.WriteFile(mapped+"-mapping.txt", []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	root := filepath.VolumeName(folder) + string(filepath.Separator)
-	for name, want := range map[string]string{
-		folder: "is not empty, choose another folder", other: "other.txt", root: "is the root of a file system",
-		mapped:                                 "mapping.txt already exists, choose another folder or move the file",
+	for _, tt := range []struct{ name, want string }{
+		{folder, "is not empty, choose another folder"},
+		{other, "other.txt is not a folder, choose another name"},
+		{filepath.VolumeName(folder) + string(filepath.Separator), "is the root of a file system"},
+		{mapped, "mapping.txt already exists, choose another folder or move the file"},
 	} {
 		for _, dryRun := range []bool{false, true} {
-			_, err := Run(t.Context(), Options{Reader: unused{}, Folder: name, DryRun: dryRun})
-			if err == nil || !strings.Contains(err.Error(), want) {
-				t.Errorf("%s: got error %v, want one with %q", name, err, want)
+			_, err := Run(t.Context(), Options{Reader: unused{}, Folder: tt.name, DryRun: dryRun})
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("%s: got error %v, want one with %q", tt.name, err, tt.want)
 			}
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// message replaces names, addresses, paths, thumbprints and GUIDs in a message. It returns "" until all names are known.
+// message replaces names, addresses, paths, thumbprints and GUIDs in a message. It returns "" until names are known.
 func (r *replacer) message(s string) string {
 	if r.known == nil {
 		return ""

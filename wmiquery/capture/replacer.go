@@ -79,8 +79,8 @@ func (r *replacer) system(s string) string {
 	return r.host(s)
 }
 
-// machine replaces the name of a VM. The substitute has the punctuation of the name, and one letter that is not ASCII if
-// the name has any, because such characters often cause bugs.
+// machine replaces the name of a VM. The substitute has the punctuation of the name, and one letter that is not ASCII
+// if the name has any, because such characters often cause bugs.
 func (r *replacer) machine(s string) string {
 	if s == "" {
 		return ""

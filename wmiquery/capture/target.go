@@ -34,23 +34,36 @@ func openTarget(folder string, dryRun bool) (*target, error) {
 		}
 		return nil, err
 	}
-	switch entries, err := os.ReadDir(folder); {
-	case errors.Is(err, fs.ErrNotExist):
-		if dryRun {
-			return t, nil
-		}
+	exists, err := checkFolder(folder)
+	if err != nil || dryRun {
+		return t, err
+	}
+	if !exists {
 		if err := os.Mkdir(folder, 0o700); err != nil {
 			return nil, err
 		}
-	case err != nil:
-		return nil, err
-	case len(entries) > 0:
-		return nil, fmt.Errorf("%s is not empty, choose another folder", folder)
 	}
-	if !dryRun {
-		t.root, err = os.OpenRoot(folder)
-	}
+	t.root, err = os.OpenRoot(folder)
 	return t, err
+}
+
+// checkFolder returns an error unless a folder is empty or does not exist.
+func checkFolder(folder string) (exists bool, err error) {
+	info, err := os.Stat(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if !info.IsDir() {
+		return true, fmt.Errorf("%s is not a folder, choose another name", folder)
+	}
+	entries, err := os.ReadDir(folder)
+	if err == nil && len(entries) > 0 {
+		err = fmt.Errorf("%s is not empty, choose another folder", folder)
+	}
+	return true, err
 }
 
 func (t *target) close() {
