@@ -14,6 +14,7 @@ import (
 type queryCache struct {
 	reader      wmiquery.Reader
 	metrics     *requestMetrics
+	invalid     *invalidValueLog
 	callTimeout time.Duration // after it, a response is overdue and scrapes stop waiting
 	maxAge      time.Duration // of a last good response
 
@@ -25,10 +26,11 @@ type queryCache struct {
 	lastRun    map[string]time.Time
 }
 
-func newQueryCache(r wmiquery.Reader, callTimeout, maxAge time.Duration) *queryCache {
+func newQueryCache(r wmiquery.Reader, l *dedupLogger, callTimeout, maxAge time.Duration) *queryCache {
 	return &queryCache{
 		reader:      r,
 		metrics:     newRequestMetrics(),
+		invalid:     newInvalidValueLog(l),
 		callTimeout: callTimeout,
 		maxAge:      maxAge,
 		inflight:    map[string]*inflightQuery{},
@@ -101,6 +103,10 @@ func (c *queryCache) run(q query, f *inflightQuery) {
 		})
 	})
 	value, err := recoverPanic(func() (any, error) { return q.run(ctx) })
+	invalid, ok := wmiquery.InvalidValues(err)
+	if ok {
+		err = nil
+	}
 	switch {
 	case overdue == nil: // the host has not received the query
 		close(f.started)
@@ -108,7 +114,7 @@ func (c *queryCache) run(q query, f *inflightQuery) {
 	case overdue.Stop():
 		c.metrics.observe(q.operation, time.Since(start), err)
 	}
-	c.complete(q, f, response{value, c.reader.Now(), err})
+	c.complete(q, f, response{value, c.reader.Now(), err, invalid})
 }
 
 // complete stores the response of an attempt. If a newer attempt has started, the
@@ -128,6 +134,7 @@ func (c *queryCache) complete(q query, f *inflightQuery, r response) {
 		if q.onResponse != nil {
 			q.onResponse(r.value)
 		}
+		c.invalid.record(q.key, r.invalid)
 		c.lastGood[q.key] = r
 	}
 	f.response = r
@@ -169,6 +176,7 @@ func (c *queryCache) prune(obsolete func(key string) bool) {
 	for key := range c.lastGood { // a response may arrive after its query was removed from lastRun
 		if obsolete(key) {
 			delete(c.lastGood, key)
+			c.invalid.record(key, nil)
 		}
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/go-kit/log"
+
 	"hyperv_replica_exporter/wmiquery"
 )
 
@@ -20,7 +22,7 @@ func (clockReader) Now() time.Time { return time.Now() }
 // every relationship that a host ever had.
 func TestQueryCacheForgetsRemovedQueries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newQueryCache(clockReader{}, time.Second, time.Minute)
+		c := newQueryCache(clockReader{}, newDedupLogger(log.NewNopLogger()), time.Second, time.Minute)
 		for key, err := range map[string]error{"kept": nil, "removed": nil, "removed, failed": errors.New("failed")} {
 			c.join(query{key: key, operation: "Get", run: func(context.Context) (any, error) { return key, err }})
 		}

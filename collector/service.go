@@ -62,7 +62,10 @@ func serviceCollector() Collector {
 			for _, s := range settings.rows[:min(1, len(settings.rows))] {
 				collectServer(s, out)
 			}
-			return errors.Join(serviceErr, settingsErr)
+			return errors.Join(serviceErr, settingsErr,
+				checkShown(v, every[msvm.ReplicationService], "OperationalStatus"),
+				checkShown(v, every[msvm.ReplicationServiceSettingData], "AllowedAuthenticationType", "HttpPort",
+					"HttpsPort", "RecoveryServerEnabled", "MonitoringInterval", "MonitoringStartTime"))
 		},
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -61,8 +62,9 @@ func settingsCollector(objectives []Objective) Collector {
 			relationships, relationshipErr := readRelationships(ctx, v)
 			settings, settingsErr := read[msvm.ReplicationSettingData](ctx, v)
 			vms, vmErr := readVMs(ctx, v)
-			errs := []error{relationshipErr, relationships.invalid, settingsErr, vmErr}
-			missing := replicating(relationships.rows)
+			current := replicating(relationships.rows)
+			errs := []error{relationshipErr, relationships.invalid, settingsErr, vmErr, checkSettings(v, current)}
+			missing := maps.Clone(current)
 			for _, row := range settings.rows {
 				key, err := msvm.ParseKey(row.InstanceID)
 				if err != nil {
@@ -83,6 +85,24 @@ func settingsCollector(objectives []Objective) Collector {
 			return errors.Join(errs...)
 		},
 	}
+}
+
+// checkSettings returns an error if the host has returned invalid values that the
+// collector would have shown. The relationships are those that replicate.
+func checkSettings(v *view, relationships map[msvm.Key]relationship) error {
+	return errors.Join(
+		checkShown(v, isReplicating, "InstanceID", "ElementName", "ReplicationState"),
+		checkShown(v, vmIn(replicatingVMs(relationships)), "Name", "ReplicationMode"),
+		checkShown(v, func(s msvm.ReplicationSettingData) bool {
+			key, err := msvm.ParseKey(s.InstanceID)
+			_, ok := relationships[key]
+			return err != nil || ok
+		}, "InstanceID", "AuthenticationType", "CompressionEnabled", "BypassProxyServer",
+			"RecoveryConnectionPoint", "RecoveryHostSystem", "PrimaryConnectionPoint", "PrimaryHostSystem", "ReplicateHostKvpItems",
+			"ApplicationConsistentSnapshotInterval", "RecoveryHistory", "IncludedDisks", "AutoResynchronizeEnabled",
+			"AutoResynchronizeIntervalStart", "AutoResynchronizeIntervalEnd", "ReplicationProvider",
+			"ReplicationInterval"),
+	)
 }
 
 // missingSettings returns an error if there are relationships without settings.

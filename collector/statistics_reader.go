@@ -17,6 +17,8 @@ type relationshipStatistics struct {
 	stats  msvm.ReplicationStatistics
 	issues []msvm.Error
 	totals counterTotals // including stats
+	// invalid contains the values that are missing in stats and issues.
+	invalid []wmiquery.InvalidValue
 }
 
 // statisticsReader reads the statistics of relationships, each with a call of
@@ -111,10 +113,14 @@ func (sr *statisticsReader) call(ctx context.Context, r relationship) (*relation
 		return nil, err
 	}
 	stats, issues, err := msvm.Statistics(reply)
-	if err != nil {
+	invalid, ok := wmiquery.InvalidValues(err)
+	if !ok {
 		return nil, err
 	}
-	return &relationshipStatistics{stats: stats, issues: issues}, nil
+	for i := range invalid {
+		invalid[i].Instance = r.InstanceID
+	}
+	return &relationshipStatistics{stats: stats, issues: issues, invalid: invalid}, err
 }
 
 // statisticsError combines the errors of several relationships.

@@ -13,6 +13,8 @@ type view struct {
 	mu     sync.Mutex
 	oldest time.Time // of the responses that the collector received
 	late   []string  // operations whose last good response was used
+	// invalidResponses are those with invalid values, by key of the query.
+	invalidResponses map[string]response
 }
 
 // get runs a query and waits for the response. If it does not arrive in time, get
@@ -38,6 +40,7 @@ func (v *view) get(ctx context.Context, q query) (response, error) {
 	}
 	if r.err == nil {
 		v.recordTime(r.at)
+		v.recordInvalid(q.key, r)
 	}
 	return r, r.err
 }
@@ -54,4 +57,24 @@ func (v *view) recordTime(t time.Time) {
 	if v.oldest.IsZero() || t.Before(v.oldest) {
 		v.oldest = t
 	}
+}
+
+func (v *view) recordInvalid(key string, r response) {
+	if len(r.invalid) == 0 {
+		return
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.invalidResponses == nil {
+		v.invalidResponses = map[string]response{}
+	}
+	v.invalidResponses[key] = r
+}
+
+// invalidResponse returns the response to a query, if the collector has received
+// it and it has invalid values.
+func (v *view) invalidResponse(key string) response {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.invalidResponses[key]
 }

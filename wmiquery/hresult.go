@@ -62,8 +62,10 @@ func (e *HRESULTError) Error() string {
 // Unwrap returns the sentinel that stands for the code, nil if there is none.
 func (e *HRESULTError) Unwrap() error { return hresultSentinels[e.Code] }
 
-// NewHRESULTError returns a *HRESULTError.
-func NewHRESULTError(code uint32, text string) error { return &HRESULTError{code, text} }
+// NewHRESULTError returns a *HRESULTError. Of the text, it uses at most 500 characters.
+func NewHRESULTError(code uint32, text string) error {
+	return &HRESULTError{code, fmt.Sprintf("%.500s", text)}
+}
 
 // ToHRESULTError returns the failure of COM or WMI that err is or wraps. For any other error it returns one with the
 // text of err and a code whose sentinel err wraps, or WBEM_E_FAILED.
@@ -80,8 +82,8 @@ func ToHRESULTError(err error) *HRESULTError {
 		0x800706BA, // RPC_S_SERVER_UNAVAILABLE
 	} {
 		if errors.Is(err, hresultSentinels[code]) {
-			return &HRESULTError{code, err.Error()}
+			return &HRESULTError{code, fmt.Sprintf("%.500v", err)}
 		}
 	}
-	return &HRESULTError{0x80041001, err.Error()} // WBEM_E_FAILED
+	return &HRESULTError{0x80041001, fmt.Sprintf("%.500v", err)} // WBEM_E_FAILED
 }

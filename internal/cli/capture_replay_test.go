@@ -80,6 +80,7 @@ func TestReplayShowsSameMetrics(t *testing.T) {
 	for _, fault := range []string{
 		"denied", "class-missing=Msvm_ReplicationRelationship", "relationship-failing", "nulls", "unknown-enum",
 		"duplicate-names", "hostile-names", "service-error", "statistics-job", "statistics-empty",
+		"invalid-value",
 	} {
 		hosts = append(hosts, host{"mixed", "HV01", fault}, host{"mixed", "HV02", fault})
 	}

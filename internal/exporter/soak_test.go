@@ -38,18 +38,18 @@ const (
 	soakStart    = 1_800_000_000 // a Unix time
 )
 
-// soakFaults are the faults that a soak draws from: one of each group at a time.
-var soakFaults = []string{
-	"denied", "disconnected", "hung", "slow=1s", "slow=3s", "slow=8s", "slow=12s",
-	"relationship-failing", "relationship-hung", "statistics-job", "statistics-empty", "service-error",
-	"nulls", "unknown-enum", "hung=" + msvm.MethodGetReplicationStatisticsEx, "hung=GetSystemCertificates",
-}
-
-func init() {
-	for _, c := range msvm.Classes() {
-		soakFaults = append(soakFaults, "class-missing="+c.WMIClass().Name, "hung="+c.WMIClass().Name)
+// soakFaults are the faults that a soak draws from.
+var soakFaults = func() []string {
+	all := []string{
+		"denied", "disconnected", "hung", "slow=1s", "slow=3s", "slow=8s", "slow=12s",
+		"relationship-failing", "relationship-hung", "statistics-job", "statistics-empty", "service-error",
+		"nulls", "unknown-enum", "hung=" + msvm.MethodGetReplicationStatisticsEx, "hung=GetSystemCertificates",
 	}
-}
+	for _, c := range msvm.Classes() {
+		all = append(all, "class-missing="+c.WMIClass().Name, "hung="+c.WMIClass().Name)
+	}
+	return all
+}()
 
 // soak is a run of TestSamplesAreTrueWhileFaultsComeAndGo.
 type soak struct {

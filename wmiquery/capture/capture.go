@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"hyperv_replica_exporter/wmiquery"
-	"hyperv_replica_exporter/wmiquery/replay"
 )
 
 // Options configures a capture.
@@ -39,7 +38,8 @@ type Result struct {
 	MappingFile string
 	// Replaced has the number of values that were replaced, by kind.
 	Replaced []Count
-	// Failures has the reads and calls that failed. The failures are part of the capture.
+	// Failures describes the reads and calls that failed, and invalid values, with the names of the host. They are part
+	// of the capture.
 	Failures []string
 	// Empty means that the host has not returned its replication service, as if the account had no rights.
 	Empty bool
@@ -58,7 +58,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		return Result{}, err
 	}
 	defer target.close()
-	recording, err := record(ctx, o)
+	recording, failures, err := record(ctx, o)
 	if err != nil {
 		return Result{}, err
 	}
@@ -71,28 +71,11 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	result := Result{MappingFile: target.mapping, Replaced: r.mapping.counts(), Failures: failures(recording)}
-	result.Empty = !hasService(recording)
+	result := Result{
+		MappingFile: target.mapping, Replaced: r.mapping.counts(), Failures: failures, Empty: !hasService(recording),
+	}
 	if o.DryRun {
 		return result, nil
 	}
 	return result, target.write(ctx, files, r.mapping)
-}
-
-// failures returns the reads and calls that failed, with the names of the host.
-func failures(r replay.Recording) []string {
-	var all []string
-	for _, c := range r.Classes {
-		if c.Err != nil {
-			all = append(all, c.Class.Name+": "+c.Err.Error())
-		}
-	}
-	for _, m := range r.Methods {
-		for _, c := range m.Calls {
-			if c.Err != nil {
-				all = append(all, m.Name+" "+c.InstanceID+": "+c.Err.Error())
-			}
-		}
-	}
-	return all
 }

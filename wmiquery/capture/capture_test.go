@@ -284,7 +284,7 @@ func TestInterruptedWrite(t *testing.T) {
 		if err := prepare(folder, stop); err != nil {
 			t.Fatal(err)
 		}
-		recording, err := record(t.Context(), Options{Reader: simulated(t, "HV01"), CallTimeout: time.Minute})
+		recording, _, err := record(t.Context(), Options{Reader: simulated(t, "HV01"), CallTimeout: time.Minute})
 		if err != nil {
 			t.Fatal(err)
 		}

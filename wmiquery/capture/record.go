@@ -15,14 +15,15 @@ import (
 // recorder reads a host.
 type recorder struct {
 	Options
-	done, total   int // number of reads and calls
+	done, total   int      // number of reads and calls
+	failures      []string // reads and calls that failed, and those with invalid values
 	services      []msvm.ReplicationService
 	relationships []msvm.ReplicationRelationship // those that replicate
 }
 
 // record reads everything that a scrape reads, with the names of the host. A read that fails is part of the recording.
-// It returns an error only if ctx ends, or because of a bug in this program.
-func record(ctx context.Context, o Options) (replay.Recording, error) {
+// It returns the failures, too, and an error only if ctx ends, or because of a bug in this program.
+func record(ctx context.Context, o Options) (replay.Recording, []string, error) {
 	r := &recorder{Options: o}
 	recording := replay.Recording{
 		Time: o.Reader.Now(), Build: o.Build, Language: o.Language, Version: o.Version,
@@ -32,18 +33,18 @@ func record(ctx context.Context, o Options) (replay.Recording, error) {
 	for _, class := range classes {
 		c, err := r.class(ctx, class)
 		if err != nil {
-			return recording, err
+			return recording, nil, err
 		}
 		recording.Classes = append(recording.Classes, c)
 	}
 	for _, method := range []func(context.Context) (replay.RecordedMethod, error){r.statistics, r.certificates} {
 		m, err := method(ctx)
 		if err != nil {
-			return recording, err
+			return recording, nil, err
 		}
 		recording.Methods = append(recording.Methods, m)
 	}
-	return recording, nil
+	return recording, r.failures, nil
 }
 
 // class reads a class.
@@ -54,15 +55,26 @@ func (r *recorder) class(ctx context.Context, class wmiquery.Instance) (replay.R
 	c.Duration, c.Err, err = r.timed(ctx, c.Class.Name, func(ctx context.Context) error {
 		return r.Reader.Read(ctx, rows.Interface())
 	})
-	if err != nil || c.Err != nil {
+	if err != nil {
 		return c, err
 	}
+	r.report(c.Class.Name, c.Err)
+	invalid, ok := wmiquery.InvalidValues(c.Err)
+	if !ok {
+		return c, nil
+	}
+	c.Err = nil
 	for i := range rows.Elem().Len() {
 		instance, err := cimxml.NewInstance(c.Class.Name, rows.Elem().Index(i).Interface())
 		if err != nil {
 			return c, err
 		}
 		c.Instances = append(c.Instances, instance)
+	}
+	for _, v := range invalid {
+		if v.Row >= 0 && v.Row < len(c.Instances) {
+			setInvalid(c.Instances[v.Row], v)
+		}
 	}
 	switch rows := rows.Interface().(type) {
 	case *[]msvm.ReplicationService:
@@ -95,6 +107,7 @@ func (r *recorder) statistics(ctx context.Context) (replay.RecordedMethod, error
 			return m, err
 		}
 		c.InstanceID = relationship.InstanceID
+		r.report(m.Name+" "+c.InstanceID, c.Err)
 		m.Calls = append(m.Calls, c)
 	}
 	return m, nil
@@ -113,6 +126,7 @@ func (r *recorder) certificates(ctx context.Context) (replay.RecordedMethod, err
 	if c.Err == nil {
 		c.Certificates, c.Err = replay.NewRecordedCertificates(reply)
 	}
+	r.report(m.Name, c.Err)
 	m.Calls = append(m.Calls, c)
 	return m, nil
 }
@@ -128,8 +142,31 @@ func (r *recorder) call(ctx context.Context, call wmiquery.Call) (replay.Recorde
 	})
 	if err == nil && c.Err == nil {
 		c.Out, err = replay.OutParameters(reply)
+		for _, v := range reply.Invalid {
+			r.report(call.Method, wmiquery.NewInvalidValuesError([]wmiquery.InvalidValue{v}))
+			setInvalid(c.Out, v)
+		}
 	}
 	return c, reply, err
+}
+
+// report adds a failure, unless it is nil.
+func (r *recorder) report(name string, failure error) {
+	if failure != nil {
+		r.failures = append(r.failures, fmt.Sprintf("%s: %v", name, failure))
+	}
+}
+
+// setInvalid sets the property with an invalid value, which is null, to the text of the value. Strings become arrays and
+// arrays strings, so that the value remains invalid.
+func setInvalid(i cimxml.Instance, v wmiquery.InvalidValue) {
+	for n, p := range i.Properties {
+		if p.Name == v.Property && p.Null {
+			p.Array = !p.Array && (p.Type == "string" || p.Type == "reference")
+			p.Null, p.Values = false, []string{v.Text}
+			i.Properties[n] = p
+		}
+	}
 }
 
 // timed runs a read or a call with the timeout. It returns how long it took and its failure, or an error if ctx ended.

@@ -120,17 +120,17 @@ func (r *replacer) pass(recorded replay.Recording) (replay.Recording, error) {
 func (r *replacer) instance(i cimxml.Instance) (cimxml.Instance, error) {
 	properties := make([]cimxml.Property, len(i.Properties))
 	for n, p := range i.Properties {
+		replace := (*replacer).content // an invalid value can be any text
 		if p.Type == "string" || p.Type == "reference" {
-			replace := rules[i.Class][p.Name]
-			if replace == nil {
+			if replace = rules[i.Class][p.Name]; replace == nil {
 				return cimxml.Instance{}, fmt.Errorf("property %s of %s has no rule for names", p.Name, i.Class)
 			}
-			values := make([]string, len(p.Values))
-			for v := range values {
-				values[v] = replace(r, p.Values[v])
-			}
-			p.Values = values
 		}
+		values := make([]string, len(p.Values))
+		for v := range values {
+			values[v] = replace(r, p.Values[v])
+		}
+		p.Values = values
 		properties[n] = p
 	}
 	return cimxml.Instance{Class: i.Class, Properties: properties}, nil

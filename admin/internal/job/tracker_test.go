@@ -76,6 +76,35 @@ func TestWatchSeesTheEndOfAJob(t *testing.T) {
 	})
 }
 
+// Watch writes what could not be written before, without another action.
+func TestWatchRetriesUnsavedRecords(t *testing.T) {
+	host := &fakeHost{}
+	o := options(t, host)
+	closed := o.Store
+	reopened := options(t, host).Store
+	synctest.Test(t, func(t *testing.T) {
+		tracker := newTracker(t, o)
+		if err := tracker.Begin(Record{ID: "a", State: Running, Created: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
+		if err := closed.Close(); err != nil {
+			t.Fatal(err)
+		}
+		tracker.Update("a", func(r *Record) { r.SetState(Succeeded, time.Now()) })
+		tracker.Store = reopened
+		ctx, stop := context.WithCancel(t.Context())
+		go tracker.Watch(ctx, 5*time.Second, time.Second)
+		time.Sleep(5 * time.Second) // fake time
+		synctest.Wait()
+		stop()
+		synctest.Wait()
+		var r Record
+		if found, err := reopened.Get(Bucket, "a", &r); !found || err != nil || r.State != Succeeded {
+			t.Errorf("the stored record is %+v, %v", r, err)
+		}
+	})
+}
+
 // fakeHost shows one job. It ends with warnings and is deleted five minutes later.
 type fakeHost struct {
 	wmiquery.Reader

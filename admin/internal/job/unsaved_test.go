@@ -1,9 +1,12 @@
 package job
 
 import (
+	"maps"
+	"reflect"
 	"testing"
 	"time"
 
+	"hyperv_replica_exporter/admin/internal/audit"
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
@@ -32,5 +35,68 @@ func TestEndThatCannotBeStored(t *testing.T) {
 	}
 	if counts := tr.CountByState(); len(tr.ended) != 1 || len(counts) != 1 || counts[Succeeded] != 1 {
 		t.Errorf("the end was reported %d times, the counts are %v", len(tr.ended), counts)
+	}
+}
+
+// Each end is counted in its state, and each record that has ended is neither scheduled nor cancellable.
+func TestEndsAreCounted(t *testing.T) {
+	tr := newTestTracker(t)
+	for i, state := range []uint16{7, 7, 7, 10, 10, 8, 0} {
+		id := string(rune('a' + i))
+		tr.begin(id, vmA, path(jobA))
+		tr.host.jobs = []msvm.ConcreteJob{{
+			InstanceID: jobA, JobState: new(msvm.JobState(2)), Cancellable: new(true), ScheduledStartTime: &startTime,
+		}}
+		tr.refresh()
+		if r := tr.get(id); !r.Scheduled || !r.Cancellable {
+			t.Errorf("the job is not scheduled and cancellable: %+v", r)
+		}
+		tr.host.jobs = []msvm.ConcreteJob{row(jobA, state)}
+		if state == 0 {
+			tr.host.jobs = nil // the job is gone
+		}
+		tr.refresh()
+		if r := tr.get(id); r.Scheduled || r.Cancellable || r.Ended == nil {
+			t.Errorf("state %d: the record is %+v", state, r)
+		}
+	}
+	want := map[State]int{Succeeded: 3, Failed: 2, Cancelled: 1, Unknown: 1}
+	if got := tr.CountByState(); !maps.Equal(got, want) {
+		t.Errorf("the counts are %v, want %v", got, want)
+	}
+}
+
+// A test failover that does not succeed has created no test VM, whatever the host shows.
+func TestFailedTestFailoverHasNoTestVM(t *testing.T) {
+	for state, want := range map[uint16]string{4: "", 7: testVM, 10: "", 8: ""} {
+		tr := newTestTracker(t)
+		if err := tr.Begin(Record{
+			ID: "a", State: Running, VMID: vmA, Method: "TestReplicaSystem", Path: path(jobA), Created: startTime,
+		}); err != nil {
+			t.Fatal(err)
+		}
+		tr.host.jobs = []msvm.ConcreteJob{row(jobA, state)}
+		tr.host.tests = []msvm.ReplicaSystemDependency{{Antecedent: msvm.VMRef(vmA), Dependent: msvm.VMRef(testVM)}}
+		tr.refresh()
+		if r := tr.get("a"); r.TestVM != want {
+			t.Errorf("state %d: the test VM is %q, want %q", state, r.TestVM, want)
+		}
+	}
+}
+
+// The audit record of the end has the whole action.
+func TestAuditRecordOfAnEnd(t *testing.T) {
+	r := Record{
+		ID: "id", State: Failed, Action: "suspend", Method: "X", VMID: vmA, VM: "web01", Relationship: "extended",
+		User: "tim", Path: path(jobA), Error: "no space", Code: new(uint32(4096)), Created: startTime,
+		Updated: startTime.Add(90 * time.Second),
+	}
+	want := audit.Record{
+		Time: startTime.Add(time.Hour), Event: "job", ID: "id", State: "failed", Action: "suspend", Method: "X", VMID: vmA,
+		VM: "web01", Relationship: "extended", User: "tim", Job: path(jobA), Error: "no space", Code: new(uint32(4096)),
+		Duration: new(90.0),
+	}
+	if got := r.auditEnd(startTime.Add(time.Hour)); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
 	}
 }

@@ -196,3 +196,20 @@ func TestStoreThatCannotBeOpened(t *testing.T) {
 		t.Errorf("got damage %v, error %v", damage, err)
 	}
 }
+
+// A single value that cannot be decoded is damage.
+func TestSingleValueThatCannotBeDecoded(t *testing.T) {
+	path := newStorePath(t)
+	s := openStore(t, path, numbers("a"), numbers("b"))
+	if err := s.Put("b", "x", "no number"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s, damage, err := Open(path, openedAt, numbers("a"), numbers("b"))
+	if err != nil || damage == nil || damage.Error() != "1 records cannot be decoded" {
+		t.Fatalf("got damage %v, error %v", damage, err)
+	}
+	t.Cleanup(func() { s.Close() })
+}
