@@ -69,7 +69,7 @@ func (c *captureConfig) run(ctx context.Context, env Environment) error {
 	}
 	result, err := capture.Run(ctx, c.Options)
 	if env.Terminal {
-		_, _ = io.WriteString(env.Stderr, clearLine)
+		showLine(env.Stderr, "")
 	}
 	if err != nil {
 		return err
@@ -78,8 +78,9 @@ func (c *captureConfig) run(ctx context.Context, env Environment) error {
 	return nil
 }
 
-// clearLine returns a terminal to the start of the line and clears the line.
-const clearLine = "\r\x1b[K"
+// showLine shows a text in place of the current line of a terminal. It uses spaces, because not every console of Windows
+// understands escape sequences.
+func showLine(w io.Writer, text string) { fmt.Fprintf(w, "\r%-79.79s\r", text) }
 
 // showProgress returns a function that shows the progress on one line of a terminal.
 func showProgress(w io.Writer) func(done, total int, name string) {
@@ -87,7 +88,7 @@ func showProgress(w io.Writer) func(done, total int, name string) {
 	return func(done, total int, name string) {
 		if now := time.Now(); now.Sub(last) >= 100*time.Millisecond {
 			last = now
-			fmt.Fprintf(w, "%s%d of %d: %s", clearLine, done, total, name)
+			showLine(w, fmt.Sprintf("%d of %d: %s", done, total, name))
 		}
 	}
 }

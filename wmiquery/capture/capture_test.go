@@ -1,12 +1,8 @@
 package capture
 
 import (
-	"bytes"
-	"context"
-	"errors"
 	"fmt"
 	"html"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -75,6 +71,21 @@ func readFiles(t *testing.T, folder string) map[string]string {
 		files[e.Name()] = string(data)
 	}
 	return files
+}
+
+// openReplay returns a session with the capture in a folder.
+func openReplay(t *testing.T, folder string) wmiquery.Session {
+	t.Helper()
+	h, err := replay.OpenFolder(t.Context(), folder, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := h.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
 }
 
 // originals returns the originals in a mapping file, which the test reads in its own way.
@@ -157,14 +168,7 @@ func TestMappingHasNames(t *testing.T) {
 func TestKeptGUIDs(t *testing.T) {
 	folder := newFolder(t)
 	capture(t, Options{Reader: simulated(t, "HV01"), Folder: folder, KeepGUIDs: true, CallTimeout: time.Minute})
-	h, err := replay.OpenFolder(t.Context(), folder, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := h.Open()
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := openReplay(t, folder)
 	var got []msvm.ComputerSystem
 	if err := s.Read(&got); err != nil {
 		t.Fatal(err)
@@ -226,139 +230,6 @@ func TestExistingFilesAreRefused(t *testing.T) {
 	}
 }
 
-// interrupting is a Reader that is interrupted by its last request.
-type interrupting struct {
-	wmiquery.Reader
-	left int
-	stop func()
-}
-
-func (r *interrupting) Read(ctx context.Context, dst any) error {
-	if r.left--; r.left == 0 {
-		r.stop()
-	}
-	return r.Reader.Read(ctx, dst)
-}
-
-func (r *interrupting) Get(ctx context.Context, call wmiquery.Call) (wmiquery.Reply, error) {
-	if r.left--; r.left == 0 {
-		r.stop()
-	}
-	return r.Reader.Get(ctx, call)
-}
-
-// A capture that is interrupted while it reads the host writes no file.
-func TestInterruptedRead(t *testing.T) {
-	for _, requests := range []int{1, 10, 17, 18, 30} {
-		folder := newFolder(t)
-		ctx, stop := context.WithCancel(t.Context())
-		reader := &interrupting{simulated(t, "HV01"), requests, stop}
-		_, err := Run(ctx, Options{Reader: reader, Folder: folder, CallTimeout: time.Minute})
-		if !errors.Is(err, context.Canceled) {
-			t.Errorf("%d requests: got error %v", requests, err)
-		}
-		if reader.left != 0 {
-			t.Errorf("%d requests after the interrupt", -reader.left)
-		}
-		if files := readFiles(t, folder); len(files) != 0 {
-			t.Errorf("%d requests: found %d files", requests, len(files))
-		}
-	}
-}
-
-// A capture that cannot write all its files has no manifest, so it is not a capture.
-func TestInterruptedWrite(t *testing.T) {
-	for name, prepare := range map[string]func(folder string, stop func()) error{
-		"interrupt": func(_ string, stop func()) error { stop(); return nil },
-		"failure": func(folder string, _ func()) error {
-			return os.WriteFile(filepath.Join(folder, "GetSystemCertificates.xml"), []byte("x"), 0o600)
-		},
-	} {
-		folder := newFolder(t)
-		target, err := openTarget(folder, false)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(target.close)
-		ctx, stop := context.WithCancel(t.Context())
-		if err := prepare(folder, stop); err != nil {
-			t.Fatal(err)
-		}
-		recording, _, err := record(t.Context(), Options{Reader: simulated(t, "HV01"), CallTimeout: time.Minute})
-		if err != nil {
-			t.Fatal(err)
-		}
-		files, err := recording.Files()
-		if err != nil || files[len(files)-1].Name != "manifest.xml" {
-			t.Fatalf("got %d files, error %v; want the manifest as the last one", len(files), err)
-		}
-		if err := target.write(ctx, files, newMapping()); err == nil || !strings.Contains(err.Error(), "is not complete, delete it") {
-			t.Errorf("%s: got error %v", name, err)
-		}
-		stop()
-		if _, err := replay.OpenFolder(t.Context(), folder, nil); !errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("%s: got error %v when the folder is opened", name, err)
-		}
-	}
-}
-
-// failing is a Reader whose requests fail.
-type failing struct {
-	wmiquery.Reader
-	err error
-}
-
-func (r failing) Read(ctx context.Context, dst any) error {
-	if _, ok := dst.(*[]msvm.ComputerSystem); ok {
-		return r.err
-	}
-	return r.Reader.Read(ctx, dst)
-}
-
-func (r failing) Get(context.Context, wmiquery.Call) (wmiquery.Reply, error) {
-	return wmiquery.Reply{}, r.err
-}
-
-// A failure of the host is part of the capture, with its code and without names. Replay returns it.
-func TestFailuresAreCaptured(t *testing.T) {
-	for _, tt := range []struct {
-		err  error
-		want error
-		text string
-	}{
-		{wmiquery.NewHRESULTError(0x80041003, "web01 on HV02"), wmiquery.ErrDenied, "vm001 on HOST1 (0x80041003)"},
-		{wmiquery.NewHRESULTError(0x80041001, "x"), nil, "x (0x80041001)"},
-		{fmt.Errorf("read X: %w", wmiquery.ErrTimeout), wmiquery.ErrTimeout, "read X: timed out (0x80041069)"},
-		{wmiquery.ErrUnsupported, wmiquery.ErrUnsupported, "0x80041010"},
-		{wmiquery.ErrBusy, wmiquery.ErrBusy, "0x80041045"},
-	} {
-		folder := newFolder(t)
-		result := capture(t, Options{Reader: failing{simulated(t, "HV01"), tt.err}, Folder: folder, CallTimeout: time.Minute})
-		if n := len(result.Failures); n < 5 || !strings.HasPrefix(result.Failures[0], "Msvm_ComputerSystem: ") {
-			t.Errorf("%v: got failures %q", tt.err, result.Failures)
-		}
-		h, err := replay.OpenFolder(t.Context(), folder, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s, err := h.Open()
-		if err != nil {
-			t.Fatal(err)
-		}
-		var services []msvm.ReplicationService
-		if err := s.Read(&services); err != nil || len(services) != 1 {
-			t.Fatalf("got %d services, error %v", len(services), err)
-		}
-		_, callErr := s.Call(msvm.GetSystemCertificates(services[0]))
-		var systems []msvm.ComputerSystem
-		for _, err := range []error{s.Read(&systems), callErr} {
-			if err == nil || tt.want != nil && !errors.Is(err, tt.want) || !strings.Contains(err.Error(), tt.text) {
-				t.Errorf("%v: got error %v, want %v with %q", tt.err, err, tt.want, tt.text)
-			}
-		}
-	}
-}
-
 // Without rights the host returns nothing. The capture says so.
 func TestEmptyHost(t *testing.T) {
 	folder := newFolder(t)
@@ -394,25 +265,5 @@ func TestManifest(t *testing.T) {
 	}
 	if filepath.Dir(result.MappingFile) != filepath.Dir(folder) {
 		t.Errorf("the mapping file is %s", result.MappingFile)
-	}
-}
-
-// A value with a tab, a quotation mark or a line break does not damage the mapping file.
-func TestMappingFileWithHostileNames(t *testing.T) {
-	m := newMapping()
-	names := []string{"tab\there", "two\nlines", `a "quoted" name`, `"`, "plain", " blank "}
-	for _, name := range names {
-		m.substitute(kindMachine, name, func(n int) string { return fmt.Sprint("vm", n) })
-	}
-	text, err := m.text()
-	if err != nil || !bytes.Contains(text, []byte("machine\tplain\tvm5\n")) {
-		t.Errorf("got %q, error %v", text, err)
-	}
-	file := newFolder(t) + "-mapping.txt"
-	if err := os.WriteFile(file, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if got := originals(t, file); !slices.Equal(got, names) {
-		t.Errorf("got %q, want %q", got, names)
 	}
 }
