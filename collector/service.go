@@ -11,8 +11,9 @@ import (
 
 var (
 	up = gauge("up",
-		"1 if the replication service of Hyper-V responded in this scrape and the relationships could be read, 0 if "+
-			"not: no permission, no Hyper-V role, service vmms stopped, damaged WMI classes, or no response in time.")
+		"1 if the replication service of Hyper-V responds and the relationships can be read, in this scrape or with a "+
+			"response that is late and at most --scrape.max-age old; 0 if not: no permission, no Hyper-V role, service vmms "+
+			"stopped, damaged WMI classes, or no response.")
 	serviceStatus = gauge("service_status",
 		"Status of the replication service (Msvm_ReplicationService.OperationalStatus): 1 for the current status, 0 for "+
 			"the others; error means that a listener is not running.",
@@ -52,9 +53,8 @@ func serviceCollector() Collector {
 		Metrics: []*Metric{up, serviceStatus, serverInfo, serverEnabled, monitoringInterval, monitoringStart},
 		collect: func(ctx context.Context, v *view, out *output) error {
 			services, serviceErr := read[msvm.ReplicationService](ctx, v)
-			responded := serviceErr == nil && len(v.late) == 0
 			_, relationshipErr := read[msvm.ReplicationRelationship](ctx, v)
-			out.add(up, boolToFloat(responded && relationshipErr == nil), nil)
+			out.add(up, boolToFloat(isUp(v, serviceErr) && relationshipErr == nil), nil)
 			for _, s := range services.rows[:min(1, len(services.rows))] {
 				if len(s.OperationalStatus) > 0 {
 					out.addStates(serviceStatus, statusValues, statusName(s.OperationalStatus[0]), nil)
@@ -72,6 +72,11 @@ func serviceCollector() Collector {
 		},
 	}
 }
+
+// isUp returns the value of up after the replication service has been read with
+// the result err. If the response is late, the last one counts up to the maximum
+// age of a response, but not if the connection is lost or the host hangs.
+func isUp(v *view, err error) bool { return err == nil && !v.lost }
 
 // warnStatus logs the description that Windows gives for a status that is not OK.
 func warnStatus(out *output, s msvm.ReplicationService) {

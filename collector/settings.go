@@ -13,7 +13,8 @@ import (
 
 var (
 	relationshipInfo = gauge("relationship_info",
-		"Servers, authentication and provider of the relationship, and mode of the VM; always 1.",
+		"Servers, authentication and provider of the relationship, and mode of the VM; always 1, absent if the VMs "+
+			"cannot be read.",
 		perRelationship("mode", "primary_server", "replica_server",
 			"primary_connection_point", "replica_connection_point", "authentication", "provider")...)
 	interval = gauge("interval_seconds",
