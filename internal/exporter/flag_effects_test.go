@@ -15,7 +15,6 @@ import (
 	"github.com/go-kit/log"
 
 	"hyperv_replica_exporter/wmiquery"
-	"hyperv_replica_exporter/wmiquery/simulator"
 )
 
 // stallingHost is a simulated host whose reads and calls do not return while it is stalled.
@@ -81,16 +80,16 @@ type flagRig struct {
 
 func newFlagRig(t *testing.T, args ...string) *flagRig {
 	t.Helper()
-	c, err := parseFlags(append([]string{"--source=simulator"}, args...), io.Discard)
+	c, err := parseFlags(append([]string{"--source=simulator"}, args...), io.Discard, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	world, err := simulator.New(c.simulated)
+	simulated, err := c.source.Open(t.Context(), log.NewNopLogger())
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &stallingHost{open: world.Open}
-	s := newSource(c, h.Open, world.Now)
+	h := &stallingHost{open: simulated.Open}
+	s := newSource(c, h.Open, simulated.Now)
 	t.Cleanup(s.close)
 	return &flagRig{h, s, newMetricsHandler(c, s, log.NewNopLogger())}
 }
@@ -140,6 +139,12 @@ func TestFlagsOfWorkers(t *testing.T) {
 			synctest.Wait()
 			if reads, stuck := int(r.host.reads.Load()), r.source.pool.Stats().Stuck; reads != tt.reads || stuck != tt.stuck {
 				t.Errorf("after %v: %d reads and %d stuck workers, want %d and %d", tt.at, reads, stuck, tt.reads, tt.stuck)
+			}
+		}
+		body, _ := r.scrape("?collect[]=service")
+		for _, want := range []string{"hyperv_replica_wmi_stuck_workers 5\n", "hyperv_replica_wmi_worker_restarts_total 2\n"} {
+			if !strings.Contains(body, want) {
+				t.Errorf("no %q in\n%s", want, body)
 			}
 		}
 	})

@@ -97,9 +97,6 @@ func (t *Tracker) Update(id string, change func(*Record)) Record {
 		return Record{}
 	}
 	change(r)
-	if r.State.Ended() {
-		r.SetState(r.State, t.Now())
-	}
 	next := *r
 	t.mu.Unlock()
 	if next.State.Ended() {
