@@ -189,14 +189,56 @@ func TestAuditRecordOfMaintenance(t *testing.T) {
 	}
 }
 
-// A policy needs callers who authenticate. TLS alone does not do that.
-func TestPolicyNeedsAuthentication(t *testing.T) {
+// A job is cancelled by a caller who may start its action: the record has the role.
+func TestJobHasTheRoleOfItsAction(t *testing.T) {
 	env := newTestEnv(t)
-	o := env.hosts["HV01"].server.options
-	for _, tls := range []string{"", "tls_server_config: {cert_file: c.pem, key_file: k.pem}\n"} {
-		env.writeFile(o.WebConfigFile, tls)
-		if err := Check(o); err == nil {
-			t.Errorf("a policy without users is accepted, web config %q", tls)
+	e := env.hosts["HV01"]
+	if err := env.world.SetPower(env.vms[vmReplicating], "HV01", false); err != nil {
+		t.Fatal(err)
+	}
+	env.get("HV01", "vic", env.startFakeJob(e.pool).header.Get("Location"))
+	show := e.pool.onRead
+	e.pool.onRead = nil // the job of the suspend is gone
+	env.get("HV01", "vic", apiJobs)
+	started := env.postAction("HV01", "fred", vmReplicating, "primary", "prepare-failover", nil)
+	env.want("prepare-failover", started, 202, "")
+	e.pool.onRead = show
+	if started.json["role"] != "failover" {
+		t.Errorf("the role of the job is %v, want failover", started.json["role"])
+	}
+	cancel := started.header.Get("Location") + "/cancel"
+	for _, user := range []string{"vic", "olga"} {
+		env.want("cancel by "+user, env.request("HV01", user, http.MethodPost, cancel, nil), 403, "forbidden")
+	}
+	env.want("cancel by fred", env.request("HV01", "fred", http.MethodPost, cancel, nil), 202, "")
+}
+
+// The return code of a method that only reads is reported like that of any other.
+func TestReturnCodeOfAReadMethod(t *testing.T) {
+	env := newTestEnv(t)
+	for code, want := range map[uint32]string{
+		0: "", 32768: "host-failed", 32769: "access-denied", 32773: "invalid-parameter", 32775: "invalid-state",
+	} {
+		env.hosts["HV01"].pool.get = func(wmiquery.Call) (wmiquery.Reply, error) { return wmiquery.Reply{Code: code}, nil }
+		r := env.postMethod("HV01", "vic", "GetSystemCertificates", nil)
+		if r.slug() != want || r.json["return_code"] != float64(code) {
+			t.Errorf("code %d: got %s, want %q", code, r, want)
 		}
+	}
+}
+
+// A resume that no longer continues a resynchronization when the VM is locked is executed.
+func TestResumeThatNoLongerResynchronizes(t *testing.T) {
+	env := newTestEnv(t)
+	env.clock.Advance(2 * time.Hour) // the resynchronizations of the simulated world have ended
+	onSecondRead(env.hosts["HV01"].pool, func(r *msvm.ReplicationRelationship) {
+		if *r.ReplicationState == msvm.ResynchronizationSuspended {
+			r.ReplicationState = new(msvm.Suspended)
+		}
+	})
+	r := env.postAction("HV01", "tim", vmResyncPaused, "primary", "resume", nil)
+	env.want("resume", r, 200, "") // the host resumes at once
+	if n := env.hosts["HV01"].pool.callCount(); n != 1 {
+		t.Errorf("%d calls, want 1", n)
 	}
 }
