@@ -61,7 +61,7 @@ func perfCollector() Collector {
 			}
 			for _, r := range counters.rows {
 				name := vmNameOf(r, ids)
-				if name == "" || name == "_Total" { // the total would double every sum over vm
+				if name == "_Total" { // the total would double every sum over vm
 					continue
 				}
 				if instances[name] > 1 {
@@ -75,7 +75,8 @@ func perfCollector() Collector {
 				}
 				collectPerf(r, newLabels("vm", name, "vm_id", id), out)
 			}
-			return nil
+			return errors.Join(checkShown(v, isVM, "Name", "ElementName"),
+				checkShown(v, func(p msvm.ReplicaPerformance) bool { return p.Name != "_Total" }))
 		},
 	}
 }

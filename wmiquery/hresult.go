@@ -44,8 +44,9 @@ var hresultSentinels = map[uint32]error{
 }
 
 // NewHRESULTError returns an error with the text and the code of a failure of COM or WMI. It wraps the sentinel that
-// stands for the code, if there is one.
+// stands for the code, if there is one. Of the text, it uses at most 500 characters.
 func NewHRESULTError(code uint32, text string) error {
+	text = fmt.Sprintf("%.500s", text)
 	if sentinel := hresultSentinels[code]; sentinel != nil {
 		return fmt.Errorf("%s (0x%08X): %w", text, code, sentinel)
 	}

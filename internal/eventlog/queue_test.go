@@ -94,3 +94,20 @@ func TestCloseDoesNotWaitForHangingLog(t *testing.T) {
 		t.Errorf("events %q", all)
 	}
 }
+
+// The queue writes each event with its type and ID, in order. Closing it again does nothing.
+func TestQueueKeepsTypesAndOrder(t *testing.T) {
+	var log eventlogtest.Recorder
+	q := NewQueue(&log)
+	for _, err := range []error{q.Info(1, "a"), q.Warning(2, "b"), q.Error(3, "c"), q.Info(100, "d")} {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	q.Close(time.Minute)
+	q.Close(time.Minute)
+	want := []string{"info 1 a", "warning 2 b", "error 3 c", "info 100 d"}
+	if got := log.Events(); !slices.Equal(got, want) {
+		t.Errorf("events %q, want %q", got, want)
+	}
+}

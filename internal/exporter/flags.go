@@ -114,7 +114,7 @@ func (c *config) addFlags(app *kingpin.Application, objectives, faults *[]string
 	app.Flag("wmi.workers", "Number of workers that read classes, and of workers that call methods.").
 		Default("4").IntVar(&c.workers)
 	app.Flag("wmi.max-stuck-workers", "Maximum number of stuck workers that are replaced at a time, "+
-		"for reads and for method calls separately.").
+		"for reads and for method calls separately. One class or method cannot have the last replacement.").
 		Default("8").IntVar(&c.maxStuck)
 	c.addSimulatorFlags(app, faults)
 	c.admin.addFlags(app)

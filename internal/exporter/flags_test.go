@@ -129,3 +129,16 @@ func TestMonitoringStart(t *testing.T) {
 		t.Errorf("monitoring starts at %v, want %v", *c.simulated.MonitoringStart, want)
 	}
 }
+
+// Without --source, the program reads Hyper-V on Windows, and a simulated host elsewhere.
+func TestDefaultSource(t *testing.T) {
+	want := "simulator"
+	if runtime.GOOS == "windows" {
+		want = "wmi"
+	}
+	for _, args := range [][]string{nil, {"--source=auto"}} {
+		if c, err := parseFlags(args, io.Discard); err != nil || c.source != want {
+			t.Errorf("%q: got %+v, error %v; want the source %s", args, c, err, want)
+		}
+	}
+}

@@ -136,7 +136,7 @@ func directExposition(t *testing.T, config simulator.Config) string {
 	pool := wmiquery.NewPool(wmiquery.PoolOptions{Open: world.Open, Now: world.Now, Workers: 1, StuckAfter: time.Minute})
 	t.Cleanup(pool.Close)
 	scraper := collector.NewScraper(collector.Options{
-		Reader: pool, Logger: log.NewNopLogger(), Concurrency: 1, CallTimeout: time.Minute, MaxAge: time.Minute,
+		Reader: pool, Logger: log.NewNopLogger(), CallTimeout: time.Minute, MaxAge: time.Minute,
 	}, func(string) bool { return true })
 	selected, err := scraper.Select(context.Background())
 	if err != nil {
