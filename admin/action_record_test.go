@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
 	"hyperv_replica_exporter/admin/internal/audit"
 	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
@@ -240,5 +242,52 @@ func TestResumeThatNoLongerResynchronizes(t *testing.T) {
 	env.want("resume", r, 200, "") // the host resumes at once
 	if n := env.hosts["HV01"].pool.callCount(); n != 1 {
 		t.Errorf("%d calls, want 1", n)
+	}
+}
+
+// The response that asks for a confirmation has what a person needs to decide: the plan, the state, and what could be
+// lost. The pending bytes are known on the sending side only.
+func TestRequestForAConfirmationHasThePlanAndTheState(t *testing.T) {
+	env := newTestEnv(t)
+	for host, mode := range map[string]string{"HV01": "primary", "HV02": "replica"} {
+		r := env.postAction(host, "omar", vmReplicating, "primary", "remove", nil)
+		env.want("remove on "+host, r, 409, "confirmation-required")
+		plan, _ := r.json["plan"].(object)
+		current, _ := r.json["current"].(object)
+		loss, _ := r.json["estimated_loss"].(object)
+		if plan["action"] != "remove" || plan["method"] != "RemoveReplicationRelationshipEx" || plan["role"] != "owner" ||
+			plan["destroys"] != "the relationship and, on the replica side, the recovery points" {
+			t.Errorf("%s: the plan is %v", host, plan)
+		}
+		if current["state"] != "replicating" || current["mode"] != mode || current["lag_seconds"] == nil {
+			t.Errorf("%s: the state is %v", host, current)
+		}
+		if loss["lag_seconds"] != current["lag_seconds"] || (loss["pending_bytes"] != nil) != (host == "HV01") {
+			t.Errorf("%s: the estimated loss is %v", host, loss)
+		}
+	}
+}
+
+// Requests are counted by the method of the host that they are about, and by their status.
+func TestRequestsAreCountedByMethod(t *testing.T) {
+	env := newTestEnv(t)
+	e := env.hosts["HV01"]
+	cancel := env.startFakeJob(e.pool).header.Get("Location") + "/cancel"
+	env.get("HV01", "vic", apiReplicas)
+	env.request("HV01", "vic", http.MethodPost, cancel, nil)
+	env.request("HV01", "tim", http.MethodPost, cancel, nil)
+	env.postMethod("HV01", "vic", "GetSystemCertificates", nil)
+	env.postMethod("HV01", "omar", "CommitFailover?dry_run=true",
+		object{"parameters": object{"ComputerSystem": env.vms[vmInbound]}})
+	env.postAction("HV01", "tim", vmReplicating, "primary", "explode", nil)
+	env.postMaintenance("vic", object{"owner": "a", "reason": "b", "until": env.clock.Now().Add(time.Hour)})
+	for _, tt := range []struct{ method, code string }{
+		{"RequestReplicationStateChangeEx", "202"}, {"none", "200"}, {"RequestStateChange", "403"},
+		{"RequestStateChange", "202"}, {"GetSystemCertificates", "200"}, {"CommitFailover", "409"}, {"none", "404"},
+		{"none", "403"},
+	} {
+		if got := testutil.ToFloat64(e.server.metrics.requests.WithLabelValues(tt.method, tt.code)); got != 1 {
+			t.Errorf("%s %s: %v requests, want 1", tt.method, tt.code, got)
+		}
 	}
 }
