@@ -282,8 +282,13 @@ func TestRequestsAreCountedByMethod(t *testing.T) {
 	env.postAction("HV01", "tim", vmReplicating, "primary", "explode", nil)
 	env.postMaintenance("vic", object{"owner": "a", "reason": "b", "until": env.clock.Now().Add(time.Hour)})
 	for _, tt := range []struct{ method, code string }{
-		{"RequestReplicationStateChangeEx", "202"}, {"none", "200"}, {"RequestStateChange", "403"},
-		{"RequestStateChange", "202"}, {"GetSystemCertificates", "200"}, {"CommitFailover", "409"}, {"none", "404"},
+		{"RequestReplicationStateChangeEx", "202"},
+		{"none", "200"},
+		{"RequestStateChange", "403"},
+		{"RequestStateChange", "202"},
+		{"GetSystemCertificates", "200"},
+		{"CommitFailover", "409"},
+		{"none", "404"},
 		{"none", "403"},
 	} {
 		if got := testutil.ToFloat64(e.server.metrics.requests.WithLabelValues(tt.method, tt.code)); got != 1 {
