@@ -119,6 +119,9 @@ func TestRunningJobAndItsCancellation(t *testing.T) {
 	e := env.hosts["HV01"]
 	started := env.startFakeJob(e.pool)
 	path := started.header.Get("Location")
+	if got := started.header.Get("Retry-After"); got != "2" {
+		t.Errorf("Retry-After of the action is %q, want 2", got)
+	}
 	if r := env.get("HV01", "vic", path); r.json["state"] != "running" || r.header.Get("Retry-After") != "2" {
 		t.Errorf("the running job: %s %v", r, r.header)
 	}
