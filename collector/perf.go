@@ -100,7 +100,7 @@ func idsByName(vms vmsByID) map[string][]string {
 
 // numberedName matches an instance name to which Windows has added a number
 // because several VMs have the same name.
-var numberedName = regexp.MustCompile(`^(.+)#\d+$`)
+var numberedName = regexp.MustCompile(`(?s)^(.+)#\d+$`)
 
 // vmNameOf returns the display name of the VM that a performance instance belongs
 // to. That is the name of the instance without the number that Windows may have

@@ -21,13 +21,23 @@ type Reference interface {
 	CIMReference()
 }
 
-// Marshal writes a struct, or the struct that a pointer points to, as an instance of a class. The exported fields are
-// the properties. The type of a field is a string, boolean or number type, a [Reference], time.Time (a point in time),
-// time.Duration (an interval), a pointer to one of these, or a slice of one of these. A nil pointer or slice is null.
+// Marshal writes a struct as an instance of a class, see [NewInstance].
 func Marshal(class string, v any) (string, error) {
+	i, err := NewInstance(class, v)
+	if err != nil {
+		return "", err
+	}
+	return i.String(), nil
+}
+
+// NewInstance returns a struct, or the struct that a pointer points to, as an instance of a class. The exported fields
+// are the properties. The type of a field is a string, boolean or number type, a [Reference], time.Time (a point in
+// time), time.Duration (an interval), a pointer to one of these, or a slice of one of these. A nil pointer or slice is
+// null.
+func NewInstance(class string, v any) (Instance, error) {
 	s := reflect.Indirect(reflect.ValueOf(v))
 	if s.Kind() != reflect.Struct {
-		return "", fmt.Errorf("cannot marshal a %T as an instance", v)
+		return Instance{}, fmt.Errorf("cannot marshal a %T as an instance", v)
 	}
 	names := fieldNames(s.Type())
 	i := Instance{Class: class, Properties: make([]Property, 0, len(names))}
@@ -37,11 +47,11 @@ func Marshal(class string, v any) (string, error) {
 		}
 		p, err := marshalProperty(name, s.Field(n))
 		if err != nil {
-			return "", fmt.Errorf("property %s of %s: %w", name, class, err)
+			return Instance{}, fmt.Errorf("property %s of %s: %w", name, class, err)
 		}
 		i.Properties = append(i.Properties, p)
 	}
-	return i.String(), nil
+	return i, nil
 }
 
 func marshalProperty(name string, v reflect.Value) (Property, error) {

@@ -51,7 +51,7 @@ func TestOpenRejectsInvalidCaptures(t *testing.T) {
 	checkError(t, "empty folder", err, fs.ErrNotExist, "not a capture")
 }
 
-// An editor may add a byte order mark, and a newer version of the script may write more elements and attributes.
+// An editor may add a byte order mark, and a newer version of this program may write more elements and attributes.
 func TestOpenIgnoresUnknownElements(t *testing.T) {
 	capture := sample(t)
 	edit(t, capture, "Msvm_ReplicationRelationship.xml", "<?xml", "\uFEFF<?xml")
