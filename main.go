@@ -7,8 +7,7 @@ import (
 	"os/signal"
 	"syscall"
 
-	"hyperv_replica_exporter/internal/exporter"
-	"hyperv_replica_exporter/internal/logging"
+	"hyperv_replica_exporter/internal/cli"
 	"hyperv_replica_exporter/internal/winsvc"
 )
 
@@ -17,9 +16,8 @@ func main() {
 		os.Exit(code)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := exporter.Run(ctx, os.Args[1:], exporter.Environment{
-		Stdout: os.Stdout,
-		Output: logging.Console{Program: exporter.Name, Stderr: os.Stderr},
+	code := cli.Run(ctx, os.Args[1:], cli.Environment{
+		Stdout: os.Stdout, Stderr: os.Stderr, Terminal: cli.IsTerminal(os.Stderr),
 	})
 	stop()
 	os.Exit(code)

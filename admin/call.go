@@ -36,6 +36,7 @@ func callHost(ctx context.Context, x *execution, release func()) problem.Respons
 					With("job", apiJobs+"/"+x.id).Response()
 			}
 		}()
+		level.Debug(s.options.Logger).Log("msg", "calling the host", "action", x.id, "method", x.plan.Method.Name)
 		reply, err := s.options.Invoker.Invoke(context.WithoutCancel(ctx), x.plan.Call())
 		response := recordReply(x, reply, err)
 		release() // before the response, so that the client can send its next request at once

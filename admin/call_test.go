@@ -3,21 +3,12 @@ package admin
 import (
 	"context"
 	"errors"
-	"net/http"
-	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"github.com/go-kit/log"
-
 	"hyperv_replica_exporter/wmiquery"
-	"hyperv_replica_exporter/wmiquery/msvm"
-	"hyperv_replica_exporter/wmiquery/simulator"
 )
 
 // A call that never returns blocks other actions on its VM, except those that stop what it may have started.
@@ -137,59 +128,4 @@ func TestJobWithoutPathIsUnknown(t *testing.T) {
 		t.Errorf("the job is %s, want the state unknown with an error", j)
 	}
 	env.want("next action", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil), 202, "")
-}
-
-// By default a request waits 30 seconds for the answer of the host. Then it is answered as accepted.
-func TestRequestWaits30SecondsForTheHost(t *testing.T) {
-	folder := tempDir(t)
-	policy, web := filepath.Join(folder, "policy.yml"), filepath.Join(folder, "web.yml")
-	for file, text := range map[string]string{
-		policy: fullPolicy, web: "basic_auth_users:\n  tim: " + passwordHash() + "\n",
-	} {
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	synctest.Test(t, func(t *testing.T) {
-		world, err := simulator.New(simulator.Config{Seed: 1, VMs: 1, Now: time.Now})
-		if err != nil {
-			t.Fatal(err)
-		}
-		pool := &spy{
-			Pool: wmiquery.NewPool(wmiquery.PoolOptions{
-				Open: world.OpenHost("HV01"), Now: world.Now, Workers: 1, StuckAfter: time.Minute, MaxStuck: 1,
-			}),
-			called: make(chan wmiquery.Call, 1), block: make(chan struct{}),
-		}
-		defer pool.Close()
-		s, err := New(Options{
-			Reader: pool, Invoker: pool, Now: time.Now, Logger: log.NewNopLogger(), Namespace: "test", PolicyFile: policy,
-			WebConfigFile: web, Addresses: []string{"127.0.0.1:0"}, DataDir: filepath.Join(folder, "data"),
-			WatchInterval: time.Hour,
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		rows, err := wmiquery.All[msvm.ReplicationRelationship](t.Context(), pool)
-		if err != nil || len(rows) == 0 {
-			t.Fatal(rows, err)
-		}
-		key, err := msvm.ParseKey(rows[0].InstanceID)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost,
-			"http://localhost"+apiReplicas+"/"+key.VM+"/"+string(key.Link)+"/actions/suspend", nil)
-		r.SetBasicAuth("tim", password)
-		r.Header.Set("Content-Type", "application/json")
-		w, began := httptest.NewRecorder(), time.Now()
-		s.Handler().ServeHTTP(w, r)
-		if waited := time.Since(began); waited != 30*time.Second || w.Code != http.StatusAccepted {
-			t.Errorf("after %s: %d %s, want 202 after 30s", waited, w.Code, w.Body)
-		}
-		close(pool.block)
-		if err := s.Close(t.Context()); err != nil {
-			t.Error(err)
-		}
-	})
 }

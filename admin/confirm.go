@@ -62,6 +62,9 @@ func confirmationHash(c authz.Principal, p *operation.Plan, t *operation.TargetS
 func (c *confirmations) confirm(
 	caller authz.Principal, plan *operation.Plan, req *operation.Request, target *operation.TargetState,
 ) *problem.Problem {
+	if plan.ConfirmName == "" {
+		return problem.New(problem.InvalidState, "the name of %s is unknown, so nothing can be confirmed", plan.Subject())
+	}
 	if req.ConfirmationToken == "" {
 		return c.challenge(caller, plan, target)
 	}
@@ -69,7 +72,7 @@ func (c *confirmations) confirm(
 		return problem.New(problem.ConfirmationInvalid, "reason is missing")
 	}
 	if req.VMName != plan.ConfirmName {
-		return problem.New(problem.ConfirmationInvalid, "vm_name is not the name of %s", plan.Subject())
+		return problem.New(problem.ConfirmationInvalid, "vm_name is not %s", plan.ConfirmTerm())
 	}
 	if target != nil && plan.Method.LosesUnsent {
 		if p := req.CheckDataLoss(target); p != nil {
@@ -99,8 +102,8 @@ func (c *confirmations) challenge(
 		}
 	}
 	p := problem.New(problem.ConfirmationRequired,
-		"this destroys %s; to confirm, repeat the request with confirmation_token, reason, vm_name (the name of %s)%s",
-		plan.Destroys, plan.Subject(), loss)
+		"this destroys %s; to confirm, repeat the request with confirmation_token, reason, vm_name (%s)%s",
+		plan.Destroys, plan.ConfirmTerm(), loss)
 	p.With("confirmation_token", token).With("expires", expires.UTC()).With("plan", plan.Show())
 	if target != nil {
 		p.With("current", target).With("estimated_loss", target.DataLoss)

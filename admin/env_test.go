@@ -73,12 +73,18 @@ type spy struct {
 	called chan wmiquery.Call
 	// reply, if not nil, answers calls instead of the host.
 	reply func(context.Context, wmiquery.Call) (wmiquery.Reply, error)
+	// read, if not nil, reads instead of the host.
+	read func(ctx context.Context, dst any) error
 	// onRead, if not nil, can change the rows that were read.
 	onRead func(dst any)
 }
 
 func (s *spy) Read(ctx context.Context, dst any) error {
-	err := s.Pool.Read(ctx, dst)
+	read := s.Pool.Read
+	if s.read != nil {
+		read = s.read
+	}
+	err := read(ctx, dst)
 	if s.onRead != nil {
 		s.onRead(dst)
 	}

@@ -41,7 +41,7 @@ func authorizationCollector() Collector {
 				seen[e] = true
 				out.add(authorizationEntryInfo, 1, newLabels("primary_server", e.server, "trust_group", e.group))
 			}
-			return nil
+			return checkShown(v, every[msvm.ReplicationAuthorizationSettingData], "AllowedPrimaryHostSystem", "TrustGroup")
 		},
 	}
 }

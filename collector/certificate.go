@@ -12,6 +12,7 @@ import (
 	"strings"
 	"unicode"
 
+	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
@@ -45,13 +46,27 @@ func certificateCollector() Collector {
 			if err != nil {
 				return errors.Join(serverErr, relationshipErr, err)
 			}
-			errs := []error{serverErr, relationshipErr}
+			unreadable := newInvalidError(v.invalidResponse(msvm.MethodGetSystemCertificates).invalid)
+			errs := []error{serverErr, relationshipErr, checkCertificateSettings(v)}
 			for _, u := range slices.SortedFunc(maps.Keys(used), certificateUse.compare) {
-				errs = append(errs, collectCertificate(u, store, out))
+				errs = append(errs, collectCertificate(u, store, unreadable, out))
 			}
 			return errors.Join(errs...)
 		},
 	}
+}
+
+// checkCertificateSettings returns an error if the host has returned invalid values
+// that determine which certificates replication uses.
+func checkCertificateSettings(v *view) error {
+	return errors.Join(
+		checkShown(v, every[msvm.ReplicationServiceSettingData],
+			"RecoveryServerEnabled", "CertificateThumbPrint", "AllowedAuthenticationType"),
+		checkShown(v, every[msvm.ReplicationSettingData], "CertificateThumbPrint"),
+		checkShown(v, func(s msvm.ReplicationSettingData) bool {
+			return msvm.StringOrEmpty(s.CertificateThumbPrint) != ""
+		}, "AuthenticationType"),
+	)
 }
 
 // certificateUse is a use of a certificate: the labels of its series.
@@ -110,14 +125,14 @@ func readCertificates(ctx context.Context, v *view) (map[string][]byte, error) {
 			return nil, err
 		}
 		all, err := msvm.Certificates(reply)
-		if err != nil {
+		if _, ok := wmiquery.InvalidValues(err); !ok {
 			return nil, err
 		}
 		store := make(map[string][]byte, len(all))
 		for _, der := range all {
 			store[fmt.Sprintf("%X", sha1.Sum(der))] = der
 		}
-		return store, nil
+		return store, err
 	}})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", method, err)
@@ -126,10 +141,15 @@ func readCertificates(ctx context.Context, v *view) (map[string][]byte, error) {
 }
 
 // collectCertificate adds the samples of one certificate. Only certificates in use
-// are parsed, since the store may contain others that crypto/x509 rejects.
-func collectCertificate(u certificateUse, store map[string][]byte, out *output) error {
+// are parsed, since the store may contain others that crypto/x509 rejects. If the
+// store has certificates that are unreadable, one that is not found may be among
+// them: collectCertificate then returns unreadable.
+func collectCertificate(u certificateUse, store map[string][]byte, unreadable error, out *output) error {
 	l := newLabels("usage", u.usage, "thumbprint", u.thumbprint)
 	der, found := store[u.thumbprint]
+	if !found && unreadable != nil {
+		return unreadable
+	}
 	out.add(certificatePresent, boolToFloat(found), l)
 	if !found {
 		return nil

@@ -83,6 +83,8 @@ func TestPerfInstances(t *testing.T) {
 		{"one VM", []string{"app01"}, map[string]string{"app01": appID}},
 		{"numbered instance of one VM", []string{"app01#1"}, map[string]string{"app01": appID}},
 		{"name of a VM that ends in a number", []string{"lab#2"}, map[string]string{"lab#2": labID}},
+		{"number in the middle of a name", []string{"app01#1 - Test"}, map[string]string{"app01#1 - Test": ""}},
+		{"number before letters", []string{"app01#1a"}, map[string]string{"app01#1a": ""}},
 		{"numbered instance of no VM", []string{"gone#1"}, map[string]string{"gone#1": ""}},
 		{"no VM", []string{"gone"}, map[string]string{"gone": ""}},
 		{"one instance of two VMs", []string{"sql01"}, map[string]string{"sql01": ""}},

@@ -3,6 +3,8 @@ package collector
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"hyperv_replica_exporter/wmiquery/msvm"
@@ -49,11 +51,23 @@ func jobCollector() Collector {
 			}
 			elements, elementErr := read[msvm.AffectedJobElement](ctx, v)
 			vms, vmErr := readVMs(ctx, v)
-			if err := errors.Join(elementErr, vmErr); err != nil {
-				return err
+			errs := []error{
+				elementErr, vmErr,
+				checkShown(v, every[msvm.ConcreteJob], "JobType"),
+				checkShown(v, isReplicationJob, "InstanceID", "JobState"),
+				checkShown(v, isRunning, "StartTime", "PercentComplete"),
+				checkShown(v, func(e msvm.AffectedJobElement) bool {
+					job := msvm.JobID(e.AffectingElement)
+					return job == "" || slices.ContainsFunc(jobs.rows, func(j msvm.ConcreteJob) bool {
+						return isRunning(j) && strings.EqualFold(j.InstanceID, job)
+					})
+				}),
 			}
-			collectRunning(jobs.rows, affectedVMs(elements.rows, vms), elements.at, vms, out)
-			return nil
+			if elementErr == nil && vmErr == nil {
+				shown := collectRunning(jobs.rows, affectedVMs(elements.rows, vms), elements.at, vms, out)
+				errs = append(errs, checkShown(v, vmIn(shown), "Name", "ElementName"))
+			}
+			return errors.Join(errs...)
 		},
 	}
 }
@@ -88,14 +102,15 @@ func (r *runningJobs) add(j msvm.ConcreteJob) {
 // collectRunning adds the series of each operation with running jobs. A job may
 // concern two VMs, such as a test failover, and then belongs to an operation of
 // each. A job that concerns no VM and started after readAt, the time when the
-// affected VMs were read, is ignored, since its VM is not known yet.
+// affected VMs were read, is ignored, since its VM is not known yet. The result
+// reports whether a VM has such a job.
 func collectRunning(
 	jobs []msvm.ConcreteJob, affected map[string][]string, readAt time.Time, vms vmsByID, out *output,
-) {
+) (hasJob func(vm string) bool) {
 	running := map[operation]*runningJobs{}
 	var order []operation
 	for _, j := range jobs {
-		if !isReplicationJob(j) || !isRunningState(j.JobState) {
+		if !isRunning(j) {
 			continue
 		}
 		ids := affected[msvm.JobID(j.Ref())]
@@ -124,7 +139,11 @@ func collectRunning(
 			out.add(operationStart, unixSeconds(*r.start), l)
 		}
 	}
+	return func(vm string) bool { return slices.ContainsFunc(order, func(o operation) bool { return o.vm == vm }) }
 }
+
+// isRunning reports whether the job is a replication job that is running.
+func isRunning(j msvm.ConcreteJob) bool { return isReplicationJob(j) && isRunningState(j.JobState) }
 
 func isReplicationJob(j msvm.ConcreteJob) bool { return j.JobType != nil && j.JobType.IsReplication() }
 

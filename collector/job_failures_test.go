@@ -53,3 +53,24 @@ func TestFailedJobCountsOnceOutOfOrder(t *testing.T) {
 		t.Errorf("%d jobs remembered after 1000 failures, one every five minutes; want at most 15", n)
 	}
 }
+
+// A failed job that the host shows for longer than an hour counts once: the hour starts when the job is gone.
+func TestFailedJobThatStaysCountsOnce(t *testing.T) {
+	start := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	kind, state := msvm.JobSendDelta, msvm.JobException
+	job := msvm.ConcreteJob{InstanceID: "a", JobType: &kind, JobState: &state}
+	f := newJobFailures()
+	f.add(table[msvm.ConcreteJob]{at: start})
+	for _, step := range []struct {
+		minutes int
+		rows    []msvm.ConcreteJob
+	}{
+		{30, []msvm.ConcreteJob{job}}, {60, []msvm.ConcreteJob{job}}, {91, []msvm.ConcreteJob{job}},
+		{120, []msvm.ConcreteJob{job}}, {150, nil}, {180, []msvm.ConcreteJob{job}},
+	} {
+		response := table[msvm.ConcreteJob]{rows: step.rows, at: start.Add(time.Duration(step.minutes) * time.Minute)}
+		if got := f.add(response)[kind-msvm.JobModifyServerSettings]; got != 1 {
+			t.Errorf("after %d minutes: %v failures, want 1", step.minutes, got)
+		}
+	}
+}

@@ -20,7 +20,7 @@ type dedupLogger struct {
 
 	mu       sync.Mutex
 	causes   map[string]string          // causes of the current failure, by collector
-	warnings map[string]map[string]bool // keys of the current warnings, by collector
+	warnings map[string]map[string]bool // keys of the current warnings, by source
 }
 
 func newDedupLogger(l log.Logger) *dedupLogger {
@@ -61,24 +61,27 @@ func (d *dedupLogger) logResult(collector string, err error) {
 	}
 }
 
-// logWarnings logs the warnings that the previous scrape of the collector did not
-// have. If the scrape is incomplete, the previous warnings remain in effect.
-func (d *dedupLogger) logWarnings(collector string, warnings []warning, complete bool) {
+// logWarnings logs the current warnings of a source, except for those that it had
+// before. The source is a collector or a query; kv are the keys and values that
+// identify it in the log. If the warnings are incomplete, those before remain in
+// effect.
+func (d *dedupLogger) logWarnings(source string, kv []any, warnings []warning, complete bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	before := d.warnings[collector]
+	before := d.warnings[source]
 	current := make(map[string]bool, len(warnings))
 	for _, w := range warnings {
 		if !before[w.key] && !current[w.key] {
-			kv := append([]any{"msg", w.message, "collector", collector}, w.kv...)
-			level.Warn(d.logger).Log(kv...)
+			level.Warn(d.logger).Log(slices.Concat([]any{"msg", w.message}, kv, w.kv)...)
 		}
 		current[w.key] = true
 	}
 	if !complete {
 		maps.Copy(current, before)
 	}
-	d.warnings[collector] = current
+	if d.warnings[source] = current; len(current) == 0 {
+		delete(d.warnings, source)
+	}
 }
 
 // causesOf returns the innermost errors of err, which identify a failure. The

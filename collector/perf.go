@@ -61,7 +61,7 @@ func perfCollector() Collector {
 			}
 			for _, r := range counters.rows {
 				name := vmNameOf(r, ids)
-				if name == "" || name == "_Total" { // the total would double every sum over vm
+				if name == "_Total" { // the total would double every sum over vm
 					continue
 				}
 				if instances[name] > 1 {
@@ -75,7 +75,8 @@ func perfCollector() Collector {
 				}
 				collectPerf(r, newLabels("vm", name, "vm_id", id), out)
 			}
-			return nil
+			return errors.Join(checkShown(v, isVM, "Name", "ElementName"),
+				checkShown(v, func(p msvm.ReplicaPerformance) bool { return p.Name != "_Total" }))
 		},
 	}
 }
@@ -99,7 +100,7 @@ func idsByName(vms vmsByID) map[string][]string {
 
 // numberedName matches an instance name to which Windows has added a number
 // because several VMs have the same name.
-var numberedName = regexp.MustCompile(`^(.+)#\d+$`)
+var numberedName = regexp.MustCompile(`(?s)^(.+)#\d+$`)
 
 // vmNameOf returns the display name of the VM that a performance instance belongs
 // to. That is the name of the instance without the number that Windows may have

@@ -2,6 +2,7 @@ package collector
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 
@@ -26,14 +27,14 @@ func providerCollector() Collector {
 			seen := map[string]bool{}
 			for _, p := range providers.rows {
 				id := strings.ToUpper(p.Name) // like the label provider of relationship_info
-				if id == "" || seen[id] {
+				if seen[id] {
 					continue
 				}
 				seen[id] = true
 				out.add(providerInfo, 1, newLabels("provider_id", id, "name", msvm.StringOrEmpty(p.ElementName),
 					"builtin", strconv.FormatBool(id == msvm.BuiltinProvider)))
 			}
-			return err
+			return errors.Join(err, checkShown(v, every[msvm.ReplicationProvider], "Name", "ElementName"))
 		},
 	}
 }

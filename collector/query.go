@@ -15,7 +15,8 @@ import (
 type query struct {
 	key       string // queries with the same key have the same response
 	operation string // name of the class or the method
-	run       func(context.Context) (any, error)
+	// run returns the value of the response. With a *wmiquery.InvalidValuesError it returns a value, too.
+	run func(context.Context) (any, error)
 	// onResponse, if not nil, is called once with the value of each good response
 	// that is not dropped. It must not use the queryCache, which is locked then.
 	onResponse func(value any)
@@ -23,9 +24,10 @@ type query struct {
 
 // response is the response of the host to a query.
 type response struct {
-	value any
-	at    time.Time // by the host's clock
-	err   error
+	value   any
+	at      time.Time // by the host's clock
+	err     error
+	invalid []wmiquery.InvalidValue // the values that are missing in value
 }
 
 // isNoAnswer reports whether the host did not respond, as opposed to having
@@ -36,7 +38,7 @@ func isNoAnswer(err error) bool {
 }
 
 // table contains the instances of a class and the time when they were read, by
-// the host's clock.
+// the host's clock. Instances with an empty key are left out, see checkShown.
 type table[T any] struct {
 	rows []T
 	at   time.Time
@@ -61,6 +63,9 @@ func read[T wmiquery.Instance](ctx context.Context, v *view) (table[T], error) {
 	if err != nil && !missing || len(t.rows) > 0 {
 		return t, err
 	}
+	if checkShown(v, every[T]) != nil { // there are instances, but none can be read
+		return t, fmt.Errorf("%s: no instance can be read", class)
+	}
 	if class == (msvm.ReplicationService{}).WMIClass().Name {
 		return t, errNoVisibility
 	}
@@ -68,7 +73,7 @@ func read[T wmiquery.Instance](ctx context.Context, v *view) (table[T], error) {
 	switch {
 	case err != nil:
 		return t, err
-	case len(services.rows) == 0:
+	case len(services.rows) == 0 && checkShown(v, every[msvm.ReplicationService]) == nil:
 		return t, errNoVisibility
 	case missing:
 		return t, &missingClassError{class}
@@ -84,7 +89,7 @@ func readUnchecked[T wmiquery.Instance](ctx context.Context, v *view) (table[T],
 	if err != nil {
 		return table[T]{}, fmt.Errorf("read %s: %w", q.operation, err)
 	}
-	return table[T]{r.value.([]T), r.at}, nil
+	return table[T]{withKeys[T](r), r.at}, nil
 }
 
 // instancesQuery returns the query for all instances of the class of prototype.
@@ -94,6 +99,6 @@ func instancesQuery(prototype wmiquery.Instance, reader wmiquery.Reader) query {
 	return query{key: class, operation: class, run: func(ctx context.Context) (any, error) {
 		rows := reflect.New(reflect.SliceOf(reflect.TypeOf(prototype)))
 		err := reader.Read(ctx, rows.Interface())
-		return rows.Elem().Interface(), err
+		return rows.Elem().Interface(), checkKeys(rows.Elem(), err)
 	}}
 }

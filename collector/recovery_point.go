@@ -40,14 +40,19 @@ func recoveryPointCollector() Collector {
 				return errors.Join(settingsErr, snapshotErr, vmErr)
 			}
 			byVM, pointErr := recoveryPointsByVM(settings.rows, snapshots.rows)
-			err := errors.Join(snapshotErr, pointErr)
+			isPoint := func(s msvm.VirtualSystemSettingData) bool { _, ok := s.RecoveryPoint(); return ok }
+			err := errors.Join(snapshotErr, pointErr, checkShown(v, every[msvm.VirtualSystemSettingData], "VirtualSystemType"),
+				checkShown(v, isPoint, "InstanceID", "VirtualSystemIdentifier"), checkShown(v, every[msvm.SnapshotOfVirtualSystem]))
+			hasPoints := maps.Clone(byVM)
 			if err == nil {
 				addEmptyReplicas(byVM, vms)
 			}
 			for _, id := range slices.Sorted(maps.Keys(byVM)) {
 				collectRecoveryPoints(byVM[id], vms.labels(id), out)
 			}
-			return err
+			return errors.Join(err, checkShown(v, isPoint, "CreationTime"),
+				checkShown(v, vmIn(func(id string) bool { return byVM[id] != nil }), "Name", "ElementName"),
+				checkShown(v, vmIn(func(id string) bool { return hasPoints[id] == nil }), "ReplicationMode"))
 		},
 	}
 }
@@ -100,7 +105,7 @@ func recoveryPointsByVM(
 			vm = strings.ToUpper(msvm.StringOrEmpty(s.VirtualSystemIdentifier))
 		}
 		if !msvm.IsGUID(vm) {
-			errs = append(errs, fmt.Errorf("recovery point %s: VM not found", s.InstanceID))
+			errs = append(errs, fmt.Errorf("recovery point %.100s: VM not found", s.InstanceID))
 			continue
 		}
 		if byVM[vm] == nil {

@@ -94,7 +94,8 @@ func relationshipCollector() Collector {
 			if relationshipErr == nil {
 				collectProtected(relationships, vms, out)
 			}
-			return errors.Join(relationshipErr, relationships.invalid, vmErr)
+			return errors.Join(relationshipErr, relationships.invalid, vmErr, checkShown(v, isReplicating),
+				checkShown(v, isVM, "Name", "ElementName", "EnabledState", "ReplicationMode"))
 		},
 	}
 }

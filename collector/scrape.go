@@ -20,9 +20,6 @@ type Options struct {
 	Logger log.Logger
 	// Objectives are the rules for rpo_objective_seconds. The first match applies.
 	Objectives []Objective
-	// Concurrency is the maximum number of relationships whose statistics are
-	// requested at the same time.
-	Concurrency int
 	// CallTimeout is the maximum time that a scrape waits for one response of the
 	// host.
 	CallTimeout time.Duration
@@ -46,9 +43,10 @@ type Scraper struct {
 // NewScraper returns a Scraper that runs the collectors of All(o) for whose name
 // enabled returns true.
 func NewScraper(o Options, enabled func(name string) bool) *Scraper {
+	l := newDedupLogger(o.Logger)
 	s := &Scraper{
-		cache:     newQueryCache(o.Reader, o.CallTimeout, o.MaxAge),
-		logger:    newDedupLogger(o.Logger),
+		cache:     newQueryCache(o.Reader, l, o.CallTimeout, o.MaxAge),
+		logger:    l,
 		snapshots: map[string]time.Time{},
 	}
 	for _, c := range All(o) {
@@ -71,7 +69,7 @@ func (s *Scraper) Collectors() []string {
 // RequestMetrics returns the metrics about the requests to the host. Unlike those
 // of Select, collecting them does not read the host.
 func (s *Scraper) RequestMetrics() []prometheus.Collector {
-	return []prometheus.Collector{s.cache.metrics.total, s.cache.metrics.duration}
+	return []prometheus.Collector{s.cache.metrics.total, s.cache.metrics.duration, s.cache.invalid.total}
 }
 
 // Select returns a prometheus.Collector that reads the host when it is collected,
@@ -151,7 +149,7 @@ func (s *Scraper) run(ctx context.Context, c Collector, share *scrapeShare) *out
 	s.mu.Unlock()
 	out.addTimestamp(snapshotTimestamp, at, known, l)
 	s.logger.logResult(c.Name, err)
-	s.logger.logWarnings(c.Name, out.warnings, complete)
+	s.logger.logWarnings(c.Name, []any{"collector", c.Name}, out.warnings, complete)
 	return out
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -12,7 +13,8 @@ import (
 
 var (
 	relationshipInfo = gauge("relationship_info",
-		"Servers, authentication and provider of the relationship, and mode of the VM; always 1.",
+		"Servers, authentication and provider of the relationship, and mode of the VM; always 1, absent if the VMs "+
+			"cannot be read.",
 		perRelationship("mode", "primary_server", "replica_server",
 			"primary_connection_point", "replica_connection_point", "authentication", "provider")...)
 	interval = gauge("interval_seconds",
@@ -61,8 +63,9 @@ func settingsCollector(objectives []Objective) Collector {
 			relationships, relationshipErr := readRelationships(ctx, v)
 			settings, settingsErr := read[msvm.ReplicationSettingData](ctx, v)
 			vms, vmErr := readVMs(ctx, v)
-			errs := []error{relationshipErr, relationships.invalid, settingsErr, vmErr}
-			missing := replicating(relationships.rows)
+			current := replicating(relationships.rows)
+			errs := []error{relationshipErr, relationships.invalid, settingsErr, vmErr, checkSettings(v, current)}
+			missing := maps.Clone(current)
 			for _, row := range settings.rows {
 				key, err := msvm.ParseKey(row.InstanceID)
 				if err != nil {
@@ -71,11 +74,10 @@ func settingsCollector(objectives []Objective) Collector {
 				}
 				if r, ok := missing[key]; ok {
 					delete(missing, key)
-					mode := ""
-					if m, ok := vms[key.VM].Mode(); ok {
-						mode = m.String()
+					if vmErr == nil { // without the mode, it would be another series
+						out.add(relationshipInfo, 1, infoLabels(row, r, vms[key.VM]))
 					}
-					collectSettings(row, r, mode, objectives, out)
+					collectSettings(row, r, objectives, out)
 				}
 			}
 			if settingsErr == nil {
@@ -84,6 +86,24 @@ func settingsCollector(objectives []Objective) Collector {
 			return errors.Join(errs...)
 		},
 	}
+}
+
+// checkSettings returns an error if the host has returned invalid values that the
+// collector would have shown. The relationships are those that replicate.
+func checkSettings(v *view, relationships map[msvm.Key]relationship) error {
+	return errors.Join(
+		checkShown(v, isReplicating, "InstanceID", "ElementName", "ReplicationState"),
+		checkShown(v, vmIn(replicatingVMs(relationships)), "Name", "ReplicationMode"),
+		checkShown(v, func(s msvm.ReplicationSettingData) bool {
+			key, err := msvm.ParseKey(s.InstanceID)
+			_, ok := relationships[key]
+			return err != nil || ok
+		}, "InstanceID", "AuthenticationType", "CompressionEnabled", "BypassProxyServer",
+			"RecoveryConnectionPoint", "RecoveryHostSystem", "PrimaryConnectionPoint", "PrimaryHostSystem", "ReplicateHostKvpItems",
+			"ApplicationConsistentSnapshotInterval", "RecoveryHistory", "IncludedDisks", "AutoResynchronizeEnabled",
+			"AutoResynchronizeIntervalStart", "AutoResynchronizeIntervalEnd", "ReplicationProvider",
+			"ReplicationInterval"),
+	)
 }
 
 // missingSettings returns an error if there are relationships without settings.
@@ -100,20 +120,27 @@ func missingSettings(relationships map[msvm.Key]relationship) error {
 	return fmt.Errorf("settings of %d replicating relationships, such as %s: not found", len(ids), ids[0])
 }
 
-func collectSettings(s msvm.ReplicationSettingData, r relationship, mode string, objectives []Objective, out *output) {
-	l := r.labels
-	authentication := ""
+// infoLabels returns the labels of relationship_info.
+func infoLabels(s msvm.ReplicationSettingData, r relationship, vm msvm.ComputerSystem) labels {
+	var authentication, mode string
 	if s.AuthenticationType != nil {
 		authentication = s.AuthenticationType.String()
 	}
-	out.add(relationshipInfo, 1, l.
+	if m, ok := vm.Mode(); ok {
+		mode = m.String()
+	}
+	return r.labels.
 		with(label("mode", mode)).
 		with(label("primary_server", s.PrimaryServer())).
 		with(label("replica_server", msvm.StringOrEmpty(s.RecoveryHostSystem))).
 		with(label("primary_connection_point", msvm.StringOrEmpty(s.PrimaryConnectionPoint))).
 		with(label("replica_connection_point", msvm.StringOrEmpty(s.RecoveryConnectionPoint))).
 		with(label("authentication", authentication)).
-		with(label("provider", s.ProviderID())))
+		with(label("provider", s.ProviderID()))
+}
+
+func collectSettings(s msvm.ReplicationSettingData, r relationship, objectives []Objective, out *output) {
+	l := r.labels
 	every, known := s.Interval()
 	if known {
 		out.add(interval, every.Seconds(), l)

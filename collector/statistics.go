@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
@@ -39,7 +40,7 @@ const maxIssues = 10
 // statisticsCollector exposes the statistics of every relationship that
 // replicates. It fails if those of a relationship cannot be read, and exposes the
 // others. If the host does not respond in time, it exposes the last statistics.
-func statisticsCollector(concurrency int) Collector {
+func statisticsCollector() Collector {
 	metrics := []*Metric{
 		pending, windowStart, windowEnd, windowMaxBytes, windowMaxSeconds, healthIssue, lastTestFailover,
 		statisticsAge, windowResets,
@@ -66,18 +67,24 @@ func statisticsCollector(concurrency int) Collector {
 				return errors.Join(relationshipErr, serviceErr)
 			}
 			vms, vmErr := readVMs(ctx, v)
-			pruneStatistics(v, counters, replicating(relationships.rows))
+			current := replicating(relationships.rows)
+			pruneStatistics(v, counters, current)
 			reader := &statisticsReader{view: v, service: services.rows[0], counters: counters}
-			statistics, statisticsErr := reader.readAll(ctx, relationships.rows, concurrency)
+			statistics, statisticsErr := reader.readAll(ctx, relationships.rows)
+			var invalid []wmiquery.InvalidValue
 			for i, r := range relationships.rows {
 				if statistics[i] != nil {
-					collectStatistics(r, statistics[i], vms[r.key.VM].Sends(r.key.Link), out)
+					sends := vms[r.key.VM].Sends(r.key.Link)
+					collectStatistics(r, statistics[i], sends, out)
+					invalid = append(invalid, shownStatistics(statistics[i].invalid, sends)...)
 				}
 				if at := v.lastGoodTime(statisticsKey(r.key)); r.Replicates() && !at.IsZero() {
 					out.add(statisticsAge, max(0, v.reader.Now().Sub(at).Seconds()), r.labels)
 				}
 			}
-			return errors.Join(relationships.invalid, vmErr, statisticsErr)
+			return errors.Join(relationships.invalid, vmErr, statisticsErr, newInvalidError(invalid),
+				checkShown(v, isReplicating, "InstanceID", "ElementName", "ReplicationState"),
+				checkShown(v, vmIn(replicatingVMs(current)), "Name", "ReplicationMode"))
 		},
 	}
 }
@@ -128,6 +135,24 @@ func collectStatistics(r relationship, s *relationshipStatistics, sends bool, ou
 	}
 	out.add(windowResets, s.totals.resets, l)
 	collectIssues(r, s.issues, out)
+}
+
+// shownStatistics returns the invalid values of a relationship's statistics that
+// collectStatistics would have shown.
+func shownStatistics(values []wmiquery.InvalidValue, sends bool) []wmiquery.InvalidValue {
+	var shown []wmiquery.InvalidValue
+	for _, i := range values {
+		switch i.Property {
+		case "ReplicationHealth", "Message", "MessageArguments", "ErrorSource":
+		case "PendingReplicationSize":
+			if sends {
+				shown = append(shown, i)
+			}
+		default:
+			shown = append(shown, i)
+		}
+	}
+	return shown
 }
 
 // collectIssues adds the number of health issues by message ID and severity. The

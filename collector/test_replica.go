@@ -29,20 +29,22 @@ func testReplicaCollector() Collector {
 				return errors.Join(dependencyErr, vmErr)
 			}
 			type pair struct{ replica, test string }
-			seen := map[pair]bool{}
+			seen, replicas := map[pair]bool{}, map[string]bool{}
 			var errs []error
 			for _, d := range dependencies.rows {
 				p := pair{msvm.VMOf(d.Antecedent), msvm.VMOf(d.Dependent)}
 				if p.replica == "" || p.test == "" {
-					errs = append(errs, fmt.Errorf("dependency between %q and %q: not between two VMs", d.Antecedent, d.Dependent))
+					errs = append(errs, fmt.Errorf("dependency between %.200q and %.200q: not between two VMs", d.Antecedent, d.Dependent))
 					continue
 				}
 				if seen[p] {
 					continue
 				}
-				seen[p] = true
+				seen[p], replicas[p.replica] = true, true
 				out.add(testReplicaPresent, 1, vms.labels(p.replica).with(label("test_vm_id", p.test)))
 			}
+			errs = append(errs, checkShown(v, every[msvm.ReplicaSystemDependency]),
+				checkShown(v, vmIn(func(id string) bool { return replicas[id] }), "Name", "ElementName"))
 			return errors.Join(errs...)
 		},
 	}

@@ -118,10 +118,9 @@ func startAlertmanager(t *testing.T, webhookURL string, shortWaits bool) *alertm
 	if err := os.WriteFile(file, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	address := promtest.FreeAddress(t)
-	promtest.RunServer(t, "alertmanager", "--config.file="+file, "--storage.path="+dir,
-		"--web.listen-address="+address, "--cluster.listen-address=", "--log.level=warn")
-	a := &alertmanager{"http://" + address}
+	a := &alertmanager{
+		promtest.RunServer(t, "alertmanager", "--config.file="+file, "--storage.path="+dir, "--cluster.listen-address="),
+	}
 	promtest.Await(t, "Alertmanager is ready", func() bool {
 		resp, err := http.Get(a.url + "/-/ready")
 		if err != nil {

@@ -50,7 +50,7 @@ func (s *comSession) call(c Call) (Reply, error) {
 		return Reply{}, err
 	}
 	defer out.Release()
-	reply, err := def.reply(out)
+	reply, err := def.reply(out, c)
 	if err != nil { // not wrapped: a sentinel would mean that the method was not called
 		return Reply{}, fmt.Errorf("%s was called, but its reply cannot be read: %s", c.Method, err.Error())
 	}
@@ -168,8 +168,8 @@ func (m *methodDef) inParams(c Call) (*ole.IDispatch, error) {
 	return in, nil
 }
 
-// reply converts the out parameters to a Reply.
-func (m *methodDef) reply(out *ole.IDispatch) (Reply, error) {
+// reply converts the out parameters of a call to a Reply. Without the return code it fails.
+func (m *methodDef) reply(out *ole.IDispatch, c Call) (Reply, error) {
 	reply := Reply{Out: map[string]any{}}
 	for _, p := range m.out {
 		v, err := oleutil.GetProperty(out, p.name)
@@ -178,10 +178,17 @@ func (m *methodDef) reply(out *ole.IDispatch) (Reply, error) {
 		}
 		x, err := p.value(v)
 		v.Clear()
-		if err != nil {
-			return Reply{}, fmt.Errorf("%s: %w", p.name, err)
+		n, isNumber := x.(int64)
+		if p.name == "ReturnValue" && !isNumber {
+			return Reply{}, fmt.Errorf("ReturnValue %.40v is not a number", x)
 		}
-		switch n, _ := x.(int64); p.name {
+		if err != nil {
+			x = nil
+			reply.Invalid = append(reply.Invalid, InvalidValue{
+				Class: c.Object.Class(), Row: -1, Instance: c.Method, Property: p.name, Err: err,
+			})
+		}
+		switch p.name {
 		case "ReturnValue":
 			reply.Code = uint32(n)
 		case "Job":

@@ -3,142 +3,161 @@ package wmiquery
 import (
 	"fmt"
 	"reflect"
-	"sync"
-	"time"
+	"strconv"
+	"strings"
+
+	"github.com/go-ole/go-ole"
+	"github.com/go-ole/go-ole/oleutil"
 
 	"hyperv_replica_exporter/wmiquery/cimxml"
 )
 
-// rowLayout describes how the rows of a class are read: package wmi fills a raw struct with fields of types that it
-// reads without loss, and convert has a function per field that converts it to the type of the field in the row.
-type rowLayout struct {
-	row     reflect.Type
-	raw     reflect.Type
-	columns []string
-	convert []func(dst, src reflect.Value) error
+// Read selects the columns of the struct. If the class does not have all of them in this version of Windows, Read
+// selects all columns, and the fields without a column are null.
+func (s *comSession) Read(dst any) error {
+	rows := reflect.ValueOf(dst).Elem()
+	instance, ok := reflect.TypeAssert[Instance](reflect.Zero(rows.Type().Elem()))
+	if !ok {
+		return fmt.Errorf("%s is not a wmiquery.Instance", rows.Type().Elem())
+	}
+	class := instance.WMIClass()
+	r := &rowReader{class: class.Name, rows: reflect.MakeSlice(rows.Type(), 0, 0)}
+	var err error
+	if !s.incomplete[class] {
+		err = s.query(class, strings.Join(columnsOf(rows.Type().Elem()), ", "), r)
+	}
+	if s.incomplete[class] || scode(err) == wbemInvalidQuery {
+		r = &rowReader{class: class.Name, allColumns: true, rows: reflect.MakeSlice(rows.Type(), 0, 0)}
+		if err = s.query(class, "*", r); err == nil {
+			s.incomplete[class] = true
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("read %s: %w", class.Name, wmiError(err))
+	}
+	rows.Set(r.rows)
+	return NewInvalidValuesError(r.invalid)
 }
 
-// rowLayouts caches the *rowLayout of each type of row.
-var rowLayouts sync.Map
-
-func rowLayoutOf(row reflect.Type) *rowLayout {
-	if l, ok := rowLayouts.Load(row); ok {
-		return l.(*rowLayout)
-	}
-	l := &rowLayout{row: row}
-	var fields []reflect.StructField
+// columnsOf returns the names of the properties of a struct.
+func columnsOf(row reflect.Type) []string {
+	var columns []string
 	for f := range row.Fields() {
-		raw, convert := rawField(f.Type)
-		fields = append(fields, reflect.StructField{Name: f.Name, Type: raw})
-		l.columns = append(l.columns, f.Name)
-		l.convert = append(l.convert, convert)
+		columns = append(columns, f.Name)
 	}
-	l.raw = reflect.StructOf(fields)
-	rowLayouts.Store(row, l)
-	return l
+	return columns
 }
 
-// convertRows converts a slice of raw structs to a slice of rows.
-func (l *rowLayout) convertRows(raw reflect.Value) (reflect.Value, error) {
-	rows := reflect.MakeSlice(reflect.SliceOf(l.row), raw.Len(), raw.Len())
-	for i := range raw.Len() {
-		for j, convert := range l.convert {
-			if err := convert(rows.Index(i).Field(j), raw.Index(i).Field(j)); err != nil {
-				return rows, fmt.Errorf("row %d, column %s: %w", i, l.columns[j], err)
-			}
-		}
+// query runs a query and adds the rows to r.
+func (s *comSession) query(class Class, columns string, r *rowReader) error {
+	services, err := s.connect(class.Namespace)
+	if err != nil {
+		return err
 	}
-	return rows, nil
-}
-
-var (
-	typeTime     = reflect.TypeFor[*time.Time]()
-	typeDuration = reflect.TypeFor[*time.Duration]()
-	typeRef      = reflect.TypeFor[Ref]()
-	typeString   = reflect.TypeFor[*string]()
-)
-
-// rawField returns the type that package wmi fills for a field, and the function that converts it. The type is always
-// a pointer or a slice, which is nil for null.
-//
-//   - Points in time and intervals are read as strings: package wmi would fail the whole query because of an interval,
-//     a wildcard or an empty string.
-//   - Integers keep their exact width: the scripting objects return unsigned integers as signed ones, and only a
-//     conversion of the same width restores the value.
-//   - In arrays, the scripting objects return integers of 16 and 32 bits as signed 32-bit integers. Package wmi would
-//     panic, on its own goroutine, on arrays of bytes and on null elements. No class of this program has an array of
-//     bytes, and arrays of WMI have no null elements.
-func rawField(t reflect.Type) (reflect.Type, func(dst, src reflect.Value) error) {
-	switch {
-	case t == typeTime:
-		return typeString, parseString(cimxml.ParseTime)
-	case t == typeDuration:
-		return typeString, parseString(cimxml.ParseInterval)
-	case t == typeRef:
-		return typeString, func(dst, src reflect.Value) error {
-			if !src.IsNil() {
-				dst.SetString(string(Relative(src.Elem().String())))
-			}
-			return nil
-		}
-	case t.Kind() == reflect.String:
-		return typeString, func(dst, src reflect.Value) error {
-			if !src.IsNil() {
-				dst.SetString(src.Elem().String())
-			}
-			return nil
-		}
-	case t.Kind() == reflect.Pointer:
-		raw := reflect.PointerTo(basicTypes[t.Elem().Kind()])
-		return raw, func(dst, src reflect.Value) error {
-			dst.Set(src.Convert(t))
-			return nil
-		}
-	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.String:
-		return reflect.TypeFor[[]string](), func(dst, src reflect.Value) error {
-			dst.Set(src.Convert(t))
-			return nil
-		}
-	case t.Kind() == reflect.Slice && t.Elem().Kind() != reflect.Uint8:
-		return reflect.TypeFor[[]int32](), func(dst, src reflect.Value) error {
-			if src.IsNil() {
-				return nil
-			}
-			dst.Set(reflect.MakeSlice(t, src.Len(), src.Len()))
-			for i := range src.Len() {
-				dst.Index(i).Set(src.Index(i).Convert(t.Elem()))
-			}
-			return nil
-		}
+	result, err := object(oleutil.CallMethod(services, "ExecQuery", "SELECT "+columns+" FROM "+class.Name))
+	if err != nil {
+		return err
 	}
-	panic(fmt.Sprintf("a wmiquery.Instance cannot have a field of type %s", t))
+	defer result.Release()
+	count, err := oleutil.GetProperty(result, "Count")
+	if err != nil {
+		return err
+	}
+	defer count.Clear()
+	if err := oleutil.ForEach(result, r.add); err != nil {
+		return err
+	}
+	// ForEach returns no error if the enumeration ends early.
+	if n, all := r.rows.Len(), int(count.Val); n < all {
+		return fmt.Errorf("received only %d of %d rows: %w", n, all, ErrUnavailable)
+	}
+	return nil
 }
 
-// basicTypes has the predeclared type of each kind, which is the underlying type of an enumeration.
-var basicTypes = map[reflect.Kind]reflect.Type{
-	reflect.String: reflect.TypeFor[string](),
-	reflect.Bool:   reflect.TypeFor[bool](),
-	reflect.Int8:   reflect.TypeFor[int8](),
-	reflect.Int16:  reflect.TypeFor[int16](),
-	reflect.Int32:  reflect.TypeFor[int32](),
-	reflect.Int64:  reflect.TypeFor[int64](),
-	reflect.Uint8:  reflect.TypeFor[uint8](),
-	reflect.Uint16: reflect.TypeFor[uint16](),
-	reflect.Uint32: reflect.TypeFor[uint32](),
-	reflect.Uint64: reflect.TypeFor[uint64](),
+// rowReader converts objects to rows.
+type rowReader struct {
+	class      string
+	allColumns bool          // the objects may lack properties
+	rows       reflect.Value // a slice
+	invalid    []InvalidValue
 }
 
-// parseString returns a conversion that parses a string.
-func parseString[T any](parse func(string) (T, error)) func(dst, src reflect.Value) error {
-	return func(dst, src reflect.Value) error {
-		if src.IsNil() {
-			return nil
-		}
-		v, err := parse(src.Elem().String())
+// add adds the row for an object, and releases the object.
+func (r *rowReader) add(v *ole.VARIANT) error {
+	o, err := object(v, nil)
+	if err != nil {
+		return err
+	}
+	defer o.Release()
+	t := r.rows.Type().Elem()
+	instance := cimxml.Instance{Class: r.class, Properties: make([]cimxml.Property, 0, t.NumField())}
+	var unsupported []cimxml.InvalidValue
+	for f := range t.Fields() {
+		value, err := oleutil.GetProperty(o, f.Name)
 		if err != nil {
-			return err
+			if r.allColumns {
+				continue
+			}
+			return fmt.Errorf("property %s: %w", f.Name, err)
 		}
-		dst.Set(reflect.ValueOf(&v))
-		return nil
+		p, err := property(f, value)
+		if err == nil {
+			instance.Properties = append(instance.Properties, p)
+		} else {
+			unsupported = append(unsupported, cimxml.InvalidValue{Property: f.Name, Err: err})
+		}
+		value.Clear()
 	}
+	row := reflect.New(t)
+	for _, err := range []error{
+		instance.Unmarshal(row.Interface()), cimxml.NewInvalidValuesError(r.class, unsupported),
+	} {
+		r.invalid, _ = AppendInvalid(r.invalid, r.class, "", r.rows.Len(), row.Interface(), err)
+	}
+	for i := range t.NumField() {
+		if ref, ok := reflect.TypeAssert[*Ref](row.Elem().Field(i).Addr()); ok {
+			*ref = Relative(string(*ref))
+		}
+	}
+	r.rows = reflect.Append(r.rows, row.Elem())
+	return nil
+}
+
+// property returns the value of a property as it is in CIM-XML, so that no value can fail the whole query. It fails for
+// types that CIM-XML does not have.
+func property(f reflect.StructField, v *ole.VARIANT) (p cimxml.Property, err error) {
+	p.Name = f.Name
+	t := f.Type
+	if k := t.Kind(); k == reflect.Pointer || k == reflect.Slice {
+		t = t.Elem()
+	}
+	values := []any{v.Value()}
+	if array := v.ToArray(); array != nil {
+		p.Array, values = true, array.ToValueArray()
+	} else if p.Null = v.VT == ole.VT_NULL || v.VT == ole.VT_EMPTY; p.Null {
+		return p, nil
+	}
+	p.Values = make([]string, len(values))
+	for i, x := range values {
+		if x == nil && p.Array {
+			continue // CIM-XML, too, has an empty string for null in an array
+		}
+		if p.Values[i], err = valueText(x, t); err != nil {
+			break
+		}
+	}
+	return p, err
+}
+
+// valueText returns a value of the scripting objects as it is in CIM-XML. They return unsigned integers as signed ones
+// of at least the same width; t is the type that the value is for.
+func valueText(x any, t reflect.Type) (string, error) {
+	n := reflect.ValueOf(x)
+	switch {
+	case n.CanInt() && reflect.Zero(t).CanUint() && n.Type().Bits() == t.Bits():
+		return strconv.FormatUint(uint64(n.Int())&(1<<t.Bits()-1), 10), nil
+	case n.Kind() == reflect.String, n.Kind() == reflect.Bool, n.CanInt(), n.CanUint(), n.CanFloat():
+		return fmt.Sprint(x), nil
+	}
+	return "", fmt.Errorf("a %T cannot be the value of a property", x)
 }

@@ -106,8 +106,12 @@ func (p outParam) isString() bool {
 
 func (p outParam) scalar(v any) (any, error) {
 	switch v := v.(type) {
-	case nil, bool:
-		return v, nil
+	case nil:
+		return nil, nil
+	case bool:
+		if p.cim == cimBoolean {
+			return v, nil
+		}
 	case int8:
 		return int64(v), nil
 	case uint8:

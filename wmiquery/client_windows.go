@@ -2,13 +2,10 @@ package wmiquery
 
 import (
 	"fmt"
-	"reflect"
 	"runtime"
-	"strings"
 
 	"github.com/go-ole/go-ole"
 	"github.com/go-ole/go-ole/oleutil"
-	"github.com/yusufpapurcu/wmi"
 )
 
 // sFalse is S_FALSE. CoInitializeEx returns it if the thread is already initialized.
@@ -17,11 +14,6 @@ const sFalse = 1
 // comSession is a session with WMI of the local host through its scripting objects. COM objects belong to a thread, so
 // the goroutine that opened the session stays locked to its thread.
 type comSession struct {
-	// queries reads classes. It has its own thread, keeps the locator and makes a new connection for each query.
-	// wmi.Query would create all objects again for each query and run only one query at a time in the whole program.
-	queries *wmi.SWbemServices
-	options *wmi.Client // the options of queries
-	// locator, services and methods are for method calls. Package wmi does not support methods with out parameters.
 	locator  *ole.IDispatch
 	services map[string]*ole.IDispatch // by namespace
 	methods  map[methodKey]*methodDef
@@ -45,7 +37,6 @@ func openCOM() (*comSession, error) {
 		return nil, err
 	}
 	s := &comSession{
-		options:    &wmi.Client{PtrNil: true},
 		services:   map[string]*ole.IDispatch{},
 		methods:    map[methodKey]*methodDef{},
 		incomplete: map[Class]bool{},
@@ -66,8 +57,7 @@ func (s *comSession) open() error {
 	if s.locator, err = unknown.QueryInterface(ole.IID_IDispatch); err != nil {
 		return fmt.Errorf("WbemScripting.SWbemLocator: %w", err)
 	}
-	s.queries, err = wmi.InitializeSWbemServices(s.options)
-	return err
+	return nil
 }
 
 // Close releases all COM objects and unlocks the goroutine.
@@ -77,9 +67,6 @@ func (s *comSession) Close() {
 }
 
 func (s *comSession) release() {
-	if s.queries != nil {
-		_ = s.queries.Close() // fails only if it is already closed
-	}
 	for _, m := range s.methods {
 		if m.in != nil {
 			m.in.Release()
@@ -92,47 +79,4 @@ func (s *comSession) release() {
 		s.locator.Release()
 	}
 	ole.CoUninitialize()
-}
-
-// Read selects the columns of the struct. If the class does not have all of them in this version of Windows, Read
-// selects all columns, and the fields without a column are null.
-func (s *comSession) Read(dst any) error {
-	rows := reflect.ValueOf(dst).Elem()
-	instance, ok := reflect.TypeAssert[Instance](reflect.Zero(rows.Type().Elem()))
-	if !ok {
-		return fmt.Errorf("%s is not a wmiquery.Instance", rows.Type().Elem())
-	}
-	class, layout := instance.WMIClass(), rowLayoutOf(rows.Type().Elem())
-	raw := reflect.New(reflect.SliceOf(layout.raw))
-	var err error
-	if !s.incomplete[class] {
-		err = s.query(class, strings.Join(layout.columns, ", "), raw)
-	}
-	if s.incomplete[class] || scode(err) == wbemInvalidQuery {
-		if err = s.query(class, "*", raw); err == nil {
-			s.incomplete[class] = true
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("read %s: %w", class.Name, wmiError(err))
-	}
-	got, err := layout.convertRows(raw.Elem())
-	if err != nil {
-		return fmt.Errorf("read %s: %w", class.Name, err)
-	}
-	rows.Set(got)
-	return nil
-}
-
-// query runs a query and appends the rows to raw, a pointer to a slice.
-func (s *comSession) query(class Class, columns string, raw reflect.Value) error {
-	// A missing column is an error, unless the query selects all columns.
-	s.options.AllowMissingFields = columns == "*"
-	// "." is the local host. Wine's locator, unlike that of Windows, does not accept null for it.
-	err := s.queries.Query("SELECT "+columns+" FROM "+class.Name, raw.Interface(), ".", class.Namespace)
-	// Package wmi sets the capacity to the number of rows, but reports no error if the enumeration ends early.
-	if n, all := raw.Elem().Len(), raw.Elem().Cap(); err == nil && n < all {
-		return fmt.Errorf("received only %d of %d rows: %w", n, all, ErrUnavailable)
-	}
-	return err
 }

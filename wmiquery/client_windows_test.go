@@ -164,11 +164,19 @@ func TestCOMErrorsWrapSentinels(t *testing.T) {
 		{"exec", 0x800706BA, wmiquery.ErrUnavailable},
 		{"exec", 0x80041001, nil},
 	} {
+		session := com
+		if tt.where == "connect" { // a session keeps its connections
+			var err error
+			if session, err = wmiquery.OpenCOM(); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(session.Close)
+		}
 		where, code = tt.where, tt.code
 		var rows []msvm.ComputerSystem
-		err := com.Read(&rows)
+		err := session.Read(&rows)
 		if tt.where == "exec" {
-			_, err = com.Call(call)
+			_, err = session.Call(call)
 		}
 		text := fmt.Sprintf("Description by Windows (0x%08X)", tt.code)
 		if err == nil || tt.want != nil && !errors.Is(err, tt.want) || !strings.Contains(err.Error(), text) {

@@ -1,6 +1,9 @@
 package wmiquery
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // wbemNotFound is WBEM_E_NOT_FOUND from wbemcli.h.
 const wbemNotFound = 0x80041002
@@ -43,11 +46,44 @@ var hresultSentinels = map[uint32]error{
 	0x80010007: ErrUnavailable, // RPC_E_SERVER_DIED
 }
 
-// NewHRESULTError returns an error with the text and the code of a failure of COM or WMI. It wraps the sentinel that
-// stands for the code, if there is one.
-func NewHRESULTError(code uint32, text string) error {
-	if sentinel := hresultSentinels[code]; sentinel != nil {
-		return fmt.Errorf("%s (0x%08X): %w", text, code, sentinel)
+// HRESULTError is a failure of COM or WMI. It wraps the sentinel that stands for the code, if there is one.
+type HRESULTError struct {
+	Code uint32
+	Text string // from the host, without the code
+}
+
+func (e *HRESULTError) Error() string {
+	if sentinel := hresultSentinels[e.Code]; sentinel != nil {
+		return fmt.Sprintf("%s (0x%08X): %v", e.Text, e.Code, sentinel)
 	}
-	return fmt.Errorf("%s (0x%08X)", text, code)
+	return fmt.Sprintf("%s (0x%08X)", e.Text, e.Code)
+}
+
+// Unwrap returns the sentinel that stands for the code, nil if there is none.
+func (e *HRESULTError) Unwrap() error { return hresultSentinels[e.Code] }
+
+// NewHRESULTError returns a *HRESULTError. Of the text, it uses at most 500 characters.
+func NewHRESULTError(code uint32, text string) error {
+	return &HRESULTError{code, fmt.Sprintf("%.500s", text)}
+}
+
+// ToHRESULTError returns the failure of COM or WMI that err is or wraps. For any other error it returns one with the
+// text of err and a code whose sentinel err wraps, or WBEM_E_FAILED.
+func ToHRESULTError(err error) *HRESULTError {
+	if e, ok := errors.AsType[*HRESULTError](err); ok {
+		return e
+	}
+	for _, code := range []uint32{
+		wbemNotFound,
+		0x80041003, // WBEM_E_ACCESS_DENIED
+		0x80041010, // WBEM_E_INVALID_CLASS
+		0x80041045, // WBEM_E_SERVER_TOO_BUSY
+		0x80041069, // WBEM_E_TIMED_OUT
+		0x800706BA, // RPC_S_SERVER_UNAVAILABLE
+	} {
+		if errors.Is(err, hresultSentinels[code]) {
+			return &HRESULTError{code, fmt.Sprintf("%.500v", err)}
+		}
+	}
+	return &HRESULTError{0x80041001, fmt.Sprintf("%.500v", err)} // WBEM_E_FAILED
 }

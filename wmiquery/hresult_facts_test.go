@@ -139,3 +139,30 @@ func TestRefusalsKeepTheSession(t *testing.T) {
 		}
 	}
 }
+
+// A failure of COM or WMI keeps its code and its text, without the operations that wrap it. Any other error gets a code
+// that stands for its sentinel, or WBEM_E_FAILED.
+func TestToHRESULTError(t *testing.T) {
+	failure := NewHRESULTError(0x8004100E, "no namespace")
+	for _, tt := range []struct {
+		err  error
+		code uint32
+		text string
+	}{
+		{failure, 0x8004100E, "no namespace"},
+		{fmt.Errorf("read X: %w", failure), 0x8004100E, "no namespace"},
+		{NewHRESULTError(0x80041001, "x"), 0x80041001, "x"},
+		{fmt.Errorf("X: %w", ErrNotFound), 0x80041002, "X: not found"},
+		{fmt.Errorf("X: %w", ErrDenied), 0x80041003, "X: access denied"},
+		{fmt.Errorf("X: %w", ErrUnsupported), 0x80041010, "X: not supported by this host"},
+		{ErrBusy, 0x80041045, "busy"},
+		{ErrTimeout, 0x80041069, "timed out"},
+		{ErrUnavailable, 0x800706BA, "connection lost"},
+		{ErrInvalidState, 0x80041001, "invalid state"},
+		{errors.New("other"), 0x80041001, "other"},
+	} {
+		if got := ToHRESULTError(tt.err); got.Code != tt.code || got.Text != tt.text {
+			t.Errorf("%v: got code 0x%08X, text %q; want 0x%08X, %q", tt.err, got.Code, got.Text, tt.code, tt.text)
+		}
+	}
+}

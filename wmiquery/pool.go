@@ -19,7 +19,9 @@ type PoolOptions struct {
 	// StuckAfter is the time after which a worker whose read or call has not returned counts as stuck.
 	StuckAfter time.Duration
 	// MaxStuck is the maximum number of stuck workers that are replaced at a time, for reads and for method calls
-	// separately. Further stuck workers are not replaced. When all workers are stuck, requests fail with ErrBusy.
+	// separately. Further stuck workers are not replaced. The last replacement is not for the class or the method that
+	// has all other workers. When all workers are stuck, or all that a class or a method may have, requests fail with
+	// ErrBusy.
 	MaxStuck int
 }
 
@@ -27,10 +29,12 @@ type PoolOptions struct {
 // ends is abandoned: the caller gets the error of the context, and the call continues in the background.
 //
 // Reads of classes and method calls have separate workers: methods that hang, such as those that wait for an
-// unreachable partner host, must not block the reads that the host still answers.
+// unreachable partner host, must not block the reads that the host still answers. For the same reason a free worker
+// takes the request of the class or the method that has the fewest running requests, in the order of arrival if there
+// are several.
 //
-// A worker opens its session with its first task. After an error that is not a refusal ([IsRefusal]) it closes the
-// session and opens a new one with the next task.
+// A worker opens its session with its first task. After an error that is neither a refusal ([IsRefusal]) nor an
+// [*InvalidValuesError], it closes the session and opens a new one with the next task.
 type Pool struct {
 	now          func() time.Time
 	reads, calls *workQueue
@@ -48,16 +52,30 @@ func NewPool(o PoolOptions) *Pool { return &Pool{o.Now, newWorkQueue(o), newWork
 // Read implements [Reader]. The rows of an abandoned call are discarded. To get late rows, pass a context that does
 // not end.
 func (p *Pool) Read(ctx context.Context, dst any) error {
-	if t := reflect.TypeOf(dst); t == nil || t.Kind() != reflect.Pointer || t.Elem().Kind() != reflect.Slice {
-		return fmt.Errorf("read into a %T: not a pointer to a slice", dst)
+	class, ok := classOf(dst)
+	if !ok {
+		return fmt.Errorf("read into a %T: not a pointer to a slice of instances", dst)
 	}
 	// The worker fills its own slice, because the caller may use dst again when ctx ends.
 	rows := reflect.New(reflect.TypeOf(dst).Elem())
-	if err := p.reads.do(ctx, func(s Session) error { return s.Read(rows.Interface()) }); err != nil {
-		return err
+	err := p.reads.do(ctx, class.Name, func(s Session) error { return s.Read(rows.Interface()) })
+	if _, ok := InvalidValues(err); ok {
+		reflect.ValueOf(dst).Elem().Set(rows.Elem())
 	}
-	reflect.ValueOf(dst).Elem().Set(rows.Elem())
-	return nil
+	return err
+}
+
+// classOf returns the class of dst, a pointer to a slice of instances.
+func classOf(dst any) (class Class, ok bool) {
+	t := reflect.TypeOf(dst)
+	if t == nil || t.Kind() != reflect.Pointer || t.Elem().Kind() != reflect.Slice {
+		return Class{}, false
+	}
+	row, ok := reflect.TypeAssert[Instance](reflect.Zero(t.Elem().Elem()))
+	if !ok {
+		return Class{}, false
+	}
+	return row.WMIClass(), true
 }
 
 // Get implements [Reader].
@@ -71,7 +89,7 @@ func (p *Pool) Get(ctx context.Context, call Call) (Reply, error) {
 // Invoke implements [Invoker]. An abandoned call may still take effect.
 func (p *Pool) Invoke(ctx context.Context, call Call) (Reply, error) {
 	reply := make(chan Reply, 1)
-	err := p.calls.do(ctx, func(s Session) error {
+	err := p.calls.do(ctx, call.Method, func(s Session) error {
 		r, err := s.Call(call)
 		reply <- r
 		return err

@@ -23,10 +23,12 @@ func startRead(p *wmiquery.Pool) <-chan error {
 	return result
 }
 
-func startCall(p *wmiquery.Pool) <-chan error {
+func startCall(p *wmiquery.Pool) <-chan error { return startCallOf(p, "InitiateFailover") }
+
+func startCallOf(p *wmiquery.Pool, method string) <-chan error {
 	result := make(chan error, 1)
 	go func() {
-		_, err := p.Invoke(context.Background(), wmiquery.Call{Method: "InitiateFailover"})
+		_, err := p.Invoke(context.Background(), wmiquery.Call{Method: method})
 		result <- err
 	}()
 	return result
@@ -103,7 +105,7 @@ func TestPoolHasNoStuckWorkersAfterReadsOfExactlyTheLimit(t *testing.T) {
 	})
 }
 
-// All workers and their replacements get a read that hangs. The other reads fail.
+// All workers and their replacements get a call that hangs. The other calls fail.
 func TestPoolLimitOfStuckWorkers(t *testing.T) {
 	for _, tt := range []struct{ workers, maxStuck, reach int }{
 		{1, 0, 1}, {1, 1, 2}, {2, 0, 2}, {2, 1, 3}, {2, 2, 4}, {3, 1, 4}, {3, 5, 8},
@@ -112,25 +114,27 @@ func TestPoolLimitOfStuckWorkers(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				hang := make(chan struct{})
 				var reached atomic.Int32
-				p := newPoolOfSize(t, tt.workers, tt.maxStuck, fakeSession{read: func(*[]row) error {
-					reached.Add(1)
-					<-hang
-					return nil
-				}})
+				p := newPoolOfSize(t, tt.workers, tt.maxStuck, fakeSession{
+					call: func(wmiquery.Call) (wmiquery.Reply, error) {
+						reached.Add(1)
+						<-hang
+						return wmiquery.Reply{}, nil
+					},
+				})
 				var results []<-chan error
-				for range 10 {
-					results = append(results, startRead(p))
+				for n := range 10 {
+					results = append(results, startCallOf(p, fmt.Sprint("Method", n)))
 				}
 				time.Sleep(5 * time.Second)
 				synctest.Wait()
 				if got, want := int(reached.Load()), min(tt.workers+tt.maxStuck, 2*tt.workers); got != want {
-					t.Errorf("after 5s, %d reads have reached the host, want %d", got, want)
+					t.Errorf("after 5s, %d calls have reached the host, want %d", got, want)
 				}
 				time.Sleep(time.Hour)
 				if got := int(reached.Load()); got != tt.reach {
-					t.Errorf("after an hour, %d reads have reached the host, want %d", got, tt.reach)
+					t.Errorf("after an hour, %d calls have reached the host, want %d", got, tt.reach)
 				}
-				checkStats(t, p, "while all reads hang", tt.reach, tt.maxStuck)
+				checkStats(t, p, "while all calls hang", tt.reach, tt.maxStuck)
 				close(hang)
 				busy := fmt.Sprintf("all %d workers are waiting for the host: busy", tt.reach)
 				rejected := 0
@@ -143,10 +147,10 @@ func TestPoolLimitOfStuckWorkers(t *testing.T) {
 					}
 				}
 				if rejected != 10-tt.reach {
-					t.Errorf("%d of 10 reads were rejected, want %d", rejected, 10-tt.reach)
+					t.Errorf("%d of 10 calls were rejected, want %d", rejected, 10-tt.reach)
 				}
 				synctest.Wait()
-				checkStats(t, p, "after all reads have returned", 0, tt.maxStuck)
+				checkStats(t, p, "after all calls have returned", 0, tt.maxStuck)
 			})
 		})
 	}
@@ -183,15 +187,18 @@ func TestPoolServesReadsWhenOneStuckWorkerRecovers(t *testing.T) {
 // MaxStuck limits the number of stuck workers that are replaced at a time, not in total.
 func TestPoolReplacesStuckWorkersAgainAfterRecovery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPoolOfSize(t, 1, 1, fakeSession{read: func(*[]row) error { time.Sleep(20 * time.Second); return nil }})
+		p := newPoolOfSize(t, 1, 1, fakeSession{call: func(wmiquery.Call) (wmiquery.Reply, error) {
+			time.Sleep(20 * time.Second)
+			return wmiquery.Reply{}, nil
+		}})
 		for n := range 5 {
-			first := startRead(p)
+			first := startCallOf(p, "GetErrorEx")
 			time.Sleep(10 * time.Second)
 			checkStats(t, p, fmt.Sprintf("outage %d", n), 1, n+1)
-			second := startRead(p) // the replacement serves it
+			second := startCallOf(p, "KillJob") // the replacement serves it
 			for name, result := range map[string]<-chan error{"first": first, "second": second} {
 				if err := <-result; err != nil {
-					t.Errorf("outage %d: got error %v for the %s read", n, err, name)
+					t.Errorf("outage %d: got error %v for the %s call", n, err, name)
 				}
 			}
 			synctest.Wait()
@@ -204,7 +211,7 @@ func TestPoolReplacesStuckWorkersAgainAfterRecovery(t *testing.T) {
 func TestPoolCountsStuckReadsAndCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hang := make(chan struct{})
-		p := newPoolOfSize(t, 2, 1, fakeSession{
+		p := newPoolOfSize(t, 2, 2, fakeSession{
 			read: func(*[]row) error { <-hang; return nil },
 			call: func(wmiquery.Call) (wmiquery.Reply, error) { <-hang; return wmiquery.Reply{}, nil },
 		})
@@ -215,8 +222,8 @@ func TestPoolCountsStuckReadsAndCalls(t *testing.T) {
 			startRead(p)
 		}
 		time.Sleep(20 * time.Second)
-		checkStats(t, p, "with three stuck reads and one stuck call", 4, 2)
-		if err := <-startRead(p); !errors.Is(err, wmiquery.ErrBusy) || !strings.Contains(err.Error(), "all 3 workers") {
+		checkStats(t, p, "with three stuck reads and one stuck call", 4, 3)
+		if err := <-startRead(p); !errors.Is(err, wmiquery.ErrBusy) || !strings.Contains(err.Error(), "3 workers") {
 			t.Errorf("read: got error %v, want ErrBusy of 3 workers", err)
 		}
 		call := startCall(p)

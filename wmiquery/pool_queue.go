@@ -1,38 +1,53 @@
 package wmiquery
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 )
 
 // workQueue is a queue of tasks and the workers that run them.
+//
+// An operation that hangs, or that is called very often, must not keep the others waiting: a free worker takes the
+// task of the operation that has the fewest running, and one operation cannot have every worker and every replacement.
 type workQueue struct {
 	opts   PoolOptions
-	tasks  chan *task
-	stop   chan struct{}
 	active sync.WaitGroup // the workers that are not stuck
 
 	// mu guards the fields below.
-	mu       sync.Mutex
-	healthy  int // number of workers that are not stuck
-	stuck    int
-	restarts int
-	closed   bool
-	// noneHealthy is closed while every worker is stuck. Callers in the queue then give up instead of waiting
-	// without limit.
-	noneHealthy chan struct{}
+	mu         sync.Mutex
+	changed    *sync.Cond            // signalled when a worker may find a task, and when the queue is closed
+	operations map[string]*operation // those with tasks, by name
+	queued     uint64                // number of tasks queued since the start
+	healthy    int                   // number of workers that are not stuck
+	stuck      int
+	restarts   int
+	closed     bool
+}
+
+// operation has the tasks of one operation, which is the name of a class or of a method.
+type operation struct {
+	name    string
+	waiting []*task // in the order of their arrival
+	running int     // including those that are stuck
+	stuck   int
 }
 
 // task is one call that a worker makes.
 type task struct {
-	run     func(Session) error
-	started func()
-	err     chan error // has a buffer of one: the worker never waits for a caller that has left
+	operation string
+	number    uint64 // in the order of arrival
+	run       func(Session) error
+	started   func()
+	err       chan error // has a buffer of one: the worker never waits for a caller that has left
 }
 
 func newWorkQueue(o PoolOptions) *workQueue {
-	q := &workQueue{opts: o, tasks: make(chan *task), stop: make(chan struct{}), noneHealthy: make(chan struct{})}
+	q := &workQueue{opts: o, operations: map[string]*operation{}}
+	q.changed = sync.NewCond(&q.mu)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for range o.Workers {
@@ -41,42 +56,118 @@ func newWorkQueue(o PoolOptions) *workQueue {
 	return q
 }
 
-// do runs a task on a worker and returns its error, or that of the context.
-func (q *workQueue) do(ctx context.Context, run func(Session) error) error {
+// maxRunning returns the maximum number of workers of one operation. The last replacement of a stuck worker is for
+// other operations.
+func (q *workQueue) maxRunning() int { return q.opts.Workers + max(0, q.opts.MaxStuck-1) }
+
+// do runs a task of an operation on a worker and returns its error, or that of the context.
+func (q *workQueue) do(ctx context.Context, name string, run func(Session) error) error {
 	if err := ctx.Err(); err != nil {
 		return contextError(err)
 	}
-	t := &task{run, startedFunc(ctx), make(chan error, 1)}
-	q.mu.Lock()
-	noneHealthy := q.noneHealthy
-	q.mu.Unlock()
-	// select chooses at random among the channels that are ready. A closed or busy queue must not accept a task.
-	select {
-	case <-q.stop:
-		return fmt.Errorf("pool is closed: %w", ErrUnavailable)
-	case <-noneHealthy:
-		return q.busyError()
-	default:
-	}
-	select {
-	case q.tasks <- t:
-	case <-ctx.Done():
-		return contextError(ctx.Err())
-	case <-q.stop:
-		return fmt.Errorf("pool is closed: %w", ErrUnavailable)
-	case <-noneHealthy:
-		return q.busyError()
-	}
+	t := &task{operation: name, run: run, started: startedFunc(ctx), err: make(chan error, 1)}
+	q.add(t)
 	select {
 	case err := <-t.err:
 		return err
 	case <-ctx.Done():
+		q.remove(t)
 		return contextError(ctx.Err())
 	}
 }
 
-func (q *workQueue) busyError() error {
-	return fmt.Errorf("all %d workers are waiting for the host: %w", q.stats().Stuck, ErrBusy)
+// add queues a task or rejects it.
+func (q *workQueue) add(t *task) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	o := q.operations[t.operation]
+	if o == nil {
+		o = &operation{name: t.operation}
+		q.operations[t.operation] = o
+	}
+	q.queued++
+	t.number = q.queued
+	o.waiting = append(o.waiting, t)
+	q.rejectHopeless(o)
+	q.changed.Signal()
+}
+
+// remove removes a task that still waits.
+func (q *workQueue) remove(t *task) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if o := q.operations[t.operation]; o != nil {
+		o.waiting = slices.DeleteFunc(o.waiting, func(other *task) bool { return other == t })
+		q.forgetIfIdle(o)
+	}
+}
+
+// next waits for a task and returns it as running, or nil when the queue is closed.
+func (q *workQueue) next() *task {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for !q.closed {
+		if o := q.nextOperation(); o != nil {
+			t := o.waiting[0]
+			o.waiting = slices.Delete(o.waiting, 0, 1)
+			o.running++
+			return t
+		}
+		q.changed.Wait()
+	}
+	return nil
+}
+
+// nextOperation returns the operation whose first task is next, or nil. Among operations with equally many running
+// tasks, the one whose task came first is next. The caller must hold q.mu.
+func (q *workQueue) nextOperation() *operation {
+	var next *operation
+	for _, o := range q.operations {
+		if len(o.waiting) == 0 || o.running >= q.maxRunning() {
+			continue
+		}
+		if next == nil || cmp.Or(cmp.Compare(o.running, next.running),
+			cmp.Compare(o.waiting[0].number, next.waiting[0].number)) < 0 {
+			next = o
+		}
+	}
+	return next
+}
+
+// rejectHopeless rejects the waiting tasks of an operation if no worker can take them until the host answers one of the
+// calls that are stuck, or if the queue is closed. Callers would otherwise wait without limit. The caller must hold
+// q.mu.
+func (q *workQueue) rejectHopeless(o *operation) {
+	var err error
+	switch {
+	case q.closed:
+		err = fmt.Errorf("pool is closed: %w", ErrUnavailable)
+	case q.healthy == 0:
+		err = fmt.Errorf("all %d workers are waiting for the host: %w", q.stuck, ErrBusy)
+	case o.stuck >= q.maxRunning():
+		err = fmt.Errorf("%d workers are waiting for %s: %w", o.stuck, o.name, ErrBusy)
+	default:
+		return
+	}
+	for _, t := range o.waiting {
+		t.err <- err
+	}
+	o.waiting = nil
+	q.forgetIfIdle(o)
+}
+
+// rejectAllHopeless calls rejectHopeless for each operation. The caller must hold q.mu.
+func (q *workQueue) rejectAllHopeless() {
+	for _, o := range slices.Collect(maps.Values(q.operations)) {
+		q.rejectHopeless(o)
+	}
+}
+
+// forgetIfIdle removes an operation without tasks. The caller must hold q.mu.
+func (q *workQueue) forgetIfIdle(o *operation) {
+	if len(o.waiting) == 0 && o.running == 0 {
+		delete(q.operations, o.name)
+	}
 }
 
 func (q *workQueue) stats() PoolStats {
@@ -88,10 +179,9 @@ func (q *workQueue) stats() PoolStats {
 func (q *workQueue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if !q.closed {
-		q.closed = true
-		close(q.stop)
-	}
+	q.closed = true
+	q.rejectAllHopeless()
+	q.changed.Broadcast()
 }
 
 // startWorker starts a worker. The caller must hold q.mu.
@@ -102,30 +192,35 @@ func (q *workQueue) startWorker() {
 }
 
 // markStuck counts a worker as stuck, and starts a replacement if MaxStuck allows it. The caller must hold q.mu.
-func (q *workQueue) markStuck() {
+func (q *workQueue) markStuck(t *task) {
 	q.stuck++
+	q.operations[t.operation].stuck++
 	q.healthy--
 	q.active.Done()
 	if !q.closed && q.stuck <= q.opts.MaxStuck {
 		q.restarts++
 		q.startWorker()
 	}
-	if q.healthy == 0 {
-		close(q.noneHealthy)
-	}
+	q.rejectAllHopeless()
 }
 
 // markRecovered counts a stuck worker as healthy again and reports whether it is still needed: it is not if a
 // replacement has taken its place. The caller must hold q.mu.
-func (q *workQueue) markRecovered() bool {
+func (q *workQueue) markRecovered(t *task) bool {
 	q.stuck--
+	q.operations[t.operation].stuck--
 	if q.closed || q.healthy >= q.opts.Workers {
 		return false
-	}
-	if q.healthy == 0 {
-		q.noneHealthy = make(chan struct{})
 	}
 	q.healthy++
 	q.active.Add(1)
 	return true
+}
+
+// markEnded counts a task as ended. The caller must hold q.mu.
+func (q *workQueue) markEnded(t *task) {
+	o := q.operations[t.operation]
+	o.running--
+	q.forgetIfIdle(o)
+	q.changed.Signal() // another worker may take the next task of the operation
 }

@@ -52,7 +52,7 @@ func TestPoolReopensSessionAfterFailure(t *testing.T) {
 	}
 	check := func(t *testing.T, operation func(*wmiquery.Pool) error) {
 		opened, closed = 0, 0
-		p := newPoolWithOpen(t, 1, 1, func() (wmiquery.Session, error) { opened++; return session, nil })
+		p := newPoolWithOpen(t, 1, 2, func() (wmiquery.Session, error) { opened++; return session, nil })
 		for _, step := range steps {
 			next = step.next
 			err := operation(p)
@@ -118,7 +118,7 @@ func TestPoolReplacesWorkerThatHangsInOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hang := make(chan struct{})
 		var opened atomic.Int32
-		p := newPoolWithOpen(t, 1, 1, func() (wmiquery.Session, error) {
+		p := newPoolWithOpen(t, 1, 2, func() (wmiquery.Session, error) {
 			if opened.Add(1) == 1 {
 				<-hang
 			}

@@ -147,14 +147,14 @@ func TestPoolReturnsErrorOfCancelledContext(t *testing.T) {
 	}
 }
 
-// Stuck workers are counted and replaced up to the limit. After that, reads fail immediately. When the host answers
-// again, reads work again.
+// Stuck workers are counted and replaced up to the limit. After that, reads of the class fail immediately: the last
+// worker is for others. When the host answers again, reads work again.
 func TestPoolReplacesStuckWorkersUpToLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hang := make(chan struct{})
 		p := newPool(t, func(*[]row) error { <-hang; return nil })
 		var rows []row
-		for want := range 5 { // 2 workers and 3 replacements
+		for want := range 4 { // 2 workers and 3 replacements, less one
 			if s := p.Stats(); s.Stuck != want || s.Restarts != min(want, 3) {
 				t.Errorf("stats before read %d: %+v", want+1, s)
 			}
@@ -164,7 +164,7 @@ func TestPoolReplacesStuckWorkersUpToLimit(t *testing.T) {
 		}
 		start := time.Now()
 		if err := p.Read(within(t, 6*time.Second), &rows); !errors.Is(err, wmiquery.ErrBusy) || time.Since(start) != 0 {
-			t.Errorf("with all workers stuck: got error %v after %v, want ErrBusy immediately", err, time.Since(start))
+			t.Errorf("with all workers of the class stuck: got error %v after %v, want ErrBusy immediately", err, time.Since(start))
 		}
 		close(hang)
 		synctest.Wait()
@@ -220,9 +220,9 @@ func TestPoolHasOriginalSizeAfterRecovery(t *testing.T) {
 	})
 }
 
-// When the last worker gets stuck, the reads in the queue fail. They do not reach the host later, when nobody needs the
-// rows any more.
-func TestPoolRejectsQueuedReadsWhenAllWorkersAreStuck(t *testing.T) {
+// When the last worker that a class may have gets stuck, the reads in the queue fail. They do not reach the host later,
+// when nobody needs the rows any more.
+func TestPoolRejectsQueuedReadsWhenAllWorkersOfClassAreStuck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hang := make(chan struct{})
 		var reached atomic.Int32
@@ -237,13 +237,13 @@ func TestPoolRejectsQueuedReadsWhenAllWorkersAreStuck(t *testing.T) {
 			}()
 		}
 		time.Sleep(time.Minute)
-		if len(rejected) != 3 || !errors.Is(<-rejected, wmiquery.ErrBusy) {
-			t.Errorf("%d of 8 reads on 5 workers were rejected, want 3", len(rejected))
+		if len(rejected) != 4 || !errors.Is(<-rejected, wmiquery.ErrBusy) {
+			t.Errorf("%d of 8 reads were rejected, want 4", len(rejected))
 		}
 		close(hang)
 		synctest.Wait()
-		if reached.Load() != 5 {
-			t.Errorf("%d reads reached the host, want 5", reached.Load())
+		if reached.Load() != 4 {
+			t.Errorf("%d reads reached the host, want 4", reached.Load())
 		}
 	})
 }

@@ -17,18 +17,13 @@ type worker struct {
 // loop runs tasks until the queue is closed or the worker has been replaced.
 func (w *worker) loop() {
 	defer w.closeSession()
-	for {
-		select {
-		case t := <-w.queue.tasks:
-			if !w.work(t) {
-				return
-			}
-		case <-w.queue.stop:
-			w.closeSession() // Close of the pool returns after active.Done
-			w.queue.active.Done()
+	for t := w.queue.next(); t != nil; t = w.queue.next() {
+		if !w.work(t) {
 			return
 		}
 	}
+	w.closeSession() // Close of the pool returns after active.Done
+	w.queue.active.Done()
 }
 
 // work runs a task and reports whether the worker is still needed.
@@ -38,7 +33,7 @@ func (w *worker) work(t *task) bool {
 	timer := time.AfterFunc(w.queue.opts.StuckAfter, func() { w.onTimeout(t) })
 	err := w.run(t)
 	timer.Stop()
-	needed := w.finish()
+	needed := w.finish(t)
 	t.err <- err
 	return needed
 }
@@ -57,19 +52,20 @@ func (w *worker) onTimeout(t *task) {
 		return
 	}
 	w.stuck = true
-	w.queue.markStuck()
+	w.queue.markStuck(t)
 }
 
 // finish records that the task has ended and reports whether the worker is still needed.
-func (w *worker) finish() bool {
+func (w *worker) finish(t *task) bool {
 	w.queue.mu.Lock()
 	defer w.queue.mu.Unlock()
+	defer w.queue.markEnded(t)
 	w.task = nil
 	if !w.stuck {
 		return true
 	}
 	w.stuck = false
-	return w.queue.markRecovered()
+	return w.queue.markRecovered(t)
 }
 
 // run runs the task with the worker's session and opens one if there is none. A panic on this goroutine becomes an
@@ -102,9 +98,13 @@ func (w *worker) closeSession() {
 	}
 }
 
-// keepsSession reports whether the session can be used again after err. After any error that is not a refusal the
-// worker opens a new session, because the set of codes that a lost connection causes is not fully known.
-func keepsSession(err error) bool { return err == nil || IsRefusal(err) }
+// keepsSession reports whether the session can be used again after err: nil, a refusal or invalid values. After any
+// other error the worker opens a new session, because the set of codes that a lost connection causes is not fully
+// known.
+func keepsSession(err error) bool {
+	_, ok := InvalidValues(err)
+	return ok || IsRefusal(err)
+}
 
 // PanicError is a panic that was recovered.
 type PanicError struct {

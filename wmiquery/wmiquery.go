@@ -116,6 +116,8 @@ type Reply struct {
 	// Out has the out parameters by name, without Job and ReturnValue. A value is a string, bool, int64, Ref, a slice
 	// of one of these, or nil for null. Embedded instances are strings of CIM-XML.
 	Out map[string]any
+	// Invalid has the out parameters whose values are invalid. In Out they are null.
+	Invalid []InvalidValue
 }
 
 // Err returns nil if the method has completed or has started a job, otherwise a *CodeError.
@@ -130,6 +132,9 @@ func (r Reply) Err() error {
 type Reader interface {
 	// Read fills dst, a *[]T with T an Instance, with all instances of T's class. If the host has none, dst is empty
 	// and the error is nil. A host that denies access does the same, see ErrDenied.
+	//
+	// If some values are invalid, dst has all other values, and the error is an *InvalidValuesError. After any other
+	// error dst is unchanged.
 	Read(ctx context.Context, dst any) error
 	// Get calls a method that only reads. It returns ErrUnsupported for any other method, see [IsGetMethod].
 	Get(ctx context.Context, call Call) (Reply, error)
@@ -146,6 +151,7 @@ type Invoker interface {
 // Session is a connection to a host. Its methods block until the host answers and cannot be cancelled, because COM
 // calls cannot. A session is opened, used and closed on the same goroutine.
 type Session interface {
+	// Read fills dst like [Reader].Read.
 	Read(dst any) error
 	Call(call Call) (Reply, error)
 	Close()
@@ -182,7 +188,7 @@ func IsRefusal(err error) bool {
 	return false
 }
 
-// All reads all instances of T's class.
+// All reads all instances of T's class. Its error is that of [Reader].Read: with an *InvalidValuesError there are rows.
 func All[T Instance](ctx context.Context, r Reader) ([]T, error) {
 	var rows []T
 	err := r.Read(ctx, &rows)

@@ -1,19 +1,15 @@
 package exporter_test
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"hyperv_replica_exporter/internal/exportertest"
 )
@@ -31,34 +27,22 @@ func TestMain(m *testing.M) {
 // process is the program in a process of its own, which a test can kill.
 type process struct {
 	*exec.Cmd
+	logs     *exportertest.LogBuffer
 	adminURL string // URL of the admin endpoint
 }
 
 func startProcess(t *testing.T, args ...string) *process {
 	t.Helper()
-	p := &process{Cmd: exec.CommandContext(t.Context(), os.Args[0])}
-	args = append(args, "--source=simulator", "--web.listen-address=127.0.0.1:0")
+	p := &process{Cmd: exec.CommandContext(t.Context(), os.Args[0]), logs: exportertest.NewLogBuffer()}
+	args = append(args, "--source=simulator", "--web.listen-address=127.0.0.1:0", "--log.level=debug")
 	p.Env = append(os.Environ(), asProgram+"="+strings.Join(args, "\n"))
-	stderr, err := p.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	p.Stderr = p.logs
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.kill)
-	address := regexp.MustCompile(`admin_address=(\S+)`)
-	var log strings.Builder
-	for lines := bufio.NewScanner(stderr); lines.Scan(); {
-		log.WriteString(lines.Text() + "\n")
-		if m := address.FindStringSubmatch(lines.Text()); m != nil {
-			p.adminURL = "http://" + m[1]
-			go io.Copy(io.Discard, stderr)
-			return p
-		}
-	}
-	t.Fatalf("the admin endpoint is not served:\n%s", log.String())
-	return nil
+	p.adminURL = "http://" + p.logs.Await(t, exportertest.AdminAddress)
+	return p
 }
 
 func (p *process) kill() {
@@ -117,19 +101,7 @@ func TestKilledDuringCall(t *testing.T) {
 		code, _ := p.ask(t, http.MethodPost, suspend, `{"reason": "a test"}`, "Idempotency-Key", "k")
 		answered <- code
 	}()
-	var job string
-	for job == "" { // until the call is running
-		_, jobs := p.ask(t, http.MethodGet, "/api/v1/jobs", "")
-		if running, _ := jobs["jobs"].([]any); len(running) == 1 {
-			job = running[0].(map[string]any)["id"].(string)
-			break
-		}
-		select {
-		case code := <-answered:
-			t.Fatalf("status %d before the process was killed", code)
-		case <-time.After(150 * time.Millisecond): // below the rate limit of the endpoint
-		}
-	}
+	job := p.logs.Await(t, `msg="calling the host" action=(\S+)`)
 	p.kill()
 	if code := <-answered; code != 0 {
 		t.Errorf("status %d although the process was killed", code)

@@ -29,6 +29,8 @@ const (
 type Environment struct {
 	// Stdout receives the output of --help and --version.
 	Stdout io.Writer
+	// MoreHelp is a part of the output of --help.
+	MoreHelp string
 	// Output receives the log, fatal errors and, for a service, the audit log.
 	Output logging.Output
 	// Ready, if not nil, is called once requests are served.
@@ -38,7 +40,7 @@ type Environment struct {
 // Run runs the program with the given command line, without the program name, until ctx is done. It returns an exit
 // code and can run several times in one process.
 func Run(ctx context.Context, args []string, env Environment) int {
-	c, err := parseFlags(args, env.Stdout)
+	c, err := parseFlags(args, env.Stdout, env.MoreHelp)
 	if errors.Is(err, errHelpShown) {
 		return ExitOK
 	}
@@ -49,7 +51,11 @@ func Run(ctx context.Context, args []string, env Environment) int {
 	logger := logging.New(env.Output.Logger(c.logFormat), c.logLevel)
 	level.Info(logger).Log("msg", "starting "+Name, "version", version.Info(), "build", version.BuildContext())
 
-	host, err := openSource(c, logger)
+	host, err := openSource(ctx, c, logger)
+	if err != nil && ctx.Err() != nil {
+		level.Info(logger).Log("msg", "stopped while opening the source")
+		return ExitOK
+	}
 	if err != nil {
 		env.Output.Fatal(err)
 		return ExitUsage

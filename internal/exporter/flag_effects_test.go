@@ -15,7 +15,6 @@ import (
 	"github.com/go-kit/log"
 
 	"hyperv_replica_exporter/wmiquery"
-	"hyperv_replica_exporter/wmiquery/simulator"
 )
 
 // stallingHost is a simulated host whose reads and calls do not return while it is stalled.
@@ -81,16 +80,16 @@ type flagRig struct {
 
 func newFlagRig(t *testing.T, args ...string) *flagRig {
 	t.Helper()
-	c, err := parseFlags(append([]string{"--source=simulator"}, args...), io.Discard)
+	c, err := parseFlags(append([]string{"--source=simulator"}, args...), io.Discard, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	world, err := simulator.New(c.simulated)
+	simulated, err := c.source.Open(t.Context(), log.NewNopLogger())
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &stallingHost{open: world.Open}
-	s := newSource(c, h.Open, world.Now)
+	h := &stallingHost{open: simulated.Open}
+	s := newSource(c, h.Open, simulated.Now)
 	t.Cleanup(s.close)
 	return &flagRig{h, s, newMetricsHandler(c, s, log.NewNopLogger())}
 }

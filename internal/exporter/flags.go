@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 	"path"
-	"runtime"
-	"slices"
 	"strings"
 	"time"
 
@@ -15,14 +13,12 @@ import (
 	"github.com/prometheus/exporter-toolkit/web"
 
 	"hyperv_replica_exporter/collector"
-	"hyperv_replica_exporter/wmiquery/simulator"
+	"hyperv_replica_exporter/internal/hostsource"
 )
 
 // config holds the values of the flags.
 type config struct {
-	source     string // wmi, simulator or replay
-	captureDir string // of --source=replay:DIR
-	simulated  simulator.Config
+	source hostsource.Config
 
 	listenAddresses []string
 	telemetryPath   string
@@ -46,11 +42,12 @@ type config struct {
 // errHelpShown reports that the command line asked for help or for the version, which has been printed.
 var errHelpShown = errors.New("help or version shown")
 
-// parseFlags parses and checks the command line. Help and version go to stdout.
-func parseFlags(args []string, stdout io.Writer) (*config, error) {
+// parseFlags parses and checks the command line. Help and version go to stdout; moreHelp is a part of the help.
+func parseFlags(args []string, stdout io.Writer, moreHelp string) (*config, error) {
 	c := &config{collectors: map[string]*bool{}}
-	var objectives, faults []string
-	app := newApplication(c, &objectives, &faults)
+	var objectives []string
+	app := newApplication(c, &objectives)
+	app.Help += "\n\n" + moreHelp
 	done := false
 	app.Terminate(func(int) { done = true }).UsageWriter(stdout).ErrorWriter(stdout)
 	if _, err := app.Parse(args); done {
@@ -65,26 +62,20 @@ func parseFlags(args []string, stdout io.Writer) (*config, error) {
 		}
 		c.objectives = append(c.objectives, o)
 	}
-	var err error
-	if c.simulated.Faults, err = simulator.ParseFaults(faults); err != nil {
-		return nil, fmt.Errorf("--simulator.fault: %w", err)
-	}
 	return c, c.check()
 }
 
-// newApplication returns the command line with all flags, which parse into c, objectives and faults.
-func newApplication(c *config, objectives, faults *[]string) *kingpin.Application {
+// newApplication returns the command line with all flags, which parse into c and objectives.
+func newApplication(c *config, objectives *[]string) *kingpin.Application {
 	app := kingpin.New(Name, "Prometheus exporter for the health and statistics of Hyper-V Replica.")
 	app.Version(version.Print(Name))
 	app.HelpFlag.Short('h')
-	c.addFlags(app, objectives, faults)
+	c.addFlags(app, objectives)
 	return app
 }
 
-func (c *config) addFlags(app *kingpin.Application, objectives, faults *[]string) {
-	app.Flag("source", "Host to read: wmi (Hyper-V on this host), simulator (a simulated host), "+
-		"replay:DIR (a host captured with docs/capture.ps1), or auto (wmi on Windows, simulator elsewhere).").
-		Default("auto").SetValue(&sourceValue{c})
+func (c *config) addFlags(app *kingpin.Application, objectives *[]string) {
+	c.source.AddFlag(app)
 	app.Flag("web.listen-address", "Address on which to serve metrics. Repeatable.").
 		Default(":10483").StringsVar(&c.listenAddresses)
 	app.Flag("web.telemetry-path", "Path under which to serve metrics.").
@@ -114,9 +105,9 @@ func (c *config) addFlags(app *kingpin.Application, objectives, faults *[]string
 	app.Flag("wmi.workers", "Number of workers that read classes, and of workers that call methods.").
 		Default("4").IntVar(&c.workers)
 	app.Flag("wmi.max-stuck-workers", "Maximum number of stuck workers that are replaced at a time, "+
-		"for reads and for method calls separately.").
+		"for reads and for method calls separately. One class or method cannot have the last replacement.").
 		Default("8").IntVar(&c.maxStuck)
-	c.addSimulatorFlags(app, faults)
+	c.source.AddSimulatorFlags(app)
 	c.admin.addFlags(app)
 	app.Flag("log.level", "Only log messages with the given severity or above. One of: [debug, info, warn, error]").
 		Default("info").EnumVar(&c.logLevel, "debug", "info", "warn", "error")
@@ -124,37 +115,10 @@ func (c *config) addFlags(app *kingpin.Application, objectives, faults *[]string
 		Default("logfmt").EnumVar(&c.logFormat, "logfmt", "json")
 }
 
-// sourceValue is the value of --source.
-type sourceValue struct{ c *config }
-
-// Set implements kingpin.Value.
-func (v *sourceValue) Set(text string) error {
-	name, dir, hasDir := strings.Cut(text, ":")
-	switch {
-	case hasDir && name == "replay" && dir != "":
-		v.c.source, v.c.captureDir = name, dir
-		return nil
-	case name == "replay":
-		return fmt.Errorf("%s: the directory of the capture is missing, use replay:DIR", text)
-	case hasDir || !slices.Contains([]string{"auto", "wmi", "simulator"}, name):
-		return fmt.Errorf("enum value must be one of auto,wmi,simulator,replay:DIR, got '%s'", text)
-	}
-	v.c.source, v.c.captureDir = name, ""
-	return nil
-}
-
-func (v *sourceValue) String() string { return v.c.source }
-
 // check refuses values that parse but make no sense, and resolves --source=auto.
 func (c *config) check() error {
-	if c.source == "auto" {
-		c.source = "simulator"
-		if runtime.GOOS == "windows" {
-			c.source = "wmi"
-		}
-	}
-	if c.source == "wmi" && runtime.GOOS != "windows" {
-		return fmt.Errorf("--source=wmi needs Windows, this is %s; use --source=simulator", runtime.GOOS)
+	if err := c.source.Resolve(); err != nil {
+		return err
 	}
 	for _, f := range []struct {
 		name  string

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // defaults are the flags and their default values, as documented. --admin.data-dir depends on the system.
@@ -59,8 +58,8 @@ var defaults = map[string]string{
 }
 
 func TestFlagDefaults(t *testing.T) {
-	var objectives, faults []string
-	app := newApplication(&config{collectors: map[string]*bool{}}, &objectives, &faults)
+	var objectives []string
+	app := newApplication(&config{collectors: map[string]*bool{}}, &objectives)
 	got := map[string]string{}
 	for _, f := range app.Model().Flags {
 		got[f.Name] = strings.Join(f.Default, ",")
@@ -108,37 +107,14 @@ func TestFlagLimits(t *testing.T) {
 		}},
 	} {
 		for _, value := range tt.accepted {
-			if _, err := parseFlags([]string{"--source=simulator", "--" + tt.flag + "=" + value}, io.Discard); err != nil {
+			if _, err := parseFlags([]string{"--source=simulator", "--" + tt.flag + "=" + value}, io.Discard, ""); err != nil {
 				t.Errorf("--%s=%s: %v", tt.flag, value, err)
 			}
 		}
 		for _, value := range tt.refused {
-			if _, err := parseFlags([]string{"--source=simulator", "--" + tt.flag + "=" + value}, io.Discard); err == nil {
+			if _, err := parseFlags([]string{"--source=simulator", "--" + tt.flag + "=" + value}, io.Discard, ""); err == nil {
 				t.Errorf("--%s=%s is accepted", tt.flag, value)
 			}
-		}
-	}
-}
-
-func TestMonitoringStart(t *testing.T) {
-	c, err := parseFlags([]string{"--source=simulator", "--simulator.monitoring-start=21:35"}, io.Discard)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := 21*time.Hour + 35*time.Minute; *c.simulated.MonitoringStart != want {
-		t.Errorf("monitoring starts at %v, want %v", *c.simulated.MonitoringStart, want)
-	}
-}
-
-// Without --source, the program reads Hyper-V on Windows, and a simulated host elsewhere.
-func TestDefaultSource(t *testing.T) {
-	want := "simulator"
-	if runtime.GOOS == "windows" {
-		want = "wmi"
-	}
-	for _, args := range [][]string{nil, {"--source=auto"}} {
-		if c, err := parseFlags(args, io.Discard); err != nil || c.source != want {
-			t.Errorf("%q: got %+v, error %v; want the source %s", args, c, err, want)
 		}
 	}
 }

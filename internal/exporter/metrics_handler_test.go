@@ -46,11 +46,11 @@ func (brokenPipe) Write([]byte) (int, error) { return 0, syscall.EPIPE }
 func TestDisconnectedClientIsNoError(t *testing.T) {
 	var logs bytes.Buffer
 	logger := level.NewFilter(log.NewLogfmtLogger(log.NewSyncWriter(&logs)), level.AllowError())
-	c, err := parseFlags([]string{"--source=simulator", "--simulator.vms=1", "--wmi.call-timeout=1m"}, io.Discard)
+	c, err := parseFlags([]string{"--source=simulator", "--simulator.vms=1", "--wmi.call-timeout=1m"}, io.Discard, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	host, err := openSource(c, logger)
+	host, err := openSource(t.Context(), c, logger)
 	if err != nil {
 		t.Fatal(err)
 	}

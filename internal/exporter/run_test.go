@@ -160,26 +160,7 @@ func TestMaxRequests(t *testing.T) {
 
 // When the program stops, a scrape that waits for a host that hangs is answered, and the exit code is 0.
 func TestStopWhileHostHangs(t *testing.T) {
-	p := exportertest.Start(t, "--simulator.vms=1", "--simulator.fault=hung", "--wmi.call-timeout=10m",
-		"--scrape.timeout=1m", "--web.max-requests=1")
-	answered := make(chan int, 1)
-	go func() {
-		code := http.StatusServiceUnavailable
-		for code == http.StatusServiceUnavailable { // the slot is taken by the request below
-			resp, err := http.Get(p.URL)
-			if err != nil {
-				code = 0
-				break
-			}
-			resp.Body.Close()
-			code = resp.StatusCode
-		}
-		answered <- code
-	}()
-	for code := 0; code != http.StatusServiceUnavailable; { // then the slot is taken by the scrape
-		resp, _ := exportertest.Get(t, p.URL, "X-Prometheus-Scrape-Timeout-Seconds", "0.05")
-		code = resp.StatusCode
-	}
+	p, answered := startHungScrape(t, t.Context())
 	if code := p.Stop(); code != exporter.ExitOK {
 		t.Errorf("exit code %d\n%s", code, p.Logs)
 	}
@@ -188,32 +169,43 @@ func TestStopWhileHostHangs(t *testing.T) {
 	}
 }
 
-// A client that disconnects during a scrape causes no error in the log.
-func TestClientDisconnects(t *testing.T) {
-	p := exportertest.Start(t, "--simulator.vms=1", "--simulator.fault=slow=100ms", "--web.max-requests=1")
-	ctx, disconnect := context.WithCancel(t.Context())
-	disconnected := make(chan struct{})
-	go func() {
-		defer close(disconnected)
-		for { // until it has the slot, which the request below may have
+// startHungScrape starts the program and a scrape that waits for a host that hangs. It returns when the scrape is
+// running. The scrape ends with ctx. Its status goes to answered, 0 if it got no response.
+func startHungScrape(t *testing.T, ctx context.Context) (p *exportertest.Program, answered <-chan int) {
+	t.Helper()
+	p = exportertest.Start(t, "--simulator.vms=1", "--simulator.fault=hung", "--wmi.call-timeout=10m",
+		"--scrape.timeout=1m", "--web.max-requests=1")
+	codes := make(chan int, 2)
+	for range 2 {
+		go func() {
 			req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.URL, nil)
 			if err != nil {
 				t.Error(err)
-				return
 			}
 			resp, err := http.DefaultClient.Do(req)
 			if err != nil {
+				codes <- 0
 				return
 			}
 			resp.Body.Close()
-		}
-	}()
-	for code := 0; code != http.StatusServiceUnavailable; { // then the slot is taken
-		resp, _ := exportertest.Get(t, p.URL)
-		code = resp.StatusCode
+			codes <- resp.StatusCode
+		}()
 	}
+	// One of the two is refused while the other one runs.
+	if code := <-codes; code != http.StatusServiceUnavailable {
+		t.Fatalf("two scrapes at once: the first response is %d, want 503", code)
+	}
+	return p, codes
+}
+
+// A client that disconnects during a scrape causes no error in the log.
+func TestClientDisconnects(t *testing.T) {
+	ctx, disconnect := context.WithCancel(t.Context())
+	p, answered := startHungScrape(t, ctx)
 	disconnect()
-	<-disconnected
+	if code := <-answered; code != 0 {
+		t.Errorf("the scrape was answered with %d", code)
+	}
 	p.Stop() // waits for the handler
 	if strings.Contains(p.Logs.String(), "level=error") {
 		t.Errorf("the log has errors:\n%s", p.Logs)

@@ -1,16 +1,12 @@
 package exporter
 
 import (
-	"fmt"
-	"os"
+	"context"
 	"time"
 
 	"github.com/go-kit/log"
-	"github.com/go-kit/log/level"
 
 	"hyperv_replica_exporter/wmiquery"
-	"hyperv_replica_exporter/wmiquery/replay"
-	"hyperv_replica_exporter/wmiquery/simulator"
 )
 
 // source is the host that the program reads.
@@ -22,29 +18,13 @@ type source struct {
 	adminReads, adminCalls *wmiquery.Pool
 }
 
-// openSource chooses the implementation of wmiquery. It reads a capture, but does not connect to a live host yet.
-func openSource(c *config, logger log.Logger) (*source, error) {
-	open, now := wmiquery.OpenCOM, time.Now
-	switch c.source {
-	case "simulator":
-		world, err := simulator.New(c.simulated)
-		if err != nil {
-			return nil, err
-		}
-		open, now = world.Open, world.Now
-		level.Warn(logger).Log("msg", "this is a simulated host, its values are not real",
-			"source", c.source, "scenario", c.simulated.Scenario, "host", c.simulated.Host)
-	case "replay":
-		host, err := replay.Open(os.DirFS(c.captureDir), time.Now)
-		if err != nil {
-			return nil, fmt.Errorf("--source=replay:%s: %w", c.captureDir, err)
-		}
-		open, now = host.Open, host.Now
-		level.Warn(logger).Log("msg", "this is a replayed capture, its values are not live",
-			"source", c.source, "directory", c.captureDir, "captured", host.Captured().Format(time.RFC3339),
-			"windows_build", host.Build())
+// openSource opens the source that the flags choose.
+func openSource(ctx context.Context, c *config, logger log.Logger) (*source, error) {
+	host, err := c.source.Open(ctx, logger)
+	if err != nil {
+		return nil, err
 	}
-	return newSource(c, open, now), nil
+	return newSource(c, host.Open, host.Now), nil
 }
 
 // newSource returns a source whose sessions come from open and whose clock is now.
@@ -56,7 +36,7 @@ func newSource(c *config, open func() (wmiquery.Session, error), now func() time
 		StuckAfter: c.callTimeout,
 		MaxStuck:   c.maxStuck,
 	}
-	s := &source{name: c.source, pool: wmiquery.NewPool(o)}
+	s := &source{name: c.source.Name, pool: wmiquery.NewPool(o)}
 	if c.admin.enabled {
 		s.adminReads, s.adminCalls = wmiquery.NewPool(o), wmiquery.NewPool(o)
 	}

@@ -44,19 +44,18 @@ scrape_configs:
 // The server runs until the test ends.
 func StartPrometheusWith(t testing.TB, config string, flags ...string) *Prometheus {
 	t.Helper()
-	address := FreeAddress(t)
 	dir := t.TempDir()
 	file := filepath.Join(dir, "prometheus.yml")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	RunServer(t, "prometheus", append(flags, "--config.file="+file, "--storage.tsdb.path="+filepath.Join(dir, "data"),
-		"--web.listen-address="+address, "--log.level=warn")...)
-	client, err := api.NewClient(api.Config{Address: "http://" + address})
+	url := RunServer(t, "prometheus",
+		append(flags, "--config.file="+file, "--storage.tsdb.path="+filepath.Join(dir, "data"))...)
+	client, err := api.NewClient(api.Config{Address: url})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Prometheus{URL: "http://" + address, API: v1.NewAPI(client)}
+	return &Prometheus{URL: url, API: v1.NewAPI(client)}
 }
 
 // Await repeats an instant query until its result is not empty.

@@ -3,11 +3,14 @@
 package promtest
 
 import (
+	"bufio"
 	"context"
-	"net"
+	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -35,32 +38,52 @@ func Promtool(t testing.TB, args ...string) {
 	}
 }
 
-// RunServer runs a program, such as prometheus, until the test ends.
-func RunServer(t testing.TB, name string, args ...string) {
+// RunServer runs prometheus or alertmanager until the test ends, and returns its URL. The server listens on a port that
+// the system chooses, and says in its log which one that is.
+func RunServer(t testing.TB, name string, args ...string) (url string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, Tool(t, name), args...)
+	cmd := exec.CommandContext(ctx, Tool(t, name), append(args, "--web.listen-address=127.0.0.1:0", "--log.level=info")...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 20 * time.Second
-	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cancel()
-		_ = cmd.Wait()
-	})
-}
-
-// FreeAddress returns a loopback address with a port that was free at the time of the call.
-func FreeAddress(t testing.TB) string {
-	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	address, logged := make(chan string, 1), make(chan struct{})
+	go func() {
+		defer close(logged)
+		defer close(address)
+		scanLog(stderr, address)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-logged
+		_ = cmd.Wait()
+	})
+	listening, ok := <-address
+	if !ok {
+		t.Fatalf("%s ended before it listened", name)
+	}
+	return "http://" + listening
+}
+
+var listeningOn = regexp.MustCompile(`msg="Listening on".* address=(\S+)`)
+
+// scanLog reads the log of a server until its end. It sends the address on which the server listens, and prints the
+// messages that are not only information.
+func scanLog(log io.Reader, address chan<- string) {
+	for lines := bufio.NewScanner(log); lines.Scan(); {
+		if m := listeningOn.FindStringSubmatch(lines.Text()); m != nil {
+			address <- m[1]
+		}
+		if !strings.Contains(strings.ToLower(lines.Text()), "level=info") {
+			fmt.Fprintln(os.Stderr, lines.Text())
+		}
+	}
 }
 
 // Poll calls condition repeatedly until it returns true, and reports whether it did so within the timeout.

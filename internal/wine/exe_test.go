@@ -24,6 +24,7 @@ import (
 
 	"hyperv_replica_exporter/collector"
 	"hyperv_replica_exporter/wmiquery"
+	"hyperv_replica_exporter/wmiquery/replay"
 	"hyperv_replica_exporter/wmiquery/simulator"
 )
 
@@ -81,7 +82,7 @@ func startWine(t *testing.T, program string, args ...string) *underWine {
 }
 
 // The Windows binary reads a host of another process through COM and serves the same exposition as the simulated host
-// read directly.
+// read directly. It captures the host, too.
 func TestExe(t *testing.T) {
 	const class = "{D6D5D1C9-0C94-4A3F-9A7B-3E8B1E0B5C11}"
 	for key, value := range map[string]string{
@@ -98,7 +99,8 @@ func TestExe(t *testing.T) {
 	startWine(t, windowsProgram(t, module+"/internal/wine/fakehost"),
 		"--class="+class, "--seed=5", "--now="+moment.Format(time.RFC3339)).logs.Await(t, "(serving)")
 	// Between processes Wine needs milliseconds for each property, and more on a busy machine.
-	exporter := startWine(t, windowsProgram(t, module),
+	program := windowsProgram(t, module)
+	exporter := startWine(t, program,
 		"--web.listen-address=127.0.0.1:0", "--log.level=debug", "--wmi.call-timeout=2m", "--collector.perf")
 	url := exporter.logs.Await(t, `url=(\S+)`)
 
@@ -110,17 +112,42 @@ func TestExe(t *testing.T) {
 			t.Logf("log of the exporter:\n%s", exporter.logs)
 		}
 	}()
-	compareExposition(t, body, directExposition(t, config), before, after)
+	direct := directExposition(t, config)
+	compareExposition(t, body, direct, before, after)
 	if !strings.Contains(body, `hyperv_replica_source_info{source="wmi"} 1`) {
 		t.Error("the source is not wmi")
 	}
 
+	checkCapture(t, program, direct)
 	if err := exporter.cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
 	if err := exporter.cmd.Wait(); err != nil {
 		t.Errorf("exit after an interrupt: %v\n%s", err, exporter.logs)
 	}
+}
+
+// checkCapture captures the host with the program. The replay of the capture has the expected exposition, apart from
+// names.
+func checkCapture(t *testing.T, program, want string) {
+	t.Helper()
+	folder := filepath.Join(t.TempDir(), "capture")
+	before := time.Now()
+	cmd := exec.CommandContext(t.Context(), winexec, "--become", program, "capture", "--timeout=2m", "Z:"+folder)
+	cmd.WaitDelay = time.Second // Wine's services may keep the output open
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("capture: %v\n%s", err, out)
+	}
+	host, err := replay.OpenFolder(t.Context(), folder, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if build, err := strconv.Atoi(host.Build()); err != nil || build < 7600 {
+		t.Errorf("build %q, want that of the Windows version of Wine", host.Build())
+	}
+	got := expositionOf(t, host.Open, host.Now)
+	mapping := folder + "-mapping.txt"
+	compareExposition(t, exportertest.Renamed(t, got, os.DevNull), exportertest.Renamed(t, want, mapping), before, time.Now())
 }
 
 // moment is the time of the simulated host, whose clock stands still.
@@ -133,10 +160,16 @@ func directExposition(t *testing.T, config simulator.Config) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pool := wmiquery.NewPool(wmiquery.PoolOptions{Open: world.Open, Now: world.Now, Workers: 1, StuckAfter: time.Minute})
+	return expositionOf(t, world.Open, world.Now)
+}
+
+// expositionOf returns the exposition of a host.
+func expositionOf(t *testing.T, open func() (wmiquery.Session, error), now func() time.Time) string {
+	t.Helper()
+	pool := wmiquery.NewPool(wmiquery.PoolOptions{Open: open, Now: now, Workers: 1, StuckAfter: time.Minute})
 	t.Cleanup(pool.Close)
 	scraper := collector.NewScraper(collector.Options{
-		Reader: pool, Logger: log.NewNopLogger(), Concurrency: 1, CallTimeout: time.Minute, MaxAge: time.Minute,
+		Reader: pool, Logger: log.NewNopLogger(), CallTimeout: time.Minute, MaxAge: time.Minute,
 	}, func(string) bool { return true })
 	selected, err := scraper.Select(context.Background())
 	if err != nil {

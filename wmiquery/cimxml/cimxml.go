@@ -32,16 +32,23 @@ const reference = "reference"
 
 // String returns the instance as CIM-XML. Characters that are not allowed in XML, such as control characters, are
 // replaced by U+FFFD.
-func (i Instance) String() string {
+func (i Instance) String() string { return i.text("", "") }
+
+// Lines returns the instance as CIM-XML with a property on each line, for people who read it.
+func (i Instance) Lines() string { return i.text("\n  ", "\n") }
+
+// text returns the instance as CIM-XML, with text before each property and before the end.
+func (i Instance) text(beforeProperty, beforeEnd string) string {
 	var b strings.Builder
 	b.Grow(64 + 96*len(i.Properties))
 	b.WriteString(`<INSTANCE CLASSNAME="`)
 	escape(&b, i.Class)
 	b.WriteString(`">`)
 	for _, p := range i.Properties {
+		b.WriteString(beforeProperty)
 		p.write(&b)
 	}
-	b.WriteString(`</INSTANCE>`)
+	write(&b, beforeEnd, `</INSTANCE>`)
 	return b.String()
 }
 

@@ -3,9 +3,7 @@ package cimxml
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
 // scanner reads the XML of embedded instances. encoding/xml could do the same but is about eight times slower, and a
@@ -16,6 +14,7 @@ type scanner struct {
 	open  []string    // the names of the elements that enclose rest
 	attrs [][2]string // names and raw values of the attributes of the last start tag
 	empty bool        // reports whether the last start tag was of the form <x/>, so that the next token is its end
+	err   error       // the first error of the syntax; nothing can be read after it
 }
 
 type token int
@@ -30,8 +29,17 @@ const (
 // maxDepth is the maximum depth of nested elements. No valid instance reaches it.
 const maxDepth = 32
 
-// next returns the next token with the name of the element, or with the text.
-func (s *scanner) next() (token, string, error) {
+// next returns the next token with the name of the element, or with the text. After an error, it returns the same error
+// again.
+func (s *scanner) next() (t token, nameOrText string, err error) {
+	if s.err == nil {
+		t, nameOrText, s.err = s.read()
+	}
+	return t, nameOrText, s.err
+}
+
+// read implements next.
+func (s *scanner) read() (token, string, error) {
 	for {
 		switch {
 		case s.empty:
@@ -169,8 +177,11 @@ func (s *scanner) nextChild() (name string, ok bool, err error) {
 }
 
 // skip skips the rest of the element whose start tag was read last.
-func (s *scanner) skip() error {
-	for outside := len(s.open) - 1; len(s.open) > outside; {
+func (s *scanner) skip() error { return s.skipTo(len(s.open) - 1) }
+
+// skipTo skips to where only the depth outermost elements are open.
+func (s *scanner) skipTo(depth int) error {
+	for len(s.open) > depth {
 		if _, _, err := s.next(); err != nil {
 			return err
 		}
@@ -221,73 +232,3 @@ func trimLeft(s string) string {
 
 // localName returns a name without its namespace prefix.
 func localName(name string) string { return name[strings.IndexByte(name, ':')+1:] }
-
-// decode normalizes line ends and, if entities is true, replaces entities. Characters that are not allowed in XML are
-// replaced by U+FFFD, so the result is valid UTF-8.
-func decode(raw string, entities bool) (string, error) {
-	if isPlain(raw) {
-		return raw, nil
-	}
-	var b strings.Builder
-	b.Grow(len(raw))
-	for len(raw) > 0 {
-		r, n := utf8.DecodeRuneInString(raw)
-		switch {
-		case r == '&' && entities:
-			name, after, ended := strings.Cut(raw[1:], ";")
-			var known bool
-			if r, known = entity(name); !known || !ended {
-				return "", fmt.Errorf("%.20q is not an entity", raw)
-			}
-			n = len(raw) - len(after)
-		case strings.HasPrefix(raw, "\r\n"):
-			r, n = '\n', 2
-		case r == '\r':
-			r = '\n'
-		}
-		b.WriteRune(replaceInvalid(r))
-		raw = raw[n:]
-	}
-	return b.String(), nil
-}
-
-// isPlain reports whether decode returns s unchanged.
-func isPlain(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; c > '~' || c == '&' || (c < ' ' && c != '\n' && c != '\t') {
-			return false
-		}
-	}
-	return true
-}
-
-func entity(name string) (rune, bool) {
-	switch name {
-	case "lt":
-		return '<', true
-	case "gt":
-		return '>', true
-	case "amp":
-		return '&', true
-	case "quot":
-		return '"', true
-	case "apos":
-		return '\'', true
-	}
-	digits, ok := strings.CutPrefix(name, "#")
-	base := 10
-	if hex, isHex := strings.CutPrefix(digits, "x"); isHex {
-		digits, base = hex, 16
-	}
-	n, err := strconv.ParseUint(digits, base, 32)
-	return rune(n), ok && err == nil && n <= utf8.MaxRune
-}
-
-// replaceInvalid returns r, or U+FFFD if XML does not allow r.
-func replaceInvalid(r rune) rune {
-	switch {
-	case r >= ' ' && r < 0xFFFE && utf8.ValidRune(r), r > 0xFFFF && r <= utf8.MaxRune, r == '\t', r == '\n', r == '\r':
-		return r
-	}
-	return utf8.RuneError
-}

@@ -1,10 +1,8 @@
 package cimxml
 
 import (
-	"errors"
 	"fmt"
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,13 +21,23 @@ type Reference interface {
 	CIMReference()
 }
 
-// Marshal writes a struct, or the struct that a pointer points to, as an instance of a class. The exported fields are
-// the properties. The type of a field is a string, boolean or number type, a [Reference], time.Time (a point in time),
-// time.Duration (an interval), a pointer to one of these, or a slice of one of these. A nil pointer or slice is null.
+// Marshal writes a struct as an instance of a class, see [NewInstance].
 func Marshal(class string, v any) (string, error) {
+	i, err := NewInstance(class, v)
+	if err != nil {
+		return "", err
+	}
+	return i.String(), nil
+}
+
+// NewInstance returns a struct, or the struct that a pointer points to, as an instance of a class. The exported fields
+// are the properties. The type of a field is a string, boolean or number type, a [Reference], time.Time (a point in
+// time), time.Duration (an interval), a pointer to one of these, or a slice of one of these. A nil pointer or slice is
+// null.
+func NewInstance(class string, v any) (Instance, error) {
 	s := reflect.Indirect(reflect.ValueOf(v))
 	if s.Kind() != reflect.Struct {
-		return "", fmt.Errorf("cannot marshal a %T as an instance", v)
+		return Instance{}, fmt.Errorf("cannot marshal a %T as an instance", v)
 	}
 	names := fieldNames(s.Type())
 	i := Instance{Class: class, Properties: make([]Property, 0, len(names))}
@@ -39,11 +47,11 @@ func Marshal(class string, v any) (string, error) {
 		}
 		p, err := marshalProperty(name, s.Field(n))
 		if err != nil {
-			return "", fmt.Errorf("property %s of %s: %w", name, class, err)
+			return Instance{}, fmt.Errorf("property %s of %s: %w", name, class, err)
 		}
 		i.Properties = append(i.Properties, p)
 	}
-	return i.String(), nil
+	return i, nil
 }
 
 func marshalProperty(name string, v reflect.Value) (Property, error) {
@@ -123,49 +131,6 @@ func format(v reflect.Value) (string, error) {
 	return strconv.FormatInt(v.Int(), 10), nil
 }
 
-// Unmarshal reads an instance into the struct that v points to and returns the class of the instance. A property is
-// stored in the field of the same name, ignoring case. A property without a field is ignored, and a field without a
-// property is null. If a field cannot store the value, Unmarshal fails. See [Parse] for the syntax.
-func Unmarshal(text string, v any) (class string, err error) {
-	s := reflect.ValueOf(v)
-	if s.Kind() != reflect.Pointer || s.Elem().Kind() != reflect.Struct {
-		return "", fmt.Errorf("cannot unmarshal an instance into a %T", v)
-	}
-	s = s.Elem()
-	s.SetZero()
-	r, err := newReader(text)
-	if err != nil {
-		return "", fmt.Errorf("embedded instance: %w", err)
-	}
-	if err := r.unmarshal(s); err != nil {
-		return "", fmt.Errorf("embedded instance of %.40q: %w", r.class, err)
-	}
-	return r.class, nil
-}
-
-func (r *reader) unmarshal(s reflect.Value) error {
-	names := fieldNames(s.Type())
-	var p Property
-	for {
-		if err := r.property(&p); err != nil || p.Name == "" {
-			return err
-		}
-		n := slices.IndexFunc(names, func(name string) bool { return strings.EqualFold(name, p.Name) })
-		if n < 0 {
-			if err := r.skip(); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := r.values(&p); err != nil {
-			return err
-		}
-		if err := setField(s.Field(n), p); err != nil {
-			return fmt.Errorf("property %s: %w", names[n], err)
-		}
-	}
-}
-
 // fieldNames returns the names of the fields of a struct by index, "" for fields that are not exported.
 func fieldNames(t reflect.Type) []string {
 	names := make([]string, t.NumField())
@@ -175,79 +140,4 @@ func fieldNames(t reflect.Type) []string {
 		}
 	}
 	return names
-}
-
-func setField(f reflect.Value, p Property) error {
-	switch {
-	case p.Null:
-		f.SetZero() // of a property that occurs twice, the last one counts
-		return nil
-	case p.Array && f.Kind() != reflect.Slice:
-		return errors.New("unexpected array")
-	case !p.Array && f.Kind() == reflect.Slice:
-		return errors.New("value is not an array")
-	case p.Array:
-		f.Set(reflect.MakeSlice(f.Type(), len(p.Values), len(p.Values)))
-		for i, text := range p.Values {
-			if err := parseValue(f.Index(i), text); err != nil {
-				return err
-			}
-		}
-		return nil
-	case f.Kind() == reflect.Pointer:
-		f.Set(reflect.New(f.Type().Elem()))
-		f = f.Elem()
-	}
-	return parseValue(f, p.Values[0])
-}
-
-// parseValue sets f to the value of a string. White space around the value is significant only for string types.
-func parseValue(f reflect.Value, text string) error {
-	if f.Kind() == reflect.String {
-		f.SetString(strings.Clone(text)) // a substring would keep the whole instance in memory
-		return nil
-	}
-	text = strings.TrimSpace(text)
-	switch f.Type() {
-	case timeType:
-		t, err := ParseTime(text)
-		f.Set(reflect.ValueOf(t))
-		return err
-	case durationType:
-		d, err := ParseInterval(text)
-		f.SetInt(int64(d))
-		return err
-	}
-	if err := parseScalar(f, text); err != nil {
-		if number, ok := errors.AsType[*strconv.NumError](err); ok {
-			err = number.Err // without the function name and the text
-		}
-		return fmt.Errorf("%.40q is not a %s: %w", text, cimType(f.Type()), err)
-	}
-	return nil
-}
-
-func parseScalar(f reflect.Value, text string) (err error) {
-	switch f.Kind() {
-	case reflect.Bool:
-		f.SetBool(strings.EqualFold(text, "true"))
-		if !f.Bool() && !strings.EqualFold(text, "false") {
-			err = strconv.ErrSyntax
-		}
-	case reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		var n uint64
-		n, err = strconv.ParseUint(text, 10, f.Type().Bits())
-		f.SetUint(n)
-	case reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		var n int64
-		n, err = strconv.ParseInt(text, 10, f.Type().Bits())
-		f.SetInt(n)
-	case reflect.Float32, reflect.Float64:
-		var x float64
-		x, err = strconv.ParseFloat(text, f.Type().Bits())
-		f.SetFloat(x)
-	default:
-		err = fmt.Errorf("no CIM type for Go type %s", f.Type())
-	}
-	return err
 }

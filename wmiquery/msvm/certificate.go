@@ -2,9 +2,10 @@ package msvm
 
 import (
 	"encoding/base64"
-	"fmt"
+	"slices"
 
 	"hyperv_replica_exporter/wmiquery"
+	"hyperv_replica_exporter/wmiquery/cimxml"
 )
 
 // GetSystemCertificates returns the call that gets the certificates in LocalMachine\My of the host.
@@ -17,7 +18,8 @@ func GetSystemCertificates(service ReplicationService) wmiquery.Call {
 }
 
 // Certificates returns the certificates in the reply to GetSystemCertificates, in DER. It fails with a
-// *wmiquery.CodeError, with ErrJobStarted, or if a certificate is not valid base64. An empty store is not an error.
+// *wmiquery.CodeError or with ErrJobStarted. If a certificate is not valid base64, it returns the others and a
+// *wmiquery.InvalidValuesError. An empty store is not an error.
 func Certificates(reply wmiquery.Reply) ([][]byte, error) {
 	if err := reply.Err(); err != nil {
 		return nil, err
@@ -26,12 +28,17 @@ func Certificates(reply wmiquery.Reply) ([][]byte, error) {
 		return nil, ErrJobStarted
 	}
 	var all [][]byte
+	invalid := slices.Clone(reply.Invalid)
 	for _, text := range embedded(reply.Out[outCertificates]) {
 		der, err := base64.StdEncoding.DecodeString(text)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", outCertificates, err)
+			invalid = append(invalid, wmiquery.InvalidValue{
+				Class: ClassReplicationService, Row: -1, Instance: MethodGetSystemCertificates, Property: outCertificates,
+				Text: cimxml.Shorten(text), Err: err,
+			})
+			continue
 		}
 		all = append(all, der)
 	}
-	return all, nil
+	return all, wmiquery.NewInvalidValuesError(invalid)
 }

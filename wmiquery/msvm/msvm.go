@@ -87,7 +87,7 @@ func ParseKey(instanceID string) (Key, error) {
 	id, tail, ok := strings.Cut(strings.ToUpper(instanceID), `\HVR`)
 	id, prefixed := strings.CutPrefix(id, "MICROSOFT:")
 	if !ok || !prefixed || !IsGUID(id) {
-		return Key{}, fmt.Errorf(`InstanceID %q is not of the form Microsoft:<GUID>\HVR\<n>`, instanceID)
+		return Key{}, fmt.Errorf(`InstanceID %.100q is not of the form Microsoft:<GUID>\HVR\<n>`, instanceID)
 	}
 	switch tail {
 	case `\0`:
@@ -95,7 +95,7 @@ func ParseKey(instanceID string) (Key, error) {
 	case `\1`:
 		return Key{id, Extended}, nil
 	}
-	return Key{VM: id}, fmt.Errorf("InstanceID %q is neither a primary (0) nor an extended (1) relationship", instanceID)
+	return Key{VM: id}, fmt.Errorf("InstanceID %.100q is neither a primary (0) nor an extended (1) relationship", instanceID)
 }
 
 // IsGUID reports whether s is a GUID without braces, in upper or lower case.

@@ -3,6 +3,7 @@ package msvm
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -71,8 +72,9 @@ func GetReplicationStatistics(service ReplicationService, k Key, r ReplicationRe
 }
 
 // Statistics returns the statistics and the health issues in the reply to GetReplicationStatistics. There may be no
-// health issues. It fails with a *wmiquery.CodeError, with ErrJobStarted or ErrNoStatistics, or if an embedded instance
-// is not valid.
+// health issues. It fails with a *wmiquery.CodeError, with ErrJobStarted or ErrNoStatistics. If some values are invalid,
+// it returns all others and a *wmiquery.InvalidValuesError. An embedded instance that cannot be read is left out;
+// statistics that cannot be read have null in all fields.
 func Statistics(reply wmiquery.Reply) (ReplicationStatistics, []Error, error) {
 	var stats ReplicationStatistics
 	if err := reply.Err(); err != nil {
@@ -82,22 +84,20 @@ func Statistics(reply wmiquery.Reply) (ReplicationStatistics, []Error, error) {
 		return stats, nil, ErrJobStarted
 	}
 	texts := embedded(reply.Out[outStatistics])
-	if len(texts) == 0 {
+	if len(texts) == 0 && !slices.ContainsFunc(reply.Invalid, isStatistics) {
 		return stats, nil, ErrNoStatistics
 	}
-	if err := unmarshal(texts[0], &stats); err != nil {
-		return stats, nil, fmt.Errorf("%s: %w", outStatistics, err)
+	invalid := slices.Clone(reply.Invalid)
+	all, invalid := unmarshalAll[ReplicationStatistics](outStatistics, texts[:min(1, len(texts))], invalid)
+	if len(all) > 0 {
+		stats = all[0]
 	}
-	var issues []Error
-	for _, text := range embedded(reply.Out[outIssues]) {
-		var e Error
-		if err := unmarshal(text, &e); err != nil {
-			return stats, nil, fmt.Errorf("%s: %w", outIssues, err)
-		}
-		issues = append(issues, e)
-	}
-	return stats, issues, nil
+	issues, invalid := unmarshalAll[Error](outIssues, embedded(reply.Out[outIssues]), invalid)
+	return stats, issues, wmiquery.NewInvalidValuesError(invalid)
 }
+
+// isStatistics reports whether v is the out parameter with the statistics.
+func isStatistics(v wmiquery.InvalidValue) bool { return v.Property == outStatistics }
 
 // embedded returns the elements of an out parameter that is an array of embedded instances. It leaves out empty
 // strings, which Hyper-V may return as elements.
@@ -112,13 +112,23 @@ func embedded(v any) []string {
 	return texts
 }
 
-func unmarshal[T wmiquery.Instance](text string, dst *T) error {
-	class, err := cimxml.Unmarshal(text, dst)
-	if err != nil {
-		return err
+// unmarshalAll reads embedded instances of T's class from an out parameter. It leaves out those that cannot be read, and
+// appends these and invalid values to invalid.
+func unmarshalAll[T wmiquery.Instance](
+	parameter string, texts []string, invalid []wmiquery.InvalidValue,
+) ([]T, []wmiquery.InvalidValue) {
+	want := (*new(T)).WMIClass().Name
+	var all []T
+	for _, text := range texts {
+		var instance T
+		class, err := cimxml.Unmarshal(text, &instance)
+		if class != "" && !strings.EqualFold(class, want) {
+			err = fmt.Errorf("found an instance of %.60q, want one of %s", class, want)
+		}
+		var ok bool
+		if invalid, ok = wmiquery.AppendInvalid(invalid, want, parameter, len(all), &instance, err); ok {
+			all = append(all, instance)
+		}
 	}
-	if want := (*dst).WMIClass().Name; !strings.EqualFold(class, want) {
-		return fmt.Errorf("found an instance of %q, want one of %s", class, want)
-	}
-	return nil
+	return all, invalid
 }

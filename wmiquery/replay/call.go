@@ -25,7 +25,7 @@ func (s *session) Call(c wmiquery.Call) (wmiquery.Reply, error) {
 
 func (h *Host) call(c wmiquery.Call) (wmiquery.Reply, error) {
 	if !strings.EqualFold(c.Namespace, wmiquery.Virtualization) {
-		return wmiquery.Reply{}, fmt.Errorf("namespace %s: %w", c.Namespace, wmiquery.ErrUnsupported)
+		return wmiquery.Reply{}, fmt.Errorf("namespace %.80s: %w", c.Namespace, wmiquery.ErrUnsupported)
 	}
 	class := c.Object.Class()
 	if m, ok := msvm.FindMethod(class, c.Method); ok && !m.Reads {
@@ -39,7 +39,7 @@ func (h *Host) call(c wmiquery.Call) (wmiquery.Reply, error) {
 		return h.systemCertificates(c)
 	}
 	return wmiquery.Reply{},
-		fmt.Errorf("a capture has no replies of this method of %s: %w", class, wmiquery.ErrUnsupported)
+		fmt.Errorf("a capture has no replies of this method of %.80s: %w", class, wmiquery.ErrUnsupported)
 }
 
 // statistics implements GetReplicationStatisticsEx.
@@ -61,13 +61,13 @@ func (h *Host) statistics(c wmiquery.Call) (wmiquery.Reply, error) {
 			return f.reply(i)
 		}
 	}
-	return wmiquery.Reply{}, fmt.Errorf("%s has no CALL for %s: %w", fileName(f.Name), r.InstanceID, wmiquery.ErrNotFound)
+	return wmiquery.Reply{}, fmt.Errorf("%s has no CALL for %.100s: %w", fileName(f.Name), r.InstanceID, wmiquery.ErrNotFound)
 }
 
 // method returns the file of the method of c. It fails if the object of c is not the captured replication service.
 func (h *Host) method(c wmiquery.Call) (*methodFile, error) {
 	services, err := h.rows(msvm.ClassReplicationService, reflect.TypeFor[[]msvm.ReplicationService]())
-	if err != nil {
+	if _, ok := wmiquery.InvalidValues(err); !ok {
 		return nil, err
 	}
 	for _, s := range services.Interface().([]msvm.ReplicationService) {
@@ -79,7 +79,7 @@ func (h *Host) method(c wmiquery.Call) (*methodFile, error) {
 		}
 		return nil, notCapturedError(c.Method)
 	}
-	return nil, fmt.Errorf("%s: %w", c.Object, wmiquery.ErrNotFound)
+	return nil, fmt.Errorf("%.200s: %w", c.Object, wmiquery.ErrNotFound)
 }
 
 // outParameters has the out parameters of all methods in a capture.
@@ -98,13 +98,17 @@ func (f *methodFile) reply(n int) (wmiquery.Reply, error) {
 	}
 	var out outParameters
 	_, err := cimxml.Unmarshal(c.Instances[0].text("__PARAMETERS"), &out)
-	if err == nil && out.ReturnValue == nil {
+	invalid, ok := wmiquery.AppendInvalid(nil, msvm.ClassReplicationService, "", -1, &out, err)
+	if ok && err == nil && out.ReturnValue == nil {
 		err = errors.New("ReturnValue is missing")
 	}
-	if err != nil {
+	if out.ReturnValue == nil || !ok {
 		return wmiquery.Reply{}, fmt.Errorf("%s: CALL %d, %.80q: %w", fileName(f.Name), n+1, c.InstanceID, err)
 	}
-	reply := wmiquery.Reply{Code: *out.ReturnValue, Out: map[string]any{}}
+	for i := range invalid {
+		invalid[i].Instance = f.Name
+	}
+	reply := wmiquery.Reply{Code: *out.ReturnValue, Out: map[string]any{}, Invalid: invalid}
 	if out.Job != nil {
 		reply.Job = wmiquery.Relative(string(*out.Job))
 	}

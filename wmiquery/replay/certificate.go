@@ -19,6 +19,19 @@ type certificateData struct {
 	Thumbprint string  `xml:"THUMBPRINT,attr"` // the same as in the settings of the capture
 	NotBefore  *moment `xml:"NOTBEFORE,attr"`
 	NotAfter   *moment `xml:"NOTAFTER,attr"`
+	// Invalid means that the program that captured the host could not parse the certificate. It has no validity period.
+	Invalid bool `xml:"INVALID,attr"`
+}
+
+// newRecordedCertificate returns what a capture has of a certificate in DER.
+func newRecordedCertificate(der []byte) RecordedCertificate {
+	r := RecordedCertificate{Thumbprint: fmt.Sprintf("%X", sha1.Sum(der))}
+	if c, err := x509.ParseCertificate(der); err == nil {
+		r.NotBefore, r.NotAfter = c.NotBefore, c.NotAfter
+	} else {
+		r.Invalid = true
+	}
+	return r
 }
 
 // certificate is a substitute for a captured certificate. It has the same validity period and no names.
@@ -46,8 +59,12 @@ func (h *Host) substituteCertificates() ([]certificate, error) {
 	return all, nil
 }
 
-// substitute creates a substitute with a serial number.
+// substitute creates a substitute with a serial number. That of an invalid certificate cannot be parsed, either.
 func (d certificateData) substitute(serial int64) (certificate, error) {
+	if d.Invalid {
+		der := fmt.Appendf(nil, "not a certificate: %d", serial)
+		return certificate{d.Thumbprint, fmt.Sprintf("%X", sha1.Sum(der)), der}, nil
+	}
 	if d.NotBefore == nil || d.NotAfter == nil {
 		return certificate{}, errors.New("NOTBEFORE or NOTAFTER is missing")
 	}

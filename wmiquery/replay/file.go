@@ -134,9 +134,9 @@ func readMethod(capture fs.FS, name string) (*methodFile, error) {
 }
 
 // readFile reads the file of a class or a method. It ignores unknown elements and attributes, which newer versions of
-// the script may write.
+// this program may write.
 func readFile(capture fs.FS, name string, dst any) error {
-	data, err := fs.ReadFile(capture, fileName(name))
+	data, err := readRegular(capture, fileName(name))
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
@@ -50,7 +51,7 @@ func TestOpenRejectsInvalidCaptures(t *testing.T) {
 	checkError(t, "empty folder", err, fs.ErrNotExist, "not a capture")
 }
 
-// An editor may add a byte order mark, and a newer version of the script may write more elements and attributes.
+// An editor may add a byte order mark, and a newer version of this program may write more elements and attributes.
 func TestOpenIgnoresUnknownElements(t *testing.T) {
 	capture := sample(t)
 	edit(t, capture, "Msvm_ReplicationRelationship.xml", "<?xml", "\uFEFF<?xml")
@@ -63,24 +64,73 @@ func TestOpenIgnoresUnknownElements(t *testing.T) {
 	}
 }
 
-// As in the live client, an invalid value fails the read of the class or the call. The error names its position.
-func TestInvalidValueFailsOneReadOrCall(t *testing.T) {
-	const where = `Msvm_ReplicationRelationship.xml: INSTANCE 2, InstanceID "Microsoft:AAAAAAAA-0000-0000-0000-000000000002\\HVR\\0"`
-	for _, tt := range []struct{ from, to, want string }{
-		{`<VALUE>22</VALUE>`, `<VALUE>many</VALUE>`, where + `: embedded instance of "Msvm_ReplicationRelationship": property ReplicationState: "many" is not a uint16`},
-		{`<VALUE>22</VALUE>`, `<VALUE>65536</VALUE>`, where},
-		{`<VALUE>20261122213710.000000-000</VALUE>`, `<VALUE>yesterday</VALUE>`, where},
-		{`CLASSNAME="Msvm_ReplicationRelationship"`, `CLASSNAME="Msvm_Error"`, `INSTANCE 1, InstanceID "Microsoft:AAAAAAAA-0000-0000-0000-000000000001\\HVR\\0": found an instance of "Msvm_Error"`},
+// As in the live client, an invalid value costs this value, and nothing else. The error describes it.
+func TestInvalidValueIsNull(t *testing.T) {
+	const id = `Microsoft:AAAAAAAA-0000-0000-0000-000000000002\HVR\0`
+	for _, tt := range []struct{ from, text, property, err string }{
+		{`<VALUE>22</VALUE>`, `many`, "ReplicationState", `"many" is not a uint16: invalid syntax`},
+		{`<VALUE>22</VALUE>`, `65536`, "ReplicationState", `"65536" is not a uint16: value out of range`},
+		{
+			`<VALUE>20261122213710.000000-000</VALUE>`, `yesterday`, "LastReplicationTime",
+			`"yesterday" is not a CIM point in time (yyyymmddHHMMSS.mmmmmm±mmm)`,
+		},
 	} {
 		capture := sample(t)
-		edit(t, capture, "Msvm_ReplicationRelationship.xml", tt.from, tt.to)
 		_, s := open(t, capture)
+		want := read[msvm.ReplicationRelationship](t, s)
+		edit(t, capture, "Msvm_ReplicationRelationship.xml", tt.from, `<VALUE>`+tt.text+`</VALUE>`)
+		_, s = open(t, capture)
 		var rows []msvm.ReplicationRelationship
-		if err := s.Read(&rows); err == nil || !strings.Contains(err.Error(), tt.want) || rows != nil {
-			t.Errorf("%s: got %d rows, error %v", tt.to, len(rows), err)
+		invalid, ok := wmiquery.InvalidValues(s.Read(&rows))
+		if !ok || len(invalid) != 1 || invalid[0].Err.Error() != tt.err {
+			t.Errorf("%s: got invalid values %v", tt.text, invalid)
+			continue
 		}
-		read[msvm.ComputerSystem](t, s)
+		v := invalid[0]
+		v.Err = nil
+		if v != (wmiquery.InvalidValue{
+			Class: "Msvm_ReplicationRelationship", Row: 1, Instance: id, Property: tt.property, Text: tt.text,
+		}) {
+			t.Errorf("%s: got invalid value %+v", tt.text, v)
+		}
+		reflect.ValueOf(&want[1]).Elem().FieldByName(tt.property).SetZero()
+		if !reflect.DeepEqual(rows, want) {
+			t.Errorf("%s: got rows %+v, want %+v", tt.text, rows, want)
+		}
 	}
+}
+
+// An instance that cannot be read is left out, and the error names it.
+func TestUnreadableInstanceIsLeftOut(t *testing.T) {
+	for _, tt := range []struct{ from, to, err string }{
+		{`<PROPERTY NAME="InstanceID"`, `<PROPERTY`, `has no NAME`},
+		{`<INSTANCE CLASSNAME="Msvm_ReplicationRelationship">`, `<INSTANCE CLASSNAME="Msvm_Error">`, `found an instance of "Msvm_Error"`},
+	} {
+		capture := sample(t)
+		_, s := open(t, capture)
+		want := read[msvm.ReplicationRelationship](t, s)[1:]
+		const name = "Msvm_ReplicationRelationship.xml"
+		text := string(capture[name].Data)
+		if !strings.Contains(text, tt.from) {
+			t.Fatalf("%s has no %s", name, tt.from)
+		}
+		capture[name] = &fstest.MapFile{Data: []byte(strings.Replace(text, tt.from, tt.to, 1))}
+		_, s = open(t, capture)
+		var rows []msvm.ReplicationRelationship
+		invalid, ok := wmiquery.InvalidValues(s.Read(&rows))
+		if !ok || len(invalid) != 1 || !reflect.DeepEqual(rows, want) {
+			t.Errorf("%s: got %d rows, invalid values %v", tt.to, len(rows), invalid)
+			continue
+		}
+		v := invalid[0]
+		if v.Row != -1 || v.Instance != name+", INSTANCE 1" || v.Property != "" || !strings.Contains(v.Err.Error(), tt.err) {
+			t.Errorf("%s: got invalid value %+v", tt.to, v)
+		}
+	}
+}
+
+// Without its return code, a reply cannot be read. Without another out parameter, it can.
+func TestInvalidOutParameter(t *testing.T) {
 	capture := sample(t)
 	edit(t, capture, "GetReplicationStatisticsEx.xml", `"ReturnValue"`, `"Nothing"`)
 	_, s := open(t, capture)

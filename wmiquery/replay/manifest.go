@@ -39,7 +39,7 @@ func readManifest(capture fs.FS) (manifest, error) {
 	err := readFile(capture, manifestName, &f)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return manifest{}, fmt.Errorf("not a capture, or not a complete one: %w", err)
+		return manifest{}, notCaptureError(err)
 	case err != nil:
 	case f.Format != format:
 		err = fmt.Errorf("format %.20q is not supported, want format %s", f.Format, format)

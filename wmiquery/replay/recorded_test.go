@@ -209,7 +209,7 @@ func TestMissingFiles(t *testing.T) {
 	}
 }
 
-// A file without a CALL: the capture script found no replicating relationship, or no service.
+// A file without a CALL: the host had no replicating relationship, or no service.
 func TestMethodFilesWithoutCalls(t *testing.T) {
 	capture := sample(t)
 	for _, name := range methodNames() {
@@ -228,7 +228,7 @@ func TestMethodFilesWithoutCalls(t *testing.T) {
 // sha1Of returns the thumbprint of a certificate.
 func sha1Of(der []byte) string { return fmt.Sprintf("%X", sha1.Sum(der)) }
 
-// thumbprint returns the thumbprint that the script substitutes for the certificate number n.
+// thumbprint returns the thumbprint that stands for that of the certificate number n in a capture.
 func thumbprint(n int) string { return strings.Repeat("0", 39) + string(rune('0'+n)) }
 
 // The second certificate of the sample has expired, the first one has not. Thumbprints are not case-sensitive.

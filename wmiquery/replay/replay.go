@@ -1,6 +1,6 @@
-// Package replay provides sessions with a captured Hyper-V host. The script docs/capture.ps1 creates captures.
+// Package replay provides sessions with a captured Hyper-V host. Package capture creates captures.
 //
-// A capture is a folder with manifest.xml and one file for each class and each method that the script has read. See
+// A capture is a folder with manifest.xml and one file for each class and each method that was read. See
 // docs/replay.md for the format. The package parses the rows of a class when the class is read. A value that the live
 // client cannot read therefore has the same effect here: the read of this class fails, and nothing else.
 package replay
@@ -46,7 +46,7 @@ func Open(capture fs.FS, now func() time.Time) (*Host, error) {
 		f, err := readClass(capture, class.WMIClass())
 		switch {
 		case errors.Is(err, fs.ErrNotExist) && !h.manifest.lists(name):
-			continue // an older version of the script made the capture; Read returns an error
+			continue // an older version of this program made the capture; Read returns an error
 		case err != nil:
 			return nil, err
 		}

@@ -66,7 +66,7 @@ func checkError(t *testing.T, name string, err, sentinel error, text string) {
 	}
 }
 
-// guid returns the GUID that the script substitutes for the GUID number n.
+// guid returns the GUID that stands for the GUID number n in a capture.
 func guid(n int) string { return fmt.Sprintf("AAAAAAAA-0000-0000-0000-%012d", n) }
 
 // The sample has null values, empty values, "never", unknown numbers, special characters and localized text.

@@ -41,14 +41,17 @@ func (s *session) Read(dst any) error {
 	}
 	class := row.WMIClass().Name
 	got, err := s.host.rows(class, rows.Type())
+	if _, ok := wmiquery.InvalidValues(err); ok {
+		rows.Set(got)
+	}
 	if err != nil {
 		return fmt.Errorf("read %s: %w", class, err)
 	}
-	rows.Set(got)
 	return nil
 }
 
-// rows parses the rows of a class.
+// rows parses the rows of a class. It leaves out instances that it cannot parse. If there are any, or invalid values,
+// the error is a *wmiquery.InvalidValuesError.
 func (h *Host) rows(class string, slice reflect.Type) (reflect.Value, error) {
 	f, ok := h.classes[class]
 	if !ok {
@@ -58,34 +61,27 @@ func (h *Host) rows(class string, slice reflect.Type) (reflect.Value, error) {
 		return reflect.Value{}, f.Failure.err()
 	}
 	rows := reflect.MakeSlice(slice, len(f.Instances), len(f.Instances))
+	var invalid []wmiquery.InvalidValue
+	n := 0 // the number of rows
 	for i, instance := range f.Instances {
-		text := instance.text(class)
-		_, err := cimxml.Unmarshal(text, rows.Index(i).Addr().Interface())
-		if err == nil && !strings.EqualFold(instance.Class, class) {
-			err = fmt.Errorf("found an instance of %.60q", instance.Class)
+		row := rows.Index(n)
+		err := instance.unmarshal(class, row.Addr().Interface())
+		source := fmt.Sprintf("%s, INSTANCE %d", fileName(class), i+1)
+		if invalid, ok = wmiquery.AppendInvalid(invalid, class, source, n, row.Addr().Interface(), err); ok {
+			h.adapt(row)
+			n++
 		}
-		if err != nil {
-			return reflect.Value{}, fmt.Errorf("%s: INSTANCE %d%s: %w", fileName(class), i+1, keyForError(text), err)
-		}
-		h.adapt(rows.Index(i))
 	}
-	return rows, nil
+	return rows.Slice3(0, n, n), wmiquery.NewInvalidValuesError(invalid)
 }
 
-// keyForError returns the key of an instance for an error message, "" if it has none.
-func keyForError(text string) string {
-	i, err := cimxml.Parse(text)
-	if err != nil {
-		return ""
+// unmarshal reads the instance, which must be one of the class, into row.
+func (i instance) unmarshal(class string, row any) error {
+	if !strings.EqualFold(i.Class, class) {
+		return fmt.Errorf("found an instance of %.60q", i.Class)
 	}
-	for _, key := range []string{"InstanceID", "Name"} {
-		for _, p := range i.Properties {
-			if strings.EqualFold(p.Name, key) && len(p.Values) == 1 {
-				return fmt.Sprintf(", %s %.80q", key, p.Values[0])
-			}
-		}
-	}
-	return ""
+	_, err := cimxml.Unmarshal(i.text(class), row)
+	return err
 }
 
 // adapt changes a row to what the live client returns: object paths are relative, and thumbprints are those of the

@@ -2,10 +2,7 @@ package replay
 
 import (
 	"errors"
-	"fmt"
-	"html"
 	"reflect"
-	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -104,45 +101,44 @@ func compareStatistics(t *testing.T, got, want wmiquery.Session) {
 	}
 }
 
-// capture makes a capture of a host, like the script.
+// capture makes a capture of a host without replacing names.
 func capture(t *testing.T, s wmiquery.Session) fstest.MapFS {
 	t.Helper()
-	files := fstest.MapFS{}
-	reads := ""
-	file := func(name, format string, args ...any) {
-		files[name+".xml"] = &fstest.MapFile{
-			Data: fmt.Appendf(nil, `<?xml version="1.0" encoding="utf-8"?>`+"\r\n"+format, args...),
-		}
-		reads += fmt.Sprintf(`<READ NAME=%q MILLISECONDS="1" />`, name)
-	}
+	r := Recording{Time: time.Date(2026, 11, 22, 12, 0, 0, 123456000, time.UTC), Build: "20348"}
 	for _, class := range msvm.Classes() {
 		rows := reflect.New(reflect.SliceOf(reflect.TypeOf(class)))
-		var body strings.Builder
-		if err := s.Read(rows.Interface()); err != nil {
-			body.WriteString(failureText(t, err))
-		}
+		c := RecordedClass{Class: class.WMIClass(), Err: s.Read(rows.Interface())}
 		for i := range rows.Elem().Len() {
-			body.WriteString(absolute(marshal(t, rows.Elem().Index(i))))
+			instance, err := cimxml.NewInstance(c.Class.Name, rows.Elem().Index(i).Interface())
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Instances = append(c.Instances, instance)
 		}
-		c := class.WMIClass()
-		file(c.Name, `<CLASS NAME=%q NAMESPACE="%s" MILLISECONDS="1">%s</CLASS>`, c.Name, c.Namespace, &body)
+		r.Classes = append(r.Classes, c)
 	}
+	statistics := RecordedMethod{Name: msvm.MethodGetReplicationStatisticsEx}
 	var services []msvm.ReplicationService
 	var relationships []msvm.ReplicationRelationship
-	var body strings.Builder
 	if s.Read(&services) == nil && s.Read(&relationships) == nil && len(services) > 0 {
 		for _, r := range relationships {
 			if r.Replicates() {
 				reply, err := s.Call(calls(services[0], []msvm.ReplicationRelationship{r})[1])
-				fmt.Fprintf(&body, `<CALL INSTANCEID="%s">%s</CALL>`, html.EscapeString(r.InstanceID), replyText(t, reply, err))
+				out, outErr := OutParameters(reply)
+				statistics.Calls = append(statistics.Calls, RecordedCall{InstanceID: r.InstanceID, Out: out, Err: errors.Join(err, outErr)})
 			}
 		}
 	}
-	const statistics = msvm.MethodGetReplicationStatisticsEx
-	file(statistics, `<METHOD NAME=%q>%s</METHOD>`, statistics, &body)
-	file(msvm.MethodGetSystemCertificates, `<METHOD NAME=%q />`, msvm.MethodGetSystemCertificates)
-	file("manifest", `<CAPTURE FORMAT="1" TIME="20261122120000.123456-000" BUILD="20348">%s</CAPTURE>`, reads)
-	return files
+	r.Methods = []RecordedMethod{statistics, {Name: msvm.MethodGetSystemCertificates}}
+	files, err := r.Files()
+	if err != nil {
+		t.Fatal(err)
+	}
+	capture := fstest.MapFS{}
+	for _, f := range files {
+		capture[f.Name] = &fstest.MapFile{Data: f.Data}
+	}
+	return capture
 }
 
 // marshal returns a row as CIM-XML.
@@ -154,35 +150,4 @@ func marshal(t *testing.T, row reflect.Value) string {
 		t.Fatal(err)
 	}
 	return text
-}
-
-// absolute replaces relative object paths by absolute ones, which a host writes.
-func absolute(text string) string {
-	return strings.ReplaceAll(text, "<VALUE.REFERENCE>", `<VALUE.REFERENCE>\\HV01\root\virtualization\v2:`)
-}
-
-func failureText(t *testing.T, err error) string {
-	t.Helper()
-	if !errors.Is(err, wmiquery.ErrUnsupported) {
-		t.Fatalf("the test has no code for error %v", err)
-	}
-	return `<ERROR CODE="0x80041010">` + html.EscapeString(err.Error()) + `</ERROR>`
-}
-
-func replyText(t *testing.T, reply wmiquery.Reply, err error) string {
-	t.Helper()
-	if err != nil {
-		return failureText(t, err)
-	}
-	out := outParameters{ReturnValue: &reply.Code}
-	if reply.Job != "" {
-		out.Job = &reply.Job
-	}
-	out.ReplicationStatistics, _ = reply.Out["ReplicationStatistics"].([]string)
-	out.ReplicationHealthIssues, _ = reply.Out["ReplicationHealthIssues"].([]string)
-	text, err := cimxml.Marshal("__PARAMETERS", out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return absolute(text)
 }

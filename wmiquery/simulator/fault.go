@@ -31,6 +31,7 @@ type Faults struct {
 	StatisticsEmpty     bool
 	MethodFailing       []string // names of methods; "" stands for every method that changes something
 	JobFailing          bool
+	InvalidValue        []string // properties as CLASS.PROPERTY; "" stands for all properties that are not text
 }
 
 // Fault is the name of a fault as ParseFaults accepts it, with its parameter, and its description.
@@ -118,6 +119,12 @@ var faults = []fault{
 	{
 		"job-failing", "", "jobs fail halfway.",
 		setFlag(func(f *Faults) *bool { return &f.JobFailing }),
+	},
+	{
+		"invalid-value", "[CLASS.PROPERTY]",
+		"this property, or every property that is not text, has a value that its type does not allow, in every second " +
+			"instance; a key is empty there.",
+		addProperty,
 	},
 }
 

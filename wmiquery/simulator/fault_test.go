@@ -66,6 +66,9 @@ func TestParseFaults(t *testing.T) {
 		{[]string{"slow=2"}, []string{`"2"`, "500ms"}},
 		{[]string{"hung=Win32_Service"}, append([]string{"GetReplicationStatisticsEx"}, classes...)},
 		{[]string{"denied", "slow=x", "y"}, []string{`"slow=x"`, `"y"`}},
+		{[]string{"invalid-value=X.Name"}, append([]string{`"X"`}, classes...)},
+		{[]string{"invalid-value=Msvm_ComputerSystem"}, []string{`"" of Msvm_ComputerSystem`}},
+		{[]string{"invalid-value=Msvm_ComputerSystem.X"}, []string{`"X" of Msvm_ComputerSystem`}},
 	} {
 		got, err := simulator.ParseFaults(tt.specs)
 		for _, want := range tt.want {
@@ -262,6 +265,9 @@ func TestEachFault(t *testing.T) {
 			p.wantCodes(map[uint32]int{wmiquery.CodeFailed: 2})
 		}},
 		{"job-failing", func(p faultTest) { p.wantError(nil, p.firstCall(), p.lastCall()) }}, // see TestFailedJob
+		{"invalid-value", checkInvalidValues},
+		{"invalid-value=Msvm_ReplicationRelationship.LastReplicationTime", checkInvalidTimes},
+		{"invalid-value=Msvm_ComputerSystem.Name", checkEmptyNames},
 		{"statistics-job", func(p faultTest) { p.wantCodes(map[uint32]int{wmiquery.CodeJobStarted: len(p.calls)}) }},
 		{"statistics-empty", func(p faultTest) {
 			forms := map[string]bool{} // null, an empty array, an array with an empty string

@@ -2,7 +2,6 @@ package simulator
 
 import (
 	"hyperv_replica_exporter/wmiquery"
-	"hyperv_replica_exporter/wmiquery/cimxml"
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
@@ -22,7 +21,7 @@ func marshalInstances[T any](faults Faults, class string, instances ...T) ([]str
 	texts := make([]string, len(instances))
 	for i := range instances {
 		faults.applyToRow(&instances[i])
-		text, err := cimxml.Marshal(class, instances[i])
+		text, err := faults.marshal(class, instances[i], i, len(instances))
 		if err != nil {
 			return nil, err
 		}

@@ -72,8 +72,11 @@ func readRows[T wmiquery.Instance](s *session, dst *[]T, rows func(view) []T) er
 	for i := range all {
 		faults.applyToRow(&all[i])
 	}
-	*dst = all
-	return nil
+	err = invalidateRows(faults, all)
+	if _, ok := wmiquery.InvalidValues(err); ok {
+		*dst = all
+	}
+	return err
 }
 
 // withView calls f with a view of the host at the current time. World.mu is held during the call.

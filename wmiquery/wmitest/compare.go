@@ -14,11 +14,18 @@ func compareClass(class wmiquery.Instance, host, implementation func(dst any) er
 	name := class.WMIClass().Name
 	slice := reflect.SliceOf(reflect.TypeOf(class))
 	want, got := reflect.New(slice), reflect.New(slice)
-	if err := host(want.Interface()); err != nil {
+	err := host(want.Interface())
+	wantInvalid, ok := wmiquery.InvalidValues(err)
+	if !ok {
 		return nil, err
 	}
-	if err := implementation(got.Interface()); err != nil {
+	err = implementation(got.Interface())
+	gotInvalid, ok := wmiquery.InvalidValues(err)
+	if !ok {
 		return []string{fmt.Sprintf("%s: got error %v", name, err)}, nil
+	}
+	if g, w := describeInvalid(gotInvalid), describeInvalid(wantInvalid); g != w {
+		return []string{fmt.Sprintf("%s: got invalid values %s, want %s", name, g, w)}, nil
 	}
 	if n := want.Elem().Len(); n != got.Elem().Len() {
 		return []string{fmt.Sprintf("%s: got %d rows, want %d", name, got.Elem().Len(), n)}, nil
@@ -29,6 +36,15 @@ func compareClass(class wmiquery.Instance, host, implementation func(dst any) er
 			compareRow(fmt.Sprintf("%s row %d", name, i), got.Elem().Index(i), want.Elem().Index(i))...)
 	}
 	return differences, nil
+}
+
+// describeInvalid describes all fields of invalid values.
+func describeInvalid(values []wmiquery.InvalidValue) string {
+	var text string
+	for _, v := range values {
+		text += fmt.Sprintf("\n%s %d %q: %s %q: %v", v.Class, v.Row, v.Instance, v.Property, v.Text, v.Err)
+	}
+	return text
 }
 
 // compareRow returns a text for each property that differs.

@@ -29,14 +29,19 @@ func Run(t *testing.T, serve Serve) {
 		t.Run("statistics of "+host, func(t *testing.T) { newFixture(t, serve, host).compareStatistics(t) })
 	}
 	t.Run("extreme values", func(t *testing.T) { compareExtremeValues(t, serve) })
-	for _, fault := range []string{"nulls", "unknown-enum", "hostile-names", "duplicate-names", "service-error"} {
+	for _, fault := range []string{
+		"nulls", "unknown-enum", "hostile-names", "duplicate-names", "service-error", "invalid-value",
+		"invalid-value=Msvm_ComputerSystem.ElementName", "invalid-value=Msvm_ConcreteJob.InstanceID",
+	} {
 		t.Run("classes with "+fault, func(t *testing.T) {
 			f := newFixture(t, serve, "HV01")
 			f.setFaults(t, fault)
 			f.compareClasses(t)
 		})
 	}
-	for _, fault := range []string{"hostile-names", "relationship-failing", "statistics-job", "statistics-empty"} {
+	for _, fault := range []string{
+		"hostile-names", "relationship-failing", "statistics-job", "statistics-empty", "invalid-value",
+	} {
 		t.Run("statistics with "+fault, func(t *testing.T) {
 			f := newFixture(t, serve, "HV01")
 			f.setFaults(t, fault)
@@ -173,11 +178,11 @@ func (f *fixture) compareStatistics(t *testing.T) {
 func (f *fixture) read(t *testing.T) (msvm.ReplicationService, []msvm.ReplicationRelationship) {
 	t.Helper()
 	services, err := wmiquery.All[msvm.ReplicationService](t.Context(), f.pool)
-	if err != nil || len(services) != 1 {
+	if _, ok := wmiquery.InvalidValues(err); !ok || len(services) != 1 {
 		t.Fatalf("got %d services, error %v, want 1", len(services), err)
 	}
 	relationships, err := wmiquery.All[msvm.ReplicationRelationship](t.Context(), f.pool)
-	if err != nil {
+	if _, ok := wmiquery.InvalidValues(err); !ok {
 		t.Fatal(err)
 	}
 	return services[0], relationships

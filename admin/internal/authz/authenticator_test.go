@@ -215,3 +215,20 @@ func writeCertificate(t *testing.T, folder string) (certificate, key string) {
 	}
 	return certificate, key
 }
+
+// 256 passwords are remembered. Then all are forgotten, and verified again.
+func TestRememberedPasswordsAreLimited(t *testing.T) {
+	a := NewAuthenticator(WebConfig{Users: map[string]string{"ada": hashOf(t, "one"), "eve": hashOf(t, "two")}})
+	for i := range 255 {
+		a.verified[[32]byte{byte(i), 1}] = true
+	}
+	if !a.verify("ada", "one") || len(a.verified) != 256 {
+		t.Errorf("%d passwords are remembered, want 256", len(a.verified))
+	}
+	if !a.verify("eve", "two") || len(a.verified) != 1 {
+		t.Errorf("%d passwords are remembered, want 1", len(a.verified))
+	}
+	if !a.verify("ada", "one") || a.verify("ada", "two") {
+		t.Error("a forgotten password is not verified again")
+	}
+}

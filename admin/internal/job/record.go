@@ -141,8 +141,8 @@ func (r *Record) ApplyReply(m msvm.Method, reply wmiquery.Reply, err error, p *p
 	case p != nil:
 		r.Error = p.Detail
 		r.SetState(Failed, now)
-	case reply.Code == wmiquery.CodeJobStarted && reply.Job == "":
-		r.Error = "the host started a job but did not return its path"
+	case reply.Code == wmiquery.CodeJobStarted && msvm.JobID(reply.Job) == "":
+		r.Error = "the host started a job but did not return its InstanceID"
 		r.SetState(Unknown, now)
 	case reply.Code == wmiquery.CodeJobStarted:
 		r.Path = string(wmiquery.Relative(string(reply.Job)))

@@ -185,6 +185,11 @@ func TestStatesAfterTheReply(t *testing.T) {
 		{"done", wmiquery.Reply{}, nil, nil, "succeeded", uint32(0), ""},
 		{"job", wmiquery.Reply{Code: 4096, Job: full}, nil, nil, "running", uint32(4096), path(jobA)},
 		{"job without a path", wmiquery.Reply{Code: 4096}, nil, nil, "unknown", uint32(4096), ""},
+		{
+			"job without an ID", wmiquery.Reply{Code: 4096, Job: `Msvm_ConcreteJob.InstanceID=""`}, nil, nil,
+			"unknown", uint32(4096), "",
+		},
+		{"path of no job", wmiquery.Reply{Code: 4096, Job: "Msvm_ConcreteJob"}, nil, nil, "unknown", uint32(4096), ""},
 		{"failed", wmiquery.Reply{Code: 32768}, nil, problem.New(problem.HostFailed, "x"), "failed", uint32(32768), ""},
 		{"timeout", wmiquery.Reply{Code: 32772}, nil, problem.New(problem.OutcomeUnknown, "x"), "unknown", uint32(32772), ""},
 		{"denied", wmiquery.Reply{}, errors.New("x"), problem.New(problem.AccessDenied, "x"), "failed", nil, ""},

@@ -25,7 +25,8 @@ type Plan struct {
 	// LockVM is the GUID of the VM that no other action can use during the call. It is VM, except for the deletion of a
 	// test VM: that locks the replica.
 	LockVM string
-	// ConfirmName is the name that a confirmation must repeat: that of the VM or of the host.
+	// ConfirmName is what a confirmation must repeat: the name of the VM or of the host. If the name of the VM is
+	// unknown, it is the GUID of the VM. If the name of the host is unknown, it is "", and the call cannot be confirmed.
 	ConfirmName string
 	Object      wmiquery.Ref
 	Parameters  map[string]any // as they are shown to people
@@ -93,10 +94,26 @@ func (p *Plan) Subject() string {
 	switch {
 	case p.VM == "":
 		return "this host"
-	case p.action != nil && p.Method.Name == msvm.MethodDestroySystem && p.Target != nil:
+	case p.Method.Name == msvm.MethodDestroySystem && !p.explicit: // the action is about the replica
 		return "the replica " + p.VM + ", which is kept"
 	}
 	return "the VM " + p.VM
+}
+
+// ConfirmTerm describes ConfirmName.
+func (p *Plan) ConfirmTerm() string {
+	if p.VM != "" && p.ConfirmName == p.VM {
+		return "the GUID of " + p.Subject() + "; its name is unknown"
+	}
+	return "the name of " + p.Subject()
+}
+
+// nameOr returns a name that the host shows, or another text if the name is blank. A blank name identifies nothing.
+func nameOr(name, other string) string {
+	if strings.TrimSpace(name) == "" {
+		return other
+	}
+	return name
 }
 
 // AllowedDuringJob reports whether the call can be made while a job of the VM runs.
@@ -171,8 +188,9 @@ func PlanAction(
 	m := a.Definition()
 	p := &Plan{
 		Action: a.Name, Method: m, Role: a.Role, Destroys: a.Destroys(target), Target: target,
-		VM: target.Key.VM, VMName: target.VMName(), LockVM: target.Key.VM, ConfirmName: target.VMName(),
-		Object: s.object(m, target.Key.VM), Parameters: map[string]any{}, state: a.State, action: &a,
+		VM: target.Key.VM, VMName: target.VMName(), LockVM: target.Key.VM,
+		ConfirmName: nameOr(target.VMName(), target.Key.VM), Object: s.object(m, target.Key.VM),
+		Parameters: map[string]any{}, state: a.State, action: &a,
 	}
 	if p := a.checkApplies(target); p != nil { // before the parameters
 		return nil, p

@@ -68,8 +68,8 @@ func PlanMethod(
 		VM: vm, VMName: msvm.StringOrEmpty(system.ElementName), LockVM: vm,
 		Object: s.object(m, vm), Parameters: map[string]any{}, explicit: true,
 	}
-	if p.ConfirmName = p.VMName; vm == "" {
-		p.ConfirmName = s.Service.SystemName
+	if p.ConfirmName = nameOr(p.VMName, vm); vm == "" {
+		p.ConfirmName = nameOr(s.Service.SystemName, "")
 	}
 	if m.Class == msvm.ClassConcreteJob {
 		p.Object = msvm.JobRef(strings.ToUpper(req.Target))

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http/httptest"
+	"slices"
+	"strings"
 	"testing"
 
 	"hyperv_replica_exporter/wmiquery"
@@ -13,26 +15,56 @@ import (
 
 // A published type and its status never change.
 func TestTypesAndStatus(t *testing.T) {
-	want := map[string]int{
-		"bad-request": 400, "invalid-parameter": 400, "unauthenticated": 401, "forbidden": 403, "host-not-allowed": 403,
-		"cross-origin": 403, "access-denied": 403, "not-found": 404, "method-not-allowed": 405, "invalid-state": 409,
-		"busy": 409, "resynchronization-running": 409, "confirmation-required": 409, "confirmation-invalid": 409,
-		"idempotency-conflict": 409, "precondition-failed": 412, "data-loss-exceeded": 412, "too-large": 413,
-		"unsupported-media-type": 415, "idempotency-reuse": 422, "rate-limited": 429, "internal": 500,
-		"not-supported": 501, "host-failed": 502, "audit-unavailable": 503, "host-unavailable": 503,
-		"too-many-actions": 503, "outcome-unknown": 503, "host-timeout": 504,
+	want := []struct {
+		t      Type
+		slug   string
+		status int
+		title  string
+	}{
+		{BadRequest, "bad-request", 400, "Malformed request"},
+		{InvalidParameter, "invalid-parameter", 400, "Parameter is not valid"},
+		{Unauthenticated, "unauthenticated", 401, "Authentication required"},
+		{Forbidden, "forbidden", 403, "Not allowed by the policy"},
+		{HostNotAllowed, "host-not-allowed", 403, "Host header is not allowed"},
+		{CrossOrigin, "cross-origin", 403, "Cross-origin request rejected"},
+		{AccessDenied, "access-denied", 403, "Hyper-V denied access"},
+		{NotFound, "not-found", 404, "Not found"},
+		{MethodNotAllowed, "method-not-allowed", 405, "HTTP method not allowed"},
+		{InvalidState, "invalid-state", 409, "Not possible in the current state"},
+		{Busy, "busy", 409, "Another action on this VM is in progress"},
+		{ResynchronizationRunning, "resynchronization-running", 409, "Another resynchronization is in progress"},
+		{ConfirmationRequired, "confirmation-required", 409, "Confirmation required"},
+		{ConfirmationInvalid, "confirmation-invalid", 409, "Confirmation is not valid"},
+		{IdempotencyConflict, "idempotency-conflict", 409, "No outcome yet for this Idempotency-Key"},
+		{PreconditionFailed, "precondition-failed", 412, "Target is not as expected"},
+		{DataLossExceeded, "data-loss-exceeded", 412, "Possible data loss exceeds the accepted limit"},
+		{TooLarge, "too-large", 413, "Request body is too large"},
+		{UnsupportedMediaType, "unsupported-media-type", 415, "Request body must be application/json"},
+		{IdempotencyReuse, "idempotency-reuse", 422, "Idempotency-Key was used for another request"},
+		{RateLimited, "rate-limited", 429, "Too many requests"},
+		{Internal, "internal", 500, "Internal error"},
+		{NotSupported, "not-supported", 501, "Not supported by this host"},
+		{HostFailed, "host-failed", 502, "Hyper-V reported an error"},
+		{AuditUnavailable, "audit-unavailable", 503, "Audit log cannot be written"},
+		{HostUnavailable, "host-unavailable", 503, "Hyper-V is not available"},
+		{TooManyActions, "too-many-actions", 503, "Too many actions in progress"},
+		{OutcomeUnknown, "outcome-unknown", 503, "Outcome is unknown"},
+		{HostTimeout, "host-timeout", 504, "Hyper-V did not answer in time"},
 	}
 	types := Types()
 	if len(types) != len(want) {
 		t.Errorf("got %d types, want %d", len(types), len(want))
 	}
-	for i, x := range types {
-		if want[x.Slug] != x.Status || x.Title == "" || x.URI() != "urn:hyperv-replica-exporter:problem:"+x.Slug {
-			t.Errorf("got %+v, want status %d", x, want[x.Slug])
+	for _, x := range want {
+		if x.t != (Type{x.slug, x.status, x.title}) || x.t.URI() != "urn:hyperv-replica-exporter:problem:"+x.slug {
+			t.Errorf("got %+v, want %+v", x.t, x)
 		}
-		if i > 0 && types[i-1].Status > x.Status {
-			t.Errorf("%s is not in the order of the status", x.Slug)
+		if !slices.Contains(types, x.t) {
+			t.Errorf("%s is not listed", x.slug)
 		}
+	}
+	if !slices.IsSortedFunc(types, func(a, b Type) int { return a.Status - b.Status }) {
+		t.Errorf("not in the order of the status: %+v", types)
 	}
 }
 
@@ -50,6 +82,12 @@ func TestResponseOfAProblem(t *testing.T) {
 		got["title"] != "Another action on this VM is in progress" || got["status"] != 409.0 ||
 		got["detail"] != "vm X: busy" || got["job"] != "/jobs/1" || len(got) != 5 {
 		t.Errorf("got %d %v %v", w.Code, w.Header(), got)
+	}
+	if text := string(New(Busy, "").Response().Body); strings.Contains(text, "detail") {
+		t.Errorf("a problem without a detail is %s", text)
+	}
+	if p := FromHost("read", &wmiquery.CodeError{Code: 32774}); p.Type.Slug != "host-failed" {
+		t.Errorf("an object in use is %+v", p)
 	}
 	if p, ok := FromError(fmt.Errorf("read: %w", AsError(p))); !ok || p.Type != Busy {
 		t.Errorf("the problem is lost in an error: %+v", p)
@@ -141,5 +179,23 @@ func TestStoredResponse(t *testing.T) {
 	}
 	if r := JSON(200, func() {}); r.Status != 500 || r.ContentType != "application/problem+json" {
 		t.Errorf("a value without JSON: got %+v", r)
+	}
+}
+
+// Each header of a response is written if it has a value, whatever the others are.
+func TestHeadersOfAResponse(t *testing.T) {
+	for _, r := range []Response{
+		{Status: 200, ContentType: "a"}, {Status: 202, ContentType: "b", Location: "/jobs/1"},
+		{Status: 200, ContentType: "c", RetryAfter: "2"}, {Status: 202, ContentType: "d", Location: "/jobs/2", RetryAfter: "5"},
+	} {
+		w := httptest.NewRecorder()
+		r.Write(w)
+		if got := w.Header(); w.Code != r.Status || got.Get("Content-Type") != r.ContentType ||
+			got.Get("Location") != r.Location || got.Get("Retry-After") != r.RetryAfter {
+			t.Errorf("%+v: got %d %v", r, w.Code, got)
+		}
+		if _, present := w.Header()["Location"]; present != (r.Location != "") {
+			t.Errorf("%+v: an empty Location is written", r)
+		}
 	}
 }

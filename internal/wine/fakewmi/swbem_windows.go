@@ -115,14 +115,20 @@ func (s *services) execQuery(in invocation) (any, error) {
 		}
 	}
 	rows := reflect.New(reflect.SliceOf(class))
-	if err := s.session.Read(rows.Interface()); err != nil {
+	err := s.session.Read(rows.Interface())
+	invalid, ok := wmiquery.InvalidValues(err)
+	if !ok {
 		return nil, newException(err, wbemInvalidClass)
+	}
+	texts := map[property]string{}
+	for _, v := range invalid {
+		texts[property{v.Row, strings.ToLower(v.Property)}] = v.Text
 	}
 	return collection(rows.Elem().Len(), func(i int) (any, error) {
 		if err := s.host.before("next", strconv.Itoa(i)); err != nil {
 			return nil, err
 		}
-		return &instance{s, selected, rows.Elem().Index(i)}, nil
+		return &instance{s, selected, rows.Elem().Index(i), i, texts}, nil
 	}, nil), nil
 }
 
@@ -155,6 +161,14 @@ type instance struct {
 	services *services
 	columns  map[string]int // index of the field in row by name of the property in lower case
 	row      reflect.Value
+	index    int                 // of the row
+	invalid  map[property]string // texts of the properties whose values are invalid
+}
+
+// property identifies a property of a row by its name in lower case.
+type property struct {
+	row  int
+	name string
 }
 
 func (o *instance) member(name string) member {
@@ -165,6 +179,13 @@ func (o *instance) member(name string) member {
 	return func(invocation) (any, error) {
 		if err := o.services.host.before("property", name); err != nil {
 			return nil, err
+		}
+		if text, ok := o.invalid[property{o.index, name}]; ok {
+			switch o.row.Field(i).Interface().(type) {
+			case *string, wmiquery.Ref: // every text is valid, but not an array
+				return []any{text}, nil
+			}
+			return text, nil
 		}
 		return o.services.scriptValue(o.row.Field(i).Interface()), nil
 	}

@@ -1,4 +1,4 @@
-package exporter
+package hostsource
 
 import (
 	"fmt"
@@ -10,7 +10,8 @@ import (
 	"hyperv_replica_exporter/wmiquery/simulator"
 )
 
-func (c *config) addSimulatorFlags(app *kingpin.Application, faults *[]string) {
+// AddSimulatorFlags adds the flags of the simulated host.
+func (c *Config) AddSimulatorFlags(app *kingpin.Application) {
 	c.simulated.MonitoringStart = new(time.Duration)
 	app.Flag("simulator.vms", "Number of VMs of the simulated host, 0 for the number that the scenario needs.").
 		Default("0").IntVar(&c.simulated.VMs)
@@ -25,7 +26,7 @@ func (c *config) addSimulatorFlags(app *kingpin.Application, faults *[]string) {
 		"of the simulated host start.").
 		Default("09:00").SetValue((*timeOfDay)(c.simulated.MonitoringStart))
 	app.Flag("simulator.fault", "Fault of the simulated host. Repeatable. "+describeFaults()).
-		PlaceHolder("FAULT[=VALUE]").StringsVar(faults)
+		PlaceHolder("FAULT[=VALUE]").StringsVar(&c.faults)
 }
 
 // timeOfDay is the value of a flag: a time since midnight.

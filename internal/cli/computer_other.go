@@ -1,0 +1,6 @@
+//go:build !windows
+
+package cli
+
+// describeComputer returns nothing: this computer is not a Hyper-V host.
+func describeComputer() (build, language string, names []string) { return "", "", nil }

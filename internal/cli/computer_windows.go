@@ -1,0 +1,33 @@
+package cli
+
+import (
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/windows"
+)
+
+// describeComputer returns the build number and the language of Windows, and the names of this computer and of its
+// domains.
+func describeComputer() (build, language string, names []string) {
+	build = strconv.FormatUint(uint64(windows.RtlGetVersion().BuildNumber), 10)
+	languages, err := windows.GetSystemPreferredUILanguages(windows.MUI_LANGUAGE_NAME)
+	if err == nil && len(languages) > 0 {
+		language = languages[0]
+	}
+	names = []string{os.Getenv("USERDOMAIN")}
+	for _, kind := range []uint32{windows.ComputerNameNetBIOS, windows.ComputerNamePhysicalDnsFullyQualified} {
+		var buffer [256]uint16
+		size := uint32(len(buffer))
+		if err := windows.GetComputerNameEx(kind, &buffer[0], &size); err == nil {
+			names = append(names, windows.UTF16ToString(buffer[:]))
+		}
+	}
+	// The name of the domain of NetBIOS is often the first part of the domain of DNS.
+	if _, domain, _ := strings.Cut(names[len(names)-1], "."); domain != "" {
+		label, _, _ := strings.Cut(domain, ".")
+		names = append(names, label)
+	}
+	return build, language, names
+}
