@@ -58,6 +58,9 @@ func TestTokensPerUserAreLimited(t *testing.T) {
 	}
 	request(50)
 	env.want("request of another user", reset("fred", nil), 409, "confirmation-required")
+	env.want("request of the same user with a certificate",
+		env.postAction("HV02", "olga", vmReplicating, "primary", "reset-statistics", nil, headerSubject, "ops"),
+		409, "confirmation-required")
 	wrong := env.confirmation("HV02", vmReplicating, last, nil)
 	env.want("token of another user", reset("fred", wrong), 409, "confirmation-invalid")
 	request(1) // the used token does not count any more

@@ -36,6 +36,7 @@ func TestDataLossOfOlderRecoveryPoint(t *testing.T) {
 	}
 	first := env.postAction("HV02", "fred", vmWithRecoveryPoints, "primary", "failover", payload)
 	env.want("first request", first, 409, "confirmation-required")
+	wantDetail(t, "known loss", first, ", and max_data_loss_seconds (at least lag_seconds of estimated_loss)")
 	if lag := first.json["estimated_loss"].(object)["lag_seconds"].(float64); lag < age-1 || lag > age+1 {
 		t.Errorf("the estimated loss is %.0f s, want %.0f", lag, age)
 	}
@@ -67,6 +68,7 @@ func TestUnknownDataLossNeedsConsent(t *testing.T) {
 			t.Errorf("time %s: the lag is %v, want null", what, lag)
 		}
 		first := env.postAction("HV02", "omar", vmReplicating, "primary", "remove", nil)
+		wantDetail(t, what, first, ", max_data_loss_seconds, and accept_unknown_loss because the lag is unknown")
 		second := env.confirmation("HV02", vmReplicating, first, object{"accept_unknown_loss": false})
 		env.want(what, env.postAction("HV02", "omar", vmReplicating, "primary", "remove", second), 412, "data-loss-exceeded")
 	}

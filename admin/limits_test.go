@@ -2,6 +2,8 @@ package admin
 
 import (
 	"fmt"
+	"os"
+	"runtime"
 	"testing"
 	"time"
 
@@ -57,5 +59,13 @@ func TestLimits(t *testing.T) {
 		if fmt.Sprint(tt.got) != fmt.Sprint(tt.want) {
 			t.Errorf("%s: %v, want %v", name, tt.got, tt.want)
 		}
+	}
+}
+
+// Only the account of the program can read the directory of the audit log and the store.
+func TestModeOfTheDataDirectory(t *testing.T) {
+	info, err := os.Stat(newTestEnv(t).hosts["HV01"].folder)
+	if err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o700 {
+		t.Errorf("the mode is %v, %v", info.Mode(), err)
 	}
 }

@@ -55,7 +55,11 @@ func TestJobLocksItsVM(t *testing.T) {
 	}
 	env.want("action on another VM",
 		env.postAction("HV01", "tim", vmReplicating, "primary", "test-connection", object{"dry_run": true}), 200, "")
-	env.want("suspend", env.postAction("HV01", "tim", vmExtended, "primary", "suspend", nil), 202, "")
+	for _, payload := range []object{{"dry_run": true}, {}} {
+		if r := env.postAction("HV01", "tim", vmExtended, "primary", "suspend", payload); r.code >= 300 {
+			t.Errorf("suspend %v: %s", payload, r)
+		}
+	}
 	env.clock.Advance(time.Hour)
 	env.want("action after the job",
 		env.postAction("HV01", "tim", vmExtended, "extended", "test-connection", nil), 202, "")
@@ -85,6 +89,8 @@ func TestCallLocksItsVMUntilItIsStuck(t *testing.T) {
 	if !strings.Contains(r.text, stuck) {
 		t.Errorf("the call does not count as stuck: %s", r)
 	}
+	env.want("dry run of test-connection during the stuck call",
+		env.postAction("HV01", "tim", vmReplicating, "primary", "test-connection", object{"dry_run": true}), 409, "busy")
 	env.want("suspend during the stuck call",
 		env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil), 202, "")
 	env.want("end of the call", release(), 202, "")

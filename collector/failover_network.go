@@ -35,16 +35,51 @@ func failoverNetworkCollector() Collector {
 			if err := errors.Join(settingsErr, componentErr, vmErr); err != nil {
 				return err
 			}
-			counts := countAdapters(settings.rows, components.rows, vms)
+			counts := countAdapters(withoutInvalid(v, settings.rows), components.rows, vms)
 			for _, id := range slices.Sorted(maps.Keys(counts)) {
 				l := vms.labels(id)
 				for _, c := range failoverConfigurations {
 					out.add(failoverNetworkAdapters, counts[id][c], l.with(label("configuration", c)))
 				}
 			}
-			return nil
+			return checkAdapters(v, components.rows, vms)
 		},
 	}
+}
+
+// withoutInvalid returns the settings, without the configuration of those with
+// invalid values: it is unknown.
+func withoutInvalid(
+	v *view, settings []msvm.FailoverNetworkAdapterSettingData,
+) []msvm.FailoverNetworkAdapterSettingData {
+	settings = slices.Clone(settings)
+	for _, i := range v.invalidResponse(msvm.FailoverNetworkAdapterSettingData{}.WMIClass().Name).invalid {
+		if i.Row >= 0 && slices.Contains(configurationProperties, i.Property) {
+			settings[i.Row] = msvm.FailoverNetworkAdapterSettingData{InstanceID: settings[i.Row].InstanceID}
+		}
+	}
+	return settings
+}
+
+// configurationProperties are those that failoverConfiguration uses.
+var configurationProperties = []string{"ProtocolIFType", "IPAddresses", "DHCPEnabled"}
+
+// checkAdapters returns an error if the host has returned invalid values that the
+// collector would have shown.
+func checkAdapters(v *view, components []msvm.EthernetPortFailoverSettingDataComponent, vms vmsByID) error {
+	shownVMs, shown := map[string]bool{}, map[wmiquery.Ref]bool{}
+	for _, c := range components {
+		if id := msvm.VMOf(c.GroupComponent); vms[id].IsVM() {
+			shownVMs[id], shown[lowerRef(c.PartComponent)] = true, true
+		}
+	}
+	return errors.Join(
+		checkShown(v, func(s msvm.FailoverNetworkAdapterSettingData) bool {
+			return s.InstanceID == nil || shown[lowerRef(s.Ref())]
+		}, append([]string{"InstanceID"}, configurationProperties...)...),
+		checkShown(v, every[msvm.EthernetPortFailoverSettingDataComponent]),
+		checkShown(v, vmIn(func(id string) bool { return shownVMs[id] }), "Name", "ElementName"),
+	)
 }
 
 // countAdapters returns the number of adapters by VM and configuration. It ignores

@@ -61,13 +61,14 @@ func (h *fakeHost) Read(_ context.Context, dst any) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	class := className(dst)
-	if err := h.errs[class]; err != nil {
+	err := h.errs[class]
+	if _, ok := wmiquery.InvalidValues(err); !ok {
 		return err
 	}
 	if rows := h.rows[class]; rows != nil {
 		reflect.ValueOf(dst).Elem().Set(reflect.ValueOf(rows))
 	}
-	return nil
+	return err
 }
 
 func (h *fakeHost) Get(_ context.Context, call wmiquery.Call) (wmiquery.Reply, error) {

@@ -66,7 +66,10 @@ func checkKeys(rows reflect.Value, err error) error {
 	for i := range rows.Len() {
 		reported := func(v wmiquery.InvalidValue) bool { return v.Row == i && v.Property == key.Name }
 		if rows.Index(i).FieldByIndex(key.Index).String() == "" && !slices.ContainsFunc(values, reported) {
-			values = append(values, wmiquery.InvalidValue{Class: class, Row: i, Property: key.Name, Err: errEmptyKey})
+			values = append(values, wmiquery.InvalidValue{
+				Class: class, Row: i, Instance: wmiquery.NameOf(rows.Index(i).Addr().Interface()), Property: key.Name,
+				Err: errEmptyKey,
+			})
 		}
 	}
 	return wmiquery.NewInvalidValuesError(values)
@@ -74,8 +77,8 @@ func checkKeys(rows reflect.Value, err error) error {
 
 var errEmptyKey = errors.New("the key of the instance is empty")
 
-// keyField returns the field with the key of a class whose key is one string that is never null. It returns false for
-// all other classes, and for those with a single instance, which needs no key.
+// keyField returns the field with the key of a class whose key is one string. It returns false for all other classes,
+// and for those with a single instance, which needs no key.
 func keyField(row reflect.Type) (reflect.StructField, bool) {
 	switch reflect.Zero(row).Interface().(type) {
 	case msvm.ReplicationService, msvm.ReplicationServiceSettingData:
@@ -83,7 +86,7 @@ func keyField(row reflect.Type) (reflect.StructField, bool) {
 	}
 	for _, name := range [...]string{"InstanceID", "Name"} {
 		if f, ok := row.FieldByName(name); ok {
-			return f, f.Type.Kind() == reflect.String
+			return f, f.Type.Kind() == reflect.String // a key that may be null may be empty
 		}
 	}
 	return reflect.StructField{}, false

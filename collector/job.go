@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"hyperv_replica_exporter/wmiquery/msvm"
@@ -55,7 +56,12 @@ func jobCollector() Collector {
 				checkShown(v, every[msvm.ConcreteJob], "JobType"),
 				checkShown(v, isReplicationJob, "InstanceID", "JobState"),
 				checkShown(v, isRunning, "StartTime", "PercentComplete"),
-				checkShown(v, every[msvm.AffectedJobElement]),
+				checkShown(v, func(e msvm.AffectedJobElement) bool {
+					job := msvm.JobID(e.AffectingElement)
+					return job == "" || slices.ContainsFunc(jobs.rows, func(j msvm.ConcreteJob) bool {
+						return isRunning(j) && strings.EqualFold(j.InstanceID, job)
+					})
+				}),
 			}
 			if elementErr == nil && vmErr == nil {
 				shown := collectRunning(jobs.rows, affectedVMs(elements.rows, vms), elements.at, vms, out)

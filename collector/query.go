@@ -63,8 +63,8 @@ func read[T wmiquery.Instance](ctx context.Context, v *view) (table[T], error) {
 	if err != nil && !missing || len(t.rows) > 0 {
 		return t, err
 	}
-	if invalid := checkShown(v, every[T]); invalid != nil { // there are instances, but none is usable
-		return t, invalid
+	if checkShown(v, every[T]) != nil { // there are instances, but none can be read
+		return t, fmt.Errorf("%s: no instance can be read", class)
 	}
 	if class == (msvm.ReplicationService{}).WMIClass().Name {
 		return t, errNoVisibility
@@ -73,7 +73,7 @@ func read[T wmiquery.Instance](ctx context.Context, v *view) (table[T], error) {
 	switch {
 	case err != nil:
 		return t, err
-	case len(services.rows) == 0:
+	case len(services.rows) == 0 && checkShown(v, every[msvm.ReplicationService]) == nil:
 		return t, errNoVisibility
 	case missing:
 		return t, &missingClassError{class}

@@ -18,12 +18,17 @@ type queryCache struct {
 	callTimeout time.Duration // after it, a response is overdue and scrapes stop waiting
 	maxAge      time.Duration // of a last good response
 
-	// mu guards the maps, whose keys are those of queries.
-	mu         sync.Mutex
-	inflight   map[string]*inflightQuery // the latest attempt in progress
-	unanswered map[string]int            // number of attempts in progress
-	lastGood   map[string]response
-	lastRun    map[string]time.Time
+	mu      sync.Mutex
+	queries map[string]*queryState // by the key of the query
+}
+
+// queryState is what is known of a query between scrapes. The mutex of the
+// queryCache guards it.
+type queryState struct {
+	attempt    *attempt // the latest one in progress, or nil
+	unanswered int      // number of attempts in progress
+	lastGood   response // its time is zero if there was none
+	pace       pace
 }
 
 func newQueryCache(r wmiquery.Reader, l *dedupLogger, callTimeout, maxAge time.Duration) *queryCache {
@@ -33,29 +38,47 @@ func newQueryCache(r wmiquery.Reader, l *dedupLogger, callTimeout, maxAge time.D
 		invalid:     newInvalidValueLog(l),
 		callTimeout: callTimeout,
 		maxAge:      maxAge,
-		inflight:    map[string]*inflightQuery{},
-		unanswered:  map[string]int{},
-		lastGood:    map[string]response{},
-		lastRun:     map[string]time.Time{},
+		queries:     map[string]*queryState{},
 	}
 }
 
-// inflightQuery is one attempt to run a query.
-type inflightQuery struct {
+// attempt is one attempt to run a query.
+type attempt struct {
 	created  time.Time
+	repeated bool          // whether an earlier attempt has not been answered
 	started  chan struct{} // closed when the host has received the query, or never will
 	overdue  chan struct{} // closed when callTimeout has passed since the query was started
 	done     chan struct{} // closed when response is set
 	response response
+
+	startedAt time.Time // set before started is closed
 }
 
 // current returns the response if it has arrived, or ErrTimeout.
-func (f *inflightQuery) current() response {
+func (a *attempt) current() response {
+	if a.isDone() {
+		return a.response
+	}
+	return response{err: wmiquery.ErrTimeout}
+}
+
+func (a *attempt) isDone() bool { return isClosed(a.done) }
+
+// runningFor returns how long ago the host has received the query. It is 0 while
+// the query waits for a worker.
+func (a *attempt) runningFor() time.Duration {
+	if !isClosed(a.started) {
+		return 0
+	}
+	return time.Since(a.startedAt)
+}
+
+func isClosed(ch <-chan struct{}) bool {
 	select {
-	case <-f.done:
-		return f.response
+	case <-ch:
+		return true
 	default:
-		return response{err: wmiquery.ErrTimeout}
+		return false
 	}
 }
 
@@ -67,39 +90,85 @@ const (
 	maxAttempts   = 2
 )
 
-// join returns the attempt in progress for a query, and starts one if there is
-// none.
-func (c *queryCache) join(q query) *inflightQuery {
+// join returns the attempt in progress for a query of a scrape. It starts one if
+// there is none, unless the query is slow and its last response is new: then the
+// query will be run shortly before the next scrape, and the attempt is nil.
+//
+// The result late is true if the query is slow and has a last good response, for
+// which the scrape should not wait.
+func (c *queryCache) join(q query, slowest time.Duration) (a *attempt, late bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	f := c.inflight[q.key]
-	if f != nil && (time.Since(f.created) < retryTimeouts*c.callTimeout || c.unanswered[q.key] >= maxAttempts) {
-		return f
+	s := c.queries[q.key]
+	if s == nil {
+		s = &queryState{}
+		c.queries[q.key] = s
 	}
-	f = &inflightQuery{
-		created: time.Now(),
-		started: make(chan struct{}),
-		overdue: make(chan struct{}),
-		done:    make(chan struct{}),
+	fresh := s.pace.ask(time.Now())
+	late = s.pace.slow && c.usable(s.lastGood)
+	if a := s.attempt; a != nil {
+		if !c.hangs(a) || s.unanswered >= maxAttempts {
+			return a, late
+		}
 	}
-	c.inflight[q.key] = f
-	c.unanswered[q.key]++
-	c.lastRun[q.key] = f.created
-	go c.run(q, f)
-	return f
+	if wait := s.pace.untilNext(slowest); late && fresh && wait > 0 {
+		s.pace.timer = time.AfterFunc(wait, func() { c.runAhead(q, s) })
+		return nil, true
+	}
+	return c.start(q, s), late
+}
+
+// hangs reports whether a query has been running for so long that it is run again.
+func (c *queryCache) hangs(a *attempt) bool { return a.runningFor() >= retryTimeouts*c.callTimeout }
+
+// slowest returns the longest time that the host took for a slow query. Slow
+// queries are run together, so that they delay each other always or never.
+func (c *queryCache) slowest() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var longest time.Duration
+	for _, s := range c.queries {
+		if s.pace.slow {
+			longest = max(longest, s.pace.took)
+		}
+	}
+	return longest
+}
+
+// runAhead runs a slow query before the next scrape.
+func (c *queryCache) runAhead(q query, s *queryState) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s.attempt == nil && c.queries[q.key] == s {
+		c.start(q, s)
+	}
+}
+
+// start starts an attempt. The caller must hold c.mu.
+func (c *queryCache) start(q query, s *queryState) *attempt {
+	a := &attempt{
+		created:  time.Now(),
+		repeated: s.unanswered > 0,
+		started:  make(chan struct{}),
+		overdue:  make(chan struct{}),
+		done:     make(chan struct{}),
+	}
+	s.attempt = a
+	s.unanswered++
+	go c.run(q, s, a)
+	return a
 }
 
 // run runs the query and completes the attempt. Its duration is measured from
 // when the host receives the query: waiting for a worker does not count.
-func (c *queryCache) run(q query, f *inflightQuery) {
-	var start time.Time
+func (c *queryCache) run(q query, s *queryState, a *attempt) {
 	var overdue *time.Timer
 	ctx := wmiquery.WithStarted(context.Background(), func() {
-		start = time.Now()
-		close(f.started)
+		a.startedAt = time.Now()
+		close(a.started)
 		overdue = time.AfterFunc(c.callTimeout, func() {
-			c.metrics.observe(q.operation, time.Since(start), wmiquery.ErrTimeout)
-			close(f.overdue)
+			c.metrics.observe(q.operation, time.Since(a.startedAt), wmiquery.ErrTimeout)
+			close(a.overdue)
 		})
 	})
 	value, err := recoverPanic(func() (any, error) { return q.run(ctx) })
@@ -107,46 +176,56 @@ func (c *queryCache) run(q query, f *inflightQuery) {
 	if ok {
 		err = nil
 	}
+	slow := false
 	switch {
 	case overdue == nil: // the host has not received the query
-		close(f.started)
+		close(a.started)
 		c.metrics.count(q.operation, err)
 	case overdue.Stop():
-		c.metrics.observe(q.operation, time.Since(start), err)
+		c.metrics.observe(q.operation, time.Since(a.startedAt), err)
+	default:
+		slow = !c.hangs(a) // a call that hung says nothing about the next one
 	}
-	c.complete(q, f, response{value, c.reader.Now(), err, invalid})
+	c.complete(q, s, a, response{value, c.reader.Now(), err, invalid}, slow)
 }
 
 // complete stores the response of an attempt. If a newer attempt has started, the
 // response is dropped, since the time that it describes is unknown.
-func (c *queryCache) complete(q query, f *inflightQuery, r response) {
+func (c *queryCache) complete(q query, s *queryState, a *attempt, r response, slow bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.unanswered[q.key]--; c.unanswered[q.key] == 0 {
-		delete(c.unanswered, q.key)
-	}
-	if c.inflight[q.key] != f {
+	s.unanswered--
+	if s.attempt != a {
 		r = response{at: r.at, err: wmiquery.ErrTimeout}
 	} else {
-		delete(c.inflight, q.key)
+		s.attempt = nil
+		s.pace.answer(time.Now(), time.Since(a.created), slow && r.err == nil)
 	}
 	if r.err == nil {
 		if q.onResponse != nil {
 			q.onResponse(r.value)
 		}
 		c.invalid.record(q.key, r.invalid)
-		c.lastGood[q.key] = r
+		s.lastGood = r
 	}
-	f.response = r
-	close(f.done)
+	a.response = r
+	close(a.done)
+}
+
+// usable reports whether a last good response can replace one that is missing.
+func (c *queryCache) usable(r response) bool {
+	return !r.at.IsZero() && c.reader.Now().Sub(r.at) <= c.maxAge
 }
 
 // lastGoodResponse returns the last good response unless it is older than maxAge.
 func (c *queryCache) lastGoodResponse(key string) (response, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	r, ok := c.lastGood[key]
-	return r, ok && c.reader.Now().Sub(r.at) <= c.maxAge
+	s := c.queries[key]
+	if s == nil || !c.usable(s.lastGood) {
+		return response{}, false
+	}
+	return s.lastGood, true
 }
 
 // lastGoodTime returns the time of the last good response, by the host's clock. It
@@ -154,29 +233,26 @@ func (c *queryCache) lastGoodResponse(key string) (response, bool) {
 func (c *queryCache) lastGoodTime(key string) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.lastGood[key].at
+	if s := c.queries[key]; s != nil {
+		return s.lastGood.at
+	}
+	return time.Time{}
 }
 
-// lastRunTime returns when the query was last run, or the zero time.
-func (c *queryCache) lastRunTime(key string) time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.lastRun[key]
-}
-
-// prune removes the state of the queries for whose key obsolete returns true.
+// prune removes the state of the queries for whose key obsolete returns true. It
+// keeps the number of attempts in progress, which is limited.
 func (c *queryCache) prune(obsolete func(key string) bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for key := range c.lastRun {
-		if obsolete(key) {
-			delete(c.lastRun, key)
+	for key, s := range c.queries {
+		if !obsolete(key) {
+			continue
 		}
-	}
-	for key := range c.lastGood { // a response may arrive after its query was removed from lastRun
-		if obsolete(key) {
-			delete(c.lastGood, key)
-			c.invalid.record(key, nil)
+		s.pace.stop()
+		if s.unanswered == 0 {
+			delete(c.queries, key)
 		}
+		s.lastGood, s.pace = response{}, pace{}
+		c.invalid.record(key, nil)
 	}
 }

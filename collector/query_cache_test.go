@@ -3,6 +3,7 @@ package collector
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -24,28 +25,15 @@ func TestQueryCacheForgetsRemovedQueries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newQueryCache(clockReader{}, newDedupLogger(log.NewNopLogger()), time.Second, time.Minute)
 		for key, err := range map[string]error{"kept": nil, "removed": nil, "removed, failed": errors.New("failed")} {
-			c.join(query{key: key, operation: "Get", run: func(context.Context) (any, error) { return key, err }})
+			c.join(query{key: key, operation: "Get", run: func(context.Context) (any, error) { return key, err }}, 0)
 		}
 		synctest.Wait()
 		c.prune(func(key string) bool { return key != "kept" })
-		for name, keys := range map[string][]string{
-			"lastRun": sortedKeys(c.lastRun), "lastGood": sortedKeys(c.lastGood),
-		} {
-			if !slices.Equal(keys, []string{"kept"}) {
-				t.Errorf("%s contains %q, want only the query that was kept", name, keys)
-			}
+		if keys := slices.Sorted(maps.Keys(c.queries)); !slices.Equal(keys, []string{"kept"}) {
+			t.Errorf("the cache has the state of %q, want only the query that was kept", keys)
 		}
-		if len(c.inflight) != 0 || len(c.unanswered) != 0 {
-			t.Errorf("%d queries in flight, %d unanswered after all have finished", len(c.inflight), len(c.unanswered))
+		if s := c.queries["kept"]; s.attempt != nil || s.unanswered != 0 {
+			t.Errorf("%d attempts unanswered after all queries have finished", s.unanswered)
 		}
 	})
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	var keys []string
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

@@ -150,7 +150,6 @@ func newScraper(reader wmiquery.Reader, logs *syncBuffer) *collector.Scraper {
 	return collector.NewScraper(collector.Options{
 		Reader:      reader,
 		Logger:      newLogger(logs),
-		Concurrency: 4,
 		CallTimeout: 5 * time.Second,
 		MaxAge:      5 * time.Minute,
 	}, func(string) bool { return true })

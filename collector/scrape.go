@@ -20,9 +20,6 @@ type Options struct {
 	Logger log.Logger
 	// Objectives are the rules for rpo_objective_seconds. The first match applies.
 	Objectives []Objective
-	// Concurrency is the maximum number of relationships whose statistics are
-	// requested at the same time.
-	Concurrency int
 	// CallTimeout is the maximum time that a scrape waits for one response of the
 	// host.
 	CallTimeout time.Duration

@@ -164,11 +164,15 @@ func TestLastGoodResponseIsExposedUntilMaxAge(t *testing.T) {
 				t.Errorf("%s = %q at the end of a scrape two minutes after the last response, want 129.5", s, got[s])
 			}
 		}
-		if got["hyperv_replica_up"] != "0" {
-			t.Errorf("up = %q while the host does not respond", got["hyperv_replica_up"])
+		if got["hyperv_replica_up"] != "1" || got[successSeries("relationship")] != "0" {
+			t.Errorf("up %q, success %q while the response may be late, want 1 and 0",
+				got["hyperv_replica_up"], got[successSeries("relationship")])
 		}
 		time.Sleep(4 * time.Minute)
 		got = parseSeries(r.gather(t, scrapeTimeout))
+		if got["hyperv_replica_up"] != "0" {
+			t.Errorf("up = %q after the host has not responded for longer than MaxAge", got["hyperv_replica_up"])
+		}
 		if hasMetric(got, "lag_seconds") || hasMetric(got, "window_successful_cycles") {
 			t.Error("responses older than MaxAge are exposed")
 		}
@@ -302,7 +306,7 @@ func TestSelectUnknownCollector(t *testing.T) {
 func TestDisabledCollectorIsNotScraped(t *testing.T) {
 	h := newHostWithVM(newFakeClock())
 	r := newFakeHostRig(h)
-	options := collector.Options{Reader: h, Logger: newLogger(r.logs), Concurrency: 1, CallTimeout: time.Second}
+	options := collector.Options{Reader: h, Logger: newLogger(r.logs), CallTimeout: time.Second}
 	r.scraper = collector.NewScraper(options, func(name string) bool { return name == "service" || name == "settings" })
 	if names := r.scraper.Collectors(); !slices.Equal(names, []string{"settings", "service"}) {
 		t.Errorf("enabled collectors %v, want settings and service", names)

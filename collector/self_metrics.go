@@ -13,8 +13,8 @@ import (
 // The metrics of a scrape about the collectors.
 var (
 	collectorSuccess = gauge("collector_success",
-		"1 if the collector read all its data in time, 0 if not; a class that this version of Windows does not have is "+
-			"not a failure.",
+		"1 if the collector read all its data in time, 0 if not, even if it exposes an earlier response in place of one "+
+			"that is late; a class that this version of Windows does not have is not a failure.",
 		"collector")
 	collectorSupported = gauge("collector_supported",
 		"0 if the collector reads a class that this version of Windows does not have, 1 otherwise.", "collector")

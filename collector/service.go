@@ -11,8 +11,8 @@ import (
 
 var (
 	up = gauge("up",
-		"1 if the replication service of Hyper-V could be read in this scrape, 0 if not: no permission, no Hyper-V "+
-			"role, service vmms stopped, or no response in time.")
+		"1 if the replication service of Hyper-V responds, in this scrape or with a response that is late and at most "+
+			"--scrape.max-age old; 0 if not: no permission, no Hyper-V role, service vmms stopped, or no response.")
 	serviceStatus = gauge("service_status",
 		"Status of the replication service (Msvm_ReplicationService.OperationalStatus): 1 for the current status, 0 for "+
 			"the others; error means that a listener is not running.",
@@ -51,7 +51,7 @@ func serviceCollector() Collector {
 		Metrics: []*Metric{up, serviceStatus, serverInfo, serverEnabled, monitoringInterval, monitoringStart},
 		collect: func(ctx context.Context, v *view, out *output) error {
 			services, serviceErr := read[msvm.ReplicationService](ctx, v)
-			out.add(up, boolToFloat(serviceErr == nil && len(v.late) == 0), nil)
+			out.add(up, boolToFloat(isUp(v, serviceErr)), nil)
 			for _, s := range services.rows[:min(1, len(services.rows))] {
 				if len(s.OperationalStatus) > 0 {
 					out.addStates(serviceStatus, statusValues, statusName(s.OperationalStatus[0]), nil)
@@ -69,6 +69,11 @@ func serviceCollector() Collector {
 		},
 	}
 }
+
+// isUp returns the value of up after the replication service has been read with
+// the result err. If the response is late, the last one counts up to the maximum
+// age of a response, but not if the connection is lost or the host hangs.
+func isUp(v *view, err error) bool { return err == nil && !v.lost }
 
 // warnStatus logs the description that Windows gives for a status that is not OK.
 func warnStatus(out *output, s msvm.ReplicationService) {

@@ -138,16 +138,68 @@ func TestErrorsThatLastResponseReplaces(t *testing.T) {
 	}
 }
 
-// up is 0 if the replication service is known from an earlier response only.
-func TestUpNeedsResponseInThisScrape(t *testing.T) {
-	h := newHostWithVM(newFakeClock())
-	setRows(h, msvm.ReplicationServiceSettingData{RecoveryServerEnabled: new(true)})
-	r := newFakeHostRig(h)
-	checkSeries(t, parseSeries(r.gather(t, scrapeTimeout, "service")), map[string]string{"up": "1"})
-	h.setError("Msvm_ReplicationServiceSettingData", wmiquery.ErrTimeout)
-	checkSeries(t, parseSeries(r.gather(t, scrapeTimeout, "service")), map[string]string{"up": "1", "server_enabled": "1"})
-	h.setError("Msvm_ReplicationService", wmiquery.ErrTimeout)
-	checkSeries(t, parseSeries(r.gather(t, scrapeTimeout, "service")), map[string]string{"up": "0", "server_enabled": "1"})
+// up is 1 while the response of the replication service is late, up to the maximum age of a response,
+// and 0 if the connection is lost or the host returns an error. Other classes do not matter.
+func TestUpByResponseOfService(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		age  time.Duration
+		want string
+	}{
+		{nil, time.Minute, "1"},
+		{wmiquery.ErrTimeout, time.Minute, "1"},
+		{wmiquery.ErrTimeout, 5 * time.Minute, "1"},
+		{wmiquery.ErrTimeout, 5*time.Minute + time.Second, "0"},
+		{wmiquery.ErrBusy, time.Minute, "1"}, // all workers wait for the host
+		{wmiquery.ErrBusy, 5*time.Minute + time.Second, "0"},
+		{wmiquery.ErrUnavailable, time.Second, "0"},
+		{wmiquery.ErrDenied, time.Second, "0"},
+		{wmiquery.ErrUnsupported, time.Second, "0"},
+		{errors.New("any other"), time.Second, "0"},
+	} {
+		clock := newFakeClock()
+		h := newHostWithVM(clock)
+		setRows(h, msvm.ReplicationServiceSettingData{RecoveryServerEnabled: new(true)})
+		r := newFakeHostRig(h)
+		r.gather(t, scrapeTimeout, "service")
+		h.setError("Msvm_ReplicationService", tt.err)
+		clock.Advance(tt.age)
+		got := parseSeries(r.gather(t, scrapeTimeout, "service"))
+		checkSeries(t, got, map[string]string{"up": tt.want, "server_enabled": "1"})
+		success := "0"
+		if tt.err == nil {
+			success = "1"
+		}
+		if got[successSeries("service")] != success {
+			t.Errorf("success %s with the error %v, want %s", got[successSeries("service")], tt.err, success)
+		}
+		h.setError("Msvm_ReplicationServiceSettingData", wmiquery.ErrUnavailable)
+		h.setError("Msvm_ReplicationService", nil)
+		checkSeries(t, parseSeries(r.gather(t, scrapeTimeout, "service")), map[string]string{"up": "1"})
+	}
+}
+
+// up is 0 once the query for the replication service has hung for so long that it is run again.
+func TestUpWhileServiceHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newTestRig(t, simulator.Config{Seed: 1, VMs: 1, Now: time.Now})
+		r.gather(t, scrapeTimeout, "service")
+		r.world.SetFaults(parseFaults(t, "hung=Msvm_ReplicationService"))
+		start := time.Now()
+		for _, step := range []struct {
+			at   time.Duration
+			want string
+		}{{15 * time.Second, "1"}, {114 * time.Second, "1"}, {115 * time.Second, "0"}, {4 * time.Minute, "0"}} {
+			time.Sleep(step.at - time.Since(start))
+			got := parseSeries(r.gather(t, time.Second, "service"))
+			if got["hyperv_replica_up"] != step.want {
+				t.Errorf("up %s after %v, want %s", got["hyperv_replica_up"], step.at, step.want)
+			}
+		}
+		r.world.SetFaults(simulator.Faults{})
+		synctest.Wait()
+		checkSeries(t, parseSeries(r.gather(t, scrapeTimeout, "service")), map[string]string{"up": "1"})
+	})
 }
 
 // A relationship that is removed leaves nothing behind: if it returns and the host does not respond,

@@ -40,7 +40,7 @@ const maxIssues = 10
 // statisticsCollector exposes the statistics of every relationship that
 // replicates. It fails if those of a relationship cannot be read, and exposes the
 // others. If the host does not respond in time, it exposes the last statistics.
-func statisticsCollector(concurrency int) Collector {
+func statisticsCollector() Collector {
 	metrics := []*Metric{
 		pending, windowStart, windowEnd, windowMaxBytes, windowMaxSeconds, healthIssue, lastTestFailover,
 		statisticsAge, windowResets,
@@ -70,7 +70,7 @@ func statisticsCollector(concurrency int) Collector {
 			current := replicating(relationships.rows)
 			pruneStatistics(v, counters, current)
 			reader := &statisticsReader{view: v, service: services.rows[0], counters: counters}
-			statistics, statisticsErr := reader.readAll(ctx, relationships.rows, concurrency)
+			statistics, statisticsErr := reader.readAll(ctx, relationships.rows)
 			var invalid []wmiquery.InvalidValue
 			for i, r := range relationships.rows {
 				if statistics[i] != nil {

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
-	"time"
 
 	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
@@ -34,59 +32,35 @@ func statisticsKey(k msvm.Key) string {
 	return msvm.MethodGetReplicationStatisticsEx + " " + k.InstanceID()
 }
 
-// readAll reads the statistics of the rows that replicate, up to concurrency at a
-// time. It starts with those whose last read is the longest ago, so that on a slow
-// host all are read in turn. The result has the index of the row, and is nil for
-// statistics that are not available.
-func (sr *statisticsReader) readAll(
-	ctx context.Context, rows []relationship, concurrency int,
-) ([]*relationshipStatistics, error) {
-	type entry struct {
-		index   int
-		lastRun time.Time
-	}
-	var entries []entry
-	for i, r := range rows {
+// readAll reads the statistics of the rows that replicate. The result has the
+// index of the row, and is nil for statistics that are not available.
+//
+// All queries are started at once. Those that the host has no time for during the
+// scrape are answered after it, and are new to the next one.
+func (sr *statisticsReader) readAll(ctx context.Context, rows []relationship) ([]*relationshipStatistics, error) {
+	for _, r := range rows {
 		if r.Replicates() {
-			entries = append(entries, entry{i, sr.view.lastRunTime(statisticsKey(r.key))})
+			sr.view.join(sr.query(r))
 		}
 	}
-	slices.SortStableFunc(entries, func(x, y entry) int { return x.lastRun.Compare(y.lastRun) })
 	statistics := make([]*relationshipStatistics, len(rows))
 	errs := make([]error, len(rows))
-	next := make(chan int)
-	var wg sync.WaitGroup
-	for range min(concurrency, len(entries)) {
-		wg.Go(func() {
-			for i := range next {
-				statistics[i], errs[i] = recoverPanic(func() (*relationshipStatistics, error) {
-					return sr.read(ctx, rows[i])
-				})
-			}
-		})
+	for i, r := range rows {
+		if !r.Replicates() {
+			continue
+		}
+		var response response
+		if response, errs[i] = sr.view.get(ctx, sr.query(r)); errs[i] == nil {
+			statistics[i] = response.value.(*relationshipStatistics)
+		}
 	}
-	for _, e := range entries {
-		next <- e.index
-	}
-	close(next)
-	wg.Wait()
 	return statistics, newStatisticsError(rows, errs)
 }
 
-// read reads the statistics of one relationship. When the time of the scrape is
-// over, it does not query the host and returns the last good statistics.
-func (sr *statisticsReader) read(ctx context.Context, r relationship) (*relationshipStatistics, error) {
-	key := statisticsKey(r.key)
-	if ctx.Err() != nil {
-		if last, ok := sr.view.lastGoodResponse(key); ok {
-			sr.view.recordLate(msvm.MethodGetReplicationStatisticsEx)
-			sr.view.recordTime(last.at)
-			return last.value.(*relationshipStatistics), nil
-		}
-		return nil, wmiquery.ErrTimeout
-	}
-	response, err := sr.view.get(ctx, query{
-		key:       key,
+// query returns the query for the statistics of one relationship.
+func (sr *statisticsReader) query(r relationship) query {
+	return query{
+		key:       statisticsKey(r.key),
 		operation: msvm.MethodGetReplicationStatisticsEx,
 		run:       func(ctx context.Context) (any, error) { return sr.call(ctx, r) },
 		// The counters increase here, so that each response counts once, however
@@ -95,11 +69,7 @@ func (sr *statisticsReader) read(ctx context.Context, r relationship) (*relation
 			s := value.(*relationshipStatistics)
 			s.totals = sr.counters.add(r.key, &s.stats)
 		},
-	})
-	if err != nil {
-		return nil, err
 	}
-	return response.value.(*relationshipStatistics), nil
 }
 
 // call calls the method of the host.

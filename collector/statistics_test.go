@@ -9,7 +9,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"hyperv_replica_exporter/collector"
 	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
@@ -161,36 +160,9 @@ func TestStatisticsErrorIsSorted(t *testing.T) {
 	}
 }
 
-// At most Concurrency relationships are read at the same time, and no fewer if there are more.
-func TestStatisticsConcurrency(t *testing.T) {
-	for _, tt := range []struct{ vms, concurrency, want int32 }{{10, 1, 1}, {10, 3, 3}, {2, 3, 2}} {
-		synctest.Test(t, func(t *testing.T) {
-			h := newHostWithVMs(newFakeClock(), int(tt.vms))
-			var running, most atomic.Int32
-			h.statistics = func(wmiquery.Call) (wmiquery.Reply, error) {
-				n := running.Add(1)
-				defer running.Add(-1)
-				for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
-				}
-				time.Sleep(time.Second)
-				return statisticsReply(""), nil
-			}
-			r := newFakeHostRig(h)
-			r.scraper = collector.NewScraper(collector.Options{
-				Reader: h, Logger: newLogger(r.logs), Concurrency: int(tt.concurrency),
-				CallTimeout: time.Minute, MaxAge: time.Minute,
-			}, func(string) bool { return true })
-			r.gather(t, time.Minute, "statistics")
-			if n := most.Load(); n != tt.want {
-				t.Errorf("%d of %d relationships read at the same time with concurrency %d, want %d",
-					n, tt.vms, tt.concurrency, tt.want)
-			}
-		})
-	}
-}
-
 // When the time of the scrape is over, the statistics that have not been read are those of the last
-// response: they are exposed with their age, the host is not called again, and the collector fails.
+// response: they are exposed with their age, and the collector fails. The host continues to answer, and
+// the next scrape exposes its responses.
 func TestStatisticsAtEndOfScrape(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		clock := newFakeClock()
@@ -202,14 +174,14 @@ func TestStatisticsAtEndOfScrape(t *testing.T) {
 			time.Sleep(takes)
 			return statisticsReply(property("ReplicationSuccessCount", "uint32", "1")), nil
 		}
-		r := newFakeHostRig(h) // with a concurrency of 4
+		r := newFakeHostRig(h)
 		r.gather(t, scrapeTimeout, "statistics")
 		clock.Advance(time.Minute)
 		takes = 10 * time.Second
 		calls.Store(0)
 		got := parseSeries(r.gather(t, 3*time.Second, "statistics"))
-		if n := calls.Load(); n != 4 {
-			t.Errorf("%d calls of the host in a scrape that ends during the first 4", n)
+		if n := calls.Load(); n != 12 {
+			t.Errorf("%d calls of the host in a scrape, want one for each relationship", n)
 		}
 		if n := len(valuesOf(got, "window_successful_cycles", "vm")); n != 12 {
 			t.Errorf("statistics of %d relationships are exposed, want 12", n)
@@ -226,6 +198,13 @@ func TestStatisticsAtEndOfScrape(t *testing.T) {
 		const want = "GetReplicationStatisticsEx (12): timed out"
 		if log := strings.Join(r.logs.takeLines(), "\n"); !strings.Contains(log, want) {
 			t.Errorf("log %s, want %s", log, want)
+		}
+		time.Sleep(time.Minute)
+		clock.Advance(time.Minute)
+		for vm, age := range valuesOf(parseSeries(r.gather(t, 3*time.Second)), "statistics_age_seconds", "vm") {
+			if age != "60" { // since the responses have arrived after the scrape
+				t.Errorf("age of the statistics of %s is %s in the next scrape, want 60", vm, age)
+			}
 		}
 		time.Sleep(time.Minute)
 	})
@@ -252,8 +231,8 @@ func TestStatisticsOfOthersAreExposed(t *testing.T) {
 	}
 }
 
-// The time of the snapshot is also that of statistics that are not read because the time of the scrape is over.
-func TestSnapshotTimeOfSkippedStatistics(t *testing.T) {
+// The time of the snapshot is that of the oldest statistics when the time of the scrape is over.
+func TestSnapshotTimeOfLateStatistics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		clock := newFakeClock()
 		h := newHostWithVMs(clock, 8)
@@ -266,13 +245,13 @@ func TestSnapshotTimeOfSkippedStatistics(t *testing.T) {
 			}
 			return statisticsReply(""), nil
 		}
-		r := newFakeHostRig(h) // with a concurrency of 4
+		r := newFakeHostRig(h)
 		r.gather(t, scrapeTimeout, "statistics")
 		clock.Advance(time.Minute)
 		failing = vmNumber(5) // and the following VMs
 		r.gather(t, scrapeTimeout, "statistics")
 		clock.Advance(time.Minute)
-		takes = 10 * time.Second // the scrape ends while vm01 to vm04 are read
+		takes = 10 * time.Second // the scrape ends before
 		got := parseSeries(r.gather(t, 3*time.Second, "statistics"))
 		if age := valuesOf(got, "statistics_age_seconds", "vm"); age["vm04"] != "60" || age["vm05"] != "120" {
 			t.Errorf("ages of the statistics: %v, want 60 for vm04 and 120 for vm05", age)

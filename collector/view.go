@@ -2,8 +2,11 @@ package collector
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
+
+	"hyperv_replica_exporter/wmiquery"
 )
 
 // view is how one collector reads the host in one scrape. It records how recent
@@ -13,6 +16,7 @@ type view struct {
 	mu     sync.Mutex
 	oldest time.Time // of the responses that the collector received
 	late   []string  // operations whose last good response was used
+	lost   bool      // whether one of them is not only late: see isLost
 	// invalidResponses are those with invalid values, by key of the query.
 	invalidResponses map[string]response
 }
@@ -20,22 +24,24 @@ type view struct {
 // get runs a query and waits for the response. If it does not arrive in time, get
 // returns the last good response, or an error if there is none.
 func (v *view) get(ctx context.Context, q query) (response, error) {
-	f := v.join(q)
-	var r response
-	select {
-	case <-f.done:
-		r = f.response
-	case <-f.overdue:
-		r = f.current()
-	case <-ctx.Done():
-		r = f.current()
+	j := v.join(q)
+	r := response{err: wmiquery.ErrTimeout}
+	if !j.late {
+		select {
+		case <-j.done:
+		case <-j.overdue:
+		case <-ctx.Done():
+		}
+	}
+	if j.attempt != nil {
+		r = j.current()
 	}
 	if isNoAnswer(r.err) {
 		last, ok := v.lastGoodResponse(q.key)
 		if !ok {
 			return r, r.err
 		}
-		v.recordLate(q.operation)
+		v.recordLate(q.operation, isLost(j, r.err))
 		r = last
 	}
 	if r.err == nil {
@@ -45,10 +51,17 @@ func (v *view) get(ctx context.Context, q query) (response, error) {
 	return r, r.err
 }
 
-func (v *view) recordLate(operation string) {
+// isLost reports whether a response is probably lost and not only late: the
+// connection is lost, or the query has hung for so long that it was run again.
+func isLost(j joinedQuery, err error) bool {
+	return errors.Is(err, wmiquery.ErrUnavailable) || j.attempt != nil && j.repeated
+}
+
+func (v *view) recordLate(operation string, lost bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.late = append(v.late, operation)
+	v.lost = v.lost || lost
 }
 
 func (v *view) recordTime(t time.Time) {

@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
@@ -119,6 +120,44 @@ func TestWindowCounters(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A decrease of any one property is a reset of all: the value of each then is the increase in the new window.
+func TestDecreaseOfAnyPropertyIsReset(t *testing.T) {
+	properties := []string{
+		"ReplicationSuccessCount", "ReplicationMissCount", "ReplicationFailureCount", "NetworkFailureCount",
+		"ApplicationConsistentSnapshotFailureCount", "ReplicationSize", "ReplicationLatency",
+	}
+	statistics := func(value func(property string) uint64) *msvm.ReplicationStatistics {
+		s := &msvm.ReplicationStatistics{}
+		for _, name := range properties {
+			field := reflect.ValueOf(s).Elem().FieldByName(name)
+			number := reflect.New(field.Type().Elem())
+			number.Elem().SetUint(value(name))
+			field.Set(number)
+		}
+		return s
+	}
+	k := msvm.Key{VM: "4708A0F4-C902-429B-A1E0-D4AB0893E452", Link: msvm.Primary}
+	for i, decreased := range properties {
+		c := newWindowCounters()
+		c.add(k, statistics(func(string) uint64 { return 100 }))
+		c.add(k, statistics(func(string) uint64 { return 103 }))
+		got := c.add(k, statistics(func(name string) uint64 {
+			if name == decreased {
+				return 102
+			}
+			return 104
+		}))
+		want := counterTotals{resets: 1}
+		for j := range properties {
+			want.sums[j] = 3 + 104
+		}
+		want.sums[i] = 3 + 102
+		if got != want {
+			t.Errorf("%s decreases: got %+v, want %+v", decreased, got, want)
+		}
 	}
 }
 

@@ -150,6 +150,14 @@ func TestAlertmanagerInhibitsPairsOfAlerts(t *testing.T) {
 			}
 		}
 	}
+	// Alerts of other rules are not inhibited.
+	for i, source := range subjects {
+		id := fmt.Sprintf("other %d", i)
+		fire(source.with(id), false)
+		other := source.with(id)
+		other["alertname"], other["severity"] = "OtherAlert", "warning"
+		firing, want[labelsKey(other)] = append(firing, other), "mail"
+	}
 	got := startAlertmanager(t, "http://127.0.0.1:1", false).route(t, firing, want)
 	for _, key := range slices.Sorted(maps.Keys(want)) {
 		if got[key] != want[key] {

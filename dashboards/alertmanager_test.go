@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -59,6 +60,33 @@ func TestAlertmanagerExampleNamesExistingAlerts(t *testing.T) {
 		if want := strings.Count(m[1], "|") + strings.Count(m[1], ")?") + 1; matched < want {
 			t.Errorf("%q matches %d alerts, want at least %d", m[1], matched, want)
 		}
+	}
+}
+
+// A kind of alert is one notification, after a minute. It is repeated every two hours if it is critical, twice a day if
+// it is a warning, and every four days if it is for information: Alertmanager forgets what it has sent after five days.
+func TestAlertmanagerExampleGroupsAndRepeats(t *testing.T) {
+	type route struct {
+		Receiver       string
+		GroupBy        []string `yaml:"group_by"`
+		GroupWait      string   `yaml:"group_wait"`
+		GroupInterval  string   `yaml:"group_interval"`
+		RepeatInterval string   `yaml:"repeat_interval"`
+		Continue       bool
+		Matchers       []string
+		Routes         []route
+	}
+	var config struct{ Route route }
+	promtest.ReadYAML(t, alertmanagerExample, &config)
+	want := route{
+		Receiver: "mail", GroupBy: []string{"alertname"}, GroupWait: "1m", GroupInterval: "5m", RepeatInterval: "12h",
+		Routes: []route{
+			{Receiver: "pager", RepeatInterval: "2h", Matchers: []string{`severity="critical"`}},
+			{Receiver: "journal", RepeatInterval: "4d", Matchers: []string{`severity="info"`}},
+		},
+	}
+	if !reflect.DeepEqual(config.Route, want) {
+		t.Errorf("got %+v\nwant %+v", config.Route, want)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
 
@@ -78,6 +79,32 @@ func TestAlertsFollowConventions(t *testing.T) {
 	}
 	if unique := slices.Compact(slices.Sorted(slices.Values(names))); len(unique) != len(names) {
 		t.Errorf("%d alerts have %d different names", len(names), len(unique))
+	}
+}
+
+// The result of a rule must not be older than five minutes, after which Prometheus drops it: each group is evaluated
+// more often.
+func TestGroupsAreEvaluatedWithinLookback(t *testing.T) {
+	intervals := 0
+	for _, file := range promtest.Glob(t, ruleFiles) {
+		var content struct {
+			Groups []struct {
+				Name     string
+				Interval time.Duration
+			}
+		}
+		promtest.ReadYAML(t, file, &content)
+		for _, g := range content.Groups {
+			if g.Interval >= 5*time.Minute {
+				t.Errorf("%s: the interval is %v, want less than five minutes", g.Name, g.Interval)
+			}
+			if g.Interval > 0 {
+				intervals++
+			}
+		}
+	}
+	if intervals != 1 {
+		t.Errorf("%d groups have an interval of their own, want that of the budget only", intervals)
 	}
 }
 

@@ -220,32 +220,36 @@ func TestCOMCallRejectsInvalidParameter(t *testing.T) {
 	}
 }
 
-// Reads and calls release all COM objects and all memory of COM. The test would detect a string of a reply that is not
-// freed: it has 2 kB, and there are 10,000 calls.
+// Reads and calls release all COM objects and all memory of COM, whether Windows returns embedded instances as strings
+// or as objects. The test would detect a string of a reply that is not freed: it has 2 kB, and there are 5,000 calls.
 func TestCOMReleasesObjectsAndMemory(t *testing.T) {
-	com, _ := openSessions(t, &fakewmi.Host{})
-	call := statisticsCall(t, com)
-	makeCalls := func(n int) {
-		for i := range n {
-			reply, err := com.Call(call)
-			if err != nil || reply.Code != 0 {
-				t.Fatalf("%+v, %v", reply, err)
+	for name, objects := range map[string]bool{"strings": false, "objects": true} {
+		t.Run(name, func(t *testing.T) {
+			com, _ := openSessions(t, &fakewmi.Host{Objects: objects})
+			call := statisticsCall(t, com)
+			makeCalls := func(n int) {
+				for i := range n {
+					reply, err := com.Call(call)
+					if err != nil || reply.Code != 0 {
+						t.Fatalf("%+v, %v", reply, err)
+					}
+					if i%100 == 0 {
+						all[msvm.ReplicationRelationship](t, com)
+					}
+				}
 			}
-			if i%100 == 0 {
-				all[msvm.ReplicationRelationship](t, com)
+			makeCalls(1000)
+			before, memory := fakewmi.Live(), workingSet(t)
+			makeCalls(5000)
+			if n := fakewmi.Live(); n != before {
+				t.Errorf("%d COM objects after 5,000 calls, want %d as before", n, before)
 			}
-		}
-	}
-	makeCalls(1000)
-	objects, memory := fakewmi.Live(), workingSet(t)
-	makeCalls(10000)
-	if n := fakewmi.Live(); n != objects {
-		t.Errorf("%d COM objects after 10,000 calls, want %d as before", n, objects)
-	}
-	grown := int64(workingSet(t)) - int64(memory)
-	t.Logf("%d COM objects; memory has grown by %d from %d bytes after 10,000 calls", objects, grown, memory)
-	if grown > 8<<20 {
-		t.Errorf("memory has grown by %d bytes after 10,000 calls", grown)
+			grown := int64(workingSet(t)) - int64(memory)
+			t.Logf("%d COM objects; memory has grown by %d from %d bytes after 5,000 calls", before, grown, memory)
+			if grown > 8<<20 {
+				t.Errorf("memory has grown by %d bytes after 5,000 calls", grown)
+			}
+		})
 	}
 }
 
@@ -264,4 +268,27 @@ func workingSet(t *testing.T) uint64 {
 		t.Fatal(err)
 	}
 	return uint64(c.working)
+}
+
+// A call whose reply cannot be read has been made: its error is no refusal, whatever the code is, because a refusal
+// means that the call has had no effect.
+func TestCOMUnreadableReplyIsNoRefusal(t *testing.T) {
+	for _, parameter := range []string{"returnvalue", "replicationstatistics"} {
+		for _, code := range []uint32{0x80041002, 0x80041003, 0x8004106C} {
+			failing := false
+			com, _ := openSessions(t, &fakewmi.Host{Before: func(operation, subject string) error {
+				if failing && operation == "property" && subject == parameter {
+					return &fakewmi.Exception{SCode: code, Description: "Description by Windows"}
+				}
+				return nil
+			}})
+			call := statisticsCall(t, com)
+			failing = true
+			_, err := com.Call(call)
+			const want = "GetReplicationStatisticsEx was called, but its reply cannot be read"
+			if err == nil || !strings.Contains(err.Error(), want) || wmiquery.IsRefusal(err) {
+				t.Errorf("%s fails with %#x: got error %v, want one that is no refusal", parameter, code, err)
+			}
+		}
+	}
 }

@@ -13,7 +13,7 @@ import (
 type InvalidValue struct {
 	Class    string
 	Row      int    // index of the row, -1 for an instance that could not be read at all and has no row
-	Instance string // InstanceID or Name of the instance, "" if it has none; of an out parameter, the method
+	Instance string // see NameOf; of an instance that could not be read, its position; of an out parameter, the method
 	Property string // "" for an instance that could not be read
 	Text     string
 	Err      error
@@ -70,19 +70,27 @@ func AppendInvalid(values []InvalidValue, class, source string, index int, row a
 	if !ok {
 		return append(values, InvalidValue{Class: class, Row: -1, Instance: cimxml.Shorten(source), Err: err}), false
 	}
-	instance := cimxml.Shorten(KeyOf(row))
+	instance := NameOf(row)
 	for _, v := range invalid.Values {
 		values = append(values, InvalidValue{class, index, instance, v.Property, v.Text, v.Err})
 	}
 	return values, true
 }
 
-// KeyOf returns the key of row, a pointer to a struct: its InstanceID or its Name, "" if it has neither.
-func KeyOf(row any) string {
+// NameOf returns what identifies row, a pointer to a struct, in an error or in the log: its InstanceID, its Name or
+// otherwise its first property that is text, shortened. It returns "" if all are null or empty.
+func NameOf(row any) string {
 	v := reflect.ValueOf(row).Elem()
-	for _, name := range [...]string{"InstanceID", "Name"} {
-		if f := reflect.Indirect(v.FieldByName(name)); f.IsValid() && f.Kind() == reflect.String {
-			return f.String()
+	fields := []reflect.Value{v.FieldByName("InstanceID"), v.FieldByName("Name")}
+	for i := range v.NumField() {
+		fields = append(fields, v.Field(i))
+	}
+	for _, f := range fields {
+		if f.Kind() == reflect.Pointer {
+			f = f.Elem()
+		}
+		if f.Kind() == reflect.String && f.Len() > 0 {
+			return cimxml.Shorten(f.String())
 		}
 	}
 	return ""

@@ -76,19 +76,18 @@ func TestInvalidValuesAreShort(t *testing.T) {
 	}
 }
 
-// The key of a row is its InstanceID or its Name.
-func TestKeyOfRow(t *testing.T) {
+// A row is identified by its InstanceID, its Name or another text.
+func TestNameOfRow(t *testing.T) {
 	for want, r := range map[string]any{
 		"vm":       &msvm.ComputerSystem{Name: "vm", ElementName: new("x")},
 		"settings": &msvm.FailoverNetworkAdapterSettingData{InstanceID: new("settings")},
-		"job":      &msvm.ConcreteJob{InstanceID: "job"},
-		"":         &msvm.FailoverNetworkAdapterSettingData{},
+		"id":       &msvm.ReplicationProvider{Name: "id"},
+		"name":     &msvm.ComputerSystem{ElementName: new("name")},
+		"job":      &msvm.AffectedJobElement{AffectingElement: "job"},
+		"":         &msvm.FailoverNetworkAdapterSettingData{IPAddresses: []string{"x"}},
 	} {
-		if got := wmiquery.KeyOf(r); got != want {
-			t.Errorf("%T: got key %q, want %q", r, got, want)
+		if got := wmiquery.NameOf(r); got != want {
+			t.Errorf("%T: got %q, want %q", r, got, want)
 		}
-	}
-	if got := wmiquery.KeyOf(&msvm.AffectedJobElement{AffectedElement: "a"}); got != "" {
-		t.Errorf("association: got key %q", got)
 	}
 }

@@ -141,6 +141,12 @@ func TestFlagsOfWorkers(t *testing.T) {
 				t.Errorf("after %v: %d reads and %d stuck workers, want %d and %d", tt.at, reads, stuck, tt.reads, tt.stuck)
 			}
 		}
+		body, _ := r.scrape("?collect[]=service")
+		for _, want := range []string{"hyperv_replica_wmi_stuck_workers 5\n", "hyperv_replica_wmi_worker_restarts_total 2\n"} {
+			if !strings.Contains(body, want) {
+				t.Errorf("no %q in\n%s", want, body)
+			}
+		}
 	})
 }
 

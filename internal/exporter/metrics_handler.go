@@ -41,7 +41,6 @@ func newMetricsHandler(c *config, host *source, logger log.Logger) *metricsHandl
 		Reader:      host.pool,
 		Logger:      logger,
 		Objectives:  c.objectives,
-		Concurrency: c.workers,
 		CallTimeout: c.callTimeout,
 		MaxAge:      c.maxAge,
 	}, func(name string) bool { return *c.collectors[name] })

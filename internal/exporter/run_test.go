@@ -59,8 +59,9 @@ func TestRun(t *testing.T) {
 	if resp.StatusCode != http.StatusMethodNotAllowed {
 		t.Errorf("POST /metrics: %d, want 405", resp.StatusCode)
 	}
-	if !strings.Contains(p.Logs.String(), "this is a simulated host") {
-		t.Error("the log does not say that the host is simulated")
+	const simulated = `msg="this is a simulated host, its values are not real" source=simulator scenario=mixed host=HV01`
+	if !strings.Contains(p.Logs.String(), simulated) {
+		t.Errorf("no %s in the log:\n%s", simulated, p.Logs)
 	}
 	if code := p.Stop(); code != exporter.ExitOK {
 		t.Errorf("exit code %d, want 0", code)

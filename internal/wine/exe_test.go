@@ -169,7 +169,7 @@ func expositionOf(t *testing.T, open func() (wmiquery.Session, error), now func(
 	pool := wmiquery.NewPool(wmiquery.PoolOptions{Open: open, Now: now, Workers: 1, StuckAfter: time.Minute})
 	t.Cleanup(pool.Close)
 	scraper := collector.NewScraper(collector.Options{
-		Reader: pool, Logger: log.NewNopLogger(), Concurrency: 1, CallTimeout: time.Minute, MaxAge: time.Minute,
+		Reader: pool, Logger: log.NewNopLogger(), CallTimeout: time.Minute, MaxAge: time.Minute,
 	}, func(string) bool { return true })
 	selected, err := scraper.Select(context.Background())
 	if err != nil {

@@ -123,7 +123,7 @@ var faults = []fault{
 	{
 		"invalid-value", "[CLASS.PROPERTY]",
 		"this property, or every property that is not text, has a value that its type does not allow, in every second " +
-			"instance; a property that is text is empty there.",
+			"instance; a key is empty there.",
 		addProperty,
 	},
 }

@@ -73,7 +73,8 @@ func (f Faults) marshal(class string, instance any, i, n int) (string, error) {
 		p := &parsed.Properties[j]
 		field, _ := t.FieldByName(p.Name)
 		if value, ok := f.invalidValue(class, field); ok {
-			p.Array, p.Null, p.Values = false, false, []string{value}
+			isText := field.Type == reflect.TypeFor[*string]() || field.Type == reflect.TypeFor[wmiquery.Ref]()
+			p.Array, p.Null, p.Values = isText, false, []string{value} // every text is valid, but not an array
 		}
 	}
 	return parsed.String(), nil
@@ -82,13 +83,12 @@ func (f Faults) marshal(class string, instance any, i, n int) (string, error) {
 // invalidValue returns the value of a property under the fault invalid-value. It returns false if the property keeps
 // its value.
 func (f Faults) invalidValue(class string, field reflect.StructField) (string, bool) {
-	isText := field.Type.Kind() == reflect.String ||
-		field.Type.Kind() == reflect.Pointer && field.Type.Elem().Kind() == reflect.String
+	isText := field.Type.Kind() == reflect.String || field.Type == reflect.TypeFor[*string]()
 	named := slices.Contains(f.InvalidValue, class+"."+field.Name)
 	switch {
 	case !named && (isText || !slices.Contains(f.InvalidValue, "")):
 		return "", false
-	case isText:
+	case field.Type == reflect.TypeFor[string](): // a key
 		return "", true
 	case field.Type == reflect.TypeFor[*time.Time]():
 		return "00000000000000.000000+000", true

@@ -62,3 +62,24 @@ func TestRecordThatFitsOnlyInPart(t *testing.T) {
 		}
 	}
 }
+
+// A log that is opened again closes its old file.
+func TestReopenClosesTheOldFile(t *testing.T) {
+	l := newTestLog(t, "")
+	open := func() int {
+		files, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(files)
+	}
+	before := open()
+	for range 20 {
+		if err := l.Reopen(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := open() - before; n > 0 {
+		t.Errorf("%d more files are open", n)
+	}
+}

@@ -144,6 +144,9 @@ func TestRecordIsSyncedToDisk(t *testing.T) {
 	if err := l.WriteOrKeep(Record{ID: "outcome"}); err == nil {
 		t.Error("a record that must not be lost is not synced")
 	}
+	if err := l.FlushPending(); err == nil {
+		t.Error("a record that was kept is not synced")
+	}
 }
 
 // On a full disk every write is an error. Only records of what has already happened are kept. When there is space
@@ -283,5 +286,14 @@ func TestKeysOfARecord(t *testing.T) {
 	line, err = json.Marshal(Record{})
 	if err != nil || string(line) != `{"time":"0001-01-01T00:00:00Z","event":"","id":"","user":"","action":""}` {
 		t.Errorf("an empty record is %s, %v", line, err)
+	}
+}
+
+// The names of the events never change.
+func TestNamesOfEvents(t *testing.T) {
+	got := []Event{Intent, Outcome, JobEnded, Refused, DryRun, Reload, Maintenance, Damage}
+	want := []Event{"intent", "outcome", "job", "refused", "dry_run", "reload", "maintenance", "damage"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

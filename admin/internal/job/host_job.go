@@ -7,7 +7,6 @@ import (
 
 	"hyperv_replica_exporter/admin/internal/operation"
 	"hyperv_replica_exporter/wmiquery"
-	"hyperv_replica_exporter/wmiquery/cimxml"
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
@@ -18,13 +17,9 @@ func readErrors(ctx context.Context, reader wmiquery.Reader, path string) ([]ope
 	if err := cmp.Or(err, reply.Err()); err != nil {
 		return nil, err
 	}
-	texts, _ := reply.Out["Errors"].([]string)
 	var all []operation.Issue
-	for _, text := range texts {
-		var e msvm.Error
-		if _, err := cimxml.Unmarshal(text, &e); err == nil {
-			all = append(all, operation.NewIssue(e))
-		}
+	for _, e := range msvm.Errors(reply) {
+		all = append(all, operation.NewIssue(e))
 	}
 	return all, nil
 }

@@ -97,9 +97,6 @@ func (t *Tracker) Update(id string, change func(*Record)) Record {
 		return Record{}
 	}
 	change(r)
-	if r.State.Ended() {
-		r.SetState(r.State, t.Now())
-	}
 	next := *r
 	t.mu.Unlock()
 	if next.State.Ended() {
@@ -223,12 +220,14 @@ func (t *Tracker) Refresh(ctx context.Context) error {
 		return nil
 	}
 	rows, err := wmiquery.All[msvm.ConcreteJob](ctx, t.Reader)
-	if err != nil {
+	invalid, ok := wmiquery.InvalidValues(err)
+	if !ok {
 		return err
 	}
+	unreadable := slices.ContainsFunc(invalid, func(v wmiquery.InvalidValue) bool { return v.Row < 0 })
 	if len(rows) == 0 { // either there are no jobs, or the host denies access
 		services, err := wmiquery.All[msvm.ReplicationService](ctx, t.Reader)
-		if err != nil || len(services) == 0 {
+		if len(services) == 0 {
 			return err
 		}
 	}
@@ -236,6 +235,9 @@ func (t *Tracker) Refresh(ctx context.Context) error {
 		i := slices.IndexFunc(rows, func(row msvm.ConcreteJob) bool {
 			return strings.EqualFold(row.InstanceID, msvm.JobID(wmiquery.Ref(r.Path)))
 		})
+		if i < 0 && unreadable {
+			continue // one of those that could not be read may be this job
+		}
 		if i < 0 {
 			t.Update(r.ID, func(r *Record) {
 				r.Error = "the job is gone from the host; its outcome was not observed"

@@ -1,10 +1,12 @@
 package job
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -103,6 +105,32 @@ func TestWatchRetriesUnsavedRecords(t *testing.T) {
 			t.Errorf("the stored record is %+v, %v", r, err)
 		}
 	})
+}
+
+// A host that cannot be read is logged once, and again when it fails after a success. A stop is no failure.
+func TestWatchLogsAFailingHostOnce(t *testing.T) {
+	host := &host{jobsErr: wmiquery.ErrUnavailable}
+	o := options(t, host)
+	var logs bytes.Buffer
+	o.Logger = log.NewLogfmtLogger(log.NewSyncWriter(&logs))
+	synctest.Test(t, func(t *testing.T) {
+		tracker := newTracker(t, o)
+		if err := tracker.Begin(Record{ID: "a", State: Running, Path: path(jobA), Created: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		go tracker.Watch(ctx, 5*time.Second, time.Second)
+		for _, err := range []error{wmiquery.ErrUnavailable, nil, wmiquery.ErrUnavailable} {
+			host.jobs, host.jobsErr = []msvm.ConcreteJob{row(jobA, 4)}, err
+			time.Sleep(time.Minute) // fake time
+			synctest.Wait()
+		}
+		stop()
+		synctest.Wait()
+	})
+	if n := strings.Count(logs.String(), "cannot read jobs from the host"); n != 2 {
+		t.Errorf("%d messages, want 2:\n%s", n, logs.String())
+	}
 }
 
 // fakeHost shows one job. It ends with warnings and is deleted five minutes later.

@@ -3,6 +3,7 @@ package job
 import (
 	"maps"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -98,5 +99,52 @@ func TestAuditRecordOfAnEnd(t *testing.T) {
 	}
 	if got := r.auditEnd(startTime.Add(time.Hour)); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+// A list of jobs has the newest record of each, also if that could not be stored.
+func TestListHasRecordsThatCouldNotBeStored(t *testing.T) {
+	tr := newTestTracker(t)
+	tr.begin("a", vmA, path(jobA))
+	stored := tr.Store
+	tr.Store = options(t, nil).Store
+	if err := tr.Store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	tr.host.jobs = []msvm.ConcreteJob{row(jobA, 7)}
+	tr.refresh()
+	tr.Store = stored // it still has the job as running
+	if all, err := tr.All(); err != nil || len(all) != 1 || all[0].State != Succeeded {
+		t.Errorf("got %+v, %v", all, err)
+	}
+}
+
+// The first state that has ended sets the time of the end.
+func TestFirstEndCounts(t *testing.T) {
+	r := Record{State: Running, Cancellable: true, Scheduled: true}
+	r.SetState(Running, startTime)
+	if r.Ended != nil || !r.Cancellable || !r.Scheduled || !r.Updated.Equal(startTime) {
+		t.Errorf("the record of a running job is %+v", r)
+	}
+	for i := range 2 {
+		r.SetState(Failed, startTime.Add(time.Duration(i+1)*time.Minute))
+	}
+	if !r.Ended.Equal(startTime.Add(time.Minute)) || !r.Updated.Equal(startTime.Add(2*time.Minute)) || r.Cancellable ||
+		r.Scheduled {
+		t.Errorf("the record is %+v", r)
+	}
+}
+
+// The names of the states never change. Queued and running jobs have not ended.
+func TestNamesOfStates(t *testing.T) {
+	want := []State{"queued", "running", "succeeded", "failed", "cancelled", "unknown"}
+	got := []State{Queued, Running, Succeeded, Failed, Cancelled, Unknown}
+	if !slices.Equal(got, want) || !slices.Equal(States(), want) {
+		t.Errorf("got %q and %q, want %q", got, States(), want)
+	}
+	for i, s := range want {
+		if s.Ended() != (i >= 2) {
+			t.Errorf("%s has ended: %v", s, s.Ended())
+		}
 	}
 }

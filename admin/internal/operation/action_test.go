@@ -69,6 +69,11 @@ func TestTableOfActions(t *testing.T) {
 				applies = append(applies, kind)
 			}
 		}
+		h, link := hostOfKind("primary", 3, 3)
+		names := a.Attributes(find(t, h.snapshot(t), vmA, link)).Names
+		if !slices.Equal(names, []string{a.Method, a.Name}) {
+			t.Errorf("%s: the policy knows it as %q", a.Name, names)
+		}
 		job := ""
 		if a.AllowedDuringJob {
 			job = ", during a job"

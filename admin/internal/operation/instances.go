@@ -71,10 +71,13 @@ func currentInstance(s *Snapshot, p *Plan, class string, text json.RawMessage) (
 	case msvm.ClassReplicationSettingData:
 		return settingsOfTarget(p)
 	case msvm.ClassReplicationServiceSettingData:
-		if len(p.input.service) != 1 {
+		if err := p.input.service.checkUnreadable(); err != nil {
+			return nil, err
+		}
+		if len(p.input.service.all) != 1 {
 			return nil, errors.New("the host shows no settings to change")
 		}
-		return new(p.input.service[0]), nil
+		return new(p.input.service.all[0]), p.input.service.check(0)
 	case msvm.ClassFailoverNetworkAdapterSettingData:
 		return &msvm.FailoverNetworkAdapterSettingData{}, nil
 	case msvm.ClassReplicationAuthorizationSettingData:
@@ -93,6 +96,9 @@ func settingsOfTarget(p *Plan) (*msvm.ReplicationSettingData, error) {
 	if p.Target == nil || p.Target.Settings == nil {
 		return nil, errNoSettings
 	}
+	if p.Target.errSettings != nil {
+		return nil, p.Target.errSettings
+	}
 	settings := *p.Target.Settings
 	if p.Method.Name == msvm.MethodReverseReplicationRelationship {
 		settings.RecoveryConnectionPoint = settings.PrimaryConnectionPoint
@@ -110,7 +116,7 @@ func authorizationEntry(p *Plan, text json.RawMessage) (*msvm.ReplicationAuthori
 	if name == "" {
 		return nil, errors.New("AllowedPrimaryHostSystem is missing")
 	}
-	i := slices.IndexFunc(p.input.entries, func(e msvm.ReplicationAuthorizationSettingData) bool {
+	i := slices.IndexFunc(p.input.entries.all, func(e msvm.ReplicationAuthorizationSettingData) bool {
 		return strings.EqualFold(msvm.StringOrEmpty(e.AllowedPrimaryHostSystem), name)
 	})
 	switch adds := p.Method.Name == msvm.MethodAddAuthorizationEntry; {
@@ -121,7 +127,7 @@ func authorizationEntry(p *Plan, text json.RawMessage) (*msvm.ReplicationAuthori
 	case i < 0:
 		return nil, problem.AsError(problem.New(problem.NotFound, "authorization entry %q: not found", name))
 	}
-	return new(p.input.entries[i]), nil
+	return new(p.input.entries.all[i]), p.input.entries.check(i)
 }
 
 // relationshipRow returns the relationship with the given InstanceID. A request can give no other property of it.

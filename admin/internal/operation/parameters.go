@@ -19,8 +19,8 @@ import (
 // planInput is what the parameters of some methods need from the host in addition to the snapshot.
 type planInput struct {
 	recoveryPoints []msvm.VirtualSystemSettingData // of the VM
-	service        []msvm.ReplicationServiceSettingData
-	entries        []msvm.ReplicationAuthorizationSettingData
+	service        rows[msvm.ReplicationServiceSettingData]
+	entries        rows[msvm.ReplicationAuthorizationSettingData]
 }
 
 // loadPlanInput reads what the parameters of a method need.
@@ -30,9 +30,9 @@ func loadPlanInput(ctx context.Context, r wmiquery.Reader, m msvm.Method, vm str
 		case msvm.ClassVirtualSystemSettingData:
 			in.recoveryPoints, err = RecoveryPoints(ctx, r, vm)
 		case msvm.ClassReplicationServiceSettingData:
-			in.service, err = wmiquery.All[msvm.ReplicationServiceSettingData](ctx, r)
+			in.service, err = readRows[msvm.ReplicationServiceSettingData](ctx, r)
 		case msvm.ClassReplicationAuthorizationSettingData:
-			in.entries, err = wmiquery.All[msvm.ReplicationAuthorizationSettingData](ctx, r)
+			in.entries, err = readRows[msvm.ReplicationAuthorizationSettingData](ctx, r)
 		}
 		if err != nil {
 			return in, err
@@ -43,8 +43,8 @@ func loadPlanInput(ctx context.Context, r wmiquery.Reader, m msvm.Method, vm str
 
 // RecoveryPoints reads the recovery points of a VM.
 func RecoveryPoints(ctx context.Context, r wmiquery.Reader, vm string) ([]msvm.VirtualSystemSettingData, error) {
-	rows, err := wmiquery.All[msvm.VirtualSystemSettingData](ctx, r)
-	return slices.DeleteFunc(rows, func(row msvm.VirtualSystemSettingData) bool {
+	rows, err := readRows[msvm.VirtualSystemSettingData](ctx, r)
+	return slices.DeleteFunc(rows.all, func(row msvm.VirtualSystemSettingData) bool {
 		_, ok := row.RecoveryPoint()
 		return !ok || !strings.EqualFold(msvm.StringOrEmpty(row.VirtualSystemIdentifier), vm)
 	}), err
@@ -250,8 +250,11 @@ func defaultParameter(s *Snapshot, p *Plan, parameter msvm.Parameter) (value, sh
 		return text, map[string]any{"InstanceID": row.InstanceID}, err
 	case "ReplicationSettingData":
 		settings, err := settingsOfTarget(p)
-		if err != nil {
+		if errors.Is(err, errNoSettings) {
 			return nil, nil, problem.AsError(problem.New(problem.InvalidState, "%v", err))
+		}
+		if err != nil {
+			return nil, nil, err
 		}
 		return toValue(settings)
 	}
@@ -263,9 +266,9 @@ func defaultParameter(s *Snapshot, p *Plan, parameter msvm.Parameter) (value, sh
 
 // connectionParameter returns a parameter of TestReplicationConnection from the settings of the relationship.
 func connectionParameter(p *Plan, name string) (value, shown any, err error) {
-	s := p.Target.Settings
-	if s == nil {
-		return nil, nil, errNoSettings
+	s, err := settingsOfTarget(p)
+	if err != nil {
+		return nil, nil, err
 	}
 	switch name {
 	case "RecoveryConnectionPoint":

@@ -2,6 +2,7 @@ package operation
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"hyperv_replica_exporter/wmiquery/msvm"
@@ -160,6 +161,9 @@ func TestUnknownModeIsRefused(t *testing.T) {
 			for _, a := range Actions() {
 				if p := a.Check(s, r); slugOf(p) != "invalid-state" {
 					t.Errorf("%s in state %d, %s: got problem %+v, want invalid-state", a.Name, state, name, p)
+				}
+				if p := a.Check(s, r); a.Name == "suspend" && !strings.HasPrefix(p.Detail, "the mode of the VM is unknown") {
+					t.Errorf("%s, %s: %s", a.Name, name, p.Detail)
 				}
 			}
 		}

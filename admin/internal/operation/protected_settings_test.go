@@ -66,7 +66,7 @@ func TestSettingsThatDestroySomething(t *testing.T) {
 		h := newFakeHost()
 		h.addVM(vmA, 1, 3)
 		h.addRelationship(vmA, "primary", 3)
-		rows := h.snapshot(t).settings
+		rows := h.snapshot(t).settings.all
 		rows[0].RecoveryHistory = tt.history
 		h.show(rows)
 		plan, p := planMethod(t, h, "ModifyReplicationSettings", "",

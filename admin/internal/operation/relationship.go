@@ -16,6 +16,8 @@ type Relationship struct {
 	Row      msvm.ReplicationRelationship
 	VM       msvm.ComputerSystem          // zero if the host does not show the VM
 	Settings *msvm.ReplicationSettingData // nil if the host shows none
+	// errSettings means that Settings has null for a value that the host has.
+	errSettings error
 }
 
 // VMName returns the name of the VM, "" if it is not known.
@@ -90,8 +92,8 @@ func ReadStatistics(ctx context.Context, reader wmiquery.Reader, s *Snapshot, r 
 		return Statistics{Err: err}
 	}
 	window, issues, err := msvm.Statistics(reply)
-	if err != nil {
-		return Statistics{Err: err}
+	if _, ok := wmiquery.InvalidValues(err); !ok || window == (msvm.ReplicationStatistics{}) {
+		return Statistics{Issues: issues, Err: err}
 	}
 	return Statistics{Window: &window, Issues: issues}
 }

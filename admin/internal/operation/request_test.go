@@ -50,6 +50,9 @@ func TestLimitsOfRequests(t *testing.T) {
 		`{"dryrun": true}`:                                            false,
 		`{"parameters": null}`:                                        true,
 		`{"parameters": {"a": 1, "A": 2}}`:                            false,
+		`{"parameters": {"a": 1, "a": 2}}`:                            false,
+		`{"PARAMETERS": {"a": 1, "A": 2}}`:                            false,
+		`{"parameters": {"a": 1, "b": 1}}`:                            true,
 		`{"parameters": []}`:                                          false,
 		"{\"reason\": \"\xff\"}":                                      false,
 	} {
@@ -163,6 +166,23 @@ func TestFieldsOfOtherRequests(t *testing.T) {
 		req := &Request{Parameters: rawParameters(t, parameters)}
 		if _, p := PlanAction(t.Context(), h, s, action(t, "suspend"), r, req); slugOf(p) != want {
 			t.Errorf("suspend with %s: got problem %+v, want %q", parameters, p, want)
+		}
+	}
+}
+
+// A body is one JSON object, also if it has no parameters.
+func TestBodyIsOneObject(t *testing.T) {
+	for body, want := range map[string]string{
+		"": "", " ": "", `{"a": 1}`: "", `{"a": 1} `: "", `{"a": 1} {}`: "bad-request", `{"a": 1}, `: "bad-request",
+		`{"a": 1} x`: "bad-request", `{"a": 1, "A": 1}`: "bad-request", `{"b": 1}`: "bad-request", `null`: "bad-request",
+		"{\"a\": 1}\xff": "bad-request",
+	} {
+		var into struct {
+			A int `json:"a"`
+		}
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(body))
+		if _, p := ReadJSON(r, &into); slugOf(p) != want {
+			t.Errorf("%q: got problem %+v, want %q", body, p, want)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package operation
 
 import (
 	"encoding/json"
+	"reflect"
 	"testing"
 
 	"hyperv_replica_exporter/wmiquery/msvm"
@@ -60,5 +61,24 @@ func TestIssues(t *testing.T) {
 	}
 	if got := NewIssue(msvm.Error{}); got != (Issue{Severity: "unknown"}) {
 		t.Errorf("null: got %+v", got)
+	}
+}
+
+// Only embedded instances become objects. A text that looks like one stays a text.
+func TestTextIsNoInstance(t *testing.T) {
+	const text = `<INSTANCE CLASSNAME="X"><PROPERTY NAME="A" TYPE="string"><VALUE>1</VALUE></PROPERTY></INSTANCE>`
+	m := msvm.Method{Out: []msvm.Parameter{
+		{Name: "Text", Type: msvm.TypeString}, {Name: "Instance", Type: msvm.TypeEmbedded},
+		{Name: "Texts", Type: msvm.TypeStringArray}, {Name: "Instances", Type: msvm.TypeEmbeddedArray},
+	}}
+	instance := map[string]any{"A": "1"}
+	want := map[string]any{
+		"Text": text, "Instance": instance, "Texts": []string{text, ""}, "Instances": []any{instance},
+	}
+	got := Result(m, map[string]any{
+		"Text": text, "Instance": text, "Texts": []string{text, ""}, "Instances": []string{text, ""}, "Other": "x",
+	})
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }

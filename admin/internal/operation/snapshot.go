@@ -24,7 +24,9 @@ type Snapshot struct {
 	relationships map[msvm.Key]*Relationship
 	keys          []msvm.Key          // of relationships, sorted
 	testVMs       map[string][]string // GUIDs of test VMs by the GUID of the replica
-	settings      []msvm.ReplicationSettingData
+	settings      rows[msvm.ReplicationSettingData]
+	// errTestVMs means that the host may have more test VMs than testVMs has.
+	errTestVMs error
 }
 
 // ReadSnapshot reads the state of the host.
@@ -58,20 +60,25 @@ func ReadSnapshot(ctx context.Context, r wmiquery.Reader) (*Snapshot, *problem.P
 }
 
 func (s *Snapshot) readService(ctx context.Context, r wmiquery.Reader) error {
-	services, err := wmiquery.All[msvm.ReplicationService](ctx, r)
-	if err == nil && len(services) == 0 { // without rights Hyper-V returns no rows instead of an error
-		return problem.AsError(problem.New(problem.AccessDenied,
-			"Hyper-V returns no objects: the account of the exporter has no rights, or the service vmms is not running"))
+	services, err := readRows[msvm.ReplicationService](ctx, r)
+	switch {
+	case err != nil:
+		return err
+	case len(services.all) > 0:
+		s.Service = services.all[0]
+		return nil
 	}
-	if err == nil {
-		s.Service = services[0]
+	if err := services.checkUnreadable(); err != nil {
+		return err
 	}
-	return err
+	// Without rights Hyper-V returns no rows instead of an error.
+	return problem.AsError(problem.New(problem.AccessDenied,
+		"Hyper-V returns no objects: the account of the exporter has no rights, or the service vmms is not running"))
 }
 
 func (s *Snapshot) readVMs(ctx context.Context, r wmiquery.Reader) error {
-	systems, err := wmiquery.All[msvm.ComputerSystem](ctx, r)
-	for _, c := range systems {
+	systems, err := readRows[msvm.ComputerSystem](ctx, r)
+	for _, c := range systems.all {
 		if c.IsVM() {
 			s.vms[strings.ToUpper(c.Name)] = c
 		}
@@ -80,8 +87,8 @@ func (s *Snapshot) readVMs(ctx context.Context, r wmiquery.Reader) error {
 }
 
 func (s *Snapshot) readRelationships(ctx context.Context, r wmiquery.Reader) error {
-	rows, err := wmiquery.All[msvm.ReplicationRelationship](ctx, r)
-	for _, row := range rows {
+	rows, err := readRows[msvm.ReplicationRelationship](ctx, r)
+	for _, row := range rows.all {
 		key, err := msvm.ParseKey(row.InstanceID)
 		if err != nil || s.relationships[key] != nil {
 			continue // without a unique key no action can address the relationship
@@ -96,13 +103,16 @@ func (s *Snapshot) readRelationships(ctx context.Context, r wmiquery.Reader) err
 }
 
 func (s *Snapshot) readSettings(ctx context.Context, r wmiquery.Reader) (err error) {
-	s.settings, err = wmiquery.All[msvm.ReplicationSettingData](ctx, r)
+	s.settings, err = readRows[msvm.ReplicationSettingData](ctx, r)
 	return err
 }
 
 func (s *Snapshot) readTestVMs(ctx context.Context, r wmiquery.Reader) error {
-	rows, err := wmiquery.All[msvm.ReplicaSystemDependency](ctx, r)
-	for _, d := range rows {
+	rows, err := readRows[msvm.ReplicaSystemDependency](ctx, r)
+	if len(rows.invalid) > 0 {
+		s.errTestVMs = invalidError(rows.invalid[0])
+	}
+	for _, d := range rows.all {
 		if replica, test := msvm.VMOf(d.Antecedent), msvm.VMOf(d.Dependent); replica != "" && test != "" {
 			s.testVMs[replica] = append(s.testVMs[replica], test)
 		}
@@ -115,9 +125,10 @@ func (s *Snapshot) join() {
 	for key, r := range s.relationships {
 		r.VM = s.vms[key.VM]
 	}
-	for _, data := range s.settings {
+	for i, data := range s.settings.all {
 		if key, err := msvm.ParseKey(data.InstanceID); err == nil && s.relationships[key] != nil {
 			s.relationships[key].Settings = &data
+			s.relationships[key].errSettings = s.settings.check(i)
 		}
 	}
 }
@@ -202,6 +213,9 @@ func (s *Snapshot) object(m msvm.Method, vm string) wmiquery.Ref {
 // replica, and the mode of that VM must say the same.
 func (s *Snapshot) testVM(replica string) (string, *problem.Problem) {
 	tests := s.testVMs[replica]
+	if p, ok := problem.FromError(s.errTestVMs); ok {
+		return "", p
+	}
 	if len(tests) != 1 {
 		return "", problem.New(problem.InvalidState, "the VM has %d test VMs; requires exactly one", len(tests))
 	}

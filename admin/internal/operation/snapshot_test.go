@@ -190,6 +190,9 @@ func TestPendingBytesOfTheSendingSide(t *testing.T) {
 		if (target.PendingBytes != nil) != want {
 			t.Errorf("%s: the target state has the pending bytes %v, want known: %v", kind, target.PendingBytes, want)
 		}
+		if n := map[bool]int{true: 2, false: 1}[want]; calls != n {
+			t.Errorf("%s: %d calls for statistics, want %d", kind, calls, n)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 
 	"hyperv_replica_exporter/wmiquery"
@@ -81,6 +82,12 @@ func TestResponseOfAProblem(t *testing.T) {
 		got["title"] != "Another action on this VM is in progress" || got["status"] != 409.0 ||
 		got["detail"] != "vm X: busy" || got["job"] != "/jobs/1" || len(got) != 5 {
 		t.Errorf("got %d %v %v", w.Code, w.Header(), got)
+	}
+	if text := string(New(Busy, "").Response().Body); strings.Contains(text, "detail") {
+		t.Errorf("a problem without a detail is %s", text)
+	}
+	if p := FromHost("read", &wmiquery.CodeError{Code: 32774}); p.Type.Slug != "host-failed" {
+		t.Errorf("an object in use is %+v", p)
 	}
 	if p, ok := FromError(fmt.Errorf("read: %w", AsError(p))); !ok || p.Type != Busy {
 		t.Errorf("the problem is lost in an error: %+v", p)

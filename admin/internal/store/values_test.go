@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -212,4 +213,45 @@ func TestSingleValueThatCannotBeDecoded(t *testing.T) {
 		t.Fatalf("got damage %v, error %v", damage, err)
 	}
 	t.Cleanup(func() { s.Close() })
+}
+
+// A file whose header has another version or a wrong checksum is damaged.
+func TestHeaderThatIsNotValid(t *testing.T) {
+	for what, offset := range map[string]int{"version": 20, "checksum": 72} {
+		path := newStorePath(t)
+		s := openStore(t, path, numbers("a"))
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for page := range 2 {
+			text[page*os.Getpagesize()+offset] ^= 1
+		}
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, damage, err := Open(path, openedAt, numbers("a"))
+		if err != nil || damage == nil {
+			t.Fatalf("%s: got damage %v, error %v", what, damage, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		if _, err := os.Stat(path + ".damaged-20261122T120000Z"); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+// Only the account of the program can read the file.
+func TestModeOfTheFile(t *testing.T) {
+	path := newStorePath(t)
+	openStore(t, path, numbers("a"))
+	info, err := os.Stat(path)
+	if err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
+		t.Errorf("the mode is %v, %v", info.Mode(), err)
+	}
 }

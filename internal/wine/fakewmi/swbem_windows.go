@@ -181,6 +181,10 @@ func (o *instance) member(name string) member {
 			return nil, err
 		}
 		if text, ok := o.invalid[property{o.index, name}]; ok {
+			switch o.row.Field(i).Interface().(type) {
+			case *string, wmiquery.Ref: // every text is valid, but not an array
+				return []any{text}, nil
+			}
 			return text, nil
 		}
 		return o.services.scriptValue(o.row.Field(i).Interface()), nil

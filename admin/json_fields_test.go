@@ -1,0 +1,86 @@
+package admin
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"hyperv_replica_exporter/admin/internal/job"
+	"hyperv_replica_exporter/admin/internal/operation"
+	"hyperv_replica_exporter/admin/internal/problem"
+)
+
+// The names of the JSON fields, with a ? for those that are left out if they are empty. Clients and stored files depend
+// on them.
+func TestJSONFields(t *testing.T) {
+	for _, tt := range []struct {
+		value any
+		want  string
+	}{
+		{
+			operation.Request{},
+			"dry_run? expected_state? expected_mode? reason? vm_name? max_data_loss_seconds? " +
+				"accept_unknown_loss? confirmation_token? test_result? target? parameters?",
+		},
+		{
+			operation.PlannedCall{},
+			"action does destroys? role object class method parameters expected_state_after? job_type?",
+		},
+		{operation.TargetState{}, "state mode health?"},
+		{operation.DataLoss{}, "lag_seconds pending_bytes"},
+		{operation.Issue{}, "message_id message severity"},
+		{
+			job.Record{},
+			"id state warnings? scheduled? percent_complete? action method job_type? vm_id? vm? " +
+				"claimed_vm_id? relationship? user reason? role created updated ended? native_job? native_state? " +
+				"cancellable return_code? error_code? error? errors? result? test_vm_id? test_result?",
+		},
+		{problem.Response{}, "status type location? retry? body"},
+		{storedResponse{}, "request job created answer?"},
+		{maintenance{}, "id scope vm_id? vm? owner reason user from until ended? active"},
+		{maintenanceList{}, "maintenance"},
+		{announcement{}, "vm_id? owner reason until"},
+		{cancelRequest{}, "dry_run? reason?"},
+		{jobList{}, "jobs"},
+		{dryRunResult{}, "dry_run plan requires_confirmation current? estimated_loss?"},
+		{methodResult{}, "return_code out"},
+		{replicaList{}, "time replicas"},
+		{
+			replicaView{},
+			"vm_id vm relationship power last_replication_time failed_over_replication_type? primary_server? " +
+				"replica_server? test_vms? url",
+		},
+		{
+			replicaDetail{},
+			"health_issues statistics statistics_error? recovery_points? allowed_operations " +
+				"refused_operations jobs? operations",
+		},
+		{actionView{}, "method does destroys? role url"},
+		{refusedAction{}, "operation type reason works_in_states? works_in_modes?"},
+		{recoveryPointView{}, "InstanceID type created"},
+		{
+			statisticsView{},
+			"window_start successful_cycles missed_cycles failed_cycles network_failures replicated_bytes " +
+				"max_cycle_bytes latency_seconds_sum max_cycle_seconds last_test_failover_time",
+		},
+		{methodList{}, "methods"},
+		{methodView{}, "name class does destroys? reads parameters modes? states? needs_vm_off? instead?"},
+		{parameterView{}, "name type class? optional?"},
+		{reloadResult{}, "reloaded rules"},
+	} {
+		if got := jsonFields(reflect.TypeOf(tt.value)); got != tt.want {
+			t.Errorf("%T: got %s, want %s", tt.value, got, tt.want)
+		}
+	}
+}
+
+// jsonFields returns the names of the JSON fields of a struct. A field of another struct without a name is left out.
+func jsonFields(t reflect.Type) string {
+	var all []string
+	for f := range t.Fields() {
+		if tag := f.Tag.Get("json"); tag != "" && tag != "-" {
+			all = append(all, strings.ReplaceAll(tag, ",omitempty", "?"))
+		}
+	}
+	return strings.Join(all, " ")
+}
