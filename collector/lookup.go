@@ -47,7 +47,7 @@ func readRelationships(ctx context.Context, v *view) (relationshipTable, error) 
 			errs = append(errs, err)
 			out.invalidVMs[key.VM] = true
 		case seen[key]: // would result in duplicate series
-			errs = append(errs, fmt.Errorf("InstanceID %q: duplicate", row.InstanceID))
+			errs = append(errs, fmt.Errorf("InstanceID %.100q: duplicate", row.InstanceID))
 		default:
 			seen[key] = true
 			l := newRelationshipLabels(msvm.StringOrEmpty(row.ElementName), key)

@@ -82,7 +82,7 @@ func isUp(v *view, err error) bool { return err == nil && !v.lost }
 func warnStatus(out *output, s msvm.ReplicationService) {
 	if status := s.OperationalStatus[0]; status != msvm.StatusOK {
 		out.warn(fmt.Sprint("status ", status), "replication service status is not OK",
-			"status", status, "description", fmt.Sprint(s.StatusDescriptions))
+			"status", status, "description", fmt.Sprintf("%.1000s", fmt.Sprint(s.StatusDescriptions)))
 	}
 }
 

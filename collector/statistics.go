@@ -171,7 +171,7 @@ func collectIssues(r relationship, issues []msvm.Error, out *output) {
 		}
 		out.warn(fmt.Sprint("issue ", r.InstanceID, " ", s.id), "health issue reported",
 			"vm", msvm.StringOrEmpty(r.ElementName), "vm_id", r.key.VM, "relationship", r.key.Link,
-			"message_id", s.id, "severity", s.severity, "message", msvm.StringOrEmpty(e.Message))
+			"message_id", s.id, "severity", s.severity, "message", fmt.Sprintf("%.1000s", msvm.StringOrEmpty(e.Message)))
 		if _, ok := count[s]; !ok && len(order) >= maxIssues {
 			s = series{"other", "unknown"}
 		}
