@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -53,8 +54,9 @@ type objectState struct {
 // the garbage collector.
 var live = struct {
 	sync.Mutex
-	m map[*comObject]*objectState
-}{m: map[*comObject]*objectState{}}
+	m    map[*comObject]*objectState
+	none chan struct{} // receives a value when the last object is released; has a buffer of one
+}{m: map[*comObject]*objectState{}, none: make(chan struct{}, 1)}
 
 // Live returns the number of COM objects that clients have not released. A Release of an object that has been released
 // panics.
@@ -62,6 +64,19 @@ func Live() int {
 	live.Lock()
 	defer live.Unlock()
 	return len(live.m)
+}
+
+// waitForRelease waits until clients have released all objects. It returns false after the timeout.
+func waitForRelease(timeout time.Duration) bool {
+	end := time.After(timeout)
+	for Live() > 0 {
+		select {
+		case <-live.none:
+		case <-end:
+			return false
+		}
+	}
+	return true
 }
 
 // newCOMObject creates a COM object for a value. Its reference count is one.
@@ -107,6 +122,12 @@ func release(c *comObject) uintptr {
 		return uintptr(state.refs)
 	}
 	delete(live.m, c)
+	if len(live.m) == 0 {
+		select {
+		case live.none <- struct{}{}:
+		default:
+		}
+	}
 	live.Unlock()
 	coTaskMemFree.Call(uintptr(unsafe.Pointer(c)))
 	if v, ok := state.value.(interface{ released() }); ok {
