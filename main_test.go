@@ -39,7 +39,7 @@ func TestClosedTerminal(t *testing.T) {
 	}
 	stderr.Close()
 	scrape := func(when string) {
-		resp, err := http.Get(url) //nolint:noctx // a test
+		resp, err := http.Get(url)
 		if err != nil {
 			t.Fatalf("%s: %v", when, err)
 		}

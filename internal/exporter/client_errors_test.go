@@ -18,7 +18,7 @@ func TestFailedTLSHandshakesDoNotFillLog(t *testing.T) {
 		exportertest.TempFile(t, encode("CERTIFICATE", certificate.Raw)), exportertest.TempFile(t, encodeKey(t, key)))))
 	address := p.Logs.Await(t, `address=(\S+)`)
 	for range 300 {
-		c, err := net.Dial("tcp", address) //nolint:noctx // a test
+		c, err := net.Dial("tcp", address)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -68,7 +68,7 @@ func TestValuesInLogAreShort(t *testing.T) {
 		{errors.New("short"), "short"},
 	} {
 		var buf bytes.Buffer
-		level.Error(New(Console{Stderr: &buf}.Logger("json"), "info")).Log("msg", "failed", "err", tt.value) //nolint:errcheck // a test
+		level.Error(New(Console{Stderr: &buf}.Logger("json"), "info")).Log("msg", "failed", "err", tt.value)
 		var line struct{ Err string }
 		if err := json.Unmarshal(buf.Bytes(), &line); err != nil || line.Err != tt.want {
 			t.Errorf("value of %d bytes: got %d bytes, want %d, error %v", len(fmt.Sprint(tt.value)), len(line.Err), len(tt.want), err)
