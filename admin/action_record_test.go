@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
 	"hyperv_replica_exporter/admin/internal/audit"
 	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
@@ -117,6 +119,9 @@ func TestRunningJobAndItsCancellation(t *testing.T) {
 	e := env.hosts["HV01"]
 	started := env.startFakeJob(e.pool)
 	path := started.header.Get("Location")
+	if got := started.header.Get("Retry-After"); got != "2" {
+		t.Errorf("Retry-After of the action is %q, want 2", got)
+	}
 	if r := env.get("HV01", "vic", path); r.json["state"] != "running" || r.header.Get("Retry-After") != "2" {
 		t.Errorf("the running job: %s %v", r, r.header)
 	}
@@ -189,14 +194,108 @@ func TestAuditRecordOfMaintenance(t *testing.T) {
 	}
 }
 
-// A policy needs callers who authenticate. TLS alone does not do that.
-func TestPolicyNeedsAuthentication(t *testing.T) {
+// A job is cancelled by a caller who may start its action: the record has the role.
+func TestJobHasTheRoleOfItsAction(t *testing.T) {
 	env := newTestEnv(t)
-	o := env.hosts["HV01"].server.options
-	for _, tls := range []string{"", "tls_server_config: {cert_file: c.pem, key_file: k.pem}\n"} {
-		env.writeFile(o.WebConfigFile, tls)
-		if err := Check(o); err == nil {
-			t.Errorf("a policy without users is accepted, web config %q", tls)
+	e := env.hosts["HV01"]
+	if err := env.world.SetPower(env.vms[vmReplicating], "HV01", false); err != nil {
+		t.Fatal(err)
+	}
+	env.get("HV01", "vic", env.startFakeJob(e.pool).header.Get("Location"))
+	show := e.pool.onRead
+	e.pool.onRead = nil // the job of the suspend is gone
+	env.get("HV01", "vic", apiJobs)
+	started := env.postAction("HV01", "fred", vmReplicating, "primary", "prepare-failover", nil)
+	env.want("prepare-failover", started, 202, "")
+	e.pool.onRead = show
+	if started.json["role"] != "failover" {
+		t.Errorf("the role of the job is %v, want failover", started.json["role"])
+	}
+	cancel := started.header.Get("Location") + "/cancel"
+	for _, user := range []string{"vic", "olga"} {
+		env.want("cancel by "+user, env.request("HV01", user, http.MethodPost, cancel, nil), 403, "forbidden")
+	}
+	env.want("cancel by fred", env.request("HV01", "fred", http.MethodPost, cancel, nil), 202, "")
+}
+
+// The return code of a method that only reads is reported like that of any other.
+func TestReturnCodeOfAReadMethod(t *testing.T) {
+	env := newTestEnv(t)
+	for code, want := range map[uint32]string{
+		0: "", 32768: "host-failed", 32769: "access-denied", 32773: "invalid-parameter", 32775: "invalid-state",
+	} {
+		env.hosts["HV01"].pool.get = func(wmiquery.Call) (wmiquery.Reply, error) { return wmiquery.Reply{Code: code}, nil }
+		r := env.postMethod("HV01", "vic", "GetSystemCertificates", nil)
+		if r.slug() != want || r.json["return_code"] != float64(code) {
+			t.Errorf("code %d: got %s, want %q", code, r, want)
+		}
+	}
+}
+
+// A resume that no longer continues a resynchronization when the VM is locked is executed.
+func TestResumeThatNoLongerResynchronizes(t *testing.T) {
+	env := newTestEnv(t)
+	env.clock.Advance(2 * time.Hour) // the resynchronizations of the simulated world have ended
+	onSecondRead(env.hosts["HV01"].pool, func(r *msvm.ReplicationRelationship) {
+		if *r.ReplicationState == msvm.ResynchronizationSuspended {
+			r.ReplicationState = new(msvm.Suspended)
+		}
+	})
+	r := env.postAction("HV01", "tim", vmResyncPaused, "primary", "resume", nil)
+	env.want("resume", r, 200, "") // the host resumes at once
+	if n := env.hosts["HV01"].pool.callCount(); n != 1 {
+		t.Errorf("%d calls, want 1", n)
+	}
+}
+
+// The response that asks for a confirmation has what a person needs to decide: the plan, the state, and what could be
+// lost. The pending bytes are known on the sending side only.
+func TestRequestForAConfirmationHasThePlanAndTheState(t *testing.T) {
+	env := newTestEnv(t)
+	for host, mode := range map[string]string{"HV01": "primary", "HV02": "replica"} {
+		r := env.postAction(host, "omar", vmReplicating, "primary", "remove", nil)
+		env.want("remove on "+host, r, 409, "confirmation-required")
+		plan, _ := r.json["plan"].(object)
+		current, _ := r.json["current"].(object)
+		loss, _ := r.json["estimated_loss"].(object)
+		if plan["action"] != "remove" || plan["method"] != "RemoveReplicationRelationshipEx" || plan["role"] != "owner" ||
+			plan["destroys"] != "the relationship and, on the replica side, the recovery points" {
+			t.Errorf("%s: the plan is %v", host, plan)
+		}
+		if current["state"] != "replicating" || current["mode"] != mode || current["lag_seconds"] == nil {
+			t.Errorf("%s: the state is %v", host, current)
+		}
+		if loss["lag_seconds"] != current["lag_seconds"] || (loss["pending_bytes"] != nil) != (host == "HV01") {
+			t.Errorf("%s: the estimated loss is %v", host, loss)
+		}
+	}
+}
+
+// Requests are counted by the method of the host that they are about, and by their status.
+func TestRequestsAreCountedByMethod(t *testing.T) {
+	env := newTestEnv(t)
+	e := env.hosts["HV01"]
+	cancel := env.startFakeJob(e.pool).header.Get("Location") + "/cancel"
+	env.get("HV01", "vic", apiReplicas)
+	env.request("HV01", "vic", http.MethodPost, cancel, nil)
+	env.request("HV01", "tim", http.MethodPost, cancel, nil)
+	env.postMethod("HV01", "vic", "GetSystemCertificates", nil)
+	env.postMethod("HV01", "omar", "CommitFailover?dry_run=true",
+		object{"parameters": object{"ComputerSystem": env.vms[vmInbound]}})
+	env.postAction("HV01", "tim", vmReplicating, "primary", "explode", nil)
+	env.postMaintenance("vic", object{"owner": "a", "reason": "b", "until": env.clock.Now().Add(time.Hour)})
+	for _, tt := range []struct{ method, code string }{
+		{"RequestReplicationStateChangeEx", "202"},
+		{"none", "200"},
+		{"RequestStateChange", "403"},
+		{"RequestStateChange", "202"},
+		{"GetSystemCertificates", "200"},
+		{"CommitFailover", "409"},
+		{"none", "404"},
+		{"none", "403"},
+	} {
+		if got := testutil.ToFloat64(e.server.metrics.requests.WithLabelValues(tt.method, tt.code)); got != 1 {
+			t.Errorf("%s %s: %v requests, want 1", tt.method, tt.code, got)
 		}
 	}
 }

@@ -22,7 +22,6 @@ func callHost(ctx context.Context, x *execution, release func()) problem.Respons
 	done := make(chan problem.Response, 1)
 	go func() {
 		defer s.calls.Done()
-		defer release()
 		defer func() {
 			if e := recover(); e != nil {
 				level.Error(s.options.Logger).Log(

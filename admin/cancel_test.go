@@ -62,7 +62,8 @@ func TestDisconnectedClientStopsNoCall(t *testing.T) {
 				last = record
 			}
 		}
-		if last.Status != w.Code || last.Code == nil || last.Error != "" {
+		action := map[string]string{"action": "suspend", "cancellation": "cancel-job"}[what]
+		if last.Action != action || last.Status != w.Code || last.Code == nil || *last.Code != 0 || last.Error != "" {
 			t.Errorf("%s: the audit record of the outcome is %+v", what, last)
 		}
 	}

@@ -73,6 +73,8 @@ type spy struct {
 	called chan wmiquery.Call
 	// reply, if not nil, answers calls instead of the host.
 	reply func(context.Context, wmiquery.Call) (wmiquery.Reply, error)
+	// get, if not nil, answers calls of methods that only read.
+	get func(wmiquery.Call) (wmiquery.Reply, error)
 	// read, if not nil, reads instead of the host.
 	read func(ctx context.Context, dst any) error
 	// onRead, if not nil, can change the rows that were read.
@@ -89,6 +91,13 @@ func (s *spy) Read(ctx context.Context, dst any) error {
 		s.onRead(dst)
 	}
 	return err
+}
+
+func (s *spy) Get(ctx context.Context, c wmiquery.Call) (wmiquery.Reply, error) {
+	if s.get != nil {
+		return s.get(c)
+	}
+	return s.Pool.Get(ctx, c)
 }
 
 func (s *spy) Invoke(ctx context.Context, c wmiquery.Call) (wmiquery.Reply, error) {

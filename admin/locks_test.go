@@ -99,6 +99,26 @@ func TestCallLocksItsVMUntilItIsStuck(t *testing.T) {
 		env.postAction("HV01", "tim", vmReplicating, "primary", "test-connection", nil), 202, "")
 }
 
+// A call counts from the time at which it has locked the VM, however long the plan took.
+func TestCallCountsFromItsLock(t *testing.T) {
+	env := newTestEnv(t)
+	env.hosts["HV01"].pool.onRead = func(dst any) {
+		if _, ok := dst.(*[]msvm.ReplicationService); ok {
+			env.clock.Advance(20 * time.Second)
+		}
+	}
+	release := env.blockedCall(func() response {
+		return env.postAction("HV01", "tim", vmReplicating, "primary", "test-connection", nil)
+	})
+	env.hosts["HV01"].pool.onRead = nil
+	r := env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil)
+	env.want("suspend 40 s after the request, 20 s after its lock", r, 409, "busy")
+	if !strings.Contains(r.text, "since 2026-11-22T12:00:20Z") {
+		t.Errorf("the response does not have the time of the lock: %s", r)
+	}
+	env.want("end of the call", release(), 202, "")
+}
+
 // A clock that goes back makes no call stuck and no Idempotency-Key new.
 func TestClockThatGoesBackUnlocksNothing(t *testing.T) {
 	env := newTestEnv(t)
@@ -241,6 +261,9 @@ func TestDeletionOfTestVMLocksTheReplica(t *testing.T) {
 	second["vm_name"] = "radius01 - Test"
 	started := env.postMethod("HV01", "omar", "DestroySystem", second)
 	env.want("deletion of the test VM", started, 202, "")
+	if started.json["vm_id"] != test || started.json["claimed_vm_id"] != env.vms[vmWithTestVM] {
+		t.Errorf("the job is not about the test VM %s, or does not lock its replica: %s", test, started)
+	}
 	for range 2 {
 		env.want("action on the replica",
 			env.postAction("HV01", "olga", vmWithTestVM, "primary", "reset-statistics", nil), 409, "busy")

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -42,6 +43,29 @@ func TestLimitsOfMaintenance(t *testing.T) {
 			t.Errorf("%s: got %s, want %d", tt.name, r, tt.code)
 		}
 	}
+}
+
+// At most 1000 announcements are active. Those that have ended do not count.
+func TestActiveMaintenanceIsLimited(t *testing.T) {
+	env := newTestEnv(t)
+	now := env.clock.Now()
+	var entries []store.Entry
+	for i := range 1500 {
+		m := maintenance{ID: fmt.Sprint(i), Scope: scopeHost, Until: now.Add(time.Hour)}
+		if i >= 999 {
+			m.Ended = &now
+		}
+		entries = append(entries, store.Entry{Bucket: bucketMaintenance, Key: m.ID, Value: m})
+	}
+	if err := env.hosts["HV01"].server.store.PutAll(entries...); err != nil {
+		t.Fatal(err)
+	}
+	announcement := object{"owner": "Ada", "reason": "x", "until": now.Add(time.Minute)}
+	env.want("announcement 1000", env.postMaintenance("tim", announcement), 201, "")
+	env.want("announcement 1001", env.postMaintenance("tim", announcement), 503, "too-many-actions")
+	env.clock.Advance(time.Minute)
+	announcement["until"] = now.Add(time.Hour)
+	env.want("announcement after the end of another one", env.postMaintenance("tim", announcement), 201, "")
 }
 
 // Maintenance is active until its end, and not at its end. After that it cannot be ended early.

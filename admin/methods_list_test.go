@@ -26,6 +26,11 @@ func TestListOfMethods(t *testing.T) {
 			`and health issues of the primary relationship","instead":"GetReplicationStatisticsEx",` +
 			`"name":"GetReplicationStatistics","parameters":[{"class":"Msvm_ComputerSystem","name":"ComputerSystem",` +
 			`"type":"reference"}],"reads":true}`,
+		"Msvm_ReplicationService.TestReplicationConnection": `{"class":"Msvm_ReplicationService","does":"tests the ` +
+			`connection to a replica server","name":"TestReplicationConnection","parameters":[` +
+			`{"name":"RecoveryConnectionPoint","type":"string"},{"name":"RecoveryServerPortNumber","type":"uint16"},` +
+			`{"name":"AuthenticationType","type":"uint16"},{"name":"CertificateThumbPrint","optional":true,"type":"string"},` +
+			`{"name":"BypassProxyServer","optional":true,"type":"boolean"}],"reads":true}`,
 		"Msvm_ConcreteJob.GetErrorEx": `{"class":"Msvm_ConcreteJob","does":"returns the errors of a failed job",` +
 			`"name":"GetErrorEx","parameters":[],"reads":true}`,
 	} {

@@ -24,7 +24,7 @@ type replicaView struct {
 	VM           string `json:"vm"`
 	Relationship string `json:"relationship"`
 	operation.TargetState
-	Power               string     `json:"power"` // on, off, other, or unknown
+	Power               string     `json:"power"` // on, off, saved, paused, other, or unknown
 	LastReplicationTime *time.Time `json:"last_replication_time"`
 	FailedOver          string     `json:"failed_over_replication_type,omitempty"`
 	PrimaryServer       string     `json:"primary_server,omitempty"`

@@ -2,7 +2,10 @@ package admin
 
 import (
 	"bytes"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -106,5 +109,35 @@ func TestNamesInMethods(t *testing.T) {
 		if err := Check(o); (err == nil) != valid {
 			t.Errorf("methods: [%s]: error %v, want success %v", name, err, valid)
 		}
+	}
+}
+
+// A policy needs callers who authenticate. TLS alone does not do that.
+func TestPolicyNeedsAuthentication(t *testing.T) {
+	env := newTestEnv(t)
+	o := env.hosts["HV01"].server.options
+	server := httptest.NewTLSServer(nil)
+	defer server.Close()
+	private, err := x509.MarshalPKCS8PrivateKey(server.TLS.Certificates[0].PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, key := o.PolicyFile+".pem", o.PolicyFile+".key"
+	env.writeFile(certificate, string(pem.EncodeToMemory(&pem.Block{
+		Type: "CERTIFICATE", Bytes: server.Certificate().Raw,
+	})))
+	env.writeFile(key, string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})))
+	tls := fmt.Sprintf("tls_server_config: {cert_file: %q, key_file: %q}\n", certificate, key)
+	users := "basic_auth_users: {omar: " + passwordHash() + "}\n"
+	for text, valid := range map[string]bool{"": false, tls: false, users: true, tls + users: true} {
+		env.writeFile(o.WebConfigFile, text)
+		if err := Check(o); (err == nil) != valid {
+			t.Errorf("policy with the web config %q: error %v, want success: %v", text, err, valid)
+		}
+	}
+	o.PolicyFile = ""
+	env.writeFile(o.WebConfigFile, tls)
+	if err := Check(o); err != nil {
+		t.Errorf("without a policy: %v", err)
 	}
 }

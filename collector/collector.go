@@ -30,6 +30,7 @@ func All(o Options) []Collector {
 		authorizationCollector(),
 		providerCollector(),
 		testReplicaCollector(),
+		consistencyCollector(),
 		failoverNetworkCollector(),
 		jobCollector(),
 		recoveryPointCollector(),

@@ -101,7 +101,7 @@ func setEdgeCaseAdapters(h *fakeHost) {
 			GroupComponent: group, PartComponent: part,
 		})
 	}
-	// A configuration without a key cannot be assigned to an adapter.
+	// A configuration without a key belongs to the only adapter that no key assigns one to.
 	all = append(all, msvm.FailoverNetworkAdapterSettingData{IPAddresses: []string{"10.0.0.9"}})
 	components = append(components,
 		msvm.EthernetPortFailoverSettingDataComponent{GroupComponent: adapterRef(sqlID, 1)})

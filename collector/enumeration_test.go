@@ -70,7 +70,10 @@ func TestStatesByNumber(t *testing.T) {
 		},
 		{
 			"mode", "mode",
-			func(h *fakeHost, n uint16) { setRows(h, newVM(appID, "app01", msvm.ReplicationMode(n))) },
+			func(h *fakeHost, n uint16) {
+				setRows(h, newVM(appID, "app01", msvm.ReplicationMode(n)))
+				setRows(h, relationshipRow{InstanceID: `Microsoft:` + appID + `\HVR\0`, ReplicationState: new(msvm.Disabled)})
+			},
 			numbered("none", "primary", "replica", "test_replica", "extended_replica"), 5,
 		},
 	} {
@@ -92,11 +95,17 @@ func TestStatesByNumber(t *testing.T) {
 	}
 }
 
-// vm_running is 1 for a running VM and 0 for one that is off or saved, which is not an outage. It is
-// absent in states in which the VM is neither, such as paused (9) and starting (10).
+// vm_running is 1 for a running VM (2; critical, 32781) and 0 for one that is off (3; critical, 32782) or saved (6,
+// 32769; fast, 32779; critical, 32784 and 32791), which is not an outage. It is absent in states in which the VM is
+// neither, such as paused (9, 32768, 32785) and starting (10), and for numbers without a documented meaning.
 func TestVMRunningByNumber(t *testing.T) {
-	absent := []msvm.EnabledState{0, 1, 4, 5, 7, 8, 9, 10, 11, 32768, 32769}
-	want := map[msvm.EnabledState]string{2: "1", 3: "0", 6: "0"}
+	absent := []msvm.EnabledState{
+		0, 1, 4, 5, 7, 8, 9, 10, 11, 12, 32767, 32768, 32770, 32772, 32773, 32776, 32777, 32778, 32780, 32783, 32785, 32786,
+		32787, 32788, 32789, 32790, 32792, 32793, 65535,
+	}
+	want := map[msvm.EnabledState]string{
+		2: "1", 32781: "1", 3: "0", 32782: "0", 6: "0", 32769: "0", 32779: "0", 32784: "0", 32791: "0",
+	}
 	for _, n := range absent {
 		want[n] = ""
 	}

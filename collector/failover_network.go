@@ -35,7 +35,7 @@ func failoverNetworkCollector() Collector {
 			if err := errors.Join(settingsErr, componentErr, vmErr); err != nil {
 				return err
 			}
-			counts := countAdapters(withoutInvalid(v, settings.rows), components.rows, vms)
+			counts := countAdapters(withoutInvalid(v, settings.rows), components.rows, vms, out)
 			for _, id := range slices.Sorted(maps.Keys(counts)) {
 				l := vms.labels(id)
 				for _, c := range failoverConfigurations {
@@ -75,7 +75,7 @@ func checkAdapters(v *view, components []msvm.EthernetPortFailoverSettingDataCom
 	}
 	return errors.Join(
 		checkShown(v, func(s msvm.FailoverNetworkAdapterSettingData) bool {
-			return s.InstanceID == nil || shown[lowerRef(s.Ref())]
+			return s.Ref() == "" || shown[lowerRef(s.Ref())]
 		}, append([]string{"InstanceID"}, configurationProperties...)...),
 		checkShown(v, every[msvm.EthernetPortFailoverSettingDataComponent]),
 		checkShown(v, vmIn(func(id string) bool { return shownVMs[id] }), "Name", "ElementName"),
@@ -85,34 +85,71 @@ func checkAdapters(v *view, components []msvm.EthernetPortFailoverSettingDataCom
 // countAdapters returns the number of adapters by VM and configuration. It ignores
 // adapters that belong to no VM but to a checkpoint, to a recovery point or to the
 // defaults for new adapters.
+//
+// The InstanceID of the settings, and with it the key of their path, is documented
+// to be null. Adapters that the path does not assign get their settings from
+// assignRest.
 func countAdapters(
 	settings []msvm.FailoverNetworkAdapterSettingData,
-	components []msvm.EthernetPortFailoverSettingDataComponent, vms vmsByID,
+	components []msvm.EthernetPortFailoverSettingDataComponent, vms vmsByID, out *output,
 ) map[string]map[string]float64 {
-	configurations := make(map[wmiquery.Ref]string, len(settings))
+	byPath := make(map[wmiquery.Ref]string, len(settings))
+	var withoutPath []string
 	for _, s := range settings {
-		if path := s.Ref(); path != "" {
-			configurations[lowerRef(path)] = failoverConfiguration(s)
+		if path := s.Ref(); path == "" {
+			withoutPath = append(withoutPath, failoverConfiguration(s))
+		} else {
+			byPath[lowerRef(path)] = failoverConfiguration(s)
 		}
 	}
 	counts := map[string]map[string]float64{}
+	add := func(vm, configuration string) {
+		if counts[vm] == nil {
+			counts[vm] = map[string]float64{}
+		}
+		counts[vm][configuration]++
+	}
 	seen := make(map[msvm.EthernetPortFailoverSettingDataComponent]bool, len(components))
+	var rest []string // VMs of the adapters that no path assigns settings to
 	for _, c := range components {
-		id := msvm.VMOf(c.GroupComponent)
-		if _, ok := vms[id]; !ok || seen[c] {
+		if seen[c] {
 			continue
 		}
 		seen[c] = true
-		configuration, ok := configurations[lowerRef(c.PartComponent)]
-		if !ok {
-			configuration = "unknown"
+		vm := msvm.VMOf(c.GroupComponent)
+		configuration, ok := byPath[lowerRef(c.PartComponent)]
+		switch _, isVM := vms[vm]; {
+		case !ok:
+			rest = append(rest, vm)
+		case isVM:
+			add(vm, configuration)
 		}
-		if counts[id] == nil {
-			counts[id] = map[string]float64{}
+	}
+	for i, configuration := range assignRest(withoutPath, rest, out) {
+		if _, isVM := vms[rest[i]]; isVM {
+			add(rest[i], configuration)
 		}
-		counts[id][configuration]++
 	}
 	return counts
+}
+
+// assignRest returns the configuration of each of the adapters, which are given by
+// their VM, from those of settings without a path. It is unknown which settings
+// belong to which adapter. This does not matter if all configurations are the same,
+// or if all adapters belong to one VM. Otherwise the configurations are unknown, as
+// they are if there are fewer settings than adapters.
+func assignRest(configurations, vms []string, out *output) []string {
+	distinct := func(values []string) int { return len(slices.Compact(slices.Sorted(slices.Values(values)))) }
+	isAssigned := len(configurations) == len(vms) && distinct(vms) == 1 ||
+		len(configurations) >= len(vms) && distinct(configurations) == 1
+	if isAssigned {
+		return configurations[:len(vms)]
+	}
+	if len(configurations) > 0 && len(vms) > 0 {
+		out.warn("failover networks", "failover settings without InstanceID not assigned to adapters",
+			"settings", len(configurations), "adapters", len(vms))
+	}
+	return slices.Repeat([]string{"unknown"}, len(vms))
 }
 
 // failoverConfiguration returns the value of the label configuration. DHCPEnabled

@@ -32,7 +32,7 @@ type faultCase struct {
 // have, a scrape is answered in time, other collectors are not affected, no wrong values
 // are exposed, and each failure is logged once.
 func TestFaults(t *testing.T) {
-	const all = "relationship settings statistics service authorization provider test_replica failover_network job recovery_point certificate perf"
+	const all = "relationship settings statistics service authorization provider test_replica consistency failover_network job recovery_point certificate perf"
 	enums := []string{
 		"state", "health", "mode", "last_replication_type", "failover_type", "relationship_info", "server_info",
 		"service_status", "vm_protected", "provider_info", "failover_network_adapters",
@@ -42,15 +42,16 @@ func TestFaults(t *testing.T) {
 		{fault: "class-missing=Msvm_ReplicationSettingData", failing: "settings certificate", log: "not supported by this host"},
 		{fault: "class-missing=Msvm_ReplicationService", failing: "statistics service test_replica job recovery_point certificate", log: "not supported by this host", changed: []string{"up"}},
 		{fault: "class-missing=Msvm_ReplicationServiceSettingData", failing: "service certificate", log: "not supported by this host"},
-		{fault: "class-missing=Msvm_ComputerSystem", failing: "relationship settings statistics test_replica failover_network job recovery_point perf", log: "not supported by this host", changed: []string{"relationship_info"}},
+		{fault: "class-missing=Msvm_ComputerSystem", failing: "relationship settings statistics test_replica consistency failover_network job recovery_point perf", log: "not supported by this host", changed: []string{"relationship_info"}},
 		{fault: "class-missing=Msvm_ReplicationAuthorizationSettingData", failing: "authorization", log: "not supported by this host"},
 		{fault: "class-missing=Msvm_EthernetPortFailoverSettingDataComponent", failing: "failover_network", log: "not supported by this host"},
 		{fault: "class-missing=Msvm_ReplicaSystemDependency", failing: "test_replica", log: "not supported by this host"},
+		{fault: "class-missing=Msvm_SystemReplicationRelationship", failing: "consistency", log: "not supported by this host"},
 		{fault: "class-missing=Msvm_ConcreteJob", failing: "job", log: "not supported by this host"},
 		{fault: "class-missing=Msvm_AffectedJobElement", failing: "job", log: "not supported by this host"},
 		{fault: "class-missing=Msvm_VirtualSystemSettingData", failing: "recovery_point", log: "not supported by this host"},
 		{fault: "class-missing=Msvm_SnapshotOfVirtualSystem", failing: "recovery_point", log: "not supported by this host"},
-		{fault: "class-missing=Msvm_ReplicationRelationship", failing: "relationship settings statistics", log: "not supported by this host", changed: []string{"vm_protected"}},
+		{fault: "class-missing=Msvm_ReplicationRelationship", failing: "relationship settings statistics service consistency", log: "not supported by this host", changed: []string{"up"}},
 		{fault: "class-missing=Msvm_ReplicationProvider", failing: "provider", log: "not supported by this host"},
 		{fault: "class-missing=Win32_PerfRawData_HyperVReplicaStats_HyperVReplicaVM", unsupported: "perf", log: "as on client editions"},
 		{fault: "slow=1s", within: 9 * time.Second},
@@ -76,6 +77,14 @@ func TestFaults(t *testing.T) {
 		{fault: "duplicate-names", incomplete: "perf"},
 		{fault: "hostile-names"},
 		{fault: "statistics-job", failing: "statistics", log: "job"},
+		{
+			fault: "clock-back=8784h", changed: []string{"clock_anomaly", "window_end_timestamp_seconds"},
+			incomplete: "relationship statistics job recovery_point", // without times and ages
+		},
+		{
+			fault: "failover-network-ids", changed: []string{"failover_network_adapters"}, extraSeries: true,
+		},
+		{fault: "saved", changed: []string{"vm_running"}},
 		{fault: "statistics-empty", failing: "statistics", log: "returned no statistics"},
 	} {
 		t.Run(tt.fault, func(t *testing.T) {

@@ -15,14 +15,14 @@ import (
 // properties no collector fails.
 var shownBy = []struct{ class, collectors, properties string }{
 	{
-		"Msvm_ComputerSystem", "failover_network job perf recovery_point relationship settings statistics test_replica",
-		"Name",
+		"Msvm_ComputerSystem",
+		"consistency failover_network job perf recovery_point relationship settings statistics test_replica", "Name",
 	},
 	{"Msvm_ComputerSystem", "failover_network job perf recovery_point relationship test_replica", "ElementName"},
 	{"Msvm_ComputerSystem", "relationship", "EnabledState"},
-	{"Msvm_ComputerSystem", "recovery_point relationship settings statistics", "ReplicationMode"},
+	{"Msvm_ComputerSystem", "consistency recovery_point relationship settings statistics", "ReplicationMode"},
 	{
-		"Msvm_ReplicationRelationship", "relationship settings statistics",
+		"Msvm_ReplicationRelationship", "consistency relationship settings statistics",
 		"InstanceID ElementName ReplicationState",
 	},
 	{
@@ -60,6 +60,7 @@ var shownBy = []struct{ class, collectors, properties string }{
 	{"Msvm_ReplicationAuthorizationSettingData", "authorization", "AllowedPrimaryHostSystem TrustGroup"},
 	{"Msvm_ReplicationProvider", "provider", "Name ElementName"},
 	{"Msvm_ReplicaSystemDependency", "test_replica", "Antecedent Dependent"},
+	{"Msvm_SystemReplicationRelationship", "consistency", "Antecedent Dependent"},
 	{
 		"Msvm_FailoverNetworkAdapterSettingData", "failover_network",
 		"InstanceID ProtocolIFType DHCPEnabled IPAddresses",

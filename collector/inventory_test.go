@@ -50,25 +50,6 @@ func TestFailoverConfiguration(t *testing.T) {
 	}
 }
 
-// An adapter without failover settings, or with settings that have no key, has an unknown configuration.
-func TestFailoverConfigurationWithoutSettings(t *testing.T) {
-	for _, rows := range [][]msvm.FailoverNetworkAdapterSettingData{
-		nil, {{IPAddresses: []string{"10.0.0.4"}}}, {{InstanceID: new(""), IPAddresses: []string{"10.0.0.4"}}},
-	} {
-		for _, part := range []wmiquery.Ref{"", `Msvm_FailoverNetworkAdapterSettingData.InstanceID="other"`} {
-			h := newHostWithVM(newFakeClock())
-			setRows(h, rows...)
-			setRows(h, msvm.EthernetPortFailoverSettingDataComponent{
-				GroupComponent: adapterRef(appID, 0), PartComponent: part,
-			})
-			got := parseSeries(newFakeHostRig(h).gather(t, scrapeTimeout, "failover_network"))
-			if v := valuesOf(got, "failover_network_adapters", "configuration"); v["unknown"] != "1" || v["static"] != "0" {
-				t.Errorf("adapters by configuration %v with settings %+v, want one unknown", v, rows)
-			}
-		}
-	}
-}
-
 // Q21: a performance instance belongs to the VM with its name, without the number that Windows added.
 // Names of several VMs or instances have no series, and an instance of no VM has an empty vm_id.
 func TestPerfInstances(t *testing.T) {

@@ -21,7 +21,7 @@ var (
 		perVM("operation")...)
 	operationStart = gauge("operation_start_timestamp_seconds",
 		"Time when the operation started; the earliest if several of the same type are running; absent if the host does "+
-			"not report it.",
+			"not report it or if the time is in the future.",
 		perVM("operation")...)
 	operationFailures = counter("operation_failures_total",
 		"Replication operations that ended in an error since the exporter started, by type; cancelled operations do not "+
@@ -64,7 +64,7 @@ func jobCollector() Collector {
 				}),
 			}
 			if elementErr == nil && vmErr == nil {
-				shown := collectRunning(jobs.rows, affectedVMs(elements.rows, vms), elements.at, vms, out)
+				shown := collectRunning(jobs, affectedVMs(elements.rows, vms), elements.at, vms, out)
 				errs = append(errs, checkShown(v, vmIn(shown), "Name", "ElementName"))
 			}
 			return errors.Join(errs...)
@@ -89,13 +89,14 @@ type runningJobs struct {
 	start      *time.Time // of the first job; nil if not known
 }
 
-func (r *runningJobs) add(j msvm.ConcreteJob) {
+// add adds a job. A percentage above 100 says nothing about the progress.
+func (r *runningJobs) add(percent *uint16, start time.Time, hasStart bool) {
 	r.count++
-	if percent := j.PercentComplete; percent != nil && (r.minPercent == nil || *percent < *r.minPercent) {
+	if percent != nil && *percent <= 100 && (r.minPercent == nil || *percent < *r.minPercent) {
 		r.minPercent = percent
 	}
-	if t, known := msvm.Known(j.StartTime); known && (r.start == nil || t.Before(*r.start)) {
-		r.start = &t
+	if hasStart && (r.start == nil || start.Before(*r.start)) {
+		r.start = &start
 	}
 }
 
@@ -105,17 +106,20 @@ func (r *runningJobs) add(j msvm.ConcreteJob) {
 // affected VMs were read, is ignored, since its VM is not known yet. The result
 // reports whether a VM has such a job.
 func collectRunning(
-	jobs []msvm.ConcreteJob, affected map[string][]string, readAt time.Time, vms vmsByID, out *output,
+	jobs table[msvm.ConcreteJob], affected map[string][]string, readAt time.Time, vms vmsByID, out *output,
 ) (hasJob func(vm string) bool) {
 	running := map[operation]*runningJobs{}
 	var order []operation
-	for _, j := range jobs {
+	for _, j := range jobs.rows {
 		if !isRunning(j) {
 			continue
 		}
+		times := recordedTimes{readAt: jobs.at}
+		start, hasStart := times.past("StartTime", j.StartTime)
+		times.warn(out, j.InstanceID)
 		ids := affected[msvm.JobID(j.Ref())]
 		if len(ids) == 0 {
-			if start, known := msvm.Known(j.StartTime); known && start.After(readAt) {
+			if hasStart && start.After(readAt) {
 				continue
 			}
 			ids = []string{""}
@@ -126,14 +130,14 @@ func collectRunning(
 				running[o] = &runningJobs{}
 				order = append(order, o)
 			}
-			running[o].add(j)
+			running[o].add(j.PercentComplete, start, hasStart)
 		}
 	}
 	for _, o := range order {
 		r, l := running[o], vms.labels(o.vm).with(operationValues[o.jobType-msvm.JobModifyServerSettings])
 		out.add(operationRunning, r.count, l)
 		if r.minPercent != nil {
-			out.add(operationProgress, min(1, float64(*r.minPercent)/100), l)
+			out.add(operationProgress, float64(*r.minPercent)/100, l)
 		}
 		if r.start != nil {
 			out.add(operationStart, unixSeconds(*r.start), l)

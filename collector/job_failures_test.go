@@ -65,8 +65,12 @@ func TestFailedJobThatStaysCountsOnce(t *testing.T) {
 		minutes int
 		rows    []msvm.ConcreteJob
 	}{
-		{30, []msvm.ConcreteJob{job}}, {60, []msvm.ConcreteJob{job}}, {91, []msvm.ConcreteJob{job}},
-		{120, []msvm.ConcreteJob{job}}, {150, nil}, {180, []msvm.ConcreteJob{job}},
+		{30, []msvm.ConcreteJob{job}},
+		{60, []msvm.ConcreteJob{job}},
+		{91, []msvm.ConcreteJob{job}},
+		{120, []msvm.ConcreteJob{job}},
+		{150, nil},
+		{180, []msvm.ConcreteJob{job}},
 	} {
 		response := table[msvm.ConcreteJob]{rows: step.rows, at: start.Add(time.Duration(step.minutes) * time.Minute)}
 		if got := f.add(response)[kind-msvm.JobModifyServerSettings]; got != 1 {

@@ -119,7 +119,8 @@ func TestOperationWithSeveralJobs(t *testing.T) {
 		{"null beside a value", []job{{}, {new(uint16(40)), at(-time.Minute)}, {nil, &never}}, "3", "0.4", "1.79534874e+09"},
 		{"null", []job{{}, {nil, &never}}, "2", "", ""},
 		{"complete", []job{{new(uint16(100)), nil}}, "1", "1", ""},
-		{"more than complete", []job{{new(uint16(101)), nil}, {new(uint16(65535)), nil}}, "2", "1", ""},
+		{"impossible percentages", []job{{new(uint16(101)), nil}, {new(uint16(65535)), nil}}, "2", "", ""},
+		{"impossible percentage beside a value", []job{{new(uint16(101)), nil}, {new(uint16(99)), nil}}, "2", "0.99", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h := newHostWithVM(newFakeClock())

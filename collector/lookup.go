@@ -47,7 +47,7 @@ func readRelationships(ctx context.Context, v *view) (relationshipTable, error) 
 			errs = append(errs, err)
 			out.invalidVMs[key.VM] = true
 		case seen[key]: // would result in duplicate series
-			errs = append(errs, fmt.Errorf("InstanceID %q: duplicate", row.InstanceID))
+			errs = append(errs, fmt.Errorf("InstanceID %.100q: duplicate", row.InstanceID))
 		default:
 			seen[key] = true
 			l := newRelationshipLabels(msvm.StringOrEmpty(row.ElementName), key)
@@ -105,16 +105,18 @@ func (m vmsByID) labels(id string) labels { return newVMLabels(m.name(id), id) }
 func (m vmsByID) name(id string) string { return msvm.StringOrEmpty(m[id].ElementName) }
 
 // running reports whether the VM is running, as opposed to off or saved. The
-// second result is false in all other states and if the state is not known.
+// second result is false in all other states and if the state is not known. A
+// paused VM is neither: it writes nothing, but it is not known whether replication
+// continues, so a lag must not be taken for that of a VM that is off.
 func (m vmsByID) running(id string) (running, known bool) {
-	switch s := m[id].EnabledState; {
-	case s == nil:
-		return false, false
-	case *s == msvm.EnabledOn:
+	switch m[id].Power() {
+	case msvm.PowerOn:
 		return true, true
-	default:
-		return false, *s == msvm.EnabledOff || *s == msvm.EnabledSaved
+	case msvm.PowerOff, msvm.PowerSaved:
+		return false, true
+	case msvm.PowerPaused, msvm.PowerOther, msvm.PowerUnknown:
 	}
+	return false, false
 }
 
 // lowerRef returns an object path in lower case, so that paths can be compared:

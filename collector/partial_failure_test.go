@@ -43,7 +43,7 @@ func TestPartialFailures(t *testing.T) {
 			setup: func(h *fakeHost) {
 				setRows(h, msvm.ConcreteJob{
 					InstanceID: "1", JobType: new(msvm.JobSendDelta), JobState: new(msvm.JobRunning),
-					StartTime: new(noon.Add(time.Hour)),
+					StartTime: new(noon.Add(time.Second)),
 				})
 			},
 			unwanted: []string{`operation_running{operation="send_delta"`},

@@ -114,6 +114,10 @@ func TestNoRelationshipsSucceeds(t *testing.T) {
 			return err
 		}
 		switch rows := dst.(type) {
+		case *[]msvm.ComputerSystem:
+			for i := range *rows {
+				(*rows)[i].ReplicationMode = new(msvm.ModeNone)
+			}
 		case *[]msvm.ReplicationRelationship:
 			*rows = nil
 		case *[]msvm.ReplicationSettingData:

@@ -18,9 +18,11 @@ var (
 		"Recovery points of the VM on this host by type (Msvm_VirtualSystemSettingData); 0 for a replica that has none.",
 		perVM("type")...)
 	recoveryPointOldest = gauge("recovery_point_oldest_timestamp_seconds",
-		"Time when the oldest recovery point of the VM was created; absent if there is none.", perVM()...)
+		"Time when the oldest recovery point of the VM was created; absent if there is none or if its time is in the "+
+			"future.", perVM()...)
 	recoveryPointNewest = gauge("recovery_point_newest_timestamp_seconds",
-		"Time when the newest recovery point of the VM was created; absent if there is none.", perVM()...)
+		"Time when the newest recovery point of the VM was created; absent if there is none or if its time is in the "+
+			"future.", perVM()...)
 )
 
 // recoveryPointCollector exposes the recovery points of each VM. It exposes zeros
@@ -39,7 +41,7 @@ func recoveryPointCollector() Collector {
 			if settingsErr != nil || vmErr != nil {
 				return errors.Join(settingsErr, snapshotErr, vmErr)
 			}
-			byVM, pointErr := recoveryPointsByVM(settings.rows, snapshots.rows)
+			byVM, pointErr := recoveryPointsByVM(settings, snapshots.rows, out)
 			isPoint := func(s msvm.VirtualSystemSettingData) bool { _, ok := s.RecoveryPoint(); return ok }
 			err := errors.Join(snapshotErr, pointErr, checkShown(v, every[msvm.VirtualSystemSettingData], "VirtualSystemType"),
 				checkShown(v, isPoint, "InstanceID", "VirtualSystemIdentifier"), checkShown(v, every[msvm.SnapshotOfVirtualSystem]))
@@ -67,9 +69,8 @@ func newRecoveryPoints() *recoveryPoints {
 	return &recoveryPoints{count: map[msvm.RecoveryPointType]float64{}}
 }
 
-func (p *recoveryPoints) add(kind msvm.RecoveryPointType, created *time.Time) {
+func (p *recoveryPoints) add(kind msvm.RecoveryPointType, t time.Time, known bool) {
 	p.count[kind]++
-	t, known := msvm.Known(created)
 	if !known {
 		return
 	}
@@ -85,7 +86,7 @@ func (p *recoveryPoints) add(kind msvm.RecoveryPointType, created *time.Time) {
 // that of the association or, if it has no instance for the recovery point, that
 // of the property VirtualSystemIdentifier.
 func recoveryPointsByVM(
-	settings []msvm.VirtualSystemSettingData, snapshots []msvm.SnapshotOfVirtualSystem,
+	settings table[msvm.VirtualSystemSettingData], snapshots []msvm.SnapshotOfVirtualSystem, out *output,
 ) (map[string]*recoveryPoints, error) {
 	vmOfSettings := make(map[wmiquery.Ref]string, len(snapshots))
 	for _, s := range snapshots {
@@ -94,7 +95,7 @@ func recoveryPointsByVM(
 	byVM := map[string]*recoveryPoints{}
 	seen := map[string]bool{}
 	var errs []error
-	for _, s := range settings {
+	for _, s := range settings.rows {
 		kind, ok := s.RecoveryPoint()
 		if !ok || seen[s.InstanceID] {
 			continue
@@ -111,7 +112,10 @@ func recoveryPointsByVM(
 		if byVM[vm] == nil {
 			byVM[vm] = newRecoveryPoints()
 		}
-		byVM[vm].add(kind, s.CreationTime)
+		times := recordedTimes{readAt: settings.at}
+		created, known := times.past("CreationTime", s.CreationTime)
+		byVM[vm].add(kind, created, known)
+		times.warn(out, s.InstanceID)
 	}
 	return byVM, errors.Join(errs...)
 }

@@ -28,27 +28,33 @@ var (
 		perRelationship("type")...)
 	lastReplication = gauge("last_replication_timestamp_seconds",
 		"Time when the last replication was received, or sent on the primary; absent if there was "+
-			"none.", perRelationship()...)
+			"none or if the time is in the future.", perRelationship()...)
 	lastApply = gauge("last_apply_timestamp_seconds",
-		"Time when the last replication was applied to the disks of the replica; absent on the primary and if there was "+
-			"none.",
+		"Time when the last replication was applied to the disks of the replica; absent on the primary, if there was "+
+			"none, and if the time is in the future.",
 		perRelationship()...)
 	lastConsistent = gauge("last_application_consistent_timestamp_seconds",
 		"Time when the last application-consistent replication was received, or sent on the primary; absent if there "+
-			"was none.",
+			"was none or if the time is in the future.",
 		perRelationship()...)
 	lag = gauge("lag_seconds",
-		"Time since the last replication when the host was read, by the host's clock; absent if there was none.",
+		"Time since the last replication when the host was read, by the host's clock; absent if there was none or if "+
+			"its time is in the future.",
 		perRelationship()...)
 	applyLag = gauge("apply_lag_seconds",
 		"Time by which the changes applied to the disks of the replica are behind the changes received; absent on the "+
-			"primary.",
+			"primary, and if one of the times is in the future or changes were applied more than a minute after the last "+
+			"ones were received.",
+		perRelationship()...)
+	clockAnomaly = gauge("clock_anomaly",
+		"1 if a time of the last replications is more than a minute in the future by the host's clock, so that ages "+
+			"and lags of the relationship are not known; 0 if not.",
 		perRelationship()...)
 	vmProtected = gauge("vm_protected",
 		"1 if the VM has a relationship that is not disabled, 0 if the VM does not replicate.", perVM()...)
 	vmRunning = gauge("vm_running",
-		"1 if the VM is running (Msvm_ComputerSystem.EnabledState is 2), 0 if it is off or saved; absent in other "+
-			"states and if the host does not report the state.",
+		"1 if the VM is running (Msvm_ComputerSystem.EnabledState), 0 if it is off or saved; absent if it is paused or "+
+			"changing its state, and if the host does not report a documented state.",
 		perVM()...)
 )
 
@@ -72,7 +78,7 @@ func relationshipCollector() Collector {
 		Reads:   instancesOf(msvm.ReplicationRelationship{}, msvm.ComputerSystem{}),
 		Metrics: []*Metric{
 			relationshipState, relationshipHealth, vmMode, lastReplicationType, failoverType, lastReplication,
-			lastApply, lastConsistent, lag, applyLag, vmProtected, vmRunning,
+			lastApply, lastConsistent, lag, applyLag, clockAnomaly, vmProtected, vmRunning,
 		},
 		collect: func(ctx context.Context, v *view, out *output) error {
 			relationships, relationshipErr := readRelationships(ctx, v)
@@ -91,11 +97,18 @@ func relationshipCollector() Collector {
 					out.add(vmRunning, boolToFloat(running), vms.labels(id))
 				}
 			}
+			errs := []error{relationshipErr, relationships.invalid, vmErr}
 			if relationshipErr == nil {
 				collectProtected(relationships, vms, out)
 			}
-			return errors.Join(relationshipErr, relationships.invalid, vmErr, checkShown(v, isReplicating),
-				checkShown(v, isVM, "Name", "ElementName", "EnabledState", "ReplicationMode"))
+			allRead := checkShown(v, every[msvm.ReplicationRelationship], "InstanceID") == nil
+			if relationshipErr == nil && vmErr == nil && allRead {
+				for _, c := range modeContradictions(relationships, vms) {
+					errs = append(errs, c)
+				}
+			}
+			return errors.Join(append(errs, checkShown(v, isReplicating),
+				checkShown(v, isVM, "Name", "ElementName", "EnabledState", "ReplicationMode"))...)
 		},
 	}
 }
@@ -120,18 +133,27 @@ func collectRelationship(r relationship, readAt time.Time, out *output) {
 		out.addStates(failoverType, typeValues, t.String(), l)
 		warnUnknown(out, "failover type", t.String(), uint16(*t), r.InstanceID)
 	}
-	replicated, hasReplicated := msvm.Known(r.LastReplicationTime)
+	collectTimes(r, readAt, out)
+}
+
+// collectTimes adds the times of the last replications, and the lags between them.
+func collectTimes(r relationship, readAt time.Time, out *output) {
+	l, times := r.labels, recordedTimes{readAt: readAt}
+	replicated, hasReplicated := times.past("LastReplicationTime", r.LastReplicationTime)
+	applied, hasApplied := times.past("LastApplyTime", r.LastApplyTime)
+	consistent, hasConsistent := times.past(
+		"LastApplicationConsistentReplicationTime", r.LastApplicationConsistentReplicationTime)
 	out.addTimestamp(lastReplication, replicated, hasReplicated, l)
-	if hasReplicated {
-		out.add(lag, max(0, readAt.Sub(replicated).Seconds()), l)
-	}
-	applied, hasApplied := msvm.Known(r.LastApplyTime)
 	out.addTimestamp(lastApply, applied, hasApplied, l)
-	if hasReplicated && hasApplied {
-		out.add(applyLag, max(0, replicated.Sub(applied).Seconds()), l)
-	}
-	consistent, hasConsistent := msvm.Known(r.LastApplicationConsistentReplicationTime)
 	out.addTimestamp(lastConsistent, consistent, hasConsistent, l)
+	if d, ok := msvm.Elapsed(replicated, readAt); ok && hasReplicated {
+		out.add(lag, d.Seconds(), l)
+	}
+	if d, ok := msvm.Elapsed(applied, replicated); ok && hasReplicated && hasApplied {
+		out.add(applyLag, d.Seconds(), l)
+	}
+	out.add(clockAnomaly, boolToFloat(len(times.future) > 0), l)
+	times.warn(out, r.InstanceID)
 }
 
 // warnUnknown logs the number of an enumeration value that is exposed as unknown.

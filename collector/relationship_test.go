@@ -15,8 +15,8 @@ const (
 	appVM           = `{vm="app01",vm_id="` + appID + `"}`
 )
 
-// Lags are never negative, even if the clock of the host went back, and are absent if the host does
-// not know the times. Times that mean "never" are absent, too.
+// Lags are never negative, and are absent if the host does not know the times. Times that mean "never"
+// are absent, too.
 func TestLag(t *testing.T) {
 	never := time.Date(1601, 1, 1, 0, 0, 0, 0, time.UTC)
 	at := func(d time.Duration) *time.Time { return new(noon.Add(d)) }
@@ -41,12 +41,21 @@ func TestLag(t *testing.T) {
 			lag: "0", applyLag: "0", hasReplicated: true, hasApplied: true, hasConsistent: true,
 		},
 		{
-			name: "the clock went back by an hour", replicated: at(time.Hour), applied: at(time.Hour),
+			name: "the clock went back by a minute", replicated: at(time.Minute), applied: at(time.Minute),
 			lag: "0", applyLag: "0", hasReplicated: true, hasApplied: true,
 		},
 		{
 			name: "applied after the last replication", replicated: at(-time.Minute), applied: at(-time.Second),
 			lag: "60", applyLag: "0", hasReplicated: true, hasApplied: true,
+		},
+		{
+			name: "applied a minute after the last replication", replicated: at(-2 * time.Minute), applied: at(-time.Minute),
+			lag: "120", applyLag: "0", hasReplicated: true, hasApplied: true,
+		},
+		{
+			name:       "applied more than a minute after the last replication",
+			replicated: at(-2*time.Minute - time.Millisecond), applied: at(-time.Minute),
+			lag: "120.001", hasReplicated: true, hasApplied: true,
 		},
 		{
 			name: "on a primary", replicated: at(-time.Minute), applied: &never,

@@ -11,8 +11,9 @@ import (
 
 var (
 	up = gauge("up",
-		"1 if the replication service of Hyper-V responds, in this scrape or with a response that is late and at most "+
-			"--scrape.max-age old; 0 if not: no permission, no Hyper-V role, service vmms stopped, or no response.")
+		"1 if the replication service of Hyper-V responds and the relationships can be read, in this scrape or with a "+
+			"response that is late and at most --scrape.max-age old; 0 if not: no permission, no Hyper-V role, service vmms "+
+			"stopped, damaged WMI classes, or no response.")
 	serviceStatus = gauge("service_status",
 		"Status of the replication service (Msvm_ReplicationService.OperationalStatus): 1 for the current status, 0 for "+
 			"the others; error means that a listener is not running.",
@@ -47,11 +48,13 @@ func serviceCollector() Collector {
 		Name:    "service",
 		Help:    "Whether Hyper-V can be read, status of the replication service, and settings of the replica server.",
 		Default: true,
-		Reads:   instancesOf(msvm.ReplicationService{}, msvm.ReplicationServiceSettingData{}),
+		Reads: instancesOf(msvm.ReplicationService{}, msvm.ReplicationRelationship{},
+			msvm.ReplicationServiceSettingData{}),
 		Metrics: []*Metric{up, serviceStatus, serverInfo, serverEnabled, monitoringInterval, monitoringStart},
 		collect: func(ctx context.Context, v *view, out *output) error {
 			services, serviceErr := read[msvm.ReplicationService](ctx, v)
-			out.add(up, boolToFloat(isUp(v, serviceErr)), nil)
+			_, relationshipErr := read[msvm.ReplicationRelationship](ctx, v)
+			out.add(up, boolToFloat(isUp(v, serviceErr, relationshipErr)), nil)
 			for _, s := range services.rows[:min(1, len(services.rows))] {
 				if len(s.OperationalStatus) > 0 {
 					out.addStates(serviceStatus, statusValues, statusName(s.OperationalStatus[0]), nil)
@@ -62,7 +65,7 @@ func serviceCollector() Collector {
 			for _, s := range settings.rows[:min(1, len(settings.rows))] {
 				collectServer(s, out)
 			}
-			return errors.Join(serviceErr, settingsErr,
+			return errors.Join(serviceErr, relationshipErr, settingsErr,
 				checkShown(v, every[msvm.ReplicationService], "OperationalStatus"),
 				checkShown(v, every[msvm.ReplicationServiceSettingData], "AllowedAuthenticationType", "HttpPort",
 					"HttpsPort", "RecoveryServerEnabled", "MonitoringInterval", "MonitoringStartTime"))
@@ -70,16 +73,17 @@ func serviceCollector() Collector {
 	}
 }
 
-// isUp returns the value of up after the replication service has been read with
-// the result err. If the response is late, the last one counts up to the maximum
-// age of a response, but not if the connection is lost or the host hangs.
-func isUp(v *view, err error) bool { return err == nil && !v.lost }
+// isUp returns the value of up after the replication service and the relationships
+// have been read with the results errs. If a response is late, the last one counts
+// up to the maximum age of a response, but not if the connection is lost or the
+// host hangs.
+func isUp(v *view, errs ...error) bool { return errors.Join(errs...) == nil && !v.lost }
 
 // warnStatus logs the description that Windows gives for a status that is not OK.
 func warnStatus(out *output, s msvm.ReplicationService) {
 	if status := s.OperationalStatus[0]; status != msvm.StatusOK {
 		out.warn(fmt.Sprint("status ", status), "replication service status is not OK",
-			"status", status, "description", fmt.Sprint(s.StatusDescriptions))
+			"status", status, "description", fmt.Sprintf("%.1000s", fmt.Sprint(s.StatusDescriptions)))
 	}
 }
 

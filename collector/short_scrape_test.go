@@ -59,6 +59,7 @@ func TestFlappingHostDoesNotFillLog(t *testing.T) {
 			t.Errorf("%d log lines, want 100", len(lines))
 		}
 		time.Sleep(10 * time.Minute)
+		synctest.Wait()
 		checkMessages(t, "ten minutes later", r, "warn similar messages suppressed")
 	})
 }

@@ -16,7 +16,7 @@ var (
 	pending = gauge("pending_bytes",
 		"Bytes of changes that are tracked and not yet sent; absent on the receiving side.", perRelationship()...)
 	windowStart = gauge("window_start_timestamp_seconds",
-		"Start of the current monitoring window.", perRelationship()...)
+		"Start of the current monitoring window; absent if the time is in the future.", perRelationship()...)
 	windowEnd = gauge("window_end_timestamp_seconds",
 		"End of the period that the statistics of the current monitoring window cover.", perRelationship()...)
 	windowMaxBytes = gauge("window_max_cycle_bytes",
@@ -27,7 +27,8 @@ var (
 		"Health issues that the host currently reports, by message ID; their text is in the log of the exporter.",
 		perRelationship("message_id", "severity")...)
 	lastTestFailover = gauge("last_test_failover_timestamp_seconds",
-		"Time of the last test failover; absent if there was none.", perRelationship()...)
+		"Time of the last test failover; absent if there was none or if the time is in the future.",
+		perRelationship()...)
 	statisticsAge = gauge("statistics_age_seconds",
 		"Age of the last statistics that were read, by the host's clock.", perRelationship()...)
 )
@@ -73,13 +74,14 @@ func statisticsCollector() Collector {
 			statistics, statisticsErr := reader.readAll(ctx, relationships.rows)
 			var invalid []wmiquery.InvalidValue
 			for i, r := range relationships.rows {
+				at := v.lastGoodTime(statisticsKey(r.key))
 				if statistics[i] != nil {
 					sends := vms[r.key.VM].Sends(r.key.Link)
-					collectStatistics(r, statistics[i], sends, out)
+					collectStatistics(r, statistics[i], at, sends, out)
 					invalid = append(invalid, shownStatistics(statistics[i].invalid, sends)...)
 				}
-				if at := v.lastGoodTime(statisticsKey(r.key)); r.Replicates() && !at.IsZero() {
-					out.add(statisticsAge, max(0, v.reader.Now().Sub(at).Seconds()), r.labels)
+				if age, ok := msvm.Elapsed(at, v.reader.Now()); ok && r.Replicates() && !at.IsZero() {
+					out.add(statisticsAge, age.Seconds(), r.labels)
 				}
 			}
 			return errors.Join(relationships.invalid, vmErr, statisticsErr, newInvalidError(invalid),
@@ -102,25 +104,23 @@ func pruneStatistics(v *view, counters *windowCounters, current map[msvm.Key]rel
 	counters.prune(func(k msvm.Key) bool { _, ok := current[k]; return !ok })
 }
 
-// collectStatistics adds the samples of one relationship. It adds the pending
-// bytes on the sending side only: the receiving side reports 0 without knowing
-// them, which would say that no data can be lost.
-func collectStatistics(r relationship, s *relationshipStatistics, sends bool, out *output) {
+// collectStatistics adds the samples of one relationship, whose statistics were
+// read at the time readAt. It adds the pending bytes on the sending side only: the
+// receiving side reports 0 without knowing them, which would say that no data can
+// be lost.
+func collectStatistics(r relationship, s *relationshipStatistics, readAt time.Time, sends bool, out *output) {
 	l := r.labels
 	if sends {
 		addNumber(out, pending, s.stats.PendingReplicationSize, l)
 	}
-	for _, f := range []struct {
-		metric *Metric
-		at     *time.Time
-	}{
-		{windowStart, s.stats.StartStatisticTime},
-		{windowEnd, s.stats.EndStatisticTime},
-		{lastTestFailover, s.stats.LastTestFailoverTime},
-	} {
-		t, known := msvm.Known(f.at)
-		out.addTimestamp(f.metric, t, known, l)
-	}
+	times := recordedTimes{readAt: readAt}
+	start, hasStart := times.past("StartStatisticTime", s.stats.StartStatisticTime)
+	out.addTimestamp(windowStart, start, hasStart, l)
+	end, hasEnd := msvm.Known(s.stats.EndStatisticTime) // may be the planned end
+	out.addTimestamp(windowEnd, end, hasEnd, l)
+	tested, hasTested := times.past("LastTestFailoverTime", s.stats.LastTestFailoverTime)
+	out.addTimestamp(lastTestFailover, tested, hasTested, l)
+	times.warn(out, r.InstanceID)
 	addNumber(out, windowMaxBytes, s.stats.MaxReplicationSize, l)
 	addNumber(out, windowMaxSeconds, s.stats.MaxReplicationLatency, l)
 	for i, f := range windowFields {
@@ -171,7 +171,7 @@ func collectIssues(r relationship, issues []msvm.Error, out *output) {
 		}
 		out.warn(fmt.Sprint("issue ", r.InstanceID, " ", s.id), "health issue reported",
 			"vm", msvm.StringOrEmpty(r.ElementName), "vm_id", r.key.VM, "relationship", r.key.Link,
-			"message_id", s.id, "severity", s.severity, "message", msvm.StringOrEmpty(e.Message))
+			"message_id", s.id, "severity", s.severity, "message", fmt.Sprintf("%.1000s", msvm.StringOrEmpty(e.Message)))
 		if _, ok := count[s]; !ok && len(order) >= maxIssues {
 			s = series{"other", "unknown"}
 		}

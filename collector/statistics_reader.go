@@ -111,7 +111,7 @@ func newStatisticsError(rows []relationship, errs []error) error {
 		}
 		r := rows[i]
 		name := displayName(msvm.StringOrEmpty(r.ElementName), r.key.VM)
-		texts = append(texts, fmt.Sprintf("%s (%s): %v", name, r.key.InstanceID(), err))
+		texts = append(texts, fmt.Sprintf("%.100s (%s): %.300v", name, r.key.InstanceID(), err))
 		e.causes = append(e.causes, err)
 	}
 	if len(e.causes) == 0 {

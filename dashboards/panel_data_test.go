@@ -26,6 +26,7 @@ var panelsWithoutData = []string{
 	"exporter.json: Announced maintenance",
 	"exporter.json: Failed operations in the last hour",
 	"exporter.json: Failed WMI requests",
+	"exporter.json: Invalid values",
 	"exporter.json: Admin endpoint requests",
 	"dr-readiness.json: Surplus recovery points",
 	"fleet.json: Operations",

@@ -36,7 +36,7 @@ var simulatedJobs = []struct {
 	{"healthy", []string{"--simulator.scenario=healthy", "--simulator.seed=1"}},
 	{"mixed", []string{
 		"--simulator.scenario=mixed", "--simulator.seed=2", "--collector.perf",
-		"--simulator.fault=relationship-failing",
+		"--simulator.fault=relationship-failing", "--simulator.fault=invalid-value=Msvm_ConcreteJob.ElapsedTime",
 	}},
 	{"drill", []string{"--simulator.scenario=failover-drill", "--simulator.seed=3", "--simulator.vms=20"}},
 	{"storm", []string{"--simulator.scenario=resync-storm", "--simulator.seed=4", "--simulator.vms=20"}},

@@ -75,8 +75,9 @@ func timelineTests(t *testing.T) []timelineTest {
 	}
 	for _, fault := range []string{
 		"denied", "disconnected", "hung", "hung=Msvm_ReplicationRelationship", "hung=GetReplicationStatisticsEx",
-		"relationship-hung", "relationship-failing", "class-missing=Msvm_ReplicationSettingData", "service-error",
-		"statistics-job", "statistics-empty", "nulls", "unknown-enum", "duplicate-names", "slow=3s",
+		"relationship-hung", "relationship-failing", "class-missing=Msvm_ReplicationSettingData",
+		"class-missing=Msvm_ReplicationRelationship", "service-error", "statistics-job", "statistics-empty", "nulls",
+		"unknown-enum", "duplicate-names", "clock-back=8784h", "saved", "slow=3s",
 	} {
 		all = append(all, timelineTest{
 			name: "fault " + fault + " after 10 minutes", scraped: [][]string{oneHost}, at: minutes(20, 40, 90),

@@ -273,17 +273,17 @@ func workingSet(t *testing.T) uint64 {
 // A call whose reply cannot be read has been made: its error is no refusal, whatever the code is, because a refusal
 // means that the call has had no effect.
 func TestCOMUnreadableReplyIsNoRefusal(t *testing.T) {
-	for _, parameter := range []string{"returnvalue", "replicationstatistics"} {
-		for _, code := range []uint32{0x80041002, 0x80041003, 0x8004106C} {
-			failing := false
-			com, _ := openSessions(t, &fakewmi.Host{Before: func(operation, subject string) error {
-				if failing && operation == "property" && subject == parameter {
-					return &fakewmi.Exception{SCode: code, Description: "Description by Windows"}
-				}
-				return nil
-			}})
-			call := statisticsCall(t, com)
-			failing = true
+	var parameter string
+	var code uint32
+	com, _ := openSessions(t, &fakewmi.Host{Before: func(operation, subject string) error {
+		if operation == "property" && subject == parameter {
+			return &fakewmi.Exception{SCode: code, Description: "Description by Windows"}
+		}
+		return nil
+	}})
+	call := statisticsCall(t, com)
+	for _, parameter = range []string{"returnvalue", "replicationstatistics"} {
+		for _, code = range []uint32{0x80041002, 0x80041003, 0x8004106C} {
 			_, err := com.Call(call)
 			const want = "GetReplicationStatisticsEx was called, but its reply cannot be read"
 			if err == nil || !strings.Contains(err.Error(), want) || wmiquery.IsRefusal(err) {

@@ -23,6 +23,7 @@ var defaults = map[string]string{
 	"collector.authorization":    "true",
 	"collector.provider":         "true",
 	"collector.test_replica":     "true",
+	"collector.consistency":      "true",
 	"collector.failover_network": "true",
 	"collector.job":              "true",
 	"collector.recovery_point":   "true",

@@ -160,7 +160,7 @@ func TestMaxRequests(t *testing.T) {
 
 // When the program stops, a scrape that waits for a host that hangs is answered, and the exit code is 0.
 func TestStopWhileHostHangs(t *testing.T) {
-	p, answered := startHungScrape(t, t.Context())
+	p, answered := startHungScrape(t.Context(), t)
 	if code := p.Stop(); code != exporter.ExitOK {
 		t.Errorf("exit code %d\n%s", code, p.Logs)
 	}
@@ -171,7 +171,7 @@ func TestStopWhileHostHangs(t *testing.T) {
 
 // startHungScrape starts the program and a scrape that waits for a host that hangs. It returns when the scrape is
 // running. The scrape ends with ctx. Its status goes to answered, 0 if it got no response.
-func startHungScrape(t *testing.T, ctx context.Context) (p *exportertest.Program, answered <-chan int) {
+func startHungScrape(ctx context.Context, t *testing.T) (p *exportertest.Program, answered <-chan int) {
 	t.Helper()
 	p = exportertest.Start(t, "--simulator.vms=1", "--simulator.fault=hung", "--wmi.call-timeout=10m",
 		"--scrape.timeout=1m", "--web.max-requests=1")
@@ -201,7 +201,7 @@ func startHungScrape(t *testing.T, ctx context.Context) (p *exportertest.Program
 // A client that disconnects during a scrape causes no error in the log.
 func TestClientDisconnects(t *testing.T) {
 	ctx, disconnect := context.WithCancel(t.Context())
-	p, answered := startHungScrape(t, ctx)
+	p, answered := startHungScrape(ctx, t)
 	disconnect()
 	if code := <-answered; code != 0 {
 		t.Errorf("the scrape was answered with %d", code)

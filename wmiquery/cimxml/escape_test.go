@@ -150,3 +150,15 @@ func TestReadsOnlyAttributesWithoutPrefix(t *testing.T) {
 		}
 	}
 }
+
+// XML separates attributes and elements by blanks, tabs and line ends alike.
+func TestUnmarshalAcceptsAllWhiteSpace(t *testing.T) {
+	for _, space := range []string{" ", "\t", "\n", "\r", "\r\n\t "} {
+		text := strings.ReplaceAll(
+			`<INSTANCE_CLASSNAME="C"_>_<PROPERTY_NAME="Text"_TYPE="string"_>_<VALUE>a b</VALUE>_</PROPERTY_>_</INSTANCE>_`, "_", space)
+		var got sample
+		if class, err := cimxml.Unmarshal(text, &got); err != nil || class != "C" || got.Text == nil || *got.Text != "a b" {
+			t.Errorf("%q: got class %q, %+v, error %v", space, class, got, err)
+		}
+	}
+}

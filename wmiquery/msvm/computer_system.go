@@ -39,30 +39,6 @@ func (c ComputerSystem) Sends(link Link) bool {
 	return known && (link == Primary && mode == ModePrimary || link == Extended && mode == ModeReplica)
 }
 
-// PowerState summarizes EnabledState.
-type PowerState string
-
-// The power states. PowerOther stands for a VM that is saved, paused, starting or shutting down.
-const (
-	PowerOn      PowerState = "on"
-	PowerOff     PowerState = "off"
-	PowerOther   PowerState = "other"
-	PowerUnknown PowerState = "unknown" // null, or EnabledUnknown
-)
-
-// Power returns the power state of the VM.
-func (c ComputerSystem) Power() PowerState {
-	switch s := c.EnabledState; {
-	case s == nil || *s == EnabledUnknown:
-		return PowerUnknown
-	case *s == EnabledOn:
-		return PowerOn
-	case *s == EnabledOff:
-		return PowerOff
-	}
-	return PowerOther
-}
-
 // VMRef returns the object path of the VM with a GUID.
 func VMRef(guid string) wmiquery.Ref {
 	return ref(ClassComputerSystem, "CreationClassName", ClassComputerSystem, "Name", guid)

@@ -113,23 +113,13 @@ var replicationModes = enum{"none", "primary", "replica", "test_replica", "exten
 
 func (m ReplicationMode) String() string { return replicationModes.name(uint16(m)) }
 
+// Replicates reports whether a VM of the mode has a relationship that replicates. A test replica has none.
+func (m ReplicationMode) Replicates() bool {
+	return m == ModePrimary || m == ModeReplica || m == ModeExtendedReplica
+}
+
 // ReplicationModes returns the documented names by number.
 func ReplicationModes() []string { return replicationModes }
-
-// EnabledState is Msvm_ComputerSystem.EnabledState: the power state of a VM. See [ComputerSystem.Power].
-type EnabledState uint16
-
-// The power states of a VM that the program distinguishes. 5, 7, 8 and numbers from 32768 on are documented, too.
-const (
-	EnabledUnknown EnabledState = 0
-	EnabledOther   EnabledState = 1
-	EnabledOn      EnabledState = 2
-	EnabledOff     EnabledState = 3
-	ShuttingDown   EnabledState = 4
-	EnabledSaved   EnabledState = 6 // documented as "enabled but offline": the memory is in a file
-	EnabledPaused  EnabledState = 9 // documented as "quiesce"
-	Starting       EnabledState = 10
-)
 
 // ReplicationType is the type of a replication or of a failover: LastReplicationType and FailedOverReplicationType.
 type ReplicationType uint16

@@ -111,25 +111,27 @@ func TestSeveritiesAreThoseOfTheSchema(t *testing.T) {
 	checkTexts(t, rows, Severity.String)
 }
 
-// Source: MicrosoftDocs/win32, HyperV_v2, msvm-computersystem.md, property EnabledState, where 6 is "enabled but
-// offline" (a saved VM) and 9 is "quiesce" (a paused VM). requeststatechange-msvm-computersystem.md has further numbers
-// from 32773 to 32792. None of them means that the VM is on or off.
+// Sources: MicrosoftDocs/win32, HyperV_v2, msvm-computersystem.md, property EnabledState, where 6 is "enabled but
+// offline" (a saved VM) and 9 is "quiesce" (a paused VM), with 32768 and 32769 for paused and suspended VMs in the
+// text; requeststatechange-msvm-computersystem.md, parameter RequestedState, for 11 and from 32773 on; the page of
+// version 1 for 32770, 32771 and 32774. Every other number is not known.
 func TestEnabledStatesAreAsDocumented(t *testing.T) {
-	checkNumbers(t, "EnabledState", []row[EnabledState]{
-		{"EnabledUnknown", EnabledUnknown, 0, ""},
-		{"EnabledOther", EnabledOther, 1, ""},
-		{"EnabledOn", EnabledOn, 2, ""},
-		{"EnabledOff", EnabledOff, 3, ""},
-		{"ShuttingDown", ShuttingDown, 4, ""},
-		{"EnabledSaved", EnabledSaved, 6, ""},
-		{"EnabledPaused", EnabledPaused, 9, ""},
-		{"Starting", Starting, 10, ""},
-	})
-	power := map[uint16]PowerState{0: "unknown", 2: "on", 3: "off"}
+	power := map[uint16]PowerState{}
+	add := func(p PowerState, numbers ...uint16) {
+		for _, n := range numbers {
+			power[n] = p
+		}
+	}
+	add("on", 2, 32781)
+	add("off", 3, 32782)
+	add("saved", 6, 32769, 32779, 32784, 32791)
+	add("paused", 9, 32768, 32785)
+	add("other", 1, 4, 10, 11, 32770, 32771, 32773, 32774, 32776, 32777, 32780)
+	add("other", 32783, 32786, 32787, 32788, 32789, 32790, 32792)
 	for n := range 1 << 16 {
 		want, ok := power[uint16(n)]
 		if !ok {
-			want = "other"
+			want = "unknown"
 		}
 		state := EnabledState(n)
 		if got := (ComputerSystem{EnabledState: &state}).Power(); got != want {

@@ -36,7 +36,7 @@ func TestSends(t *testing.T) {
 
 func TestPower(t *testing.T) {
 	for state, want := range map[EnabledState]PowerState{
-		0: "unknown", 1: "other", 2: "on", 3: "off", 4: "other", 6: "other", 9: "other", 10: "other", 32768: "other",
+		0: "unknown", 1: "other", 2: "on", 3: "off", 4: "other", 6: "saved", 9: "paused", 10: "other", 32768: "paused",
 	} {
 		if got := (ComputerSystem{EnabledState: &state}).Power(); got != want {
 			t.Errorf("EnabledState %d: got %q, want %q", state, got, want)

@@ -5,8 +5,8 @@ import "hyperv_replica_exporter/wmiquery"
 // FailoverNetworkAdapterSettingData is Msvm_FailoverNetworkAdapterSettingData: the IP configuration that a network
 // adapter of the guest operating system gets after a failover.
 type FailoverNetworkAdapterSettingData struct {
-	// InstanceID is the key of the class but is documented to be null. Without it, an instance cannot be assigned to an
-	// adapter.
+	// InstanceID is the key of the class but is documented to be always null. An instance whose key is null has no
+	// object path, so an association cannot be compared with it.
 	InstanceID      *string
 	ProtocolIFType  *uint16  // 0 unknown, 1 other, 4096 IPv4, 4097 IPv6, 4098 both
 	DHCPEnabled     *bool    // on the IPv4 interface

@@ -8,7 +8,6 @@ package msvm
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"hyperv_replica_exporter/wmiquery"
 )
@@ -40,21 +39,6 @@ func Classes() []wmiquery.Instance {
 // class returns a class of root\virtualization\v2.
 func class(name string) wmiquery.Class {
 	return wmiquery.Class{Namespace: wmiquery.Virtualization, Name: name}
-}
-
-// never is the value of a datetime property for an event that has not happened: 16010101000000.000000-000, the epoch of
-// FILETIME. With an offset it is up to a day earlier or later.
-var never = time.Date(1601, 1, 1, 0, 0, 0, 0, time.UTC)
-
-// Never returns the point in time that means that an event has not happened.
-func Never() time.Time { return never }
-
-// Known returns the point in time and true, or false if it is null or "never".
-func Known(t *time.Time) (time.Time, bool) {
-	if t == nil || t.Year() <= never.Year() {
-		return time.Time{}, false
-	}
-	return *t, true
 }
 
 // Link distinguishes the relationships of a VM.

@@ -73,6 +73,28 @@ func TestKnown(t *testing.T) {
 	}
 }
 
+// An event that was recorded up to a minute after a later one happened at the same time. Beyond that, nothing is known.
+func TestElapsed(t *testing.T) {
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	for _, tt := range []struct {
+		earlier time.Time
+		want    time.Duration
+		ok      bool
+	}{
+		{now.Add(-time.Hour), time.Hour, true},
+		{now.Add(-time.Hour).In(time.FixedZone("", 7200)), time.Hour, true},
+		{now, 0, true},
+		{now.Add(time.Nanosecond), 0, true},
+		{now.Add(60 * time.Second), 0, true},
+		{now.Add(60*time.Second + time.Nanosecond), 0, false},
+		{time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC), 0, false},
+	} {
+		if got, ok := Elapsed(tt.earlier, now); got != tt.want || ok != tt.ok {
+			t.Errorf("%v: got %v, %v; want %v, %v", tt.earlier, got, ok, tt.want, tt.ok)
+		}
+	}
+}
+
 // Q1, Q16, Q22: the numbers are those of WMI, not of PowerShell. Numbers that are not documented are unknown.
 func TestEnumerations(t *testing.T) {
 	for n, want := range map[ReplicationState]string{

@@ -52,7 +52,7 @@ func (r ReplicationRelationship) Ref() wmiquery.Ref {
 }
 
 // SystemReplicationRelationship is Msvm_SystemReplicationRelationship: the association of a VM with a relationship. The
-// InstanceID of the relationship gives the same information.
+// InstanceID of the relationship should give the same information.
 type SystemReplicationRelationship struct {
 	Antecedent wmiquery.Ref // the VM
 	Dependent  wmiquery.Ref // the relationship

@@ -155,16 +155,16 @@ func readFile(capture fs.FS, name string, dst any) error {
 	return nil
 }
 
-// lineError adds the current line to an error.
+// lineError adds the current line to an error, and shortens its text, which can contain parts of the file.
 func lineError(d *xml.Decoder, err error) error {
 	line, _ := d.InputPos()
 	if errors.Is(err, io.EOF) {
 		err = errors.New("no XML element found")
 	}
 	if _, ok := errors.AsType[*xml.SyntaxError](err); ok {
-		return err // already has the line
+		return fmt.Errorf("%.300s", err) // already has the line
 	}
-	return fmt.Errorf("line %d: %w", line, err)
+	return fmt.Errorf("line %d: %.300s", line, err)
 }
 
 // fileError adds the name of the file to an error. Errors of the file system already have it.

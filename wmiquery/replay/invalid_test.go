@@ -145,6 +145,53 @@ func TestInvalidOutParameter(t *testing.T) {
 	}
 }
 
+// The texts of errors have a limit, whatever is in the files.
+func TestErrorsOfLongTextsAreShort(t *testing.T) {
+	long := strings.Repeat("x", 1e6)
+	const relationships, statistics = "Msvm_ReplicationRelationship.xml", "GetReplicationStatisticsEx.xml"
+	for _, tt := range []struct{ file, from, to string }{
+		{"manifest.xml", `TIME="2026`, `TIME="` + long},
+		{"manifest.xml", `FORMAT="1"`, `FORMAT="` + long + `"`},
+		{"manifest.xml", `CAPTURE`, long},
+		{relationships, `</CLASS>`, `</` + long + `>`},
+		{relationships, `NAME="Msvm_ReplicationRelationship" NAMESPACE`, `NAME="` + long + `" NAMESPACE`},
+		{relationships, `<VALUE>22</VALUE>`, `<VALUE>` + long + `</VALUE>`},
+		{relationships, `<VALUE>22</VALUE>`, `<VALUE><` + long + `/></VALUE>`},
+		{relationships, `NAME="ReplicationState"`, `NAME="ReplicationState" ` + long + `="` + long + `"`},
+		{relationships, `<INSTANCE CLASSNAME="Msvm_ReplicationRelationship">`, `<INSTANCE CLASSNAME="` + long + `">`},
+		{"Msvm_VirtualSystemSettingData.xml", `0x80041003`, long},
+		{"Msvm_VirtualSystemSettingData.xml", `CODE="0x80041003"`, `CODE="0x80041003">` + long + `</ERROR><NEW x=""`},
+		{statistics, `"ReturnValue"`, `"` + long + `"`},
+		{statistics, `INSTANCEID="Microsoft`, `INSTANCEID="` + long},
+		{statistics, `&lt;INSTANCE`, long},
+	} {
+		capture := sample(t)
+		edit(t, capture, tt.file, tt.from, tt.to)
+		h, err := Open(capture, nil)
+		errs := []error{err}
+		if err == nil {
+			s, _ := h.Open()
+			var rows []msvm.ReplicationRelationship
+			errs = append(errs, s.Read(&rows), s.Read(&[]msvm.VirtualSystemSettingData{}))
+			var services []msvm.ReplicationService
+			if err := s.Read(&services); err != nil {
+				t.Fatal(err)
+			}
+			for _, call := range calls(services[0], rows) {
+				reply, err := s.Call(call)
+				errs = append(errs, err)
+				_, _, err = msvm.Statistics(reply)
+				errs = append(errs, err)
+			}
+		}
+		for _, err := range errs {
+			if err != nil && len(err.Error()) > 1000 {
+				t.Errorf("%s with %.60s: error with %d characters: %.300s", tt.file, tt.to, len(err.Error()), err)
+			}
+		}
+	}
+}
+
 func TestReadRejectsInvalidDestination(t *testing.T) {
 	_, s := open(t, sample(t))
 	for _, dst := range []any{nil, 1, []msvm.ComputerSystem{}, new(int), new([]int)} {

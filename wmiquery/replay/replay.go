@@ -2,7 +2,7 @@
 //
 // A capture is a folder with manifest.xml and one file for each class and each method that was read. See
 // docs/replay.md for the format. The package parses the rows of a class when the class is read. A value that the live
-// client cannot read therefore has the same effect here: the read of this class fails, and nothing else.
+// client cannot read has the same effect here: the property is null, and the error of the read describes the value.
 package replay
 
 import (

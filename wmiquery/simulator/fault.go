@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -31,7 +32,10 @@ type Faults struct {
 	StatisticsEmpty     bool
 	MethodFailing       []string // names of methods; "" stands for every method that changes something
 	JobFailing          bool
-	InvalidValue        []string // properties as CLASS.PROPERTY; "" stands for all properties that are not text
+	Saved               bool
+	FailoverNetworkIDs  bool
+	ClockBack           time.Duration // how far the clock of the hosts was set back; 0 means that it was not
+	InvalidValue        []string      // properties as CLASS.PROPERTY; "" stands for all properties that are not text
 }
 
 // Fault is the name of a fault as ParseFaults accepts it, with its parameter, and its description.
@@ -54,12 +58,12 @@ var faults = []fault{
 	},
 	{
 		"class-missing", "CLASS",
-		"the class does not exist, as on an older version of Windows.",
+		"the class does not exist, as in a damaged WMI repository.",
 		addClass,
 	},
 	{
 		"slow", "[DURATION]", "every read and call takes this long; the default is 2s.",
-		setSlow,
+		setDuration("2s", func(f *Faults) *time.Duration { return &f.Slow }),
 	},
 	{
 		"hung", "[CLASS|METHOD]",
@@ -121,6 +125,20 @@ var faults = []fault{
 		setFlag(func(f *Faults) *bool { return &f.JobFailing }),
 	},
 	{
+		"saved", "", "all VMs are saved, with the numbers that Microsoft's documents have for that state.",
+		setFlag(func(f *Faults) *bool { return &f.Saved }),
+	},
+	{
+		"failover-network-ids", "",
+		"instances of Msvm_FailoverNetworkAdapterSettingData have an InstanceID, which is documented as always null.",
+		setFlag(func(f *Faults) *bool { return &f.FailoverNetworkIDs }),
+	},
+	{
+		"clock-back", "[DURATION]",
+		"times of past events are this much later, as if the clock had been set back after them; the default is 1h.",
+		setDuration("1h", func(f *Faults) *time.Duration { return &f.ClockBack }),
+	},
+	{
 		"invalid-value", "[CLASS.PROPERTY]",
 		"this property, or every property that is not text, has a value that its type does not allow, in every second " +
 			"instance; a key is empty there.",
@@ -161,16 +179,15 @@ func (f Faults) jobFailure() *failure {
 	return &failure{wmiquery.CodeFailed, "Unspecified error (0x80004005)."}
 }
 
-func setSlow(f *Faults, value string) error {
-	if value == "" {
-		value = "2s"
+func setDuration(ifEmpty string, field func(*Faults) *time.Duration) func(*Faults, string) error {
+	return func(f *Faults, value string) error {
+		d, err := time.ParseDuration(cmp.Or(value, ifEmpty))
+		if err != nil || d <= 0 {
+			return fmt.Errorf("%q is not a positive duration such as 500ms or 2s", value)
+		}
+		*field(f) = d
+		return nil
 	}
-	d, err := time.ParseDuration(value)
-	if err != nil || d <= 0 {
-		return fmt.Errorf("%q is not a positive duration such as 500ms or 2s", value)
-	}
-	f.Slow = d
-	return nil
 }
 
 func setHung(f *Faults, value string) error {

@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
@@ -33,6 +34,17 @@ func (f Faults) displayName(vm *hostVM) string {
 	return vm.name
 }
 
+// savedStates are the numbers for saved VMs.
+var savedStates = []msvm.EnabledState{msvm.EnabledSaved, msvm.SavedV1, msvm.FastSaved}
+
+// enabledState is the power state of the VM.
+func (f Faults) enabledState(vm *hostVM) msvm.EnabledState {
+	if f.Saved {
+		return savedStates[vm.logical.index%len(savedStates)]
+	}
+	return vm.enabledState()
+}
+
 // unknownNumber stands for an enum value of a future version of Windows.
 const unknownNumber = 99
 
@@ -48,7 +60,7 @@ var enumTypes = []reflect.Type{
 // applyToRow changes instance, a pointer to a struct, according to the faults. It replaces pointers and
 // never writes to what they point to, because rows share it.
 func (f Faults) applyToRow(instance any) {
-	if !f.Nulls && !f.UnknownEnum {
+	if !f.Nulls && !f.UnknownEnum && f.ClockBack == 0 {
 		return
 	}
 	v := reflect.ValueOf(instance).Elem()
@@ -56,8 +68,10 @@ func (f Faults) applyToRow(instance any) {
 		switch field := v.Field(i); {
 		case f.Nulls:
 			setNull(field)
-		case isEnumField(v.Type().Field(i)):
+		case f.UnknownEnum && isEnumField(v.Type().Field(i)):
 			field.Set(unknownValue(field.Type()))
+		case f.ClockBack != 0:
+			f.setLater(field)
 		}
 	}
 }
@@ -65,6 +79,15 @@ func (f Faults) applyToRow(instance any) {
 func setNull(field reflect.Value) {
 	if k := field.Kind(); k == reflect.Pointer || k == reflect.Slice {
 		field.SetZero()
+	}
+}
+
+// setLater moves the time of an event by ClockBack.
+func (f Faults) setLater(field reflect.Value) {
+	if at, ok := reflect.TypeAssert[*time.Time](field); ok {
+		if t, known := msvm.Known(at); known {
+			field.Set(reflect.ValueOf(new(t.Add(f.ClockBack))))
+		}
 	}
 }
 

@@ -24,6 +24,7 @@ func TestParseFaults(t *testing.T) {
 		{nil, simulator.Faults{}},
 		{[]string{"denied", "nulls"}, simulator.Faults{Denied: true, Nulls: true}},
 		{[]string{"slow"}, simulator.Faults{Slow: 2 * time.Second}},
+		{[]string{"clock-back"}, simulator.Faults{ClockBack: time.Hour}},
 		{[]string{"slow=500ms", "hung"}, simulator.Faults{Slow: 500 * time.Millisecond, Hung: true}},
 		{
 			[]string{
@@ -63,6 +64,7 @@ func TestParseFaults(t *testing.T) {
 		{[]string{"class-missing=Win32_Service"}, append([]string{"Win32_Service"}, classes...)},
 		{[]string{"slow="}, []string{"slow[=DURATION]"}},
 		{[]string{"slow=-1s"}, []string{"-1s", "positive duration", "500ms"}},
+		{[]string{"clock-back=0s"}, []string{"0s", "positive duration"}},
 		{[]string{"slow=2"}, []string{`"2"`, "500ms"}},
 		{[]string{"hung=Win32_Service"}, append([]string{"GetReplicationStatisticsEx"}, classes...)},
 		{[]string{"denied", "slow=x", "y"}, []string{`"slow=x"`, `"y"`}},
@@ -84,6 +86,7 @@ func TestParseFaults(t *testing.T) {
 type faultTest struct {
 	*testing.T
 	world *simulator.World
+	clock *clock
 	wmiquery.Session
 	calls []wmiquery.Call
 }
@@ -265,6 +268,43 @@ func TestEachFault(t *testing.T) {
 			p.wantCodes(map[uint32]int{wmiquery.CodeFailed: 2})
 		}},
 		{"job-failing", func(p faultTest) { p.wantError(nil, p.firstCall(), p.lastCall()) }}, // see TestFailedJob
+		{"saved", func(p faultTest) {
+			numbers := map[msvm.EnabledState]bool{}
+			for _, c := range read[msvm.ComputerSystem](p.T, p)[1:] {
+				numbers[*c.EnabledState] = true
+			}
+			if want := map[msvm.EnabledState]bool{6: true, 32769: true, 32779: true}; !maps.Equal(numbers, want) {
+				p.Errorf("EnabledState is one of %v, want %v", numbers, want)
+			}
+		}},
+		{"failover-network-ids", func(p faultTest) {
+			paths := map[wmiquery.Ref]bool{}
+			for _, s := range read[msvm.FailoverNetworkAdapterSettingData](p.T, p) {
+				paths[s.Ref()] = true
+			}
+			for _, c := range read[msvm.EthernetPortFailoverSettingDataComponent](p.T, p) {
+				if !paths[c.PartComponent] {
+					p.Errorf("no settings with the path %s", c.PartComponent)
+				}
+			}
+			if paths[""] || len(paths) == 0 {
+				p.Errorf("settings without InstanceID: %v", paths)
+			}
+		}},
+		{"clock-back=87600h", func(p faultTest) { // everything has happened within ten years, or never
+			events := 0
+			p.eachProperty(func(property string, v reflect.Value) {
+				at, _ := reflect.TypeAssert[*time.Time](v)
+				if _, known := msvm.Known(at); known {
+					if events++; !at.After(p.clock.Now()) {
+						p.Errorf("%s is %v, not in the future", property, at)
+					}
+				}
+			})
+			if events == 0 {
+				p.Error("no times of events")
+			}
+		}},
 		{"invalid-value", checkInvalidValues},
 		{"invalid-value=Msvm_ReplicationRelationship.LastReplicationTime", checkInvalidTimes},
 		{"invalid-value=Msvm_ComputerSystem.Name", checkEmptyNames},
@@ -286,9 +326,9 @@ func TestEachFault(t *testing.T) {
 		tried[name] = true
 		t.Run(tt.fault, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w, _ := newWorld(t, simulator.Config{Seed: 1})
+				w, clock := newWorld(t, simulator.Config{Seed: 1})
 				s := open(t, w, "HV01")
-				p := faultTest{t, w, s, statisticsCalls(t, s, msvm.ReplicationRelationship.Replicates)}
+				p := faultTest{t, w, clock, s, statisticsCalls(t, s, msvm.ReplicationRelationship.Replicates)}
 				healthy := snapshot(t, w)
 				faults, err := simulator.ParseFaults([]string{tt.fault})
 				p.wantError(nil, err)

@@ -7,6 +7,7 @@ import (
 
 	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
+	"hyperv_replica_exporter/wmiquery/simulator"
 )
 
 // Service settings take effect at once. Monitoring windows use the new interval.
@@ -91,6 +92,7 @@ func TestFailoverNetwork(t *testing.T) {
 		DHCPEnabled: new(false),
 		IPAddresses: []string{"10.9.8.7"},
 	}), wmiquery.CodeCompleted)
+	d.world.SetFaults(simulator.Faults{FailoverNetworkIDs: true}) // otherwise the adapter of the addresses is not known
 	var parts []wmiquery.Ref
 	for _, c := range read[msvm.EthernetPortFailoverSettingDataComponent](t, d.hosts["HV02"]) {
 		if msvm.VMOf(c.GroupComponent) == d.vm {

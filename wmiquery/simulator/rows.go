@@ -38,7 +38,7 @@ func (v view) computerSystems() []msvm.ComputerSystem {
 		rows = append(rows, msvm.ComputerSystem{
 			Name:            vm.id,
 			ElementName:     new(v.faults.displayName(vm)),
-			EnabledState:    new(vm.enabledState()),
+			EnabledState:    new(v.faults.enabledState(vm)),
 			ReplicationMode: new(vm.mode),
 			InstallDate:     new(vm.installed),
 		})

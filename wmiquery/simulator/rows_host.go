@@ -50,9 +50,15 @@ func (v view) failoverConfigurations(each func(adapter wmiquery.Ref, c msvm.Fail
 
 func adapterGUID(n int) string { return fmt.Sprintf("5F1D2C3B-7A64-4E0F-9B21-0C3D4E5F6A%02X", n) }
 
+// failoverNetworkAdapters has the rows with a null InstanceID, as documented, although associations need a key.
 func (v view) failoverNetworkAdapters() []msvm.FailoverNetworkAdapterSettingData {
 	var rows []msvm.FailoverNetworkAdapterSettingData
-	v.failoverConfigurations(func(_ wmiquery.Ref, c msvm.FailoverNetworkAdapterSettingData) { rows = append(rows, c) })
+	v.failoverConfigurations(func(_ wmiquery.Ref, c msvm.FailoverNetworkAdapterSettingData) {
+		if !v.faults.FailoverNetworkIDs {
+			c.InstanceID = nil
+		}
+		rows = append(rows, c)
+	})
 	return rows
 }
 

@@ -8,9 +8,9 @@ import (
 )
 
 func TestSessionRejectsCalls(t *testing.T) {
-	w, _ := newWorld(t, simulator.Config{})
+	w, clock := newWorld(t, simulator.Config{})
 	s := open(t, w, "HV01")
-	p := faultTest{t, w, s, statisticsCalls(t, s, nil)[:1]}
+	p := faultTest{t, w, clock, s, statisticsCalls(t, s, nil)[:1]}
 	p.calls[0].Namespace = wmiquery.CIMV2
 	p.wantError(wmiquery.ErrUnsupported, p.firstCall(), s.Read(new([]string)))
 	s.Close()

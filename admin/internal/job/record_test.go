@@ -186,7 +186,9 @@ func TestStatesAfterTheReply(t *testing.T) {
 		{"job", wmiquery.Reply{Code: 4096, Job: full}, nil, nil, "running", uint32(4096), path(jobA)},
 		{"job without a path", wmiquery.Reply{Code: 4096}, nil, nil, "unknown", uint32(4096), ""},
 		{
-			"job without an ID", wmiquery.Reply{Code: 4096, Job: `Msvm_ConcreteJob.InstanceID=""`}, nil, nil,
+			"job without an ID",
+			wmiquery.Reply{Code: 4096, Job: `Msvm_ConcreteJob.InstanceID=""`},
+			nil, nil,
 			"unknown", uint32(4096), "",
 		},
 		{"path of no job", wmiquery.Reply{Code: 4096, Job: "Msvm_ConcreteJob"}, nil, nil, "unknown", uint32(4096), ""},

@@ -109,7 +109,7 @@ func TestWatchRetriesUnsavedRecords(t *testing.T) {
 
 // A host that cannot be read is logged once, and again when it fails after a success. A stop is no failure.
 func TestWatchLogsAFailingHostOnce(t *testing.T) {
-	host := &host{jobsErr: wmiquery.ErrUnavailable}
+	host := &host{jobs: []msvm.ConcreteJob{row(jobA, 4)}}
 	o := options(t, host)
 	var logs bytes.Buffer
 	o.Logger = log.NewLogfmtLogger(log.NewSyncWriter(&logs))
@@ -118,13 +118,16 @@ func TestWatchLogsAFailingHostOnce(t *testing.T) {
 		if err := tracker.Begin(Record{ID: "a", State: Running, Path: path(jobA), Created: time.Now()}); err != nil {
 			t.Fatal(err)
 		}
+		began := time.Now()
+		host.onRead = func() { // it fails in the first and the third minute
+			host.jobsErr = nil
+			if minutes := time.Since(began).Minutes(); minutes < 1 || minutes > 2 {
+				host.jobsErr = wmiquery.ErrUnavailable
+			}
+		}
 		ctx, stop := context.WithCancel(t.Context())
 		go tracker.Watch(ctx, 5*time.Second, time.Second)
-		for _, err := range []error{wmiquery.ErrUnavailable, nil, wmiquery.ErrUnavailable} {
-			host.jobs, host.jobsErr = []msvm.ConcreteJob{row(jobA, 4)}, err
-			time.Sleep(time.Minute) // fake time
-			synctest.Wait()
-		}
+		time.Sleep(3 * time.Minute) // fake time
 		stop()
 		synctest.Wait()
 	})

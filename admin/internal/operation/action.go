@@ -155,7 +155,9 @@ func (c preconditions) check(r *Relationship) *problem.Problem {
 		reason = "only possible on the sending side"
 	case len(c.states) > 0 && !slices.Contains(c.states, state):
 		reason = fmt.Sprintf("the state is %s; requires %s", state, strings.Join(names(c.states), " or "))
-	case c.off && power != msvm.PowerOff && power != msvm.PowerUnknown: // if it is unknown, the host decides
+	case c.off && power == msvm.PowerUnknown:
+		reason = "the VM must be turned off; its power state is unknown"
+	case c.off && power != msvm.PowerOff:
 		reason = "the VM must be turned off"
 	}
 	if reason == "" {

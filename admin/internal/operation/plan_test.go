@@ -90,10 +90,10 @@ func TestDataLossOfAFailover(t *testing.T) {
 		{"point of unknown time", ago(time.Minute), nil, nil},
 		{"last replication unknown", nil, ago(time.Hour), nil},
 		{"both unknown", nil, nil, nil},
-		{"point 10 s in the future", ago(time.Minute), ago(-10 * time.Second), new(60.0)},
-		{"point 11 s in the future", ago(time.Minute), ago(-11 * time.Second), nil},
-		{"last replication 10 s in the future", ago(-10 * time.Second), ago(time.Minute), new(60.0)},
-		{"last replication 11 s in the future", ago(-11 * time.Second), ago(time.Minute), nil},
+		{"point 60 s in the future", ago(time.Minute), ago(-60 * time.Second), new(60.0)},
+		{"point 61 s in the future", ago(time.Minute), ago(-61 * time.Second), nil},
+		{"last replication 60 s in the future", ago(-60 * time.Second), ago(time.Minute), new(60.0)},
+		{"last replication 61 s in the future", ago(-61 * time.Second), ago(time.Minute), nil},
 	} {
 		h, _ := hostOfKind("replica", 3, 3)
 		h.show([]msvm.ReplicationRelationship{{

@@ -94,10 +94,11 @@ func TestActionsAreAcceptedInTheDocumentedStates(t *testing.T) {
 	}
 }
 
-// Some actions need a VM that is off. A saved VM is not off: its memory is on disk. If the host does not show the power
-// state, the host decides.
+// Some actions need a VM that is off. A saved VM is not off: its memory is on disk. A VM whose power state is not known
+// is not known to be off.
 //
-// Source: MicrosoftDocs/win32, HyperV_v2, msvm-computersystem.md, property EnabledState.
+// Sources: MicrosoftDocs/win32, HyperV_v2, msvm-computersystem.md, property EnabledState, and
+// requeststatechange-msvm-computersystem.md, parameter RequestedState, where 32782 is "off, critical".
 func TestActionsThatNeedTheVMOff(t *testing.T) {
 	tests := []struct {
 		action, kind string
@@ -121,12 +122,12 @@ func TestActionsThatNeedTheVMOff(t *testing.T) {
 		{"reset-statistics", "primary", 3, false},
 	}
 	off := map[uint16]bool{
-		0: true, // unknown
-		3: true, // disabled
-		// Other, enabled, shutting down, enabled but offline (saved), quiesce (paused), starting, and the numbers of old
-		// versions for paused, saved, starting, saving and stopping.
-		1: false, 2: false, 4: false, 6: false, 9: false, 10: false,
-		32768: false, 32769: false, 32770: false, 32773: false, 32774: false,
+		3: true, 32782: true, // disabled; off, critical
+		// Unknown, other, enabled, shutting down, enabled but offline (saved), quiesce (paused), starting; the numbers of
+		// old versions for paused, saved, starting, saving and stopping; fast saved; running, critical; saved, critical;
+		// not documented.
+		0: false, 1: false, 2: false, 4: false, 6: false, 9: false, 10: false, 32768: false, 32769: false, 32770: false,
+		32773: false, 32774: false, 32779: false, 32781: false, 32784: false, 99: false, 32793: false,
 	}
 	for _, tt := range tests {
 		for enabled, isOff := range off {

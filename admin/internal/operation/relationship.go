@@ -92,7 +92,7 @@ func ReadStatistics(ctx context.Context, reader wmiquery.Reader, s *Snapshot, r 
 		return Statistics{Err: err}
 	}
 	window, issues, err := msvm.Statistics(reply)
-	if _, ok := wmiquery.InvalidValues(err); !ok || window == (msvm.ReplicationStatistics{}) {
+	if _, ok := wmiquery.InvalidValues(err); !ok || err != nil && window == (msvm.ReplicationStatistics{}) {
 		return Statistics{Issues: issues, Err: err}
 	}
 	return Statistics{Window: &window, Issues: issues}

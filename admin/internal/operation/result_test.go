@@ -68,8 +68,10 @@ func TestIssues(t *testing.T) {
 func TestTextIsNoInstance(t *testing.T) {
 	const text = `<INSTANCE CLASSNAME="X"><PROPERTY NAME="A" TYPE="string"><VALUE>1</VALUE></PROPERTY></INSTANCE>`
 	m := msvm.Method{Out: []msvm.Parameter{
-		{Name: "Text", Type: msvm.TypeString}, {Name: "Instance", Type: msvm.TypeEmbedded},
-		{Name: "Texts", Type: msvm.TypeStringArray}, {Name: "Instances", Type: msvm.TypeEmbeddedArray},
+		{Name: "Text", Type: msvm.TypeString},
+		{Name: "Instance", Type: msvm.TypeEmbedded},
+		{Name: "Texts", Type: msvm.TypeStringArray},
+		{Name: "Instances", Type: msvm.TypeEmbeddedArray},
 	}}
 	instance := map[string]any{"A": "1"}
 	want := map[string]any{

@@ -236,15 +236,11 @@ func (s *Snapshot) checkDeletable(vm string) *problem.Problem {
 	return c.check(&Relationship{Key: msvm.Key{VM: vm, Link: msvm.Primary}, VM: system})
 }
 
-// maxClockSkew is how far a time of the host may be in the future. A later time comes from another clock, so its age is
-// unknown.
-const maxClockSkew = 10 * time.Second
-
 // age returns the seconds since a time of the host, nil if they are not known.
 func (s *Snapshot) age(at *time.Time) *float64 {
-	t, ok := msvm.Known(at)
-	if age := s.Time.Sub(t); ok && age >= -maxClockSkew {
-		return new(max(0, age.Seconds()))
+	t, known := msvm.Known(at)
+	if age, ok := msvm.Elapsed(t, s.Time); known && ok {
+		return new(age.Seconds())
 	}
 	return nil
 }

@@ -185,8 +185,10 @@ func TestStoredResponse(t *testing.T) {
 // Each header of a response is written if it has a value, whatever the others are.
 func TestHeadersOfAResponse(t *testing.T) {
 	for _, r := range []Response{
-		{Status: 200, ContentType: "a"}, {Status: 202, ContentType: "b", Location: "/jobs/1"},
-		{Status: 200, ContentType: "c", RetryAfter: "2"}, {Status: 202, ContentType: "d", Location: "/jobs/2", RetryAfter: "5"},
+		{Status: 200, ContentType: "a"},
+		{Status: 202, ContentType: "b", Location: "/jobs/1"},
+		{Status: 200, ContentType: "c", RetryAfter: "2"},
+		{Status: 202, ContentType: "d", Location: "/jobs/2", RetryAfter: "5"},
 	} {
 		w := httptest.NewRecorder()
 		r.Write(w)

@@ -151,14 +151,19 @@ func (s *services) execMethod(in invocation) (any, error) {
 	if err != nil {
 		return nil, newException(err, wbemNotFound)
 	}
-	out := members{"returnvalue": value(int32(reply.Code)), "job": value(nil)}
+	out := members{}
+	add := func(name string, x any) {
+		out[name] = func(invocation) (any, error) { return x, s.host.before("property", name) }
+	}
+	add("returnvalue", int32(reply.Code))
+	add("job", nil)
 	if reply.Job != "" {
-		out["job"] = value(s.scriptValue(reply.Job))
+		add("job", s.scriptValue(reply.Job))
 	}
 	m, _ := msvm.FindMethod(call.Object.Class(), call.Method)
 	for _, p := range m.Out {
 		if p.Name != "Job" {
-			out[strings.ToLower(p.Name)] = value(s.outValue(p.Type, reply.Out[p.Name]))
+			add(strings.ToLower(p.Name), s.outValue(p.Type, reply.Out[p.Name]))
 		}
 	}
 	return out, nil

@@ -1,0 +1,84 @@
+package collector
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"hyperv_replica_exporter/wmiquery"
+	"hyperv_replica_exporter/wmiquery/msvm"
+)
+
+// contradiction describes what two classes of the host say differently about a
+// relationship.
+type contradiction struct {
+	key    msvm.Key
+	vmName string
+	text   string
+}
+
+func (c contradiction) Error() string { return c.key.InstanceID() + ": " + c.text }
+
+// modeContradictions returns the VMs whose mode says that they replicate and that
+// have no relationship, and the relationships that replicate although the mode of
+// their VM says that it does not. It omits VMs with an invalid relationship, and
+// relationships whose VM or state is not known.
+func modeContradictions(relationships relationshipTable, vms vmsByID) []contradiction {
+	var all []contradiction
+	hasRelationship := map[string]bool{}
+	for _, r := range relationships.rows {
+		hasRelationship[r.key.VM] = true
+		mode, known := vms[r.key.VM].Mode()
+		if known && mode == msvm.ModeNone && r.ReplicationState != nil && r.Replicates() {
+			text := fmt.Sprintf("the state is %s, but the mode of the VM is %s", r.State(), mode)
+			all = append(all, contradiction{r.key, msvm.StringOrEmpty(r.ElementName), text})
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(vms)) {
+		mode, _ := vms[id].Mode()
+		if mode.Replicates() && !hasRelationship[id] && !relationships.invalidVMs[id] {
+			text := fmt.Sprintf("not found, but the mode of the VM is %s", mode)
+			all = append(all, contradiction{msvm.Key{VM: id, Link: msvm.Primary}, vms.name(id), text})
+		}
+	}
+	return all
+}
+
+// ownerContradictions returns the relationships that replicate and that do not
+// belong to the VM that their InstanceID names: the host has no such VM, or
+// associates the relationship with no VM or with another one.
+func ownerContradictions(
+	relationships relationshipTable, associations []msvm.SystemReplicationRelationship, vms vmsByID,
+) []contradiction {
+	owners := ownersOf(associations)
+	var all []contradiction
+	for _, r := range relationships.rows {
+		if !r.Replicates() {
+			continue
+		}
+		text := ""
+		if _, ok := vms[r.key.VM]; !ok {
+			text = "the host does not have the VM"
+		} else if o := owners[lowerRef(r.Ref())]; len(o) == 0 {
+			text = "the host associates it with no VM"
+		} else if i := slices.IndexFunc(o, func(vm string) bool { return vm != r.key.VM }); i >= 0 {
+			text = fmt.Sprintf("the host associates it with %q", o[i])
+		}
+		if text != "" {
+			all = append(all, contradiction{r.key, msvm.StringOrEmpty(r.ElementName), text})
+		}
+	}
+	return all
+}
+
+// ownersOf returns the GUIDs of the VMs that the relationships are associated with,
+// by the path of the relationship as lowerRef returns it. The GUID is empty if the
+// association is not with a VM.
+func ownersOf(associations []msvm.SystemReplicationRelationship) map[wmiquery.Ref][]string {
+	owners := make(map[wmiquery.Ref][]string, len(associations))
+	for _, a := range associations {
+		path := lowerRef(a.Dependent)
+		owners[path] = append(owners[path], msvm.VMOf(a.Antecedent))
+	}
+	return owners
+}
