@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// The program continues when its terminal is closed: the signal SIGHUP, and a log that nobody reads any more, do not end
-// it.
+// The program continues when its terminal is closed: the signal SIGHUP, and a log that nobody reads any more, do not
+// end it.
 func TestClosedTerminal(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "exporter")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
