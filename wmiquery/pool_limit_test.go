@@ -265,8 +265,8 @@ func TestPoolReadsWorkWhileCallsHang(t *testing.T) {
 func TestPoolRejectsReadThatWaitedDuringRecovery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		durations := make(chan time.Duration, 4)
-		for _, seconds := range []time.Duration{6, 60, 60, 0} {
-			durations <- seconds * time.Second
+		for _, d := range []time.Duration{6 * time.Second, time.Minute, time.Minute, 0} {
+			durations <- d
 		}
 		p := newPoolOfSize(t, 2, 0, fakeSession{read: func(*[]row) error {
 			time.Sleep(<-durations)

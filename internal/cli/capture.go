@@ -78,8 +78,8 @@ func (c *captureConfig) run(ctx context.Context, env Environment) error {
 	return nil
 }
 
-// showLine shows a text in place of the current line of a terminal. It uses spaces, because not every console of Windows
-// understands escape sequences.
+// showLine shows a text in place of the current line of a terminal. It uses spaces, because not every console of
+// Windows understands escape sequences.
 func showLine(w io.Writer, text string) { fmt.Fprintf(w, "\r%-79.79s\r", text) }
 
 // showProgress returns a function that shows the progress on one line of a terminal.

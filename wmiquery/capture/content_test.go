@@ -25,8 +25,8 @@ func (secretive) Now() time.Time { return noon }
 func (secretive) Read(_ context.Context, dst any) error {
 	rows := reflect.ValueOf(dst).Elem()
 	row := reflect.New(rows.Type().Elem()).Elem()
-	for i := range row.NumField() {
-		switch f := row.Field(i); {
+	for _, f := range row.Fields() {
+		switch {
 		case f.Kind() == reflect.String:
 			f.SetString(secret)
 		case f.Kind() == reflect.Pointer && f.Type().Elem().Kind() == reflect.String:

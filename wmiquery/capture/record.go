@@ -157,8 +157,8 @@ func (r *recorder) report(name string, failure error) {
 	}
 }
 
-// setInvalid sets the property with an invalid value, which is null, to the text of the value. Strings become arrays and
-// arrays strings, so that the value remains invalid.
+// setInvalid sets the property with an invalid value, which is null, to the text of the value. Strings become arrays
+// and arrays strings, so that the value remains invalid.
 func setInvalid(i cimxml.Instance, v wmiquery.InvalidValue) {
 	for n, p := range i.Properties {
 		if p.Name == v.Property && p.Null {

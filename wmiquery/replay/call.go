@@ -61,7 +61,8 @@ func (h *Host) statistics(c wmiquery.Call) (wmiquery.Reply, error) {
 			return f.reply(i)
 		}
 	}
-	return wmiquery.Reply{}, fmt.Errorf("%s has no CALL for %.100s: %w", fileName(f.Name), r.InstanceID, wmiquery.ErrNotFound)
+	return wmiquery.Reply{},
+		fmt.Errorf("%s has no CALL for %.100s: %w", fileName(f.Name), r.InstanceID, wmiquery.ErrNotFound)
 }
 
 // method returns the file of the method of c. It fails if the object of c is not the captured replication service.
