@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
-	"time"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -54,9 +53,8 @@ type objectState struct {
 // the garbage collector.
 var live = struct {
 	sync.Mutex
-	m    map[*comObject]*objectState
-	none chan struct{} // receives a value when the last object is released; has a buffer of one
-}{m: map[*comObject]*objectState{}, none: make(chan struct{}, 1)}
+	m map[*comObject]*objectState
+}{m: map[*comObject]*objectState{}}
 
 // Live returns the number of COM objects that clients have not released. A Release of an object that has been released
 // panics.
@@ -64,19 +62,6 @@ func Live() int {
 	live.Lock()
 	defer live.Unlock()
 	return len(live.m)
-}
-
-// waitForRelease waits until clients have released all objects. It returns false after the timeout.
-func waitForRelease(timeout time.Duration) bool {
-	end := time.After(timeout)
-	for Live() > 0 {
-		select {
-		case <-live.none:
-		case <-end:
-			return false
-		}
-	}
-	return true
 }
 
 // newCOMObject creates a COM object for a value. Its reference count is one.
@@ -122,12 +107,6 @@ func release(c *comObject) uintptr {
 		return uintptr(state.refs)
 	}
 	delete(live.m, c)
-	if len(live.m) == 0 {
-		select {
-		case live.none <- struct{}{}:
-		default:
-		}
-	}
 	live.Unlock()
 	coTaskMemFree.Call(uintptr(unsafe.Pointer(c)))
 	if v, ok := state.value.(interface{ released() }); ok {
