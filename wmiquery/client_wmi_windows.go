@@ -13,8 +13,8 @@ import (
 // classes. It also occurs if package wmi drops rows because of an invalid value.
 var errNotForWMI = errors.New("package wmi does not support this")
 
-// queryWMI runs a query through package wmi and adds the rows to r. If it fails with errNotForWMI, the rows in r are not
-// complete.
+// queryWMI runs a query through package wmi and adds the rows to r. If it fails with errNotForWMI, the rows in r are
+// not complete.
 func (s *comSession) queryWMI(class Class, columns string, r *rowReader) error {
 	t, ok := wmiRow(r.rows.Type().Elem())
 	if !ok {
