@@ -24,11 +24,11 @@ func (s *comSession) Read(dst any) error {
 	r := &rowReader{class: class.Name, rows: reflect.MakeSlice(rows.Type(), 0, 0)}
 	var err error
 	if !s.incomplete[class] {
-		err = s.query(class, strings.Join(columnsOf(rows.Type().Elem()), ", "), r)
+		err = s.query(class.Namespace, "SELECT "+strings.Join(columnsOf(rows.Type().Elem()), ", ")+" FROM "+class.Name, r)
 	}
 	if s.incomplete[class] || scode(err) == wbemInvalidQuery {
 		r = &rowReader{class: class.Name, allColumns: true, rows: reflect.MakeSlice(rows.Type(), 0, 0)}
-		if err = s.query(class, "*", r); err == nil {
+		if err = s.query(class.Namespace, "SELECT * FROM "+class.Name, r); err == nil {
 			s.incomplete[class] = true
 		}
 	}
@@ -49,12 +49,12 @@ func columnsOf(row reflect.Type) []string {
 }
 
 // query runs a query and adds the rows to r.
-func (s *comSession) query(class Class, columns string, r *rowReader) error {
-	services, err := s.connect(class.Namespace)
+func (s *comSession) query(namespace, wql string, r *rowReader) error {
+	services, err := s.connect(namespace)
 	if err != nil {
 		return err
 	}
-	result, err := object(oleutil.CallMethod(services, "ExecQuery", "SELECT "+columns+" FROM "+class.Name))
+	result, err := object(oleutil.CallMethod(services, "ExecQuery", wql))
 	if err != nil {
 		return err
 	}
