@@ -25,8 +25,9 @@ func failoverNetworkCollector() Collector {
 		Name:    "failover_network",
 		Help:    "Network adapters by their IP configuration after a failover.",
 		Default: true,
-		Reads: instancesOf(msvm.FailoverNetworkAdapterSettingData{}, msvm.EthernetPortFailoverSettingDataComponent{},
-			msvm.ComputerSystem{}),
+		Reads: append(instancesOf(msvm.FailoverNetworkAdapterSettingData{},
+			msvm.EthernetPortFailoverSettingDataComponent{}, msvm.ComputerSystem{}),
+			resultOf(msvm.EthernetPortFailoverSettingDataComponent{}, operationAssociatorsOf)),
 		Metrics: []*Metric{failoverNetworkAdapters},
 		collect: func(ctx context.Context, v *view, out *output) error {
 			settings, settingsErr := read[msvm.FailoverNetworkAdapterSettingData](ctx, v)
