@@ -166,3 +166,19 @@ func TestUnknownAnswersForAdapter(t *testing.T) {
 		}
 	}
 }
+
+// An adapter counts once, however many associations it has. Windows may return a path in different cases.
+func TestAdapterWithSeveralAssociations(t *testing.T) {
+	h := newHostWithVM(newFakeClock())
+	setAdapters(h, []adapter{{owner: appID, dhcp: new(true)}}, nil, noPath)
+	group := adapterRef(appID, 0)
+	setRows(h,
+		msvm.EthernetPortFailoverSettingDataComponent{GroupComponent: group, PartComponent: "A.B=1"},
+		msvm.EthernetPortFailoverSettingDataComponent{GroupComponent: group, PartComponent: "A.B=2"},
+		msvm.EthernetPortFailoverSettingDataComponent{GroupComponent: wmiquery.Ref(strings.ToLower(string(group)))})
+	r := newFakeHostRig(h)
+	checkAdapters(t, parseSeries(r.gather(t, scrapeTimeout, "failover_network")), "app01", appID, map[string]string{"dhcp": "1"})
+	if n := r.gatherRequests(t)[`hyperv_replica_wmi_requests_total{operation="AssociatorsOf",result="ok"}`]; n != "1" {
+		t.Errorf("got %s queries, want 1", n)
+	}
+}

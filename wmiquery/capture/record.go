@@ -42,6 +42,10 @@ func record(ctx context.Context, o Options) (replay.Recording, []string, error) 
 		}
 		recording.Classes = append(recording.Classes, c)
 	}
+	var err error
+	if recording.Associators, err = r.failoverNetworks(ctx); err != nil {
+		return recording, nil, err
+	}
 	for _, method := range []func(context.Context) (replay.RecordedMethod, error){r.statistics, r.certificates} {
 		m, err := method(ctx)
 		if err != nil {
@@ -49,9 +53,7 @@ func record(ctx context.Context, o Options) (replay.Recording, []string, error) 
 		}
 		recording.Methods = append(recording.Methods, m)
 	}
-	var err error
-	recording.Associators, err = r.failoverNetworks(ctx)
-	return recording, r.failures, err
+	return recording, r.failures, nil
 }
 
 // class reads a class.

@@ -23,7 +23,9 @@ func testAssociators(t *testing.T, serve Serve) {
 		host := extremeSession{}
 		pool := newPool(t, serve(t, func() (wmiquery.Session, error) { return host, nil }))
 		differences, err := compareClass(msvm.FailoverNetworkAdapterSettingData{}, host.Read,
-			func(dst any) error { return pool.Associated(t.Context(), dst, `C.K="a\\b 'c' 虚"`, failoverAssociation) })
+			func(dst any) error {
+				return pool.Associated(t.Context(), dst, `C.K="a\\b 'c' 虚"`, failoverAssociation)
+			})
 		if err != nil || len(differences) > 0 {
 			t.Errorf("got error %v, differences %q", err, differences)
 		}
