@@ -24,11 +24,11 @@ func (s *comSession) Read(dst any) error {
 	r := &rowReader{class: class.Name, rows: reflect.MakeSlice(rows.Type(), 0, 0)}
 	var err error
 	if !s.incomplete[class] {
-		err = s.query(class, strings.Join(columnsOf(rows.Type().Elem()), ", "), r)
+		err = s.query(class, strings.Join(columnsOf(rows.Type().Elem()), ", "), r.add)
 	}
 	if s.incomplete[class] || scode(err) == wbemInvalidQuery {
 		r = &rowReader{class: class.Name, allColumns: true, rows: reflect.MakeSlice(rows.Type(), 0, 0)}
-		if err = s.query(class, "*", r); err == nil {
+		if err = s.query(class, "*", r.add); err == nil {
 			s.incomplete[class] = true
 		}
 	}
@@ -48,8 +48,27 @@ func columnsOf(row reflect.Type) []string {
 	return columns
 }
 
-// query runs a query and adds the rows to r.
-func (s *comSession) query(class Class, columns string, r *rowReader) error {
+// Texts selects all columns: GetText_ returns only the columns that the query selects.
+func (s *comSession) Texts(class Class) ([]Embedded, error) {
+	var texts []Embedded
+	err := s.query(class, "*", func(v *ole.VARIANT) error {
+		o, err := object(v, nil)
+		if err != nil {
+			return err
+		}
+		defer o.Release()
+		text, err := instanceText(o)
+		texts = append(texts, Embedded(text))
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", class.Name, wmiError(err))
+	}
+	return texts, nil
+}
+
+// query runs a query and calls add with each object, which add must release.
+func (s *comSession) query(class Class, columns string, add func(*ole.VARIANT) error) error {
 	services, err := s.connect(class.Namespace)
 	if err != nil {
 		return err
@@ -64,11 +83,12 @@ func (s *comSession) query(class Class, columns string, r *rowReader) error {
 		return err
 	}
 	defer count.Clear()
-	if err := oleutil.ForEach(result, r.add); err != nil {
+	n := 0
+	if err := oleutil.ForEach(result, func(v *ole.VARIANT) error { n++; return add(v) }); err != nil {
 		return err
 	}
 	// ForEach returns no error if the enumeration ends early.
-	if n, all := r.rows.Len(), int(count.Val); n < all {
+	if all := int(count.Val); n < all {
 		return fmt.Errorf("received only %d of %d rows: %w", n, all, ErrUnavailable)
 	}
 	return nil

@@ -65,6 +65,20 @@ func (p *Pool) Read(ctx context.Context, dst any) error {
 	return err
 }
 
+// Texts implements [Reader].
+func (p *Pool) Texts(ctx context.Context, class Class) ([]Embedded, error) {
+	texts := make(chan []Embedded, 1)
+	err := p.reads.do(ctx, class.Name, func(s Session) error {
+		all, err := s.Texts(class)
+		texts <- all
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return <-texts, nil
+}
+
 // classOf returns the class of dst, a pointer to a slice of instances.
 func classOf(dst any) (class Class, ok bool) {
 	t := reflect.TypeOf(dst)
