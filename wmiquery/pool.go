@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"sync"
 	"time"
 )
 
@@ -140,6 +141,12 @@ type startedKey struct{}
 // before that is time in the queue of the pool. f is called at most once, on any goroutine.
 func WithStarted(ctx context.Context, f func()) context.Context {
 	return context.WithValue(ctx, startedKey{}, f)
+}
+
+// WithStartedOnce returns a context for several requests, of which only the first that talks to the host calls the
+// function of WithStarted.
+func WithStartedOnce(ctx context.Context) context.Context {
+	return WithStarted(ctx, sync.OnceFunc(startedFunc(ctx)))
 }
 
 // startedFunc returns the function of WithStarted, or a function that does nothing.
