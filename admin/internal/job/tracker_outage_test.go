@@ -134,13 +134,16 @@ func TestRecordsAfterARestart(t *testing.T) {
 	if err := tr.Begin(Record{ID: "queued", State: Queued, VMID: vmB, Created: tr.now}); err != nil {
 		t.Fatal(err)
 	}
+	tr.begin("immediate", vmB, "") // the host does it without a job
 	tr.host.jobs = []msvm.ConcreteJob{row(jobA, 4), row(jobB, 7)}
 	tr.now = startTime.Add(time.Minute)
 	tr.refresh()
+	tr.Update("immediate", func(r *Record) { r.SetState(Succeeded, tr.now) })
 	tr.now = startTime.Add(time.Hour)
 	tr.restart()
 	tr.wantState("restart", "running", Running)
 	tr.wantState("restart", "done", Succeeded)
+	tr.wantState("restart", "immediate", Succeeded)
 	tr.wantState("restart", "queued", Unknown)
 	if r := tr.get("done"); !r.Ended.Equal(startTime.Add(time.Minute)) || !r.Updated.Equal(startTime.Add(time.Minute)) {
 		t.Errorf("the end of the job was changed: %+v", r)
@@ -206,5 +209,21 @@ func TestErrorsThatTheHostDoesNotHave(t *testing.T) {
 		if r := tr.get("a"); r.State != tt.want {
 			t.Errorf("state %d, %v: got %s, want %s", tt.state, tt.err, r.State, tt.want)
 		}
+	}
+}
+
+// The errors of a failed job are read up to six times. Then the job ends without them. Each job has its own count.
+func TestErrorsAreReadSixTimesForEachJob(t *testing.T) {
+	tr := newTestTracker(t)
+	tr.host.errors = func() (wmiquery.Reply, error) { return wmiquery.Reply{}, errors.New("connection lost") }
+	tr.host.jobs = []msvm.ConcreteJob{row(jobA, 10), row(jobB, 10)}
+	for id, job := range map[string]string{"a": jobA, "b": jobB} {
+		tr.begin(id, vmA, path(job))
+		for range 5 {
+			tr.refresh()
+			tr.wantState("while its errors are read", id, Running)
+		}
+		tr.refresh()
+		tr.wantState("after six reads", id, Failed)
 	}
 }

@@ -204,21 +204,23 @@ func TestStoreThatCannotBeOpened(t *testing.T) {
 	}
 }
 
-// A single value that cannot be decoded is damage.
+// A single value that cannot be decoded is damage, in whatever bucket it is.
 func TestSingleValueThatCannotBeDecoded(t *testing.T) {
-	path := newStorePath(t)
-	s := openStore(t, path, numbers("a"), numbers("b"))
-	if err := s.Put("b", "x", "no number"); err != nil {
-		t.Fatal(err)
+	for _, bucket := range []string{"a", "b"} {
+		path := newStorePath(t)
+		s := openStore(t, path, numbers("a"), numbers("b"))
+		if err := s.Put(bucket, "x", "no number"); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s, damage, err := Open(path, openedAt, numbers("a"), numbers("b"))
+		if err != nil || damage == nil || damage.Error() != "1 records cannot be decoded" {
+			t.Fatalf("bucket %s: got damage %v, error %v", bucket, damage, err)
+		}
+		t.Cleanup(func() { s.Close() })
 	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	s, damage, err := Open(path, openedAt, numbers("a"), numbers("b"))
-	if err != nil || damage == nil || damage.Error() != "1 records cannot be decoded" {
-		t.Fatalf("got damage %v, error %v", damage, err)
-	}
-	t.Cleanup(func() { s.Close() })
 }
 
 // A file whose header has another version or a wrong checksum is damaged.
