@@ -216,7 +216,7 @@ func (s *Server) prune() {
 }
 
 // Close stops the endpoint. It waits for calls of the host in progress until ctx is done. The next start finds out the
-// outcome of calls that have not returned by then.
+// outcome of calls that have not returned by then. What is only in memory because it could not be written is written.
 func (s *Server) Close(ctx context.Context) error {
 	s.stop()
 	done := make(chan struct{})
@@ -225,6 +225,7 @@ func (s *Server) Close(ctx context.Context) error {
 	case <-done:
 	case <-ctx.Done():
 	}
+	s.jobs.RetryUnsaved()
 	return errors.Join(s.store.Close(), s.audit.Close())
 }
 

@@ -35,6 +35,20 @@ func TestDefaultsOfOptions(t *testing.T) {
 	}
 }
 
+// Close writes the audit records that were kept in memory while the audit log could not be written.
+func TestCloseWritesKeptRecords(t *testing.T) {
+	env := newTestEnv(t)
+	e := env.hosts["HV01"]
+	started := env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil)
+	unblock := e.blockAuditLog(env)
+	env.waitForJob("suspend while the audit log cannot be written", "HV01", started, "succeeded")
+	unblock()
+	e.close()
+	if got := env.auditRecords("HV01"); len(got) != 1 || got[0].Event != "job" || got[0].Action != "suspend" {
+		t.Errorf("the audit log has %+v, want the end of the job", got)
+	}
+}
+
 // Close waits for a call in progress, so that its outcome is recorded, but not longer than its context allows.
 func TestCloseWaitsForCalls(t *testing.T) {
 	for _, wait := range []bool{true, false} {
