@@ -18,7 +18,8 @@ func (s *comSession) Associated(dst any, of Ref, association Class) error {
 	if err != nil {
 		return err
 	}
-	r := &rowReader{class: class.Name, allColumns: true, rows: reflect.MakeSlice(rows.Type(), 0, 0)}
+	r := newRowReader(class.Name, rows.Type())
+	r.allColumns = true
 	if err := s.query(class.Namespace, wql, r); err != nil {
 		return fmt.Errorf("read %s of %.200s: %w", class.Name, of, wmiError(err))
 	}

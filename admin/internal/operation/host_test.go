@@ -25,6 +25,8 @@ var hostTime = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 // fakeHost is a host with the rows that a test gives it.
 type fakeHost struct {
+	wmiquery.Reader // nil: there are no other requests
+
 	rows    map[reflect.Type]reflect.Value // slices of instances by their type
 	failing map[string]error               // errors of reads, by class
 	get     func(wmiquery.Call) (wmiquery.Reply, error)
