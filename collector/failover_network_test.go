@@ -131,8 +131,8 @@ func setAdapters(h *fakeHost, adapters []adapter, id *string, path func(n int) w
 			components = append(components, msvm.EthernetPortFailoverSettingDataComponent{
 				GroupComponent: adapterRef(a.owner, n), PartComponent: cmp.Or(a.part, path(n)),
 			})
-			h.failoverNetworks[adapterRef(a.owner, n)] =
-				slices.Repeat([]msvm.FailoverNetworkAdapterSettingData{s}, a.settings)
+			h.failoverNetworks[adapterRef(a.owner, n)] = slices.Repeat(
+				[]msvm.FailoverNetworkAdapterSettingData{s}, a.settings)
 		}
 	}
 	setRows(h, settings...)
