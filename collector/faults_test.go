@@ -81,9 +81,7 @@ func TestFaults(t *testing.T) {
 			fault: "clock-back=8784h", changed: []string{"clock_anomaly", "window_end_timestamp_seconds"},
 			incomplete: "relationship statistics job recovery_point", // without times and ages
 		},
-		{
-			fault: "failover-network-ids", changed: []string{"failover_network_adapters"}, extraSeries: true,
-		},
+		{fault: "failover-network-ids"},
 		{fault: "saved", changed: []string{"vm_running"}},
 		{fault: "statistics-empty", failing: "statistics", log: "returned no statistics"},
 	} {
