@@ -52,7 +52,7 @@ func statisticsCollector() Collector {
 			metrics = append(metrics, f.counter)
 		}
 	}
-	counters := newWindowCounters()
+	counters, method := newWindowCounters(), &msvm.StatisticsMethod{}
 	return Collector{
 		Name: "statistics",
 		Help: "Statistics of the monitoring window, counters across monitoring windows, pending bytes, and health " +
@@ -70,8 +70,14 @@ func statisticsCollector() Collector {
 			vms, vmErr := readVMs(ctx, v)
 			current := replicating(relationships.rows)
 			pruneStatistics(v, counters, current)
-			reader := &statisticsReader{view: v, service: services.rows[0], counters: counters}
+			reader := &statisticsReader{
+				view: v, reader: &msvm.RelationshipTexts{Reader: v.reader}, method: method, service: services.rows[0], counters: counters,
+			}
 			statistics, statisticsErr := reader.readAll(ctx, relationships.rows)
+			if method.NeedsText() {
+				out.warn("relationship text", "host accepts only its own text of a relationship",
+					"method", msvm.MethodGetReplicationStatisticsEx)
+			}
 			var invalid []wmiquery.InvalidValue
 			for i, r := range relationships.rows {
 				at := v.lastGoodTime(statisticsKey(r.key))
