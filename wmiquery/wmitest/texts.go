@@ -37,11 +37,13 @@ func (f *fixture) testCompleteSettings(t *testing.T) {
 	}{
 		{
 			"ModifyReplicationSettings", "ReplicationSettingData", msvm.ReplicationSettingData{}.WMIClass(),
-			cimxml.Property{Name: "CompressionEnabled", Type: "boolean", Values: []string{"FALSE"}}, "of the VM &lt;",
+			cimxml.Property{Name: "CompressionEnabled", Type: "boolean", Values: []string{"FALSE"}},
+			"of the VM &lt;",
 		},
 		{
 			"ModifyServiceSettings", "SettingData", msvm.ReplicationServiceSettingData{}.WMIClass(),
-			cimxml.Property{Name: "MonitoringInterval", Type: "uint32", Values: []string{"7200"}}, "of the host &lt;HV01&gt;",
+			cimxml.Property{Name: "MonitoringInterval", Type: "uint32", Values: []string{"7200"}},
+			"of the host &lt;HV01&gt;",
 		},
 	} {
 		key := `<PROPERTY NAME="InstanceID" TYPE="string"><VALUE>`
