@@ -22,19 +22,19 @@ func (s *comSession) Read(dst any) error {
 		return fmt.Errorf("%s is not a wmiquery.Instance", rows.Type().Elem())
 	}
 	class := instance.WMIClass()
-	columns := strings.Join(columnsOf(rows.Type().Elem()), ", ")
 	r := newRowReader(class.Name, rows.Type())
 	var err error
 	if !s.incomplete[class] {
-		if err = s.queryWMI(class, columns, r); errors.Is(err, errNotForWMI) {
+		query := "SELECT " + strings.Join(columnsOf(rows.Type().Elem()), ", ") + " FROM " + class.Name
+		if err = s.queryWMI(class.Namespace, query, r); errors.Is(err, errNotForWMI) {
 			r = newRowReader(class.Name, rows.Type())
-			err = s.query(class, columns, r.addObject)
+			err = s.query(class.Namespace, query, r.addObject)
 		}
 	}
 	if s.incomplete[class] || scode(err) == wbemInvalidQuery {
 		r = newRowReader(class.Name, rows.Type())
 		r.allColumns = true
-		if err = s.query(class, "*", r.addObject); err == nil {
+		if err = s.query(class.Namespace, "SELECT * FROM "+class.Name, r.addObject); err == nil {
 			s.incomplete[class] = true
 		}
 	}
@@ -57,7 +57,7 @@ func columnsOf(row reflect.Type) []string {
 // Texts selects all columns: GetText_ returns only the columns that the query selects.
 func (s *comSession) Texts(class Class) ([]Embedded, error) {
 	var texts []Embedded
-	err := s.query(class, "*", func(v *ole.VARIANT) error {
+	err := s.query(class.Namespace, "SELECT * FROM "+class.Name, func(v *ole.VARIANT) error {
 		o, err := object(v, nil)
 		if err != nil {
 			return err
@@ -74,12 +74,12 @@ func (s *comSession) Texts(class Class) ([]Embedded, error) {
 }
 
 // query runs a query and calls add with each object, which add must release.
-func (s *comSession) query(class Class, columns string, add func(*ole.VARIANT) error) error {
-	services, err := s.connect(class.Namespace)
+func (s *comSession) query(namespace, wql string, add func(*ole.VARIANT) error) error {
+	services, err := s.connect(namespace)
 	if err != nil {
 		return err
 	}
-	result, err := object(oleutil.CallMethod(services, "ExecQuery", "SELECT "+columns+" FROM "+class.Name))
+	result, err := object(oleutil.CallMethod(services, "ExecQuery", wql))
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,14 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
+// testTexts tests the texts of instances, and that settings stay complete.
+func testTexts(t *testing.T, serve Serve) {
+	for _, host := range []string{"HV01", "HV02", "HV03"} {
+		t.Run(host, func(t *testing.T) { newFixture(t, serve, host).compareTexts(t) })
+	}
+	t.Run("complete settings", func(t *testing.T) { newFixture(t, serve, "HV01").testCompleteSettings(t) })
+}
+
 // compareTexts compares the texts of all instances of all classes.
 func (f *fixture) compareTexts(t *testing.T) {
 	for _, class := range msvm.Classes() {
