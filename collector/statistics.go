@@ -163,7 +163,8 @@ func shownStatistics(values []wmiquery.InvalidValue, sends bool) []wmiquery.Inva
 }
 
 // collectIssues adds the number of health issues by message ID and severity. The
-// issues beyond maxIssues are counted under the message ID "other".
+// issues beyond maxIssues are counted under the message ID "other", and only the
+// first of them is logged.
 func collectIssues(r relationship, issues []msvm.Error, out *output) {
 	type series struct{ id, severity string }
 	count := map[series]float64{}
@@ -176,12 +177,12 @@ func collectIssues(r relationship, issues []msvm.Error, out *output) {
 		if e.PerceivedSeverity != nil {
 			s.severity = e.PerceivedSeverity.String()
 		}
-		out.warn(fmt.Sprint("issue ", r.InstanceID, " ", s.id), "health issue reported",
-			"vm", msvm.StringOrEmpty(r.ElementName), "vm_id", r.key.VM, "relationship", r.key.Link,
-			"message_id", s.id, "severity", s.severity, "message", fmt.Sprintf("%.1000s", msvm.StringOrEmpty(e.Message)))
 		if _, ok := count[s]; !ok && len(order) >= maxIssues {
 			s = series{"other", "unknown"}
 		}
+		out.warn(fmt.Sprint("issue ", r.InstanceID, " ", s.id), "health issue reported",
+			"vm", msvm.StringOrEmpty(r.ElementName), "vm_id", r.key.VM, "relationship", r.key.Link,
+			"message_id", s.id, "severity", s.severity, "message", fmt.Sprintf("%.1000s", msvm.StringOrEmpty(e.Message)))
 		if count[s]++; count[s] == 1 {
 			order = append(order, s)
 		}
