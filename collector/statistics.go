@@ -71,7 +71,8 @@ func statisticsCollector() Collector {
 			current := replicating(relationships.rows)
 			pruneStatistics(v, counters, current)
 			reader := &statisticsReader{
-				view: v, reader: &msvm.RelationshipTexts{Reader: v.reader}, method: method, service: services.rows[0], counters: counters,
+				view: v, reader: &msvm.RelationshipTexts{Reader: v.reader}, method: method,
+				service: services.rows[0], counters: counters,
 			}
 			statistics, statisticsErr := reader.readAll(ctx, relationships.rows)
 			if method.NeedsText() {
