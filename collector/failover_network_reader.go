@@ -69,10 +69,11 @@ func (r *adapterReader) readAll(ctx context.Context) error {
 
 // query returns the query for the settings of an adapter.
 func (r *adapterReader) query(adapter wmiquery.Ref) query {
-	return query{key: adapterKey(adapter), operation: operationAssociatorsOf, run: func(ctx context.Context) (any, error) {
+	run := func(ctx context.Context) (any, error) {
 		return wmiquery.AllAssociated[msvm.FailoverNetworkAdapterSettingData](
 			ctx, r.view.reader, adapter, msvm.EthernetPortFailoverSettingDataComponent{}.WMIClass())
-	}}
+	}
+	return query{key: adapterKey(adapter), operation: operationAssociatorsOf, run: run, rare: true}
 }
 
 // configuration returns the configuration of an adapter. The host returns the settings of the adapter once for each
