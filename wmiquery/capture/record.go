@@ -64,12 +64,8 @@ func (r *recorder) class(ctx context.Context, class wmiquery.Instance) (replay.R
 		return c, nil
 	}
 	c.Err = nil
-	for i := range rows.Elem().Len() {
-		instance, err := cimxml.NewInstance(c.Class.Name, rows.Elem().Index(i).Interface())
-		if err != nil {
-			return c, err
-		}
-		c.Instances = append(c.Instances, instance)
+	if c.Instances, err = newInstances(c.Class.Name, rows.Elem()); err != nil {
+		return c, err
 	}
 	for _, v := range invalid {
 		if v.Row >= 0 && v.Row < len(c.Instances) {
@@ -87,6 +83,19 @@ func (r *recorder) class(ctx context.Context, class wmiquery.Instance) (replay.R
 		}
 	}
 	return c, nil
+}
+
+// newInstances returns the rows of a class, a slice, as instances.
+func newInstances(class string, rows reflect.Value) ([]cimxml.Instance, error) {
+	var instances []cimxml.Instance
+	for i := range rows.Len() {
+		instance, err := cimxml.NewInstance(class, rows.Index(i).Interface())
+		if err != nil {
+			return nil, err
+		}
+		instances = append(instances, instance)
+	}
+	return instances, nil
 }
 
 // statistics calls GetReplicationStatisticsEx for each relationship that replicates.

@@ -1,0 +1,46 @@
+package capture
+
+import (
+	"fmt"
+	"reflect"
+
+	"hyperv_replica_exporter/wmiquery"
+	"hyperv_replica_exporter/wmiquery/replay"
+)
+
+// TextReplacer replaces the names of a host in texts, as a capture does in messages.
+type TextReplacer struct{ names *replacer }
+
+// NewTextReplacer returns a TextReplacer that knows hostNames, see [Options], and the names in tables. Each table is a
+// pointer to a slice with the rows of a class of package msvm.
+func NewTextReplacer(hostNames []string, tables []any) (*TextReplacer, error) {
+	r := newReplacer(false, hostNames)
+	var recording replay.Recording
+	for _, table := range tables {
+		rows := reflect.ValueOf(table).Elem()
+		row, ok := reflect.TypeAssert[wmiquery.Instance](reflect.Zero(rows.Type().Elem()))
+		if !ok {
+			return nil, fmt.Errorf("%T does not have instances", table)
+		}
+		class := row.WMIClass()
+		instances, err := newInstances(class.Name, rows)
+		if err != nil {
+			return nil, err
+		}
+		recording.Classes = append(recording.Classes, replay.RecordedClass{Class: class, Instances: instances})
+	}
+	if _, err := r.recording(recording); err != nil {
+		return nil, err
+	}
+	return &TextReplacer{r}, nil
+}
+
+// Message returns a message with names replaced.
+func (t *TextReplacer) Message(s string) string { return t.names.message(s) }
+
+// Path returns a key or an object path with names replaced. In contrast to Message, it keeps what follows a backslash:
+// that is part of a key, and not the path of a folder.
+func (t *TextReplacer) Path(s string) string {
+	r := t.names
+	return scan(s, r.guidAt, r.hostNameAt, r.hostPartAt, r.known.at, r.addressAt, r.thumbprintAt)
+}
