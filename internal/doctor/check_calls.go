@@ -81,25 +81,30 @@ const (
 
 // checkDuration compares the duration of reads and calls with the timeouts.
 func checkDuration(h *host) Row {
-	var slowest result
-	var classes time.Duration
-	slowestName := ""
+	var slowest, late result
+	slowestName, lateName := "", ""
 	add := func(name string, r result) {
-		if r.took > slowest.took {
+		if slowestName == "" || r.took > slowest.took {
 			slowest, slowestName = r, name
 		}
-	}
-	for _, t := range h.tables {
-		if errors.Is(t.err, wmiquery.ErrTimeout) || errors.Is(t.err, wmiquery.ErrBusy) {
-			return seen(Failed, "%s: %s", t.class.Name, h.describe(t.err)).advise(adviceFor(t.err))
+		if late.err == nil && (errors.Is(r.err, wmiquery.ErrTimeout) || errors.Is(r.err, wmiquery.ErrBusy)) {
+			late, lateName = r, name
 		}
+	}
+	var classes, statistics time.Duration
+	for _, t := range h.tables {
 		classes += t.took
 		add(t.class.Name, t.result)
 	}
-	var statistics time.Duration
 	for _, c := range h.statistics {
 		statistics = max(statistics, c.took)
 		add(msvm.MethodGetReplicationStatisticsEx, c.result)
+	}
+	if h.certificates != nil {
+		add(msvm.MethodGetSystemCertificates, h.certificates.result)
+	}
+	if late.err != nil {
+		return seen(Failed, "%s: %s", lateName, h.describe(late.err)).advise(adviceFor(late.err))
 	}
 	replicating := 0
 	for _, r := range rowsOf[msvm.ReplicationRelationship](h) {
@@ -113,8 +118,6 @@ func checkDuration(h *host) Row {
 		rounded(classes), rounded(slowest.took), slowestName, defaultWorkers, rounded(scrape), replicating,
 		h.ScrapeTimeout)
 	switch {
-	case errors.Is(slowest.err, wmiquery.ErrTimeout):
-		return seen(Failed, "%s", text).advise(adviceFor(slowest.err))
 	case scrape > h.ScrapeTimeout-scrapeMargin:
 		return seen(Warning, "%s", text).
 			advise("Increase the scrape timeout of Prometheus, or --wmi.workers: the exporter shows values that are late")
