@@ -21,7 +21,7 @@ func checkRights(h *host) Row {
 	empty, classes := 0, 0
 	var denied error
 	for _, t := range h.tables {
-		if t.class.Namespace != wmiquery.Virtualization {
+		if t.Class.Namespace != wmiquery.Virtualization {
 			continue
 		}
 		classes++
@@ -40,9 +40,9 @@ func checkRights(h *host) Row {
 		return seen(Failed, "all %d classes are without instances, as for an account without rights%s", classes, account).
 			advise("Check that the service vmms is running. " + adviceRights)
 	case services.err != nil:
-		return seen(NotChecked, "%s cannot be read", services.class.Name)
+		return seen(NotChecked, "%s cannot be read", services.Class.Name)
 	case services.count == 0:
-		return seen(Failed, "%s has no instance, as for an account without rights%s", services.class.Name, account).
+		return seen(Failed, "%s has no instance, as for an account without rights%s", services.Class.Name, account).
 			advise("Check that the service vmms is running. " + adviceRights)
 	}
 	for _, c := range h.statistics {
@@ -103,19 +103,19 @@ func checkService(h *host) Row {
 func (h *host) classRow(t table) Row {
 	var row Row
 	switch {
-	case t.err == nil && len(t.invalid) > 0:
+	case t.err == nil && len(t.Invalid) > 0:
 		row = seen(Failed, "%s in %v, %s: %s", plural(t.count, "instance"), rounded(t.took),
-			plural(len(t.invalid), "invalid value"), h.describeInvalid(t.invalid, false)).
+			plural(len(t.Invalid), "invalid value"), h.describeInvalid(t.Invalid, false)).
 			advise("Collectors that show such a value fail, others do not: report it to the project with this list")
 	case t.err == nil:
 		row = seen(OK, "%s in %v", plural(t.count, "instance"), rounded(t.took))
-	case t.class.Namespace == wmiquery.CIMV2 && errors.Is(t.err, wmiquery.ErrUnsupported):
+	case t.Class.Namespace == wmiquery.CIMV2 && errors.Is(t.err, wmiquery.ErrUnsupported):
 		row = seen(Warning, "%s", h.describe(t.err)).
 			advise("Client editions of Windows do not have the class. Only the collector perf needs it")
 	default:
 		row = seen(Failed, "%s after %v", h.describe(t.err), rounded(t.took)).advise(adviceFor(t.err))
 	}
-	row.Name = t.class.Name
+	row.Name = t.Class.Name
 	return row
 }
 

@@ -94,7 +94,7 @@ func checkDuration(h *host) Row {
 	var classes, statistics time.Duration
 	for _, t := range h.tables {
 		classes += t.took
-		add(t.class.Name, t.result)
+		add(t.Class.Name, t.result)
 	}
 	for _, c := range h.statistics {
 		statistics = max(statistics, c.took)

@@ -23,13 +23,13 @@ type recordedTimes struct {
 func (h *host) timesOf() recordedTimes {
 	r := recordedTimes{future: counter{}}
 	for _, t := range h.tables {
-		rows := reflect.ValueOf(t.rows).Elem()
+		rows := reflect.ValueOf(t.Rows).Elem()
 		for i := range rows.Len() {
 			for n := range rows.Index(i).NumField() {
 				property := rows.Type().Elem().Field(n).Name
 				at, ok := reflect.TypeAssert[*time.Time](rows.Index(i).Field(n))
 				if ok && at != nil && property != "ScheduledStartTime" { // the only one that is planned
-					r.add(t.class.Name+"."+property, at, h.now)
+					r.add(t.Class.Name+"."+property, at, h.now)
 				}
 			}
 		}

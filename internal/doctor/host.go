@@ -34,10 +34,8 @@ type result struct {
 // table has the rows of a class.
 type table struct {
 	result
-	class   wmiquery.Class
-	rows    any // a pointer to a slice, never nil
-	count   int
-	invalid []wmiquery.InvalidValue
+	capture.Table
+	count int
 }
 
 // call is a method call.
@@ -73,14 +71,14 @@ const probeMethod = "GetNonexistentMethod"
 // of VMs.
 func readHost(ctx context.Context, o Options) (*host, error) {
 	h := &host{Options: o, total: len(msvm.Classes()) + 1}
-	var all []any
+	var all []capture.Table
 	for _, class := range msvm.Classes() {
 		t, err := h.readClass(ctx, class)
 		if err != nil {
 			return nil, err
 		}
 		h.tables = append(h.tables, t)
-		all = append(all, t.rows)
+		all = append(all, t.Table)
 	}
 	h.now = o.Reader.Now()
 	var err error
@@ -100,11 +98,11 @@ func readHost(ctx context.Context, o Options) (*host, error) {
 // readClass reads a class.
 func (h *host) readClass(ctx context.Context, class wmiquery.Instance) (table, error) {
 	rows := reflect.New(reflect.SliceOf(reflect.TypeOf(class)))
-	t := table{class: class.WMIClass(), rows: rows.Interface()}
+	t := table{Table: capture.Table{Class: class.WMIClass(), Rows: rows.Interface()}}
 	var err error
-	t.result, err = h.timed(ctx, t.class.Name, func(ctx context.Context) error { return h.Reader.Read(ctx, t.rows) })
+	t.result, err = h.timed(ctx, t.Class.Name, func(ctx context.Context) error { return h.Reader.Read(ctx, t.Rows) })
 	if invalid, ok := wmiquery.InvalidValues(t.err); ok {
-		t.invalid, t.err = invalid, nil
+		t.Invalid, t.err = invalid, nil
 	}
 	t.count = rows.Elem().Len()
 	return t, err
@@ -142,7 +140,7 @@ func (h *host) timed(ctx context.Context, name string, run func(context.Context)
 func tableOf[T wmiquery.Instance](h *host) table {
 	class := (*new(T)).WMIClass()
 	for _, t := range h.tables {
-		if t.class == class {
+		if t.Class == class {
 			return t
 		}
 	}
@@ -150,7 +148,7 @@ func tableOf[T wmiquery.Instance](h *host) table {
 }
 
 // rowsOf returns the rows of T's class. There are none if the class could not be read.
-func rowsOf[T wmiquery.Instance](h *host) []T { return *tableOf[T](h).rows.(*[]T) }
+func rowsOf[T wmiquery.Instance](h *host) []T { return *tableOf[T](h).Rows.(*[]T) }
 
 // unread returns the first error among those of the tables of classes, nil if all were read.
 func unread(tables ...table) error {

@@ -78,7 +78,7 @@ func answerUnknownMethod(h *host) Row {
 func answerInvalidValues(h *host) Row {
 	var all []wmiquery.InvalidValue
 	for _, t := range h.tables {
-		all = append(all, t.invalid...)
+		all = append(all, t.Invalid...)
 	}
 	for _, c := range h.statistics {
 		all = append(all, c.invalid...)

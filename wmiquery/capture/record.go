@@ -64,13 +64,8 @@ func (r *recorder) class(ctx context.Context, class wmiquery.Instance) (replay.R
 		return c, nil
 	}
 	c.Err = nil
-	if c.Instances, err = newInstances(c.Class.Name, rows.Elem()); err != nil {
+	if c.Instances, err = newInstances(c.Class.Name, rows.Elem(), invalid); err != nil {
 		return c, err
-	}
-	for _, v := range invalid {
-		if v.Row >= 0 && v.Row < len(c.Instances) {
-			setInvalid(c.Instances[v.Row], v)
-		}
 	}
 	switch rows := rows.Interface().(type) {
 	case *[]msvm.ReplicationService:
@@ -85,8 +80,8 @@ func (r *recorder) class(ctx context.Context, class wmiquery.Instance) (replay.R
 	return c, nil
 }
 
-// newInstances returns the rows of a class, a slice, as instances.
-func newInstances(class string, rows reflect.Value) ([]cimxml.Instance, error) {
+// newInstances returns the rows of a class, a slice, as instances with the texts of invalid values.
+func newInstances(class string, rows reflect.Value, invalid []wmiquery.InvalidValue) ([]cimxml.Instance, error) {
 	var instances []cimxml.Instance
 	for i := range rows.Len() {
 		instance, err := cimxml.NewInstance(class, rows.Index(i).Interface())
@@ -94,6 +89,11 @@ func newInstances(class string, rows reflect.Value) ([]cimxml.Instance, error) {
 			return nil, err
 		}
 		instances = append(instances, instance)
+	}
+	for _, v := range invalid {
+		if v.Row >= 0 && v.Row < len(instances) {
+			setInvalid(instances[v.Row], v)
+		}
 	}
 	return instances, nil
 }

@@ -1,7 +1,6 @@
 package capture
 
 import (
-	"fmt"
 	"reflect"
 
 	"hyperv_replica_exporter/wmiquery"
@@ -11,23 +10,23 @@ import (
 // TextReplacer replaces the names of a host in texts, as a capture does in messages.
 type TextReplacer struct{ names *replacer }
 
-// NewTextReplacer returns a TextReplacer that knows hostNames, see [Options], and the names in tables. Each table is a
-// pointer to a slice with the rows of a class of package msvm.
-func NewTextReplacer(hostNames []string, tables []any) (*TextReplacer, error) {
+// Table has what was read of a class of package msvm.
+type Table struct {
+	Class   wmiquery.Class
+	Rows    any // a pointer to a slice of instances
+	Invalid []wmiquery.InvalidValue
+}
+
+// NewTextReplacer returns a TextReplacer that knows hostNames, see [Options], and the names in tables.
+func NewTextReplacer(hostNames []string, tables []Table) (*TextReplacer, error) {
 	r := newReplacer(false, hostNames)
 	var recording replay.Recording
-	for _, table := range tables {
-		rows := reflect.ValueOf(table).Elem()
-		row, ok := reflect.TypeAssert[wmiquery.Instance](reflect.Zero(rows.Type().Elem()))
-		if !ok {
-			return nil, fmt.Errorf("%T does not have instances", table)
-		}
-		class := row.WMIClass()
-		instances, err := newInstances(class.Name, rows)
+	for _, t := range tables {
+		instances, err := newInstances(t.Class.Name, reflect.ValueOf(t.Rows).Elem(), t.Invalid)
 		if err != nil {
 			return nil, err
 		}
-		recording.Classes = append(recording.Classes, replay.RecordedClass{Class: class, Instances: instances})
+		recording.Classes = append(recording.Classes, replay.RecordedClass{Class: t.Class, Instances: instances})
 	}
 	if _, err := r.recording(recording); err != nil {
 		return nil, err
