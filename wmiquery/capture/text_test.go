@@ -33,8 +33,7 @@ func TestTextReplacer(t *testing.T) {
 		}
 	}
 	for in, want := range map[string]string{
-		`\\HV01\root\virtualization\v2:Msvm_X.InstanceID="Microsoft:88061596-509B-46FC-8B74-D2DE7A538B41\\A"`:
-		`\\HOST1\root\virtualization\v2:Msvm_X.InstanceID="Microsoft:AAAAAAAA-0000-0000-0000-000000000001\\A"`,
+		`\\HV01\root\virtualization\v2:Msvm_X.InstanceID="Microsoft:88061596-509B-46FC-8B74-D2DE7A538B41\\A"`: `\\HOST1\root\virtualization\v2:Msvm_X.InstanceID="Microsoft:AAAAAAAA-0000-0000-0000-000000000001\\A"`,
 		`Msvm_X.Name="web01",SystemName="HV01"`: `Msvm_X.Name="vm001",SystemName="HOST1"`,
 	} {
 		if got := r.Path(in); got != want {
