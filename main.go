@@ -15,6 +15,9 @@ func main() {
 	if code, isService := winsvc.Run(os.Args[1:]); isService {
 		os.Exit(code)
 	}
+	// The program continues without a terminal and without a reader of its log. The admin endpoint, if it is enabled,
+	// reloads its configuration on SIGHUP.
+	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := cli.Run(ctx, os.Args[1:], cli.Environment{
 		Stdout: os.Stdout, Stderr: os.Stderr, Terminal: cli.IsTerminal(os.Stderr),

@@ -1,10 +1,13 @@
 package admin
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
 
+	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
 	"hyperv_replica_exporter/wmiquery/simulator"
 )
@@ -113,5 +116,24 @@ func TestJobWithInvalidValuesIsFollowed(t *testing.T) {
 	env.setFault("invalid-value=" + msvm.ClassConcreteJob + ".ElapsedTime")
 	r := env.postMethod("HV01", "omar", "ModifyServiceSettings",
 		object{"parameters": object{"SettingData": object{"MonitoringInterval": 7200}}})
+	env.waitForJob("modify service settings", "HV01", r, "succeeded")
+}
+
+// An instance that cannot be read may be the job: the job is not gone.
+func TestJobThatCannotBeReadIsNotGone(t *testing.T) {
+	env := newTestEnv(t)
+	r := env.postMethod("HV01", "omar", "ModifyServiceSettings",
+		object{"parameters": object{"SettingData": object{"MonitoringInterval": 7200}}})
+	pool := env.hosts["HV01"].pool
+	pool.read = func(ctx context.Context, dst any) error {
+		if _, ok := dst.(*[]msvm.ConcreteJob); ok {
+			return wmiquery.NewInvalidValuesError([]wmiquery.InvalidValue{{Row: -1, Err: errors.New("not an instance")}})
+		}
+		return pool.Pool.Read(ctx, dst)
+	}
+	if got := env.get("HV01", "vic", r.header.Get("Location")).json["state"]; got != "running" {
+		t.Errorf("the job is %v, want running", got)
+	}
+	pool.read = nil
 	env.waitForJob("modify service settings", "HV01", r, "succeeded")
 }

@@ -6,6 +6,7 @@ import (
 
 	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
+	"hyperv_replica_exporter/wmiquery/simulator"
 )
 
 // The collector relationship fails if a VM whose mode says that it replicates has no relationship, and if a VM that
@@ -83,6 +84,22 @@ func TestNoContradictionIfAClassCannotBeRead(t *testing.T) {
 		if log := strings.Join(r.logs.takeLines(), "\n"); strings.Contains(log, "mode of the VM") {
 			t.Errorf("without %s: log %q", class, log)
 		}
+	}
+}
+
+// A relationship whose InstanceID cannot be read is not missing.
+func TestNoContradictionIfAnInstanceIDIsInvalid(t *testing.T) {
+	r := newTestRig(t, simulator.Config{
+		Seed: 1, VMs: 4, Now: newFakeClock().Now,
+		Faults: parseFaults(t, "invalid-value=Msvm_ReplicationRelationship.InstanceID"),
+	})
+	got := parseSeries(r.gather(t, scrapeTimeout, "relationship", "consistency"))
+	log := strings.Join(r.logs.takeLines(), "\n")
+	if !strings.Contains(log, "invalid values: Msvm_ReplicationRelationship.InstanceID") {
+		t.Errorf("log does not name the invalid property: %s", log)
+	}
+	if strings.Contains(log, "mode of the VM") || hasMetric(got, "relationship_consistent") {
+		t.Errorf("a relationship counts as missing: %s", log)
 	}
 }
 

@@ -125,3 +125,18 @@ func TestCertificateThatCannotBeRead(t *testing.T) {
 		}
 	}
 }
+
+// The configuration of an adapter is unknown if one of its properties is invalid: the others do not suffice.
+func TestConfigurationWithInvalidValueIsUnknown(t *testing.T) {
+	h := newHostWithVM(newFakeClock())
+	s := msvm.FailoverNetworkAdapterSettingData{InstanceID: new("1"), ProtocolIFType: new(uint16(4096))}
+	setRows(h, s)
+	setRows(h, msvm.EthernetPortFailoverSettingDataComponent{GroupComponent: adapterRef(appID, 0), PartComponent: s.Ref()})
+	for property, want := range map[string]string{"IPAddresses": "unknown", "DHCPEnabled": "unknown", "Subnets": "none"} {
+		setInvalid(h, "Msvm_FailoverNetworkAdapterSettingData", wmiquery.InvalidValue{Property: property})
+		got := parseSeries(newFakeHostRig(h).gather(t, scrapeTimeout, "failover_network"))
+		if values := valuesOf(got, "failover_network_adapters", "configuration"); values[want] != "1" {
+			t.Errorf("%s: got adapters by configuration %v, want one %s", property, values, want)
+		}
+	}
+}

@@ -63,9 +63,12 @@ func checkKeys(rows reflect.Value, err error) error {
 		return err
 	}
 	class := reflect.Zero(row).Interface().(wmiquery.Instance).WMIClass().Name
+	reported := map[int]bool{} // rows whose keys are invalid, and therefore empty
+	for _, v := range values {
+		reported[v.Row] = reported[v.Row] || v.Property == key.Name
+	}
 	for i := range rows.Len() {
-		reported := func(v wmiquery.InvalidValue) bool { return v.Row == i && v.Property == key.Name }
-		if rows.Index(i).FieldByIndex(key.Index).String() == "" && !slices.ContainsFunc(values, reported) {
+		if rows.Index(i).FieldByIndex(key.Index).String() == "" && !reported[i] {
 			values = append(values, wmiquery.InvalidValue{
 				Class: class, Row: i, Instance: wmiquery.NameOf(rows.Index(i).Addr().Interface()), Property: key.Name,
 				Err: errEmptyKey,

@@ -6,17 +6,20 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
 
+	"hyperv_replica_exporter/internal/logging"
 	"hyperv_replica_exporter/wmiquery"
 )
 
 // dedupLogger logs failures and warnings of collectors when they change.
 // Otherwise a host that is broken for hours would fill the log in every scrape.
 type dedupLogger struct {
-	logger log.Logger
+	logger  log.Logger
+	results log.Logger // of collectors; a host, or the timeouts of clients, can change them again and again
 
 	mu       sync.Mutex
 	causes   map[string]string          // causes of the current failure, by collector
@@ -24,7 +27,10 @@ type dedupLogger struct {
 }
 
 func newDedupLogger(l log.Logger) *dedupLogger {
-	return &dedupLogger{logger: l, causes: map[string]string{}, warnings: map[string]map[string]bool{}}
+	return &dedupLogger{
+		logger: l, results: logging.NewLimited(l, 100, 10*time.Minute),
+		causes: map[string]string{}, warnings: map[string]map[string]bool{},
+	}
 }
 
 // logResult logs the result of a collector. An error is logged when its cause is
@@ -37,28 +43,34 @@ func (d *dedupLogger) logResult(collector string, err error) {
 	if err == nil {
 		if failed {
 			delete(d.causes, collector)
-			level.Info(d.logger).Log("msg", "collector recovered", "collector", collector)
+			level.Info(d.results).Log("msg", "collector recovered", "collector", collector)
 		}
 		return
 	}
 	if p, ok := errors.AsType[*wmiquery.PanicError](err); ok {
-		level.Debug(d.logger).Log("msg", "recovered from panic", "collector", collector, "stack", string(p.Stack))
+		level.Debug(d.results).Log("msg", "recovered from panic", "collector", collector, "stack", string(p.Stack))
 	}
 	causes := causesOf(err)
 	d.causes[collector] = causes
 	repeated, missing := failed && before == causes, onlyMissingClasses(err)
 	switch {
 	case repeated && missing:
-		level.Debug(d.logger).Log("msg", "class still missing", "collector", collector, "err", err)
+		level.Debug(d.results).Log("msg", "class still missing", "collector", collector, "err", err)
 	case repeated:
-		level.Debug(d.logger).Log("msg", "collector still failing", "collector", collector, "err", err)
+		level.Debug(d.results).Log("msg", "collector still failing", "collector", collector, "err", err)
 	case missing:
-		level.Info(d.logger).Log("msg", "class missing on this version of Windows", "collector", collector, "err", err)
+		level.Info(d.results).Log("msg", "class missing on this version of Windows", "collector", collector, "err", err)
 	case errors.Is(err, wmiquery.ErrUnsupported):
-		level.Warn(d.logger).Log("msg", "class or method missing on this host", "collector", collector, "err", err)
+		level.Warn(d.results).Log("msg", "class or method missing on this host", "collector", collector, "err", err)
 	default:
-		level.Error(d.logger).Log("msg", "collector failed", "collector", collector, "err", err)
+		level.Error(d.results).Log("msg", "collector failed", "collector", collector, "err", err)
 	}
+}
+
+// logEarlyEnd logs that a scrape had too little time, at debug level: any client can
+// cause it. The failure that was logged before, if any, remains in effect.
+func (d *dedupLogger) logEarlyEnd(collector string, err error) {
+	level.Debug(d.logger).Log("msg", "scrape ended before the host responded", "collector", collector, "err", err)
 }
 
 // logWarnings logs the current warnings of a source, except for those that it had

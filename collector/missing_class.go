@@ -3,6 +3,7 @@ package collector
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"hyperv_replica_exporter/wmiquery"
 )
@@ -25,13 +26,17 @@ func isMissingClass(err error) bool {
 }
 
 // onlyMissingClasses reports whether all errors in err are missingClassErrors.
-func onlyMissingClasses(err error) bool {
+func onlyMissingClasses(err error) bool { return isOnly(err, isMissingClass) }
+
+// isOnly reports whether each error in err is of one of the kinds. It returns false
+// for nil.
+func isOnly(err error, kinds ...func(error) bool) bool {
 	var joined interface{ Unwrap() []error }
 	if !errors.As(err, &joined) {
-		return isMissingClass(err)
+		return slices.ContainsFunc(kinds, func(is func(error) bool) bool { return is(err) })
 	}
 	for _, e := range joined.Unwrap() {
-		if !onlyMissingClasses(e) {
+		if !isOnly(e, kinds...) {
 			return false
 		}
 	}

@@ -51,7 +51,8 @@ var (
 			"and lags of the relationship are not known; 0 if not.",
 		perRelationship()...)
 	vmProtected = gauge("vm_protected",
-		"1 if the VM has a relationship that is not disabled, 0 if the VM does not replicate.", perVM()...)
+		"1 if the VM has a relationship that is not disabled, 0 if the VM does not replicate; absent if the host does not "+
+			"report the state.", perVM()...)
 	vmRunning = gauge("vm_running",
 		"1 if the VM is running (Msvm_ComputerSystem.EnabledState), 0 if it is off or saved; absent if it is paused or "+
 			"changing its state, and if the host does not report a documented state.",
@@ -165,9 +166,10 @@ func warnUnknown(out *output, property, name string, n uint16, id string) {
 }
 
 // collectProtected adds vm_protected for the VMs of both classes, since a VM may
-// have no relationship. It omits VMs with an invalid relationship.
+// have no relationship. It omits VMs with an invalid relationship, and those that
+// may or may not replicate because a state is not known.
 func collectProtected(relationships relationshipTable, vms vmsByID, out *output) {
-	names, protected := map[string]string{}, map[string]bool{}
+	names, protected, unknown := map[string]string{}, map[string]bool{}, map[string]bool{}
 	for id := range vms {
 		names[id] = vms.name(id)
 	}
@@ -175,10 +177,14 @@ func collectProtected(relationships relationshipTable, vms vmsByID, out *output)
 		if _, ok := names[r.key.VM]; !ok {
 			names[r.key.VM] = msvm.StringOrEmpty(r.ElementName)
 		}
-		protected[r.key.VM] = protected[r.key.VM] || r.Replicates()
+		if r.ReplicationState == nil {
+			unknown[r.key.VM] = true
+		} else if r.Replicates() {
+			protected[r.key.VM] = true
+		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(names)) {
-		if !relationships.invalidVMs[id] {
+		if !relationships.invalidVMs[id] && (protected[id] || !unknown[id]) {
 			out.add(vmProtected, boolToFloat(protected[id]), newVMLabels(names[id], id))
 		}
 	}

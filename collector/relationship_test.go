@@ -121,7 +121,8 @@ func TestVMProtected(t *testing.T) {
 		{"primary replicates", &replicating, &disabled, "1"},
 		{"extended replicates", &disabled, &replicating, "1"},
 		{"both replicate", &replicating, &replicating, "1"},
-		{"state not known", nil, &disabled, "1"},
+		{"state not known", nil, &disabled, ""},
+		{"one replicates, the state of the other is not known", nil, &replicating, "1"},
 	} {
 		primary, extended := newRelationship(appID, "app01"), newRelationship(appID, "app01")
 		primary.ReplicationState, extended.ReplicationState = tt.primary, tt.extended
@@ -131,7 +132,7 @@ func TestVMProtected(t *testing.T) {
 			setRows(h, rows...)
 			got := parseSeries(newFakeHostRig(h).gather(t, scrapeTimeout, "relationship"))
 			if v := got["hyperv_replica_vm_protected"+appVM]; v != tt.want {
-				t.Errorf("%s: vm_protected is %q, want %s", tt.name, v, tt.want)
+				t.Errorf("%s: vm_protected is %q, want %q", tt.name, v, tt.want)
 			}
 		}
 	}

@@ -148,9 +148,21 @@ func (s *Scraper) run(ctx context.Context, c Collector, share *scrapeShare) *out
 	at, known := s.snapshots[c.Name]
 	s.mu.Unlock()
 	out.addTimestamp(snapshotTimestamp, at, known, l)
-	s.logger.logResult(c.Name, err)
+	if s.endsEarly(ctx, start) && isOnly(err, isNoAnswer, isMissingClass) {
+		s.logger.logEarlyEnd(c.Name, err)
+	} else {
+		s.logger.logResult(c.Name, err)
+	}
 	s.logger.logWarnings(c.Name, []any{"collector", c.Name}, out.warnings, complete)
 	return out
+}
+
+// endsEarly reports whether the scrape that started at a time has ended because its
+// client gave it less time than one call may take. What it lacks then says nothing
+// about the host.
+func (s *Scraper) endsEarly(ctx context.Context, start time.Time) bool {
+	deadline, ok := ctx.Deadline()
+	return ok && ctx.Err() != nil && deadline.Sub(start) < s.cache.callTimeout
 }
 
 // runCollector runs the collector. A panic is returned as an error, and the

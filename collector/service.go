@@ -54,7 +54,7 @@ func serviceCollector() Collector {
 		collect: func(ctx context.Context, v *view, out *output) error {
 			services, serviceErr := read[msvm.ReplicationService](ctx, v)
 			_, relationshipErr := read[msvm.ReplicationRelationship](ctx, v)
-			out.add(up, boolToFloat(isUp(v, serviceErr) && relationshipErr == nil), nil)
+			out.add(up, boolToFloat(isUp(v, serviceErr, relationshipErr)), nil)
 			for _, s := range services.rows[:min(1, len(services.rows))] {
 				if len(s.OperationalStatus) > 0 {
 					out.addStates(serviceStatus, statusValues, statusName(s.OperationalStatus[0]), nil)
@@ -73,10 +73,11 @@ func serviceCollector() Collector {
 	}
 }
 
-// isUp returns the value of up after the replication service has been read with
-// the result err. If the response is late, the last one counts up to the maximum
-// age of a response, but not if the connection is lost or the host hangs.
-func isUp(v *view, err error) bool { return err == nil && !v.lost }
+// isUp returns the value of up after the replication service and the relationships
+// have been read with the results errs. If a response is late, the last one counts
+// up to the maximum age of a response, but not if the connection is lost or the
+// host hangs.
+func isUp(v *view, errs ...error) bool { return errors.Join(errs...) == nil && !v.lost }
 
 // warnStatus logs the description that Windows gives for a status that is not OK.
 func warnStatus(out *output, s msvm.ReplicationService) {

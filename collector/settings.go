@@ -99,7 +99,8 @@ func checkSettings(v *view, relationships map[msvm.Key]relationship) error {
 			_, ok := relationships[key]
 			return err != nil || ok
 		}, "InstanceID", "AuthenticationType", "CompressionEnabled", "BypassProxyServer",
-			"RecoveryConnectionPoint", "RecoveryHostSystem", "PrimaryConnectionPoint", "PrimaryHostSystem", "ReplicateHostKvpItems",
+			"RecoveryConnectionPoint", "RecoveryHostSystem", "PrimaryConnectionPoint", "PrimaryHostSystem",
+			"ReplicateHostKvpItems",
 			"ApplicationConsistentSnapshotInterval", "RecoveryHistory", "IncludedDisks", "AutoResynchronizeEnabled",
 			"AutoResynchronizeIntervalStart", "AutoResynchronizeIntervalEnd", "ReplicationProvider",
 			"ReplicationInterval"),

@@ -34,7 +34,8 @@ func testReplicaCollector() Collector {
 			for _, d := range dependencies.rows {
 				p := pair{msvm.VMOf(d.Antecedent), msvm.VMOf(d.Dependent)}
 				if p.replica == "" || p.test == "" {
-					errs = append(errs, fmt.Errorf("dependency between %.200q and %.200q: not between two VMs", d.Antecedent, d.Dependent))
+					errs = append(errs,
+						fmt.Errorf("dependency between %.200q and %.200q: not between two VMs", d.Antecedent, d.Dependent))
 					continue
 				}
 				if seen[p] {

@@ -1,6 +1,7 @@
 package wmiquery
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"strconv"
@@ -21,13 +22,18 @@ func (s *comSession) Read(dst any) error {
 		return fmt.Errorf("%s is not a wmiquery.Instance", rows.Type().Elem())
 	}
 	class := instance.WMIClass()
-	r := &rowReader{class: class.Name, rows: reflect.MakeSlice(rows.Type(), 0, 0)}
+	columns := strings.Join(columnsOf(rows.Type().Elem()), ", ")
+	r := newRowReader(class.Name, rows.Type())
 	var err error
 	if !s.incomplete[class] {
-		err = s.query(class, strings.Join(columnsOf(rows.Type().Elem()), ", "), r)
+		if err = s.queryWMI(class, columns, r); errors.Is(err, errNotForWMI) {
+			r = newRowReader(class.Name, rows.Type())
+			err = s.query(class, columns, r)
+		}
 	}
 	if s.incomplete[class] || scode(err) == wbemInvalidQuery {
-		r = &rowReader{class: class.Name, allColumns: true, rows: reflect.MakeSlice(rows.Type(), 0, 0)}
+		r = newRowReader(class.Name, rows.Type())
+		r.allColumns = true
 		if err = s.query(class, "*", r); err == nil {
 			s.incomplete[class] = true
 		}
@@ -64,7 +70,7 @@ func (s *comSession) query(class Class, columns string, r *rowReader) error {
 		return err
 	}
 	defer count.Clear()
-	if err := oleutil.ForEach(result, r.add); err != nil {
+	if err := oleutil.ForEach(result, r.addObject); err != nil {
 		return err
 	}
 	// ForEach returns no error if the enumeration ends early.
@@ -82,17 +88,20 @@ type rowReader struct {
 	invalid    []InvalidValue
 }
 
-// add adds the row for an object, and releases the object.
-func (r *rowReader) add(v *ole.VARIANT) error {
+func newRowReader(class string, rows reflect.Type) *rowReader {
+	return &rowReader{class: class, rows: reflect.MakeSlice(rows, 0, 0)}
+}
+
+// addObject adds the row for an object, and releases the object.
+func (r *rowReader) addObject(v *ole.VARIANT) error {
 	o, err := object(v, nil)
 	if err != nil {
 		return err
 	}
 	defer o.Release()
-	t := r.rows.Type().Elem()
-	instance := cimxml.Instance{Class: r.class, Properties: make([]cimxml.Property, 0, t.NumField())}
+	var properties []cimxml.Property
 	var unsupported []cimxml.InvalidValue
-	for f := range t.Fields() {
+	for f := range r.rows.Type().Elem().Fields() {
 		value, err := oleutil.GetProperty(o, f.Name)
 		if err != nil {
 			if r.allColumns {
@@ -102,12 +111,20 @@ func (r *rowReader) add(v *ole.VARIANT) error {
 		}
 		p, err := property(f, value)
 		if err == nil {
-			instance.Properties = append(instance.Properties, p)
+			properties = append(properties, p)
 		} else {
 			unsupported = append(unsupported, cimxml.InvalidValue{Property: f.Name, Err: err})
 		}
 		value.Clear()
 	}
+	r.add(properties, unsupported)
+	return nil
+}
+
+// add adds the row with some properties. unsupported describes those that are missing.
+func (r *rowReader) add(properties []cimxml.Property, unsupported []cimxml.InvalidValue) {
+	t := r.rows.Type().Elem()
+	instance := cimxml.Instance{Class: r.class, Properties: properties}
 	row := reflect.New(t)
 	for _, err := range []error{
 		instance.Unmarshal(row.Interface()), cimxml.NewInvalidValuesError(r.class, unsupported),
@@ -120,7 +137,6 @@ func (r *rowReader) add(v *ole.VARIANT) error {
 		}
 	}
 	r.rows = reflect.Append(r.rows, row.Elem())
-	return nil
 }
 
 // property returns the value of a property as it is in CIM-XML, so that no value can fail the whole query. It fails for

@@ -6,6 +6,7 @@ import (
 
 	"github.com/go-ole/go-ole"
 	"github.com/go-ole/go-ole/oleutil"
+	"github.com/yusufpapurcu/wmi"
 )
 
 // sFalse is S_FALSE. CoInitializeEx returns it if the thread is already initialized.
@@ -14,6 +15,11 @@ const sFalse = 1
 // comSession is a session with WMI of the local host through its scripting objects. COM objects belong to a thread, so
 // the goroutine that opened the session stays locked to its thread.
 type comSession struct {
+	// queries reads the classes that package wmi supports, see wmiRow. It has its own thread, keeps the locator and makes
+	// a new connection for each query. wmi.Query would create all objects again for each query and run only one query at
+	// a time in the whole program.
+	queries *wmi.SWbemServices
+	// locator, services and methods are for everything else.
 	locator  *ole.IDispatch
 	services map[string]*ole.IDispatch // by namespace
 	methods  map[methodKey]*methodDef
@@ -57,7 +63,8 @@ func (s *comSession) open() error {
 	if s.locator, err = unknown.QueryInterface(ole.IID_IDispatch); err != nil {
 		return fmt.Errorf("WbemScripting.SWbemLocator: %w", err)
 	}
-	return nil
+	s.queries, err = wmi.InitializeSWbemServices(&wmi.Client{PtrNil: true})
+	return err
 }
 
 // Close releases all COM objects and unlocks the goroutine.
@@ -67,6 +74,9 @@ func (s *comSession) Close() {
 }
 
 func (s *comSession) release() {
+	if s.queries != nil {
+		_ = s.queries.Close() // fails only if it is already closed
+	}
 	for _, m := range s.methods {
 		if m.in != nil {
 			m.in.Release()

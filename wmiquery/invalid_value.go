@@ -82,8 +82,8 @@ func AppendInvalid(values []InvalidValue, class, source string, index int, row a
 func NameOf(row any) string {
 	v := reflect.ValueOf(row).Elem()
 	fields := []reflect.Value{v.FieldByName("InstanceID"), v.FieldByName("Name")}
-	for i := range v.NumField() {
-		fields = append(fields, v.Field(i))
+	for _, f := range v.Fields() {
+		fields = append(fields, f)
 	}
 	for _, f := range fields {
 		if f.Kind() == reflect.Pointer {

@@ -109,7 +109,7 @@ func (q *workQueue) next() *task {
 	for !q.closed {
 		if o := q.nextOperation(); o != nil {
 			t := o.waiting[0]
-			o.waiting = slices.Delete(o.waiting, 0, 1)
+			o.waiting[0], o.waiting = nil, o.waiting[1:]
 			o.running++
 			return t
 		}

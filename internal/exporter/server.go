@@ -96,6 +96,7 @@ func serveListener(
 
 // newServer returns a server whose requests end with ctx: running scrapes then return what they have.
 func newServer(ctx context.Context, h http.Handler, logger log.Logger) *http.Server {
+	clientErrors := logging.NewLimited(logger, 10, time.Minute) // such as failed TLS handshakes
 	return &http.Server{
 		Handler:           h,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
@@ -104,7 +105,7 @@ func newServer(ctx context.Context, h http.Handler, logger log.Logger) *http.Ser
 		WriteTimeout:      maxScrapeTimeout + 30*time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          stdlog.New(log.NewStdlibAdapter(level.Warn(logger)), "", 0),
+		ErrorLog:          stdlog.New(log.NewStdlibAdapter(level.Warn(clientErrors)), "", 0),
 	}
 }
 

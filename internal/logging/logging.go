@@ -39,8 +39,8 @@ func (c Console) Fatal(err error) {
 // AuditSink implements Output: the audit log only goes to its file.
 func (Console) AuditSink() func([]byte) error { return nil }
 
-// OneLine returns the text of an error on one line.
-func OneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
+// OneLine returns the text of an error on one line of limited length.
+func OneLine(err error) string { return shorten(strings.Join(strings.Fields(err.Error()), " ")) }
 
 // NewLineLogger returns a logger that writes lines in the given format: json, or else logfmt.
 func NewLineLogger(w io.Writer, format string) log.Logger {
@@ -50,10 +50,10 @@ func NewLineLogger(w io.Writer, format string) log.Logger {
 	return log.NewLogfmtLogger(w)
 }
 
-// New returns a logger that drops what is less severe than lvl: debug, info, warn or error. At debug level each line
-// names its caller.
+// New returns a logger that drops what is less severe than lvl: debug, info, warn or error, and limits the length of
+// values. At debug level each line names its caller.
 func New(logger log.Logger, lvl string) log.Logger {
-	logger = level.NewFilter(logger, level.Allow(level.ParseDefault(lvl, level.InfoValue())))
+	logger = level.NewFilter(shortLogger{logger}, level.Allow(level.ParseDefault(lvl, level.InfoValue())))
 	if lvl == "debug" {
 		logger = log.With(logger, "caller", log.DefaultCaller)
 	}

@@ -14,8 +14,8 @@ type Error struct {
 // WMIClass returns Msvm_Error.
 func (Error) WMIClass() wmiquery.Class { return class(ClassError) }
 
-// Errors returns the errors of a job in the reply to GetErrorEx. It leaves out those that cannot be read. Invalid values
-// are null.
+// Errors returns the errors of a job in the reply to GetErrorEx. It leaves out those that cannot be read. Invalid
+// values are null.
 func Errors(reply wmiquery.Reply) []Error {
 	errs, _ := unmarshalAll[Error]("Errors", embedded(reply.Out["Errors"]), nil)
 	return errs

@@ -79,7 +79,8 @@ func ParseKey(instanceID string) (Key, error) {
 	case `\1`:
 		return Key{id, Extended}, nil
 	}
-	return Key{VM: id}, fmt.Errorf("InstanceID %.100q is neither a primary (0) nor an extended (1) relationship", instanceID)
+	return Key{VM: id}, fmt.Errorf(
+		"InstanceID %.100q is neither a primary (0) nor an extended (1) relationship", instanceID)
 }
 
 // IsGUID reports whether s is a GUID without braces, in upper or lower case.

@@ -72,9 +72,9 @@ func GetReplicationStatistics(service ReplicationService, k Key, r ReplicationRe
 }
 
 // Statistics returns the statistics and the health issues in the reply to GetReplicationStatistics. There may be no
-// health issues. It fails with a *wmiquery.CodeError, with ErrJobStarted or ErrNoStatistics. If some values are invalid,
-// it returns all others and a *wmiquery.InvalidValuesError. An embedded instance that cannot be read is left out;
-// statistics that cannot be read have null in all fields.
+// health issues. It fails with a *wmiquery.CodeError, with ErrJobStarted or ErrNoStatistics. If some values are
+// invalid, it returns all others and a *wmiquery.InvalidValuesError. An embedded instance that cannot be read is left
+// out; statistics that cannot be read have null in all fields.
 func Statistics(reply wmiquery.Reply) (ReplicationStatistics, []Error, error) {
 	var stats ReplicationStatistics
 	if err := reply.Err(); err != nil {
@@ -112,8 +112,8 @@ func embedded(v any) []string {
 	return texts
 }
 
-// unmarshalAll reads embedded instances of T's class from an out parameter. It leaves out those that cannot be read, and
-// appends these and invalid values to invalid.
+// unmarshalAll reads embedded instances of T's class from an out parameter. It leaves out those that cannot be read,
+// and appends these and invalid values to invalid.
 func unmarshalAll[T wmiquery.Instance](
 	parameter string, texts []string, invalid []wmiquery.InvalidValue,
 ) ([]T, []wmiquery.InvalidValue) {

@@ -162,9 +162,9 @@ func lineError(d *xml.Decoder, err error) error {
 		err = errors.New("no XML element found")
 	}
 	if _, ok := errors.AsType[*xml.SyntaxError](err); ok {
-		return fmt.Errorf("%.300s", err) // already has the line
+		return fmt.Errorf("%.300s", err.Error()) // already has the line
 	}
-	return fmt.Errorf("line %d: %.300s", line, err)
+	return fmt.Errorf("line %d: %.300s", line, err.Error())
 }
 
 // fileError adds the name of the file to an error. Errors of the file system already have it.

@@ -3,6 +3,7 @@ package wmitest
 import (
 	"fmt"
 	"reflect"
+	"strings"
 	"time"
 
 	"hyperv_replica_exporter/wmiquery"
@@ -40,11 +41,11 @@ func compareClass(class wmiquery.Instance, host, implementation func(dst any) er
 
 // describeInvalid describes all fields of invalid values.
 func describeInvalid(values []wmiquery.InvalidValue) string {
-	var text string
+	var b strings.Builder
 	for _, v := range values {
-		text += fmt.Sprintf("\n%s %d %q: %s %q: %v", v.Class, v.Row, v.Instance, v.Property, v.Text, v.Err)
+		fmt.Fprintf(&b, "\n%s %d %q: %s %q: %v", v.Class, v.Row, v.Instance, v.Property, v.Text, v.Err)
 	}
-	return text
+	return b.String()
 }
 
 // compareRow returns a text for each property that differs.

@@ -31,7 +31,7 @@ func Run(t *testing.T, serve Serve) {
 	t.Run("extreme values", func(t *testing.T) { compareExtremeValues(t, serve) })
 	for _, fault := range []string{
 		"nulls", "unknown-enum", "hostile-names", "duplicate-names", "service-error", "invalid-value",
-		"invalid-value=Msvm_ComputerSystem.ElementName", "invalid-value=Msvm_ConcreteJob.InstanceID",
+		"invalid-value=Msvm_ComputerSystem.EnabledState", "invalid-value=Msvm_ConcreteJob.InstanceID",
 	} {
 		t.Run("classes with "+fault, func(t *testing.T) {
 			f := newFixture(t, serve, "HV01")
