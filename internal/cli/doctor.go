@@ -58,7 +58,7 @@ func (c *doctorConfig) run(ctx context.Context, env Environment) error {
 		return usageError{err}
 	}
 	pool := wmiquery.NewPool(wmiquery.PoolOptions{
-		Open: host.Open, Now: host.Now, Workers: 1, StuckAfter: c.CallTimeout, MaxStuck: maxStuckCalls,
+		Open: host.Open, Now: host.Now, Workers: doctor.Workers, StuckAfter: c.CallTimeout, MaxStuck: maxStuckCalls,
 	})
 	defer func() { go pool.Close() }() // a call that hangs must not keep the program from ending
 	c.Reader, c.Build = pool, host.Build

@@ -73,11 +73,8 @@ func checkCertificates(h *host) Row {
 	return seen(OK, "%s in %v", plural(len(certificates), "certificate"), rounded(h.certificates.took))
 }
 
-// defaultWorkers is the default of --wmi.workers, scrapeMargin that of --scrape.timeout-margin of the exporter.
-const (
-	defaultWorkers = 4
-	scrapeMargin   = 500 * time.Millisecond
-)
+// scrapeMargin is the default of --scrape.timeout-margin of the exporter.
+const scrapeMargin = 500 * time.Millisecond
 
 // checkDuration compares the duration of reads and calls with the timeouts.
 func checkDuration(h *host) Row {
@@ -87,7 +84,7 @@ func checkDuration(h *host) Row {
 		if slowestName == "" || r.took > slowest.took {
 			slowest, slowestName = r, name
 		}
-		if late.err == nil && (errors.Is(r.err, wmiquery.ErrTimeout) || errors.Is(r.err, wmiquery.ErrBusy)) {
+		if late.err == nil && isLate(r.err) {
 			late, lateName = r, name
 		}
 	}
@@ -112,10 +109,10 @@ func checkDuration(h *host) Row {
 			replicating++
 		}
 	}
-	scrape := max(classes/defaultWorkers, slowest.took) + statistics*time.Duration(replicating)/defaultWorkers
+	scrape := max(classes/Workers, slowest.took) + statistics*time.Duration(replicating)/Workers
 	text := fmt.Sprintf("%v for all classes one after another; at most %v for a call (%s); with %d workers "+
 		"about %v for a scrape of %d relationships, of %v",
-		rounded(classes), rounded(slowest.took), slowestName, defaultWorkers, rounded(scrape), replicating,
+		rounded(classes), rounded(slowest.took), slowestName, Workers, rounded(scrape), replicating,
 		h.ScrapeTimeout)
 	switch {
 	case scrape > h.ScrapeTimeout-scrapeMargin:

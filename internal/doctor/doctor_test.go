@@ -36,7 +36,7 @@ func examine(t *testing.T, config simulator.Config, faults []string, o doctor.Op
 			t.Fatal(err)
 		}
 		pool := wmiquery.NewPool(wmiquery.PoolOptions{
-			Open: world.Open, Now: world.Now, Workers: 1, StuckAfter: callTimeout, MaxStuck: 8,
+			Open: world.Open, Now: world.Now, Workers: doctor.Workers, StuckAfter: callTimeout, MaxStuck: 8,
 		})
 		last, lastName := time.Now(), ""
 		progress := func(done, total int, name string) {

@@ -44,11 +44,12 @@ func TestFaults(t *testing.T) {
 		}},
 		"hung": {true, map[string][]string{
 			"Msvm_ComputerSystem": {"failed", "no answer within 5s after 5s. Repeat the command with a longer --wmi.call-timeout"},
-			// The first nine reads hang in all workers of the pool.
+			// The first reads hang in all workers of the pool.
 			"Msvm_ConcreteJob": {"failed", "busy", "after 0s. Earlier calls have not returned"},
 			"rights":           {"not checked"},
 			"duration":         {"failed duration Msvm_ComputerSystem: no answer within 5s"},
 			"unknown-column":   {"not checked"},
+			"call-duration":    {"not checked call-duration classes could not be read"},
 		}},
 		"hung=Msvm_VirtualSystemSettingData": {true, map[string][]string{
 			"Msvm_VirtualSystemSettingData": {"failed", "no answer within 5s after 5s"},
@@ -73,6 +74,9 @@ func TestFaults(t *testing.T) {
 		}},
 		"slow=3s": {false, map[string][]string{
 			"Msvm_ComputerSystem": {"ok", "instances in 3s"},
+			"call-duration": {
+				"answer call-duration the 4 slowest classes take at most 3s for each, 12s one after another, and 3s at the same time",
+			},
 			"duration": {
 				"warning duration 51s for all classes one after another; at most 3s for a call",
 				"with 4 workers about 28.5s for a scrape of 21 relationships, of 10s. Increase the scrape timeout",
@@ -87,6 +91,7 @@ func TestFaults(t *testing.T) {
 		"invalid-value": {true, map[string][]string{
 			"Msvm_VirtualSystemSettingData": {"failed", `invalid values: CreationTime (`, `such as "00000000000000.000000+000" of Microsoft:AAAAAAAA-`},
 			"statistics":                    {"failed", "invalid values: "},
+			"call-duration":                 {"answer call-duration the 4 slowest classes"},
 			"invalid-values":                {"answer", "Msvm_VirtualSystemSettingData.CreationTime ("},
 		}},
 		"invalid-value=Msvm_ComputerSystem.EnabledState": {true, map[string][]string{

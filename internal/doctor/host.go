@@ -21,6 +21,7 @@ type host struct {
 	certificates *call           // nil if it was not called
 	columnProbe  result          // of a read of columnProbe
 	methodProbe  *call           // of a method that does not exist, nil if it was not called
+	parallel     *parallelReads  // nil if there were none
 	names        *capture.TextReplacer
 	done, total  int // reads and calls
 }
@@ -70,7 +71,7 @@ const probeMethod = "GetNonexistentMethod"
 // readHost reads each class once, and calls methods that only read. The number of calls does not depend on the number
 // of VMs.
 func readHost(ctx context.Context, o Options) (*host, error) {
-	h := &host{Options: o, total: len(msvm.Classes()) + 1}
+	h := &host{Options: o, total: len(msvm.Classes()) + 2}
 	var all []capture.Table
 	for _, class := range msvm.Classes() {
 		t, err := h.readClass(ctx, class)
@@ -90,6 +91,9 @@ func readHost(ctx context.Context, o Options) (*host, error) {
 	var probe []columnProbe
 	h.columnProbe, err = h.timed(ctx, "column", func(ctx context.Context) error { return h.Reader.Read(ctx, &probe) })
 	if err != nil {
+		return nil, err
+	}
+	if err := h.readParallel(ctx); err != nil {
 		return nil, err
 	}
 	return h, h.callMethods(ctx)

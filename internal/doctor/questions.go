@@ -36,6 +36,7 @@ var questions = []question{
 	{"relationship-missing", answerMissingRelationships},
 	{"failover-network-path", answerFailoverNetworkPath},
 	{"enabled-state", answerEnabledState},
+	{"call-duration", answerCallDuration},
 }
 
 // Questions returns the keys of all questions.
@@ -54,7 +55,7 @@ func answerUnknownColumn(h *host) Row {
 			rounded(h.columnProbe.took))
 	case errors.Is(err, wmiquery.ErrUnsupported):
 		return seen(NotChecked, "the source does not have such reads")
-	case errors.Is(err, wmiquery.ErrTimeout), errors.Is(err, wmiquery.ErrBusy), errors.Is(err, wmiquery.ErrUnavailable):
+	case isLate(err), errors.Is(err, wmiquery.ErrUnavailable):
 		return seen(NotChecked, "%s", h.describe(err))
 	default:
 		return seen(Answered, "a read with a column that does not exist fails: %s", h.describe(err))
@@ -68,7 +69,7 @@ func answerUnknownMethod(h *host) Row {
 	switch err := h.methodProbe.err; {
 	case err == nil:
 		return seen(Answered, "no error, code %d", h.methodProbe.reply.Code)
-	case errors.Is(err, wmiquery.ErrTimeout), errors.Is(err, wmiquery.ErrBusy), errors.Is(err, wmiquery.ErrUnavailable):
+	case isLate(err), errors.Is(err, wmiquery.ErrUnavailable):
 		return seen(NotChecked, "%s", h.describe(err))
 	default:
 		return seen(Answered, "%s", h.describe(err))

@@ -43,6 +43,11 @@ func oneLine(s string) string {
 	return fmt.Sprintf("%.*s", maxText, strings.TrimSpace(s))
 }
 
+// isLate reports whether err means that there was no answer in time, or that earlier calls have not returned.
+func isLate(err error) bool {
+	return errors.Is(err, wmiquery.ErrTimeout) || errors.Is(err, wmiquery.ErrBusy)
+}
+
 // describe returns the text of an error of the host.
 func (h *host) describe(err error) string {
 	if errors.Is(err, wmiquery.ErrTimeout) {
