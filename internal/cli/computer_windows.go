@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -36,7 +35,7 @@ func describeComputer() (build, language string, names []string) {
 // describeAccount returns the rights of this process that matter to Hyper-V. The SIDs are those of "Well-known SIDs" in
 // the reference of Windows.
 func describeAccount() string {
-	text := fmt.Sprint("elevated: ", yesOrNo(windows.GetCurrentProcessToken().IsElevated(), nil))
+	rights := []string{"elevated: " + yesOrNo(windows.GetCurrentProcessToken().IsElevated(), nil)}
 	for _, group := range []struct{ name, sid string }{
 		{"Administrators", "S-1-5-32-544"}, {"Hyper-V Administrators", "S-1-5-32-578"},
 	} {
@@ -45,9 +44,9 @@ func describeAccount() string {
 		if err == nil {
 			member, err = windows.Token(0).IsMember(sid) // 0 stands for the token of the process
 		}
-		text += fmt.Sprintf(", %s: %s", group.name, yesOrNo(member, err))
+		rights = append(rights, group.name+": "+yesOrNo(member, err))
 	}
-	return text
+	return strings.Join(rights, ", ")
 }
 
 func yesOrNo(yes bool, err error) string {

@@ -113,7 +113,7 @@ func answerWindowEnd(h *host) Row {
 				interval = (time.Duration(*s.MonitoringInterval) * time.Second).String()
 			}
 		}
-		return seen(Answered, "EndStatisticTime is %v after the time of the host and %v after StartStatisticTime; "+
+		return seen(Answered, "EndStatisticTime differs from the time of the host by %v, from StartStatisticTime by %v; "+
 			"MonitoringInterval is %s", rounded(end.Sub(h.now)), rounded(end.Sub(start)), interval)
 	}
 	return h.noReplies()
