@@ -22,19 +22,19 @@ func (s *comSession) Read(dst any) error {
 		return fmt.Errorf("%s is not a wmiquery.Instance", rows.Type().Elem())
 	}
 	class := instance.WMIClass()
-	columns := strings.Join(columnsOf(rows.Type().Elem()), ", ")
 	r := newRowReader(class.Name, rows.Type())
 	var err error
 	if !s.incomplete[class] {
-		if err = s.queryWMI(class, columns, r); errors.Is(err, errNotForWMI) {
+		query := "SELECT " + strings.Join(columnsOf(rows.Type().Elem()), ", ") + " FROM " + class.Name
+		if err = s.queryWMI(class.Namespace, query, r); errors.Is(err, errNotForWMI) {
 			r = newRowReader(class.Name, rows.Type())
-			err = s.query(class, columns, r)
+			err = s.query(class.Namespace, query, r)
 		}
 	}
 	if s.incomplete[class] || scode(err) == wbemInvalidQuery {
 		r = newRowReader(class.Name, rows.Type())
 		r.allColumns = true
-		if err = s.query(class, "*", r); err == nil {
+		if err = s.query(class.Namespace, "SELECT * FROM "+class.Name, r); err == nil {
 			s.incomplete[class] = true
 		}
 	}
@@ -55,12 +55,12 @@ func columnsOf(row reflect.Type) []string {
 }
 
 // query runs a query and adds the rows to r.
-func (s *comSession) query(class Class, columns string, r *rowReader) error {
-	services, err := s.connect(class.Namespace)
+func (s *comSession) query(namespace, wql string, r *rowReader) error {
+	services, err := s.connect(namespace)
 	if err != nil {
 		return err
 	}
-	result, err := object(oleutil.CallMethod(services, "ExecQuery", "SELECT "+columns+" FROM "+class.Name))
+	result, err := object(oleutil.CallMethod(services, "ExecQuery", wql))
 	if err != nil {
 		return err
 	}

@@ -52,13 +52,18 @@ func NewPool(o PoolOptions) *Pool { return &Pool{o.Now, newWorkQueue(o), newWork
 // Read implements [Reader]. The rows of an abandoned call are discarded. To get late rows, pass a context that does
 // not end.
 func (p *Pool) Read(ctx context.Context, dst any) error {
-	class, ok := classOf(dst)
-	if !ok {
+	class, _ := classOf(dst)
+	return p.read(ctx, class.Name, dst, func(s Session, rows any) error { return s.Read(rows) })
+}
+
+// read fills dst with the rows of an operation.
+func (p *Pool) read(ctx context.Context, operation string, dst any, run func(s Session, rows any) error) error {
+	if _, ok := classOf(dst); !ok {
 		return fmt.Errorf("read into a %T: not a pointer to a slice of instances", dst)
 	}
 	// The worker fills its own slice, because the caller may use dst again when ctx ends.
 	rows := reflect.New(reflect.TypeOf(dst).Elem())
-	err := p.reads.do(ctx, class.Name, func(s Session) error { return s.Read(rows.Interface()) })
+	err := p.reads.do(ctx, operation, func(s Session) error { return run(s, rows.Interface()) })
 	if _, ok := InvalidValues(err); ok {
 		reflect.ValueOf(dst).Elem().Set(rows.Elem())
 	}
@@ -134,6 +139,13 @@ func startedFunc(ctx context.Context) func() {
 		return f
 	}
 	return func() {}
+}
+
+// Associated implements [Reader]. All objects of an association are one operation.
+func (p *Pool) Associated(ctx context.Context, dst any, of Ref, association Class) error {
+	return p.read(ctx, "AssociatorsOf "+association.Name, dst, func(s Session, rows any) error {
+		return s.Associated(rows, of, association)
+	})
 }
 
 // contextError translates the error of a context that ended.

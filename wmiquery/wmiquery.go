@@ -140,6 +140,10 @@ type Reader interface {
 	Get(ctx context.Context, call Call) (Reply, error)
 	// Now returns the time of the host's clock.
 	Now() time.Time
+	// Associated fills dst like Read, with those instances of T's class that an association connects with the object at
+	// the path of. The association is a class in the namespace of T's class. An instance occurs as often as the
+	// association connects it.
+	Associated(ctx context.Context, dst any, of Ref, association Class) error
 }
 
 // Invoker changes a host.
@@ -155,6 +159,8 @@ type Session interface {
 	Read(dst any) error
 	Call(call Call) (Reply, error)
 	Close()
+	// Associated fills dst like [Reader].Associated.
+	Associated(dst any, of Ref, association Class) error
 }
 
 // Sentinel errors, for use with errors.Is.
@@ -192,5 +198,12 @@ func IsRefusal(err error) bool {
 func All[T Instance](ctx context.Context, r Reader) ([]T, error) {
 	var rows []T
 	err := r.Read(ctx, &rows)
+	return rows, err
+}
+
+// AllAssociated reads the instances of T's class that the association connects with an object, see [Reader].Associated.
+func AllAssociated[T Instance](ctx context.Context, r Reader, of Ref, association Class) ([]T, error) {
+	var rows []T
+	err := r.Associated(ctx, &rows, of, association)
 	return rows, err
 }

@@ -73,6 +73,7 @@ func TestIsGetMethod(t *testing.T) {
 
 // reader returns rows or fails.
 type reader struct {
+	wmiquery.Reader
 	rows []row
 	err  error
 }

@@ -19,7 +19,7 @@ func TestDoctorCommand(t *testing.T) {
 		{"", exporter.ExitOK, []string{
 			"hyperv_replica_exporter doctor, version ", ", source simulator, call timeout 5s\n", replaced,
 			"\nChecks\n  ok           rights             Hyper-V returns its replication service\n",
-			"\nClasses\n", "\nOpen questions (docs/fidelity.md)\n", "\nChecks: failed 0, warnings 1, ok ",
+			"\nClasses\n", "\nOpen questions (docs/fidelity.md)\n", "\nChecks: failed 0, warnings 0, ok ",
 			`InstanceID="Microsoft:AAAAAAAA-`,
 		}, ""},
 		{"--keep-names", exporter.ExitOK, []string{
@@ -32,7 +32,7 @@ func TestDoctorCommand(t *testing.T) {
 		{"--simulator.fault=slow=30ms --wmi.call-timeout=1ms", exporter.ExitRuntime, []string{
 			", call timeout 1ms\n", "  no answer within 1ms after ",
 		}, "a check failed"},
-		{"--scrape.timeout=500ms", exporter.ExitOK, []string{"\n  warning      duration ", "relationships, of 500ms. Increase"}, ""},
+		{"--scrape.timeout=500ms", exporter.ExitOK, []string{"\n  warning      duration ", "adapters, of 500ms. Increase"}, ""},
 	} {
 		got := run(t, false, append([]string{"doctor", "--source=simulator"}, strings.Fields(tt.args)...)...)
 		if got.code != tt.code || !strings.Contains(got.stderr, tt.stderr) {

@@ -97,6 +97,11 @@ func checkDuration(h *host) Row {
 		statistics = max(statistics, c.took)
 		add(msvm.MethodGetReplicationStatisticsEx, c.result)
 	}
+	var adapters time.Duration
+	for _, q := range h.failoverNetworks.queried {
+		adapters = max(adapters, q.took)
+		add("settings of an adapter", q.result)
+	}
 	if h.certificates != nil {
 		add(msvm.MethodGetSystemCertificates, h.certificates.result)
 	}
@@ -109,10 +114,12 @@ func checkDuration(h *host) Row {
 			replicating++
 		}
 	}
-	scrape := max(classes/Workers, slowest.took) + statistics*time.Duration(replicating)/Workers
+	// Workers for reads and for method calls are separate.
+	reads := classes + adapters*time.Duration(len(h.failoverNetworks.adapters))
+	scrape := max(slowest.took, reads/Workers, statistics*time.Duration(replicating)/Workers)
 	text := fmt.Sprintf("%v for all classes one after another; at most %v for a call (%s); with %d workers "+
-		"about %v for a scrape of %d relationships, of %v",
-		rounded(classes), rounded(slowest.took), slowestName, Workers, rounded(scrape), replicating,
+		"about %v for a scrape of %d relationships and %d adapters, of %v",
+		rounded(classes), rounded(slowest.took), slowestName, Workers, rounded(scrape), replicating, len(h.failoverNetworks.adapters),
 		h.ScrapeTimeout)
 	switch {
 	case scrape > h.ScrapeTimeout-scrapeMargin:

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
@@ -151,49 +150,4 @@ func checkConsistency(h *host) Row {
 		"with another VM %d, of a VM whose mode is none %d; VMs without a relationship: %d; such as %s", c.replicating,
 		c.withoutVM, c.unassociated, c.otherVM, c.modeNone, c.withoutRow, h.path(c.example)).
 		advise("See HyperVReplicaRelationshipInconsistent in docs/runbooks.md")
-}
-
-// failoverNetworks counts the failover settings of network adapters and their associations.
-type failoverNetworks struct {
-	settings, nulls      int // settings, and those without an InstanceID
-	components, assigned int // associations, and those whose path is that of settings
-	example              wmiquery.Ref
-	err                  error
-}
-
-func (h *host) failoverNetworks() failoverNetworks {
-	n := failoverNetworks{err: unread(tableOf[msvm.FailoverNetworkAdapterSettingData](h),
-		tableOf[msvm.EthernetPortFailoverSettingDataComponent](h))}
-	paths := map[string]bool{}
-	for _, s := range rowsOf[msvm.FailoverNetworkAdapterSettingData](h) {
-		n.settings++
-		if path := s.Ref(); path == "" {
-			n.nulls++
-		} else {
-			paths[strings.ToUpper(string(path))] = true
-		}
-	}
-	for _, c := range rowsOf[msvm.EthernetPortFailoverSettingDataComponent](h) {
-		if n.components++; n.components == 1 {
-			n.example = c.PartComponent
-		}
-		if paths[strings.ToUpper(string(c.PartComponent))] {
-			n.assigned++
-		}
-	}
-	return n
-}
-
-func checkFailoverNetworks(h *host) Row {
-	n := h.failoverNetworks()
-	switch {
-	case n.err != nil:
-		return seen(NotChecked, "a class cannot be read: %s", h.describe(n.err))
-	case n.components == 0:
-		return seen(NotChecked, "no associations")
-	case n.assigned < n.components:
-		return seen(Warning, "the paths of %d of %d associations are those of settings", n.assigned, n.components).
-			advise("Some configurations can be unknown: see docs/collector.failover_network.md")
-	}
-	return seen(OK, "the paths of all %d associations are those of settings", n.components)
 }

@@ -14,16 +14,17 @@ import (
 // host is what was read from a host.
 type host struct {
 	Options
-	now          time.Time // by the clock of the host, after the classes were read
-	tables       []table   // in the order of msvm.Classes
-	statistics   []statisticsCall
-	disabled     *statisticsCall // of a VM without replication, nil if there is none
-	certificates *call           // nil if it was not called
-	columnProbe  result          // of a read of columnProbe
-	methodProbe  *call           // of a method that does not exist, nil if it was not called
-	parallel     *parallelReads  // nil if there were none
-	names        *capture.TextReplacer
-	done, total  int // reads and calls
+	now              time.Time // by the clock of the host, after the classes were read
+	tables           []table   // in the order of msvm.Classes
+	statistics       []statisticsCall
+	disabled         *statisticsCall // of a VM without replication, nil if there is none
+	certificates     *call           // nil if it was not called
+	columnProbe      result          // of a read of columnProbe
+	methodProbe      *call           // of a method that does not exist, nil if it was not called
+	parallel         *parallelReads  // nil if there were none
+	failoverNetworks failoverNetworks
+	names            *capture.TextReplacer
+	done, total      int // reads and calls
 }
 
 // result is how long a read or a call took, and its error.
@@ -94,6 +95,9 @@ func readHost(ctx context.Context, o Options) (*host, error) {
 		return nil, err
 	}
 	if err := h.readParallel(ctx); err != nil {
+		return nil, err
+	}
+	if err := h.readFailoverNetworks(ctx); err != nil {
 		return nil, err
 	}
 	return h, h.callMethods(ctx)

@@ -131,13 +131,13 @@ func TestNames(t *testing.T) {
 			"certificates":                  "on HOST2.domain1.example (198.18.0.",
 			"Msvm_ConcreteJob":              `and \\server\folder00`,
 			"Msvm_VirtualSystemSettingData": `such as "vm001 on HOST2.domain1.example`,
-			"failover-network-path":         `InstanceID="Microsoft:AAAAAAAA-0000-0000-0000-0000000000`,
+			"failover-network-association":  `InstanceID="Microsoft:AAAAAAAA-0000-0000-0000-0000000000`,
 		},
 		true: {
 			"certificates":                  "web01 on HV02.contoso.com (10.20.0.1) and",
 			"Msvm_ConcreteJob":              `\\HV01\d$\replica: 88061596-509B-46FC-8B74-D2DE7A538B41 (0x80041001)`,
 			"Msvm_VirtualSystemSettingData": `such as "web01 on HV02.contoso.com`,
-			"failover-network-path":         `InstanceID="Microsoft:`,
+			"failover-network-association":  `InstanceID="Microsoft:`,
 		},
 	} {
 		r, err := doctor.Run(t.Context(), doctor.Options{
@@ -151,7 +151,7 @@ func TestNames(t *testing.T) {
 				t.Errorf("keep names %v: got %q, want %q", keep, got, part)
 			}
 		}
-		if got := line(t, r, "failover-network-path"); strings.Contains(got, "AAAAAAAA") == keep {
+		if got := line(t, r, "failover-network-association"); strings.Contains(got, "AAAAAAAA") == keep {
 			t.Errorf("keep names %v: got %q", keep, got)
 		}
 	}

@@ -34,7 +34,7 @@ var questions = []question{
 	{"apply-time", answerApplyTime},
 	{"association-of-relationship", answerAssociations},
 	{"relationship-missing", answerMissingRelationships},
-	{"failover-network-path", answerFailoverNetworkPath},
+	{"failover-network-association", answerFailoverNetworks},
 	{"enabled-state", answerEnabledState},
 	{"call-duration", answerCallDuration},
 }
@@ -177,22 +177,6 @@ func answerMissingRelationships(h *host) Row {
 		return seen(NotChecked, "a class cannot be read: %s", h.describe(c.err))
 	}
 	return seen(Answered, "now: VMs without a relationship: %d, with the mode 0: %d", c.withoutRow, c.modeNone)
-}
-
-func answerFailoverNetworkPath(h *host) Row {
-	n := h.failoverNetworks()
-	switch {
-	case n.err != nil:
-		return seen(NotChecked, "a class cannot be read: %s", h.describe(n.err))
-	case n.settings == 0:
-		return seen(NotChecked, "no failover settings")
-	}
-	text := fmt.Sprintf("InstanceID is null in %d of %d instances; %d of %d associations have the path of one",
-		n.nulls, n.settings, n.assigned, n.components)
-	if n.components > 0 {
-		text += ", the first is " + h.path(string(n.example))
-	}
-	return seen(Answered, "%s", text)
 }
 
 func answerEnabledState(h *host) Row {

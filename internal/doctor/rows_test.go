@@ -141,3 +141,36 @@ func replicatedAt(at time.Time) func(any) {
 		}
 	}
 }
+
+// withAdapters is a Reader that finds no settings of network adapters, or fails to do so.
+type withAdapters struct {
+	wmiquery.Reader
+	err error
+}
+
+func (r withAdapters) Associated(context.Context, any, wmiquery.Ref, wmiquery.Class) error { return r.err }
+
+// Adapters whose settings cannot be read fail, those without settings are a warning.
+func TestFailoverNetworks(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		want string
+	}{
+		{nil, "warning failover networks 9 adapters without a path to settings; the association has for the first of them: 0 instances after "},
+		{
+			wmiquery.NewHRESULTError(0x80041001, "failure on HV01"),
+			"failed failover networks 9 adapters without a path to settings; the association has for the first of them: " +
+				"failure on HOST1 (0x80041001) after ",
+		},
+	} {
+		r, err := doctor.Run(t.Context(), doctor.Options{
+			Reader: withAdapters{simulated(t, "HV01"), tt.err}, CallTimeout: time.Minute, ScrapeTimeout: time.Minute,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := line(t, r, "failover networks"); !strings.HasPrefix(got, tt.want) {
+			t.Errorf("%v: got %q, want %q", tt.err, got, tt.want)
+		}
+	}
+}

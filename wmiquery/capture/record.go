@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"strings"
 	"time"
 
 	"hyperv_replica_exporter/wmiquery"
@@ -19,12 +20,16 @@ type recorder struct {
 	failures      []string // reads and calls that failed, and those with invalid values
 	services      []msvm.ReplicationService
 	relationships []msvm.ReplicationRelationship // those that replicate
+	vms           map[string]bool                // by GUID in upper case
+
+	failoverSettings   []msvm.FailoverNetworkAdapterSettingData
+	failoverComponents []msvm.EthernetPortFailoverSettingDataComponent
 }
 
 // record reads everything that a scrape reads, with the names of the host. A read that fails is part of the recording.
 // It returns the failures, too, and an error only if ctx ends, or because of a bug in this program.
 func record(ctx context.Context, o Options) (replay.Recording, []string, error) {
-	r := &recorder{Options: o}
+	r := &recorder{Options: o, vms: map[string]bool{}}
 	recording := replay.Recording{
 		Time: o.Reader.Now(), Build: o.Build, Language: o.Language, Version: o.Version,
 	}
@@ -36,6 +41,10 @@ func record(ctx context.Context, o Options) (replay.Recording, []string, error) 
 			return recording, nil, err
 		}
 		recording.Classes = append(recording.Classes, c)
+	}
+	var err error
+	if recording.Associators, err = r.failoverNetworks(ctx); err != nil {
+		return recording, nil, err
 	}
 	for _, method := range []func(context.Context) (replay.RecordedMethod, error){r.statistics, r.certificates} {
 		m, err := method(ctx)
@@ -59,15 +68,22 @@ func (r *recorder) class(ctx context.Context, class wmiquery.Instance) (replay.R
 		return c, err
 	}
 	r.report(c.Class.Name, c.Err)
-	invalid, ok := wmiquery.InvalidValues(c.Err)
-	if !ok {
+	if _, ok := wmiquery.InvalidValues(c.Err); !ok {
 		return c, nil
 	}
-	c.Err = nil
-	if c.Instances, err = newInstances(c.Class.Name, rows.Elem(), invalid); err != nil {
+	if c.Instances, err = instances(c.Class.Name, rows.Elem(), c.Err); err != nil {
 		return c, err
 	}
+	c.Err = nil
 	switch rows := rows.Interface().(type) {
+	case *[]msvm.ComputerSystem:
+		for _, row := range *rows {
+			r.vms[strings.ToUpper(row.Name)] = row.IsVM()
+		}
+	case *[]msvm.FailoverNetworkAdapterSettingData:
+		r.failoverSettings = *rows
+	case *[]msvm.EthernetPortFailoverSettingDataComponent:
+		r.failoverComponents = *rows
 	case *[]msvm.ReplicationService:
 		r.services = *rows
 	case *[]msvm.ReplicationRelationship:
@@ -80,22 +96,24 @@ func (r *recorder) class(ctx context.Context, class wmiquery.Instance) (replay.R
 	return c, nil
 }
 
-// newInstances returns the rows of a class, a slice, as instances with the texts of invalid values.
-func newInstances(class string, rows reflect.Value, invalid []wmiquery.InvalidValue) ([]cimxml.Instance, error) {
-	var instances []cimxml.Instance
+// instances returns rows, a slice of structs, as instances of a class. read is the error of the read, which describes
+// the invalid values.
+func instances(class string, rows reflect.Value, read error) ([]cimxml.Instance, error) {
+	var all []cimxml.Instance
 	for i := range rows.Len() {
 		instance, err := cimxml.NewInstance(class, rows.Index(i).Interface())
 		if err != nil {
 			return nil, err
 		}
-		instances = append(instances, instance)
+		all = append(all, instance)
 	}
+	invalid, _ := wmiquery.InvalidValues(read)
 	for _, v := range invalid {
-		if v.Row >= 0 && v.Row < len(instances) {
-			setInvalid(instances[v.Row], v)
+		if v.Row >= 0 && v.Row < len(all) {
+			setInvalid(all[v.Row], v)
 		}
 	}
-	return instances, nil
+	return all, nil
 }
 
 // statistics calls GetReplicationStatisticsEx for each relationship that replicates.

@@ -22,11 +22,11 @@ func NewTextReplacer(hostNames []string, tables []Table) (*TextReplacer, error) 
 	r := newReplacer(false, hostNames)
 	var recording replay.Recording
 	for _, t := range tables {
-		instances, err := newInstances(t.Class.Name, reflect.ValueOf(t.Rows).Elem(), t.Invalid)
+		all, err := instances(t.Class.Name, reflect.ValueOf(t.Rows).Elem(), wmiquery.NewInvalidValuesError(t.Invalid))
 		if err != nil {
 			return nil, err
 		}
-		recording.Classes = append(recording.Classes, replay.RecordedClass{Class: t.Class, Instances: instances})
+		recording.Classes = append(recording.Classes, replay.RecordedClass{Class: t.Class, Instances: all})
 	}
 	if _, err := r.recording(recording); err != nil {
 		return nil, err

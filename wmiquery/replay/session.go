@@ -30,19 +30,24 @@ func (s *session) Read(dst any) error {
 	if err := s.checkOpen(); err != nil {
 		return err
 	}
+	return fill(dst, s.host.rows)
+}
+
+// fill fills dst, a pointer to a slice of instances, with the rows that rows returns for the class and the slice.
+func fill(dst any, rows func(class string, slice reflect.Type) (reflect.Value, error)) error {
 	p := reflect.ValueOf(dst)
 	if p.Kind() != reflect.Pointer || p.Elem().Kind() != reflect.Slice {
 		return fmt.Errorf("read into a %T: not a pointer to a slice", dst)
 	}
-	rows := p.Elem()
-	row, ok := reflect.TypeAssert[wmiquery.Instance](reflect.Zero(rows.Type().Elem()))
+	slice := p.Elem().Type()
+	row, ok := reflect.TypeAssert[wmiquery.Instance](reflect.Zero(slice.Elem()))
 	if !ok {
-		return fmt.Errorf("%s is not a wmiquery.Instance", rows.Type().Elem())
+		return fmt.Errorf("%s is not a wmiquery.Instance", slice.Elem())
 	}
 	class := row.WMIClass().Name
-	got, err := s.host.rows(class, rows.Type())
+	got, err := rows(class, slice)
 	if _, ok := wmiquery.InvalidValues(err); ok {
-		rows.Set(got)
+		p.Elem().Set(got)
 	}
 	if err != nil {
 		return fmt.Errorf("read %s: %w", class, err)
@@ -57,16 +62,22 @@ func (h *Host) rows(class string, slice reflect.Type) (reflect.Value, error) {
 	if !ok {
 		return reflect.Value{}, notCapturedError(class)
 	}
-	if f.Failure != nil {
-		return reflect.Value{}, f.Failure.err()
+	return h.parse(f.result, class, fileName(class), slice)
+}
+
+// parse parses a result that is rows of a class. source describes the element that has the result.
+func (h *Host) parse(r result, class, source string, slice reflect.Type) (reflect.Value, error) {
+	if r.Failure != nil {
+		return reflect.Value{}, r.Failure.err()
 	}
-	rows := reflect.MakeSlice(slice, len(f.Instances), len(f.Instances))
+	rows := reflect.MakeSlice(slice, len(r.Instances), len(r.Instances))
 	var invalid []wmiquery.InvalidValue
 	n := 0 // the number of rows
-	for i, instance := range f.Instances {
+	for i, instance := range r.Instances {
 		row := rows.Index(n)
 		err := instance.unmarshal(class, row.Addr().Interface())
-		source := fmt.Sprintf("%s, INSTANCE %d", fileName(class), i+1)
+		source := fmt.Sprintf("%s, INSTANCE %d", source, i+1)
+		var ok bool
 		if invalid, ok = wmiquery.AppendInvalid(invalid, class, source, n, row.Addr().Interface(), err); ok {
 			h.adapt(row)
 			n++

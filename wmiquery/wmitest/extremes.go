@@ -38,6 +38,10 @@ func (extremeSession) Read(dst any) error {
 	return nil
 }
 
+func (s extremeSession) Associated(dst any, _ wmiquery.Ref, _ wmiquery.Class) error {
+	return s.Read(dst)
+}
+
 // extremeValues returns at most extremeRows values of the type of a property.
 func extremeValues(t reflect.Type) []reflect.Value {
 	switch t.Kind() {

@@ -51,6 +51,7 @@ func Run(t *testing.T, serve Serve) {
 	for _, host := range []string{"HV01", "HV02", "HV03"} {
 		t.Run("methods of "+host, func(t *testing.T) { compareMethods(t, serve, host) })
 	}
+	t.Run("associators", func(t *testing.T) { testAssociators(t, serve) })
 	t.Run("errors", func(t *testing.T) { newFixture(t, serve, "HV01").testErrors(t) })
 	t.Run("hanging read", func(t *testing.T) { newFixture(t, serve, "HV01").testHangingRead(t) })
 	t.Run("invalid calls", func(t *testing.T) { newFixture(t, serve, "HV01").testInvalidCalls(t) })

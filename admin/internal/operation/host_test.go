@@ -70,6 +70,10 @@ func (h *fakeHost) Get(_ context.Context, call wmiquery.Call) (wmiquery.Reply, e
 
 func (h *fakeHost) Now() time.Time { return hostTime }
 
+func (h *fakeHost) Associated(context.Context, any, wmiquery.Ref, wmiquery.Class) error {
+	return wmiquery.ErrUnsupported // no action reads associations of an object
+}
+
 // addVM adds a VM with a mode and an EnabledState by their numbers.
 func (h *fakeHost) addVM(guid string, mode, enabled uint16) {
 	add(h, msvm.ComputerSystem{

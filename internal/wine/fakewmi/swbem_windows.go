@@ -3,6 +3,7 @@ package fakewmi
 import (
 	"errors"
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -83,18 +84,23 @@ func (s *services) member(name string) member {
 	return map[string]member{"execquery": s.execQuery, "get": s.get, "execmethod": s.execMethod}[name]
 }
 
-// execQuery implements SWbemServices.ExecQuery for queries of the form SELECT columns FROM class.
+// execQuery implements SWbemServices.ExecQuery for queries of the form SELECT columns FROM class, and for queries for the
+// instances of a class that an association connects with an object.
 func (s *services) execQuery(in invocation) (any, error) {
 	query := in.text(0)
 	if err := s.host.before("query", query); err != nil {
 		return nil, err
 	}
+	var of, association string
 	columns, name, ok := strings.Cut(strings.TrimPrefix(query, "SELECT "), " FROM ")
+	if m := associatorsQuery.FindStringSubmatch(query); m != nil {
+		of, association, columns, name, ok = m[1], m[2], "*", m[3], true
+	}
 	if !ok {
 		return nil, fail(wbemInvalidQuery, "Invalid query")
 	}
 	class := s.class(name)
-	if class == nil {
+	if class == nil || association != "" && s.class(association) == nil {
 		return nil, fail(wbemInvalidClass, "Invalid class")
 	}
 	selected := map[string]int{}
@@ -115,7 +121,13 @@ func (s *services) execQuery(in invocation) (any, error) {
 		}
 	}
 	rows := reflect.New(reflect.SliceOf(class))
-	err := s.session.Read(rows.Interface())
+	var err error
+	if association == "" {
+		err = s.session.Read(rows.Interface())
+	} else {
+		by := wmiquery.Class{Namespace: s.namespace, Name: association}
+		err = s.session.Associated(rows.Interface(), wmiquery.Relative(of), by)
+	}
 	invalid, ok := wmiquery.InvalidValues(err)
 	if !ok {
 		return nil, newException(err, wbemInvalidClass)
@@ -131,6 +143,9 @@ func (s *services) execQuery(in invocation) (any, error) {
 		return &instance{s, selected, rows.Elem().Index(i), i, texts}, nil
 	}, nil), nil
 }
+
+// associatorsQuery matches a query for the instances of a class that an association connects with an object.
+var associatorsQuery = regexp.MustCompile(`^ASSOCIATORS OF \{([^{}]+)\} WHERE AssocClass = (\w+) ResultClass = (\w+)$`)
 
 // class returns the type of the rows of a class, nil if the namespace does not have the class.
 func (s *services) class(name string) reflect.Type {
