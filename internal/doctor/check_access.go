@@ -11,8 +11,8 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// checkRights checks whether the account of this process, which is not that of the service, sees Hyper-V. Hyper-V returns no instances to an account without rights, and
-// no error.
+// checkRights checks whether the account of this process, which is not that of the service, sees Hyper-V. Hyper-V
+// returns no instances to an account without rights, and no error.
 func checkRights(h *host) Row {
 	account := ""
 	if h.Account != "" {

@@ -119,7 +119,8 @@ func checkDuration(h *host) Row {
 	scrape := max(slowest.took, reads/Workers, statistics*time.Duration(replicating)/Workers)
 	text := fmt.Sprintf("%v for all classes one after another; at most %v for a call (%s); with %d workers "+
 		"about %v for a scrape of %d relationships and %d adapters, of %v",
-		rounded(classes), rounded(slowest.took), slowestName, Workers, rounded(scrape), replicating, len(h.failoverNetworks.adapters),
+		rounded(classes), rounded(slowest.took), slowestName, Workers, rounded(scrape), replicating,
+		len(h.failoverNetworks.adapters),
 		h.ScrapeTimeout)
 	switch {
 	case scrape > h.ScrapeTimeout-scrapeMargin:

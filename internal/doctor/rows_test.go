@@ -148,7 +148,9 @@ type withAdapters struct {
 	err error
 }
 
-func (r withAdapters) Associated(context.Context, any, wmiquery.Ref, wmiquery.Class) error { return r.err }
+func (r withAdapters) Associated(context.Context, any, wmiquery.Ref, wmiquery.Class) error {
+	return r.err
+}
 
 // Adapters whose settings cannot be read fail, those without settings are a warning.
 func TestFailoverNetworks(t *testing.T) {
