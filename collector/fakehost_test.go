@@ -73,6 +73,10 @@ func (h *fakeHost) Read(_ context.Context, dst any) error {
 	return err
 }
 
+func (h *fakeHost) Texts(context.Context, wmiquery.Class) ([]wmiquery.Embedded, error) {
+	return nil, wmiquery.ErrUnsupported
+}
+
 func (h *fakeHost) Get(_ context.Context, call wmiquery.Call) (wmiquery.Reply, error) {
 	h.mu.Lock()
 	err, certificates := h.errs[call.Method], h.certificates

@@ -21,6 +21,8 @@ type relationshipStatistics struct {
 // GetReplicationStatisticsEx.
 type statisticsReader struct {
 	view     *view
+	reader   wmiquery.Reader
+	method   *msvm.StatisticsMethod
 	service  msvm.ReplicationService
 	counters *windowCounters
 }
@@ -75,11 +77,7 @@ func (sr *statisticsReader) query(r relationship) query {
 
 // call calls the method of the host.
 func (sr *statisticsReader) call(ctx context.Context, r relationship) (*relationshipStatistics, error) {
-	call, err := msvm.GetReplicationStatistics(sr.service, r.key, r.ReplicationRelationship)
-	if err != nil {
-		return nil, err
-	}
-	reply, err := sr.view.reader.Get(ctx, call)
+	reply, err := sr.method.Get(ctx, sr.reader, sr.service, r.key, r.ReplicationRelationship)
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ func (s *comSession) Associated(dst any, of Ref, association Class) error {
 	}
 	r := newRowReader(class.Name, rows.Type())
 	r.allColumns = true
-	if err := s.query(class.Namespace, wql, r); err != nil {
+	if err := s.query(class.Namespace, wql, r.addObject); err != nil {
 		return fmt.Errorf("read %s of %.200s: %w", class.Name, of, wmiError(err))
 	}
 	rows.Set(r.rows)

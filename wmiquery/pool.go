@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"sync"
 	"time"
 )
 
@@ -70,6 +71,20 @@ func (p *Pool) read(ctx context.Context, operation string, dst any, run func(s S
 	return err
 }
 
+// Texts implements [Reader].
+func (p *Pool) Texts(ctx context.Context, class Class) ([]Embedded, error) {
+	texts := make(chan []Embedded, 1)
+	err := p.reads.do(ctx, class.Name, func(s Session) error {
+		all, err := s.Texts(class)
+		texts <- all
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return <-texts, nil
+}
+
 // classOf returns the class of dst, a pointer to a slice of instances.
 func classOf(dst any) (class Class, ok bool) {
 	t := reflect.TypeOf(dst)
@@ -131,6 +146,12 @@ type startedKey struct{}
 // before that is time in the queue of the pool. f is called at most once, on any goroutine.
 func WithStarted(ctx context.Context, f func()) context.Context {
 	return context.WithValue(ctx, startedKey{}, f)
+}
+
+// WithStartedOnce returns a context for several requests, of which only the first that talks to the host calls the
+// function of WithStarted.
+func WithStartedOnce(ctx context.Context) context.Context {
+	return WithStarted(ctx, sync.OnceFunc(startedFunc(ctx)))
 }
 
 // startedFunc returns the function of WithStarted, or a function that does nothing.

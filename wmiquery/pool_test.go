@@ -35,6 +35,8 @@ func (s fakeSession) Read(dst any) error {
 	return s.read(dst.(*[]row))
 }
 
+func (fakeSession) Texts(wmiquery.Class) ([]wmiquery.Embedded, error) { return nil, nil }
+
 func (s fakeSession) Call(c wmiquery.Call) (wmiquery.Reply, error) {
 	if s.call != nil {
 		return s.call(c)

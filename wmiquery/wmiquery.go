@@ -136,6 +136,10 @@ type Reader interface {
 	// If some values are invalid, dst has all other values, and the error is an *InvalidValuesError. After any other
 	// error dst is unchanged.
 	Read(ctx context.Context, dst any) error
+	// Texts returns all instances of a class, each as the host's own text. It has all properties of the instance, also
+	// those that no struct has, so that an instance can be sent back to the host complete. A replayed host is an
+	// exception: a capture has only the properties of the structs. Texts returns no instances if the host denies access.
+	Texts(ctx context.Context, class Class) ([]Embedded, error)
 	// Get calls a method that only reads. It returns ErrUnsupported for any other method, see [IsGetMethod].
 	Get(ctx context.Context, call Call) (Reply, error)
 	// Now returns the time of the host's clock.
@@ -157,6 +161,8 @@ type Invoker interface {
 type Session interface {
 	// Read fills dst like [Reader].Read.
 	Read(dst any) error
+	// Texts returns instances like [Reader].Texts.
+	Texts(class Class) ([]Embedded, error)
 	Call(call Call) (Reply, error)
 	Close()
 	// Associated fills dst like [Reader].Associated.

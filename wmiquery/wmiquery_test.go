@@ -83,6 +83,8 @@ func (r reader) Read(_ context.Context, dst any) error {
 	return r.err
 }
 
+func (reader) Texts(context.Context, wmiquery.Class) ([]wmiquery.Embedded, error) { return nil, nil }
+
 func (reader) Get(context.Context, wmiquery.Call) (wmiquery.Reply, error) {
 	return wmiquery.Reply{}, nil
 }

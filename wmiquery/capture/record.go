@@ -123,13 +123,13 @@ func (r *recorder) statistics(ctx context.Context) (replay.RecordedMethod, error
 		return m, nil
 	}
 	r.total += len(r.relationships) + 1
+	var method msvm.StatisticsMethod
+	reader := &msvm.RelationshipTexts{Reader: r.Reader}
 	for _, relationship := range r.relationships {
 		key, _ := msvm.ParseKey(relationship.InstanceID)
-		call, err := msvm.GetReplicationStatistics(r.services[0], key, relationship)
-		if err != nil {
-			return m, err
-		}
-		c, _, err := r.call(ctx, call)
+		c, _, err := r.call(ctx, m.Name, func(ctx context.Context) (wmiquery.Reply, error) {
+			return method.Get(ctx, reader, r.services[0], key, relationship)
+		})
 		if err != nil {
 			return m, err
 		}
@@ -146,7 +146,9 @@ func (r *recorder) certificates(ctx context.Context) (replay.RecordedMethod, err
 	if len(r.services) == 0 {
 		return m, nil
 	}
-	c, reply, err := r.call(ctx, msvm.GetSystemCertificates(r.services[0]))
+	c, reply, err := r.call(ctx, m.Name, func(ctx context.Context) (wmiquery.Reply, error) {
+		return r.Reader.Get(ctx, msvm.GetSystemCertificates(r.services[0]))
+	})
 	if err != nil {
 		return m, err
 	}
@@ -158,19 +160,21 @@ func (r *recorder) certificates(ctx context.Context) (replay.RecordedMethod, err
 	return m, nil
 }
 
-// call calls a method that only reads.
-func (r *recorder) call(ctx context.Context, call wmiquery.Call) (replay.RecordedCall, wmiquery.Reply, error) {
+// call calls a method that only reads, with get.
+func (r *recorder) call(
+	ctx context.Context, method string, get func(context.Context) (wmiquery.Reply, error),
+) (replay.RecordedCall, wmiquery.Reply, error) {
 	var c replay.RecordedCall
 	var reply wmiquery.Reply
 	var err error
-	c.Duration, c.Err, err = r.timed(ctx, call.Method, func(ctx context.Context) (err error) {
-		reply, err = r.Reader.Get(ctx, call)
+	c.Duration, c.Err, err = r.timed(ctx, method, func(ctx context.Context) (err error) {
+		reply, err = get(ctx)
 		return err
 	})
 	if err == nil && c.Err == nil {
 		c.Out, err = replay.OutParameters(reply)
 		for _, v := range reply.Invalid {
-			r.report(call.Method, wmiquery.NewInvalidValuesError([]wmiquery.InvalidValue{v}))
+			r.report(method, wmiquery.NewInvalidValuesError([]wmiquery.InvalidValue{v}))
 			setInvalid(c.Out, v)
 		}
 	}

@@ -55,6 +55,45 @@ func fill(dst any, rows func(class string, slice reflect.Type) (reflect.Value, e
 	return nil
 }
 
+// Texts returns the captured instances of a class. They have the properties that the capture has: those that this
+// program, or the version that made the capture, reads.
+func (s *session) Texts(class wmiquery.Class) ([]wmiquery.Embedded, error) {
+	if err := s.checkOpen(); err != nil {
+		return nil, err
+	}
+	f, ok := s.host.classes[class.Name]
+	if !ok {
+		return nil, fmt.Errorf("read %s: %w", class.Name, notCapturedError(class.Name))
+	}
+	if f.Failure != nil {
+		return nil, fmt.Errorf("read %s: %w", class.Name, f.Failure.err())
+	}
+	texts := make([]wmiquery.Embedded, len(f.Instances))
+	for i, instance := range f.Instances {
+		text, err := s.host.adaptText(instance.text(class.Name))
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %s, INSTANCE %d: %w", class.Name, fileName(class.Name), i+1, err)
+		}
+		texts[i] = wmiquery.Embedded(text)
+	}
+	return texts, nil
+}
+
+// adaptText changes the text of an instance like adapt changes a row. The paths in it remain as they were captured.
+func (h *Host) adaptText(text string) (string, error) {
+	instance, err := cimxml.Parse(text)
+	if err != nil {
+		return "", err
+	}
+	for _, p := range instance.Properties {
+		if p.Name == "CertificateThumbPrint" && len(p.Values) == 1 {
+			p.Values = []string{h.substituteThumbprint(p.Values[0])}
+			return cimxml.Set(text, p)
+		}
+	}
+	return text, nil
+}
+
 // rows parses the rows of a class. It leaves out instances that it cannot parse. If there are any, or invalid values,
 // the error is a *wmiquery.InvalidValuesError.
 func (h *Host) rows(class string, slice reflect.Type) (reflect.Value, error) {

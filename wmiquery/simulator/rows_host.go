@@ -134,5 +134,5 @@ func (v view) replicationServices() []msvm.ReplicationService {
 }
 
 func (v view) replicationServiceSettings() []msvm.ReplicationServiceSettingData {
-	return []msvm.ReplicationServiceSettingData{v.host.settings}
+	return []msvm.ReplicationServiceSettingData{v.host.settings.ReplicationServiceSettingData}
 }

@@ -24,6 +24,10 @@ func (extremeSession) Call(wmiquery.Call) (wmiquery.Reply, error) {
 	return wmiquery.Reply{}, wmiquery.ErrUnsupported
 }
 
+func (extremeSession) Texts(wmiquery.Class) ([]wmiquery.Embedded, error) {
+	return nil, wmiquery.ErrUnsupported
+}
+
 func (extremeSession) Read(dst any) error {
 	rows := reflect.ValueOf(dst).Elem()
 	rows.Set(reflect.MakeSlice(rows.Type(), extremeRows, extremeRows))

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"hyperv_replica_exporter/wmiquery"
@@ -136,11 +137,19 @@ func (s *services) execQuery(in invocation) (any, error) {
 	for _, v := range invalid {
 		texts[property{v.Row, strings.ToLower(v.Property)}] = v.Text
 	}
+	instanceTexts := func() ([]wmiquery.Embedded, error) {
+		return nil, fail(wbemInvalidParameter, "the query does not select all columns")
+	}
+	if columns == "*" {
+		instanceTexts = sync.OnceValues(func() ([]wmiquery.Embedded, error) {
+			return s.session.Texts(reflect.Zero(class).Interface().(wmiquery.Instance).WMIClass())
+		})
+	}
 	return collection(rows.Elem().Len(), func(i int) (any, error) {
 		if err := s.host.before("next", strconv.Itoa(i)); err != nil {
 			return nil, err
 		}
-		return &instance{s, selected, rows.Elem().Index(i), i, texts}, nil
+		return &instance{s, selected, rows.Elem().Index(i), i, texts, instanceTexts}, nil
 	}, nil), nil
 }
 
@@ -178,6 +187,7 @@ type instance struct {
 	row      reflect.Value
 	index    int                 // of the row
 	invalid  map[property]string // texts of the properties whose values are invalid
+	texts    func() ([]wmiquery.Embedded, error)
 }
 
 // property identifies a property of a row by its name in lower case.
@@ -187,6 +197,9 @@ type property struct {
 }
 
 func (o *instance) member(name string) member {
+	if name == "gettext_" {
+		return o.getText
+	}
 	i, ok := o.columns[name]
 	if !ok {
 		return nil
@@ -204,6 +217,18 @@ func (o *instance) member(name string) member {
 		}
 		return o.services.scriptValue(o.row.Field(i).Interface()), nil
 	}
+}
+
+// getText implements SWbemObjectEx.GetText_.
+func (o *instance) getText(in invocation) (any, error) {
+	if err := o.services.host.before("gettext", strconv.Itoa(o.index)); err != nil {
+		return nil, err
+	}
+	texts, err := o.texts()
+	if err != nil {
+		return nil, newException(err, wbemInvalidClass)
+	}
+	return textMember(string(texts[o.index]))(in)
 }
 
 // scriptValue converts a value to the type that the scripting objects return for it.
