@@ -103,16 +103,15 @@ func (h *host) samples() (samples []sample, disabled *sample) {
 // callStatistics reads the statistics of a relationship.
 func (h *host) callStatistics(ctx context.Context, service msvm.ReplicationService, s sample) (*statisticsCall, error) {
 	c := &statisticsCall{about: s.about, receives: s.receives}
-	request, err := msvm.GetReplicationStatistics(service, s.key, s.relationship)
+	var err error
+	c.result, err = h.timed(ctx, msvm.MethodGetReplicationStatisticsEx, func(ctx context.Context) (err error) {
+		c.reply, err = h.method.Get(ctx, h.Reader, service, s.key, s.relationship)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	got, err := h.get(ctx, request)
-	if err != nil {
-		return nil, err
-	}
-	c.call, c.failure = *got, got.err
-	if got.err == nil {
+	if c.failure = c.err; c.err == nil {
 		c.statistics, c.issues, c.failure = msvm.Statistics(c.reply)
 	}
 	if invalid, ok := wmiquery.InvalidValues(c.failure); ok {

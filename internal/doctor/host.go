@@ -16,6 +16,7 @@ type host struct {
 	Options
 	now              time.Time // by the clock of the host, after the classes were read
 	tables           []table   // in the order of msvm.Classes
+	method           msvm.StatisticsMethod
 	statistics       []statisticsCall
 	disabled         *statisticsCall // of a VM without replication, nil if there is none
 	certificates     *call           // nil if it was not called

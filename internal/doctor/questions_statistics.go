@@ -19,7 +19,11 @@ func answerEmbeddedInstance(h *host) Row {
 	if len(h.statistics) == 0 {
 		return h.noReplies()
 	}
-	return seen(Answered, "%s", h.outcomes())
+	text := "with the properties that the exporter knows"
+	if h.method.NeedsText() {
+		text = "the host accepts only its own text of a relationship"
+	}
+	return seen(Answered, "%s: %s", text, h.outcomes())
 }
 
 func answerReturnCode(h *host) Row {

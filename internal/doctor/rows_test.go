@@ -176,3 +176,44 @@ func TestFailoverNetworks(t *testing.T) {
 		}
 	}
 }
+
+// textOnly is a Reader of a host that accepts a relationship only as its own text.
+type textOnly struct {
+	wmiquery.Reader
+	texts map[string]bool
+}
+
+func (r textOnly) Texts(ctx context.Context, class wmiquery.Class) ([]wmiquery.Embedded, error) {
+	texts, err := r.Reader.Texts(ctx, class)
+	for _, text := range texts {
+		r.texts[string(text)] = true
+	}
+	return texts, err
+}
+
+func (r textOnly) Get(ctx context.Context, c wmiquery.Call) (wmiquery.Reply, error) {
+	if text := c.Text("ReplicationRelationship"); text != "" && !r.texts[text] {
+		return wmiquery.Reply{Code: 32773}, nil
+	}
+	return r.Reader.Get(ctx, c)
+}
+
+// The answer says whether the host accepts only its own text. The check does not fail then, as the exporter does not.
+func TestOwnTextOfRelationship(t *testing.T) {
+	r, err := doctor.Run(t.Context(), doctor.Options{
+		Reader:      textOnly{simulated(t, "HV01"), map[string]bool{}},
+		CallTimeout: time.Minute, ScrapeTimeout: time.Minute,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"statistics": "ok statistics sending side: code 0 after ",
+		"statistics-embedded-instance": "answer statistics-embedded-instance the host accepts only its own text of a relationship: " +
+			"sending side: code 0 after ",
+	} {
+		if got := line(t, r, name); !strings.HasPrefix(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
