@@ -92,7 +92,7 @@ func (h *Host) adapt(row reflect.Value) {
 		case *wmiquery.Ref:
 			*f = wmiquery.Relative(string(*f))
 		case **string:
-			if *f != nil && row.Type().Field(i).Name == "CertificateThumbPrint" {
+			if *f != nil && strings.HasSuffix(row.Type().Field(i).Name, "CertificateThumbPrint") {
 				**f = h.substituteThumbprint(**f)
 			}
 		}
