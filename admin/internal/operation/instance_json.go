@@ -83,6 +83,11 @@ func encodeInstance(instance wmiquery.Instance) (wmiquery.Embedded, map[string]a
 	if err != nil {
 		return "", nil, err
 	}
+	return wmiquery.Embedded(text), Properties(instance), nil
+}
+
+// Properties returns the properties of an instance that are not null, as [merge] takes them.
+func Properties(instance wmiquery.Instance) map[string]any {
 	shown := map[string]any{}
 	v := reflect.Indirect(reflect.ValueOf(instance))
 	for i := range v.NumField() {
@@ -96,5 +101,5 @@ func encodeInstance(instance wmiquery.Instance) (wmiquery.Embedded, map[string]a
 		}
 		shown[v.Type().Field(i).Name] = x
 	}
-	return wmiquery.Embedded(text), shown, nil
+	return shown
 }
