@@ -54,5 +54,6 @@ func runActionsOverCOM(t *testing.T, objects bool) {
 		"HV02", env.postMethod("HV02", "omar", "ModifyReplicationSettings", object{"parameters": object{
 			"ComputerSystem": vm, "ReplicationSettingData": object{"RecoveryHistory": 3},
 		}}), "succeeded")
+	env.changeAllSettings("HV02")
 	env.hosts["HV02"].close() // before the COM provider stops
 }

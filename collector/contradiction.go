@@ -22,12 +22,15 @@ func (c contradiction) Error() string { return c.key.InstanceID() + ": " + c.tex
 // modeContradictions returns the VMs whose mode says that they replicate and that
 // have no relationship, and the relationships that replicate although the mode of
 // their VM says that it does not. It omits VMs with an invalid relationship, and
-// relationships whose VM or state is not known.
+// relationships whose VM or state is not known. A disabled extended relationship
+// does not count as one: Hyper-V has it for replica VMs that are not extended.
 func modeContradictions(relationships relationshipTable, vms vmsByID) []contradiction {
 	var all []contradiction
 	hasRelationship := map[string]bool{}
 	for _, r := range relationships.rows {
-		hasRelationship[r.key.VM] = true
+		if r.key.Link == msvm.Primary || r.Replicates() {
+			hasRelationship[r.key.VM] = true
+		}
 		mode, known := vms[r.key.VM].Mode()
 		if known && mode == msvm.ModeNone && r.ReplicationState != nil && r.Replicates() {
 			text := fmt.Sprintf("the state is %s, but the mode of the VM is %s", r.State(), mode)

@@ -35,6 +35,11 @@ func TestModeContradictsRelationships(t *testing.T) {
 		{"primary", mode(1), row(primaryID, state(3)), ""},
 		{"primary with a disabled relationship", mode(1), row(primaryID, state(0)), ""},
 		{"replica with an extended relationship only", mode(2), row(extendedID, state(3)), ""},
+		{
+			"replica with a disabled extended relationship only", mode(2), row(extendedID, state(0)),
+			primaryID + ": not found, but the mode of the VM is replica",
+		},
+		{"replica with an extended relationship of unknown state only", mode(2), row(extendedID, nil), ""},
 		{"none with a disabled relationship", mode(0), row(primaryID, state(0)), ""},
 		{"none with a relationship of unknown state", mode(0), row(primaryID, nil), ""},
 		{"test VM with a relationship", mode(3), row(primaryID, state(3)), ""},

@@ -79,7 +79,11 @@ func factsTable(c collector.Collector) string {
 	fmt.Fprintf(&b, "| Scrape it alone | `/metrics?collect[]=%s` |\n", c.Name)
 	for _, s := range c.Reads {
 		source, name := "Reads class", s.Name
-		if s.Method != "" {
+		switch s.Method {
+		case "":
+		case "AssociatorsOf":
+			source = "Reads associators by"
+		default:
 			source, name = "Calls method", s.Name+"."+s.Method
 		}
 		fmt.Fprintf(&b, "| %s | `%s` in `%s`", source, name, s.Namespace)

@@ -101,8 +101,10 @@ func setEdgeCaseAdapters(h *fakeHost) {
 			GroupComponent: group, PartComponent: part,
 		})
 	}
-	// A configuration without a key belongs to the only adapter that no key assigns one to.
-	all = append(all, msvm.FailoverNetworkAdapterSettingData{IPAddresses: []string{"10.0.0.9"}})
+	// A configuration without a key belongs to the adapter that the association connects it with.
+	withoutKey := msvm.FailoverNetworkAdapterSettingData{IPAddresses: []string{"10.0.0.9"}}
+	all = append(all, withoutKey)
+	h.failoverNetworks = map[wmiquery.Ref][]msvm.FailoverNetworkAdapterSettingData{adapterRef(sqlID, 1): {withoutKey}}
 	components = append(components,
 		msvm.EthernetPortFailoverSettingDataComponent{GroupComponent: adapterRef(sqlID, 1)})
 	setRows(h, all...)

@@ -25,8 +25,9 @@ func failoverNetworkCollector() Collector {
 		Name:    "failover_network",
 		Help:    "Network adapters by their IP configuration after a failover.",
 		Default: true,
-		Reads: instancesOf(msvm.FailoverNetworkAdapterSettingData{}, msvm.EthernetPortFailoverSettingDataComponent{},
-			msvm.ComputerSystem{}),
+		Reads: append(instancesOf(msvm.FailoverNetworkAdapterSettingData{},
+			msvm.EthernetPortFailoverSettingDataComponent{}, msvm.ComputerSystem{}),
+			resultOf(msvm.EthernetPortFailoverSettingDataComponent{}, operationAssociatorsOf)),
 		Metrics: []*Metric{failoverNetworkAdapters},
 		collect: func(ctx context.Context, v *view, out *output) error {
 			settings, settingsErr := read[msvm.FailoverNetworkAdapterSettingData](ctx, v)
@@ -35,37 +36,49 @@ func failoverNetworkCollector() Collector {
 			if err := errors.Join(settingsErr, componentErr, vmErr); err != nil {
 				return err
 			}
-			counts := countAdapters(withoutInvalid(v, settings.rows), components.rows, vms, out)
+			byPath := configurationsByPath(v, settings.rows)
+			queried := newAdapterReader(v, settings.rows, components.rows, vms)
+			queryErr := queried.readAll(ctx)
+			counts := countAdapters(components.rows, vms, byPath, queried.configurations)
 			for _, id := range slices.Sorted(maps.Keys(counts)) {
+				if counts[id][""] > 0 {
+					continue // a number without this adapter would be wrong
+				}
 				l := vms.labels(id)
 				for _, c := range failoverConfigurations {
 					out.add(failoverNetworkAdapters, counts[id][c], l.with(label("configuration", c)))
 				}
 			}
-			return checkAdapters(v, components.rows, vms)
+			return errors.Join(queryErr, newInvalidError(queried.invalid), checkAdapters(v, components.rows, vms))
 		},
 	}
 }
 
-// withoutInvalid returns the settings, without the configuration of those with
-// invalid values: it is unknown.
-func withoutInvalid(
-	v *view, settings []msvm.FailoverNetworkAdapterSettingData,
-) []msvm.FailoverNetworkAdapterSettingData {
-	settings = slices.Clone(settings)
+// configurationsByPath returns the configurations of the settings that have an object path, by the path in lower case.
+// The configuration of settings with an invalid value is unknown.
+func configurationsByPath(v *view, settings []msvm.FailoverNetworkAdapterSettingData) map[wmiquery.Ref]string {
+	invalid := map[int]bool{}
 	for _, i := range v.invalidResponse(msvm.FailoverNetworkAdapterSettingData{}.WMIClass().Name).invalid {
-		if i.Row >= 0 && slices.Contains(configurationProperties, i.Property) {
-			settings[i.Row] = msvm.FailoverNetworkAdapterSettingData{InstanceID: settings[i.Row].InstanceID}
+		invalid[i.Row] = invalid[i.Row] || slices.Contains(configurationProperties, i.Property)
+	}
+	byPath := make(map[wmiquery.Ref]string, len(settings))
+	for i, s := range settings {
+		switch path := lowerRef(s.Ref()); {
+		case path == "":
+		case invalid[i]:
+			byPath[path] = "unknown"
+		default:
+			byPath[path] = failoverConfiguration(s)
 		}
 	}
-	return settings
+	return byPath
 }
 
-// configurationProperties are those that failoverConfiguration uses.
+// configurationProperties are the properties that failoverConfiguration uses.
 var configurationProperties = []string{"ProtocolIFType", "IPAddresses", "DHCPEnabled"}
 
 // checkAdapters returns an error if the host has returned invalid values that the
-// collector would have shown.
+// collector would have shown, apart from those in responses to an adapterReader.
 func checkAdapters(v *view, components []msvm.EthernetPortFailoverSettingDataComponent, vms vmsByID) error {
 	shownVMs, shown := map[string]bool{}, map[wmiquery.Ref]bool{}
 	for _, c := range components {
@@ -75,8 +88,8 @@ func checkAdapters(v *view, components []msvm.EthernetPortFailoverSettingDataCom
 	}
 	return errors.Join(
 		checkShown(v, func(s msvm.FailoverNetworkAdapterSettingData) bool {
-			return s.Ref() == "" || shown[lowerRef(s.Ref())]
-		}, append([]string{"InstanceID"}, configurationProperties...)...),
+			return s.Ref() != "" && shown[lowerRef(s.Ref())]
+		}, configurationProperties...),
 		checkShown(v, every[msvm.EthernetPortFailoverSettingDataComponent]),
 		checkShown(v, vmIn(func(id string) bool { return shownVMs[id] }), "Name", "ElementName"),
 	)
@@ -84,72 +97,31 @@ func checkAdapters(v *view, components []msvm.EthernetPortFailoverSettingDataCom
 
 // countAdapters returns the number of adapters by VM and configuration. It ignores
 // adapters that belong to no VM but to a checkpoint, to a recovery point or to the
-// defaults for new adapters.
-//
-// The InstanceID of the settings, and with it the key of their path, is documented
-// to be null. Adapters that the path does not assign get their settings from
-// assignRest.
+// defaults for new adapters. byPath has the configurations by the path of the
+// settings, byAdapter those of adapters for which byPath has none by the path of the
+// adapter. The configuration of an adapter in neither is "".
 func countAdapters(
-	settings []msvm.FailoverNetworkAdapterSettingData,
-	components []msvm.EthernetPortFailoverSettingDataComponent, vms vmsByID, out *output,
+	components []msvm.EthernetPortFailoverSettingDataComponent, vms vmsByID, byPath, byAdapter map[wmiquery.Ref]string,
 ) map[string]map[string]float64 {
-	byPath := make(map[wmiquery.Ref]string, len(settings))
-	var withoutPath []string
-	for _, s := range settings {
-		if path := s.Ref(); path == "" {
-			withoutPath = append(withoutPath, failoverConfiguration(s))
-		} else {
-			byPath[lowerRef(path)] = failoverConfiguration(s)
-		}
-	}
 	counts := map[string]map[string]float64{}
-	add := func(vm, configuration string) {
+	seen := make(map[msvm.EthernetPortFailoverSettingDataComponent]bool, len(components))
+	for _, c := range components {
+		vm := msvm.VMOf(c.GroupComponent)
+		c.GroupComponent, c.PartComponent = lowerRef(c.GroupComponent), lowerRef(c.PartComponent)
+		configuration, ok := byPath[c.PartComponent]
+		if !ok {
+			configuration, c.PartComponent = byAdapter[c.GroupComponent], ""
+		}
+		if seen[c] || !vms.has(vm) {
+			continue
+		}
+		seen[c] = true
 		if counts[vm] == nil {
 			counts[vm] = map[string]float64{}
 		}
 		counts[vm][configuration]++
 	}
-	seen := make(map[msvm.EthernetPortFailoverSettingDataComponent]bool, len(components))
-	var rest []string // VMs of the adapters that no path assigns settings to
-	for _, c := range components {
-		if seen[c] {
-			continue
-		}
-		seen[c] = true
-		vm := msvm.VMOf(c.GroupComponent)
-		configuration, ok := byPath[lowerRef(c.PartComponent)]
-		switch _, isVM := vms[vm]; {
-		case !ok:
-			rest = append(rest, vm)
-		case isVM:
-			add(vm, configuration)
-		}
-	}
-	for i, configuration := range assignRest(withoutPath, rest, out) {
-		if _, isVM := vms[rest[i]]; isVM {
-			add(rest[i], configuration)
-		}
-	}
 	return counts
-}
-
-// assignRest returns the configuration of each of the adapters, which are given by
-// their VM, from those of settings without a path. It is unknown which settings
-// belong to which adapter. This does not matter if all configurations are the same,
-// or if all adapters belong to one VM. Otherwise the configurations are unknown, as
-// they are if there are fewer settings than adapters.
-func assignRest(configurations, vms []string, out *output) []string {
-	distinct := func(values []string) int { return len(slices.Compact(slices.Sorted(slices.Values(values)))) }
-	isAssigned := len(configurations) == len(vms) && distinct(vms) == 1 ||
-		len(configurations) >= len(vms) && distinct(configurations) == 1
-	if isAssigned {
-		return configurations[:len(vms)]
-	}
-	if len(configurations) > 0 && len(vms) > 0 {
-		out.warn("failover networks", "failover settings without InstanceID not assigned to adapters",
-			"settings", len(configurations), "adapters", len(vms))
-	}
-	return slices.Repeat([]string{"unknown"}, len(vms))
 }
 
 // failoverConfiguration returns the value of the label configuration. DHCPEnabled

@@ -1,8 +1,11 @@
 package collector_test
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -13,12 +16,13 @@ import (
 
 // adapter describes a network adapter and its failover settings as the host returns them.
 type adapter struct {
-	owner string        // GUID of the VM, or of a checkpoint
-	id    *string       // InstanceID of the settings
-	part  wmiquery.Ref  // PartComponent of the association
-	ip    []string      // IPAddresses of the settings
-	dhcp  *bool         // DHCPEnabled of the settings
-	only  associationOf // which of the two instances exist
+	owner    string        // GUID of the VM, or of a checkpoint
+	id       *string       // InstanceID of the settings
+	part     wmiquery.Ref  // PartComponent of the association
+	ip       []string      // IPAddresses of the settings
+	dhcp     *bool         // DHCPEnabled of the settings
+	only     associationOf // which of the two instances exist
+	settings int           // number of times that a query for the adapter returns the settings; by default once if they exist
 }
 
 type associationOf string
@@ -29,9 +33,9 @@ const (
 	onlyAssociation associationOf = "association"
 )
 
-// The InstanceID of failover settings is documented as always null. The settings of an adapter are then known only if
-// it does not matter which settings belong to which adapter. It is not known which path the host returns for settings
-// without InstanceID: one with a key of its own, the same for all settings, or none.
+// The InstanceID of failover settings is documented as always null. The settings of an adapter are then those that the
+// association connects with it. It is not known which path the host returns for settings without InstanceID: one with a
+// key of its own, the same for all settings, or none.
 func TestFailoverSettingsWithoutInstanceID(t *testing.T) {
 	static := func(owner string) adapter { return adapter{owner: owner, ip: []string{"10.0.0.4"}} }
 	dhcp := func(owner string) adapter { return adapter{owner: owner, dhcp: new(true)} }
@@ -40,47 +44,42 @@ func TestFailoverSettingsWithoutInstanceID(t *testing.T) {
 		name     string
 		adapters []adapter
 		app, sql map[string]string // adapters of app01 and sql01 by configuration, without zeros
-		warning  bool
+		queries  int               // one for each adapter of a VM without InstanceID
 	}{
-		{name: "one adapter", adapters: []adapter{static(appID)}, app: one("static")},
+		{name: "one adapter", adapters: []adapter{static(appID)}, app: one("static"), queries: 1},
 		{
 			name: "adapters of one VM", adapters: []adapter{static(appID), dhcp(appID), dhcp(appID)},
-			app: map[string]string{"static": "1", "dhcp": "2"},
+			app: map[string]string{"static": "1", "dhcp": "2"}, queries: 3,
 		},
 		{
-			name: "VMs with the same configuration", adapters: []adapter{static(appID), static(sqlID), static(sqlID)},
-			app: one("static"), sql: map[string]string{"static": "2"},
+			name: "VMs with different configurations", adapters: []adapter{static(appID), dhcp(sqlID), static(sqlID)},
+			app: one("static"), sql: map[string]string{"static": "1", "dhcp": "1"}, queries: 3,
 		},
 		{
-			name: "VMs with different configurations", adapters: []adapter{static(appID), dhcp(sqlID)},
-			app: one("unknown"), sql: one("unknown"), warning: true,
-		},
-		{
-			name: "a VM and a checkpoint with different configurations", adapters: []adapter{static(appID), dhcp(checkpointID)},
-			app: one("unknown"), warning: true,
-		},
-		{
-			name: "a VM and a checkpoint with the same configuration", adapters: []adapter{static(appID), static(checkpointID)},
-			app: one("static"),
+			name:     "checkpoints and the defaults for new adapters",
+			adapters: []adapter{static(appID), dhcp(checkpointID), dhcp("Definition")},
+			app:      one("static"), queries: 1,
 		},
 		{
 			name:     "settings that belong to no adapter",
-			adapters: []adapter{static(appID), {ip: []string{"10.0.0.5"}, only: onlySettings}},
-			app:      one("static"),
-		},
-		{
-			name:     "other settings that belong to no adapter",
 			adapters: []adapter{static(appID), {dhcp: new(true), only: onlySettings}},
-			app:      one("unknown"), warning: true,
+			app:      one("static"), queries: 1,
 		},
 		{
 			name:     "an adapter without settings",
 			adapters: []adapter{static(appID), {owner: sqlID, only: onlyAssociation}},
-			app:      one("unknown"), sql: one("unknown"), warning: true,
+			app:      one("static"), sql: one("unknown"), queries: 2,
 		},
-		{name: "no settings at all", adapters: []adapter{{owner: appID, only: onlyAssociation}}, app: one("unknown")},
 		{
-			name: "some hosts have an InstanceID for some", app: one("static"), sql: one("dhcp"),
+			name: "settings that the class does not return", app: one("dhcp"), queries: 1,
+			adapters: []adapter{{owner: appID, dhcp: new(true), only: onlyAssociation, settings: 1}},
+		},
+		{
+			name: "settings that the host returns twice", app: one("dhcp"), queries: 1,
+			adapters: []adapter{{owner: appID, dhcp: new(true), settings: 2}},
+		},
+		{
+			name: "some hosts have an InstanceID for some", app: one("static"), sql: one("dhcp"), queries: 1,
 			adapters: []adapter{
 				static(appID),
 				{owner: sqlID, id: new("7"), part: `Msvm_FailoverNetworkAdapterSettingData.InstanceID="7"`, dhcp: new(true)},
@@ -103,9 +102,12 @@ func TestFailoverSettingsWithoutInstanceID(t *testing.T) {
 					got := parseSeries(r.gather(t, scrapeTimeout, "failover_network"))
 					checkAdapters(t, got, "app01", appID, tt.app)
 					checkAdapters(t, got, "sql01", sqlID, tt.sql)
-					log := strings.Join(r.logs.takeLines(), "\n")
-					if strings.Contains(log, "not assigned to adapters") != tt.warning {
-						t.Errorf("log is %q, want a warning: %v", log, tt.warning)
+					if got[successSeries("failover_network")] != "1" {
+						t.Errorf("the collector failed: %q", r.logs.takeLines())
+					}
+					requests := r.gatherRequests(t)[`hyperv_replica_wmi_requests_total{operation="AssociatorsOf",result="ok"}`]
+					if requests != fmt.Sprint(tt.queries) {
+						t.Errorf("got %s queries, want %d", requests, tt.queries)
 					}
 				})
 			}
@@ -118,22 +120,19 @@ func TestFailoverSettingsWithoutInstanceID(t *testing.T) {
 func setAdapters(h *fakeHost, adapters []adapter, id *string, path func(n int) wmiquery.Ref) {
 	var settings []msvm.FailoverNetworkAdapterSettingData
 	var components []msvm.EthernetPortFailoverSettingDataComponent
+	h.failoverNetworks = map[wmiquery.Ref][]msvm.FailoverNetworkAdapterSettingData{}
 	for n, a := range adapters {
+		s := msvm.FailoverNetworkAdapterSettingData{InstanceID: cmp.Or(a.id, id), IPAddresses: a.ip, DHCPEnabled: a.dhcp}
 		if a.only != onlyAssociation {
-			s := msvm.FailoverNetworkAdapterSettingData{InstanceID: id, IPAddresses: a.ip, DHCPEnabled: a.dhcp}
-			if a.id != nil {
-				s.InstanceID = a.id
-			}
 			settings = append(settings, s)
+			a.settings = max(a.settings, 1)
 		}
 		if a.only != onlySettings {
-			part := a.part
-			if part == "" {
-				part = path(n)
-			}
 			components = append(components, msvm.EthernetPortFailoverSettingDataComponent{
-				GroupComponent: adapterRef(a.owner, n), PartComponent: part,
+				GroupComponent: adapterRef(a.owner, n), PartComponent: cmp.Or(a.part, path(n)),
 			})
+			h.failoverNetworks[adapterRef(a.owner, n)] =
+				slices.Repeat([]msvm.FailoverNetworkAdapterSettingData{s}, a.settings)
 		}
 	}
 	setRows(h, settings...)
@@ -156,25 +155,28 @@ func checkAdapters(t *testing.T, got map[string]string, vm, id string, want map[
 	}
 }
 
-// The simulated host has null for InstanceID, as documented. With the fault failover-network-ids, the InstanceID assigns
-// each configuration to its adapter.
+// The simulated host has null for InstanceID, as documented: it gets one query for each adapter. With the fault
+// failover-network-ids, the InstanceID assigns each configuration to its adapter, without a query.
 func TestFailoverNetworkOfSimulatedHosts(t *testing.T) {
-	configurations := func(faults ...string) map[string]bool {
+	scrape := func(faults ...string) (series map[string]string, queries int) {
 		r := newTestRig(t, simulator.Config{Seed: 1, Now: newFakeClock().Now, Faults: parseFaults(t, faults...)})
-		seen := map[string]bool{}
-		for s, v := range parseSeries(r.gather(t, scrapeTimeout, "failover_network")) {
-			if _, after, ok := strings.Cut(s, `failover_network_adapters{configuration="`); ok && v != "0" {
-				configuration, _, _ := strings.Cut(after, `"`)
-				seen[configuration] = true
-			}
+		series = parseSeries(r.gather(t, scrapeTimeout, "failover_network"))
+		maps.DeleteFunc(series, func(s, _ string) bool { return strings.HasPrefix(s, "hyperv_replica_collector_") })
+		return series, r.countCalls("AssociatorsOf")
+	}
+	byID, queries := scrape("failover-network-ids")
+	adapters, configurations := 0, map[string]bool{}
+	for s, v := range byID {
+		if n, err := strconv.Atoi(v); err == nil && n > 0 && strings.Contains(s, "failover_network_adapters{") {
+			adapters += n
+			configurations[labelValue(s, "configuration")] = true
 		}
-		return seen
 	}
-	if got, want := configurations(), map[string]bool{"unknown": true}; !maps.Equal(got, want) {
-		t.Errorf("configurations %v, want %v", got, want)
+	if want := map[string]bool{"static": true, "dhcp": true, "none": true}; !maps.Equal(configurations, want) || queries != 0 {
+		t.Errorf("with InstanceID: configurations %v, %d queries; want %v, 0", configurations, queries, want)
 	}
-	want := map[string]bool{"static": true, "dhcp": true, "none": true}
-	if got := configurations("failover-network-ids"); !maps.Equal(got, want) {
-		t.Errorf("configurations with InstanceID %v, want %v", got, want)
+	byQuery, queries := scrape()
+	if !maps.Equal(byQuery, byID) || queries != adapters {
+		t.Errorf("without InstanceID: got %v with %d queries, want %v with %d", byQuery, queries, byID, adapters)
 	}
 }

@@ -28,6 +28,8 @@ type fakeHost struct {
 	rows         map[string]any   // []T, by class
 	errs         map[string]error // by class or method
 	certificates wmiquery.Reply   // of GetSystemCertificates
+	// failoverNetworks has the failover settings of adapters.
+	failoverNetworks map[wmiquery.Ref][]msvm.FailoverNetworkAdapterSettingData
 }
 
 var _ wmiquery.Reader = (*fakeHost)(nil)
@@ -71,6 +73,10 @@ func (h *fakeHost) Read(_ context.Context, dst any) error {
 	return err
 }
 
+func (h *fakeHost) Texts(context.Context, wmiquery.Class) ([]wmiquery.Embedded, error) {
+	return nil, wmiquery.ErrUnsupported
+}
+
 func (h *fakeHost) Get(_ context.Context, call wmiquery.Call) (wmiquery.Reply, error) {
 	h.mu.Lock()
 	err, certificates := h.errs[call.Method], h.certificates
@@ -82,6 +88,18 @@ func (h *fakeHost) Get(_ context.Context, call wmiquery.Call) (wmiquery.Reply, e
 		return h.statistics(call)
 	}
 	return certificates, nil
+}
+
+// Associated returns the failover settings of an adapter. Its error is that set for AssociatorsOf.
+func (h *fakeHost) Associated(_ context.Context, dst any, of wmiquery.Ref, association wmiquery.Class) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	settings, ok := h.failoverNetworks[of]
+	if !ok || association.Name != "Msvm_EthernetPortFailoverSettingDataComponent" {
+		return wmiquery.ErrNotFound
+	}
+	*dst.(*[]msvm.FailoverNetworkAdapterSettingData) = settings
+	return h.errs["AssociatorsOf"]
 }
 
 func (h *fakeHost) Now() time.Time { return h.clock.Now() }

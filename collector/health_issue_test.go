@@ -8,10 +8,10 @@ import (
 	"hyperv_replica_exporter/wmiquery"
 )
 
-// The number of series for health issues is limited to ten besides that of the rest, however many
-// message IDs the host uses. An issue that has a series is counted there, although the limit is
-// reached.
-func TestHealthIssueSeriesAreLimited(t *testing.T) {
+// The number of series and of log lines for health issues is limited to ten besides that of the rest,
+// however many message IDs the host uses. An issue that has a series is counted there, although the limit
+// is reached.
+func TestHealthIssuesAreLimited(t *testing.T) {
 	for n, want := range map[int]struct {
 		series int
 		other  string
@@ -24,11 +24,14 @@ func TestHealthIssueSeriesAreLimited(t *testing.T) {
 			}
 			return statisticsReply("", append(issues, issues[3])...), nil
 		}
-		got := valuesOf(parseSeries(newFakeHostRig(h).gather(t, scrapeTimeout, "statistics")),
-			"health_issue", "message_id")
+		r := newFakeHostRig(h)
+		got := valuesOf(parseSeries(r.gather(t, scrapeTimeout, "statistics")), "health_issue", "message_id")
 		if len(got) != want.series || got["other"] != want.other || got["0"] != "1" || got["3"] != "2" {
 			t.Errorf("%d issues: %v, want %d series, %q with the ID other, and 2 with the ID 3",
 				n, got, want.series, want.other)
+		}
+		if lines := len(r.logs.takeLines()); lines != want.series {
+			t.Errorf("%d issues: %d lines in the log, want %d", n, lines, want.series)
 		}
 	}
 }

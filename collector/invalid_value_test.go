@@ -67,7 +67,7 @@ var shownBy = []struct{ class, collectors, properties string }{
 	{"Msvm_SystemReplicationRelationship", "consistency", "Antecedent Dependent"},
 	{
 		"Msvm_FailoverNetworkAdapterSettingData", "failover_network",
-		"InstanceID ProtocolIFType DHCPEnabled IPAddresses",
+		"ProtocolIFType DHCPEnabled IPAddresses",
 	},
 	{"Msvm_EthernetPortFailoverSettingDataComponent", "failover_network", "GroupComponent PartComponent"},
 	{"Msvm_ConcreteJob", "job", "InstanceID JobType JobState PercentComplete StartTime"},

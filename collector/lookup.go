@@ -97,6 +97,9 @@ func readVMs(ctx context.Context, v *view) (vmsByID, error) {
 	return vms, err
 }
 
+// has reports whether id is the GUID of a VM, in upper case.
+func (m vmsByID) has(id string) bool { _, ok := m[id]; return ok }
+
 // labels returns the labels of a VM. The name of a VM that was created after the
 // VMs were read is its GUID.
 func (m vmsByID) labels(id string) labels { return newVMLabels(m.name(id), id) }

@@ -11,7 +11,7 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// query reads a class of the host or calls a method that only reads.
+// query reads a class of the host, or instances of it, or calls a method that only reads.
 type query struct {
 	key       string // queries with the same key have the same response
 	operation string // name of the class or the method

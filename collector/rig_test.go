@@ -52,6 +52,11 @@ func (s countingSession) Read(dst any) error {
 	return s.Session.Read(dst)
 }
 
+func (s countingSession) Associated(dst any, of wmiquery.Ref, association wmiquery.Class) error {
+	s.count("AssociatorsOf")
+	return s.Session.Associated(dst, of, association)
+}
+
 func (s countingSession) Call(c wmiquery.Call) (wmiquery.Reply, error) {
 	s.count(c.Method)
 	return s.Session.Call(c)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -18,8 +19,8 @@ import (
 // scrapeTimeout is the timeout of the scrapes in tests.
 const scrapeTimeout = 9500 * time.Millisecond
 
-// Q64: overlapping scrapes together read each class once, and call the statistics method
-// once for each relationship that replicates.
+// Q64: overlapping scrapes together read each class once, call the statistics method once for each relationship that
+// replicates, and read the failover settings once for each network adapter.
 func TestScrapesShareReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		faults := parseFaults(t, "slow=10ms")
@@ -35,7 +36,17 @@ func TestScrapesShareReads(t *testing.T) {
 		if replicating < 20 || calls["GetReplicationStatisticsEx"] != replicating {
 			t.Errorf("%d calls for %d replicating relationships", calls["GetReplicationStatisticsEx"], replicating)
 		}
+		adapters := 0
+		for s, v := range parseSeries(results[0]) {
+			if n, err := strconv.Atoi(v); err == nil && strings.HasPrefix(s, "hyperv_replica_failover_network_adapters{") {
+				adapters += n
+			}
+		}
+		if adapters < 5 || calls["AssociatorsOf"] != adapters {
+			t.Errorf("%d queries for %d network adapters", calls["AssociatorsOf"], adapters)
+		}
 		delete(calls, "GetReplicationStatisticsEx")
+		calls["AssociatorsOf"] = 1
 		if want := declaredSources(r.scraper.Collectors()); !slices.Equal(slices.Sorted(maps.Keys(calls)), want) {
 			t.Errorf("operations %v, want %v", calls, want)
 		}

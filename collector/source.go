@@ -5,11 +5,11 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// Source is a source of a collector's data: the instances of a class, or the
-// result of a method of the class.
+// Source is a source of a collector's data: the instances of a class, the result of
+// a method of the class, or what an association connects with an object.
 type Source struct {
 	wmiquery.Class
-	Method string // empty for the instances of the class
+	Method string // empty for the instances of the class, AssociatorsOf for an association
 
 	prototype wmiquery.Instance // an instance of the class
 }

@@ -52,7 +52,7 @@ func statisticsCollector() Collector {
 			metrics = append(metrics, f.counter)
 		}
 	}
-	counters := newWindowCounters()
+	counters, method := newWindowCounters(), &msvm.StatisticsMethod{}
 	return Collector{
 		Name: "statistics",
 		Help: "Statistics of the monitoring window, counters across monitoring windows, pending bytes, and health " +
@@ -70,8 +70,14 @@ func statisticsCollector() Collector {
 			vms, vmErr := readVMs(ctx, v)
 			current := replicating(relationships.rows)
 			pruneStatistics(v, counters, current)
-			reader := &statisticsReader{view: v, service: services.rows[0], counters: counters}
+			reader := &statisticsReader{
+				view: v, reader: &msvm.RelationshipTexts{Reader: v.reader}, method: method, service: services.rows[0], counters: counters,
+			}
 			statistics, statisticsErr := reader.readAll(ctx, relationships.rows)
+			if method.NeedsText() {
+				out.warn("relationship text", "host accepts only its own text of a relationship",
+					"method", msvm.MethodGetReplicationStatisticsEx)
+			}
 			var invalid []wmiquery.InvalidValue
 			for i, r := range relationships.rows {
 				at := v.lastGoodTime(statisticsKey(r.key))
@@ -157,7 +163,8 @@ func shownStatistics(values []wmiquery.InvalidValue, sends bool) []wmiquery.Inva
 }
 
 // collectIssues adds the number of health issues by message ID and severity. The
-// issues beyond maxIssues are counted under the message ID "other".
+// issues beyond maxIssues are counted under the message ID "other", and only the
+// first of them is logged.
 func collectIssues(r relationship, issues []msvm.Error, out *output) {
 	type series struct{ id, severity string }
 	count := map[series]float64{}
@@ -170,12 +177,12 @@ func collectIssues(r relationship, issues []msvm.Error, out *output) {
 		if e.PerceivedSeverity != nil {
 			s.severity = e.PerceivedSeverity.String()
 		}
-		out.warn(fmt.Sprint("issue ", r.InstanceID, " ", s.id), "health issue reported",
-			"vm", msvm.StringOrEmpty(r.ElementName), "vm_id", r.key.VM, "relationship", r.key.Link,
-			"message_id", s.id, "severity", s.severity, "message", fmt.Sprintf("%.1000s", msvm.StringOrEmpty(e.Message)))
 		if _, ok := count[s]; !ok && len(order) >= maxIssues {
 			s = series{"other", "unknown"}
 		}
+		out.warn(fmt.Sprint("issue ", r.InstanceID, " ", s.id), "health issue reported",
+			"vm", msvm.StringOrEmpty(r.ElementName), "vm_id", r.key.VM, "relationship", r.key.Link,
+			"message_id", s.id, "severity", s.severity, "message", fmt.Sprintf("%.1000s", msvm.StringOrEmpty(e.Message)))
 		if count[s]++; count[s] == 1 {
 			order = append(order, s)
 		}

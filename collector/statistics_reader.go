@@ -3,8 +3,6 @@ package collector
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 
 	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
@@ -23,6 +21,8 @@ type relationshipStatistics struct {
 // GetReplicationStatisticsEx.
 type statisticsReader struct {
 	view     *view
+	reader   wmiquery.Reader
+	method   *msvm.StatisticsMethod
 	service  msvm.ReplicationService
 	counters *windowCounters
 }
@@ -54,7 +54,10 @@ func (sr *statisticsReader) readAll(ctx context.Context, rows []relationship) ([
 			statistics[i] = response.value.(*relationshipStatistics)
 		}
 	}
-	return statistics, newStatisticsError(rows, errs)
+	return statistics, newErrorList("statistics", "relationships", errs, func(i int) string {
+		key := rows[i].key
+		return fmt.Sprintf("%.100s (%s)", displayName(msvm.StringOrEmpty(rows[i].ElementName), key.VM), key.InstanceID())
+	})
 }
 
 // query returns the query for the statistics of one relationship.
@@ -74,11 +77,7 @@ func (sr *statisticsReader) query(r relationship) query {
 
 // call calls the method of the host.
 func (sr *statisticsReader) call(ctx context.Context, r relationship) (*relationshipStatistics, error) {
-	call, err := msvm.GetReplicationStatistics(sr.service, r.key, r.ReplicationRelationship)
-	if err != nil {
-		return nil, err
-	}
-	reply, err := sr.view.reader.Get(ctx, call)
+	reply, err := sr.method.Get(ctx, sr.reader, sr.service, r.key, r.ReplicationRelationship)
 	if err != nil {
 		return nil, err
 	}
@@ -92,40 +91,3 @@ func (sr *statisticsReader) call(ctx context.Context, r relationship) (*relation
 	}
 	return &relationshipStatistics{stats: stats, issues: issues, invalid: invalid}, err
 }
-
-// statisticsError combines the errors of several relationships.
-type statisticsError struct {
-	text   string
-	causes []error
-}
-
-// newStatisticsError returns the error for the errors of rows, or nil if all are
-// nil. Its text names only the first few relationships, to keep log lines short.
-func newStatisticsError(rows []relationship, errs []error) error {
-	const shown = 3
-	e := &statisticsError{}
-	var texts []string
-	for i, err := range errs {
-		if err == nil {
-			continue
-		}
-		r := rows[i]
-		name := displayName(msvm.StringOrEmpty(r.ElementName), r.key.VM)
-		texts = append(texts, fmt.Sprintf("%.100s (%s): %.300v", name, r.key.InstanceID(), err))
-		e.causes = append(e.causes, err)
-	}
-	if len(e.causes) == 0 {
-		return nil
-	}
-	slices.Sort(texts)
-	if len(texts) > shown {
-		texts = append(texts[:shown], "…")
-	}
-	e.text = fmt.Sprintf("statistics of %d relationships: %s", len(e.causes), strings.Join(texts, "; "))
-	return e
-}
-
-func (e *statisticsError) Error() string { return e.text }
-
-// Unwrap returns the errors of the relationships.
-func (e *statisticsError) Unwrap() []error { return e.causes }

@@ -22,19 +22,19 @@ func (s *comSession) Read(dst any) error {
 		return fmt.Errorf("%s is not a wmiquery.Instance", rows.Type().Elem())
 	}
 	class := instance.WMIClass()
-	columns := strings.Join(columnsOf(rows.Type().Elem()), ", ")
 	r := newRowReader(class.Name, rows.Type())
 	var err error
 	if !s.incomplete[class] {
-		if err = s.queryWMI(class, columns, r); errors.Is(err, errNotForWMI) {
+		query := "SELECT " + strings.Join(columnsOf(rows.Type().Elem()), ", ") + " FROM " + class.Name
+		if err = s.queryWMI(class.Namespace, query, r); errors.Is(err, errNotForWMI) {
 			r = newRowReader(class.Name, rows.Type())
-			err = s.query(class, columns, r)
+			err = s.query(class.Namespace, query, r.addObject)
 		}
 	}
 	if s.incomplete[class] || scode(err) == wbemInvalidQuery {
 		r = newRowReader(class.Name, rows.Type())
 		r.allColumns = true
-		if err = s.query(class, "*", r); err == nil {
+		if err = s.query(class.Namespace, "SELECT * FROM "+class.Name, r.addObject); err == nil {
 			s.incomplete[class] = true
 		}
 	}
@@ -54,13 +54,32 @@ func columnsOf(row reflect.Type) []string {
 	return columns
 }
 
-// query runs a query and adds the rows to r.
-func (s *comSession) query(class Class, columns string, r *rowReader) error {
-	services, err := s.connect(class.Namespace)
+// Texts selects all columns: GetText_ returns only the columns that the query selects.
+func (s *comSession) Texts(class Class) ([]Embedded, error) {
+	var texts []Embedded
+	err := s.query(class.Namespace, "SELECT * FROM "+class.Name, func(v *ole.VARIANT) error {
+		o, err := object(v, nil)
+		if err != nil {
+			return err
+		}
+		defer o.Release()
+		text, err := instanceText(o)
+		texts = append(texts, Embedded(text))
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", class.Name, wmiError(err))
+	}
+	return texts, nil
+}
+
+// query runs a query and calls add with each object, which add must release.
+func (s *comSession) query(namespace, wql string, add func(*ole.VARIANT) error) error {
+	services, err := s.connect(namespace)
 	if err != nil {
 		return err
 	}
-	result, err := object(oleutil.CallMethod(services, "ExecQuery", "SELECT "+columns+" FROM "+class.Name))
+	result, err := object(oleutil.CallMethod(services, "ExecQuery", wql))
 	if err != nil {
 		return err
 	}
@@ -70,11 +89,12 @@ func (s *comSession) query(class Class, columns string, r *rowReader) error {
 		return err
 	}
 	defer count.Clear()
-	if err := oleutil.ForEach(result, r.addObject); err != nil {
+	n := 0
+	if err := oleutil.ForEach(result, func(v *ole.VARIANT) error { n++; return add(v) }); err != nil {
 		return err
 	}
 	// ForEach returns no error if the enumeration ends early.
-	if n, all := r.rows.Len(), int(count.Val); n < all {
+	if all := int(count.Val); n < all {
 		return fmt.Errorf("received only %d of %d rows: %w", n, all, ErrUnavailable)
 	}
 	return nil

@@ -135,14 +135,19 @@ func (p outParam) scalar(v any) (any, error) {
 		}
 		return v, nil
 	case *ole.IDispatch: // an embedded instance as an object, not as a string
-		text, err := oleutil.CallMethod(v, "GetText_", int32(textFormatCIM))
-		if err != nil {
-			return nil, err
-		}
-		defer text.Clear()
-		return text.ToString(), nil
+		return instanceText(v)
 	}
 	return nil, fmt.Errorf("a %T cannot be the value of an out parameter", v)
+}
+
+// instanceText returns an instance as CIM-XML.
+func instanceText(instance *ole.IDispatch) (string, error) {
+	text, err := oleutil.CallMethod(instance, "GetText_", int32(textFormatCIM))
+	if err != nil {
+		return "", fmt.Errorf("GetText_: %w", err)
+	}
+	defer text.Clear()
+	return text.ToString(), nil
 }
 
 // slice returns the elements as a slice of type T. It fails if an element has another type.

@@ -15,14 +15,14 @@ var errNotForWMI = errors.New("package wmi does not support this")
 
 // queryWMI runs a query through package wmi and adds the rows to r. If it fails with errNotForWMI, the rows in r are
 // not complete.
-func (s *comSession) queryWMI(class Class, columns string, r *rowReader) error {
+func (s *comSession) queryWMI(namespace, query string, r *rowReader) error {
 	t, ok := wmiRow(r.rows.Type().Elem())
 	if !ok {
 		return errNotForWMI
 	}
 	raw := reflect.New(reflect.SliceOf(t))
 	// "." is the local host. Wine's locator, unlike that of Windows, does not accept null for it.
-	err := s.queries.Query("SELECT "+columns+" FROM "+class.Name, raw.Interface(), ".", class.Namespace)
+	err := s.queries.Query(query, raw.Interface(), ".", namespace)
 	switch {
 	case err != nil && scode(err) == 0: // not an error of COM
 		return errors.Join(errNotForWMI, err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"sync"
 	"time"
 )
 
@@ -52,17 +53,36 @@ func NewPool(o PoolOptions) *Pool { return &Pool{o.Now, newWorkQueue(o), newWork
 // Read implements [Reader]. The rows of an abandoned call are discarded. To get late rows, pass a context that does
 // not end.
 func (p *Pool) Read(ctx context.Context, dst any) error {
-	class, ok := classOf(dst)
-	if !ok {
+	class, _ := classOf(dst)
+	return p.read(ctx, class.Name, dst, func(s Session, rows any) error { return s.Read(rows) })
+}
+
+// read fills dst with the rows of an operation.
+func (p *Pool) read(ctx context.Context, operation string, dst any, run func(s Session, rows any) error) error {
+	if _, ok := classOf(dst); !ok {
 		return fmt.Errorf("read into a %T: not a pointer to a slice of instances", dst)
 	}
 	// The worker fills its own slice, because the caller may use dst again when ctx ends.
 	rows := reflect.New(reflect.TypeOf(dst).Elem())
-	err := p.reads.do(ctx, class.Name, func(s Session) error { return s.Read(rows.Interface()) })
+	err := p.reads.do(ctx, operation, func(s Session) error { return run(s, rows.Interface()) })
 	if _, ok := InvalidValues(err); ok {
 		reflect.ValueOf(dst).Elem().Set(rows.Elem())
 	}
 	return err
+}
+
+// Texts implements [Reader].
+func (p *Pool) Texts(ctx context.Context, class Class) ([]Embedded, error) {
+	texts := make(chan []Embedded, 1)
+	err := p.reads.do(ctx, class.Name, func(s Session) error {
+		all, err := s.Texts(class)
+		texts <- all
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return <-texts, nil
 }
 
 // classOf returns the class of dst, a pointer to a slice of instances.
@@ -128,12 +148,25 @@ func WithStarted(ctx context.Context, f func()) context.Context {
 	return context.WithValue(ctx, startedKey{}, f)
 }
 
+// WithStartedOnce returns a context for several requests, of which only the first that talks to the host calls the
+// function of WithStarted.
+func WithStartedOnce(ctx context.Context) context.Context {
+	return WithStarted(ctx, sync.OnceFunc(startedFunc(ctx)))
+}
+
 // startedFunc returns the function of WithStarted, or a function that does nothing.
 func startedFunc(ctx context.Context) func() {
 	if f, ok := ctx.Value(startedKey{}).(func()); ok {
 		return f
 	}
 	return func() {}
+}
+
+// Associated implements [Reader]. All objects of an association are one operation.
+func (p *Pool) Associated(ctx context.Context, dst any, of Ref, association Class) error {
+	return p.read(ctx, "AssociatorsOf "+association.Name, dst, func(s Session, rows any) error {
+		return s.Associated(rows, of, association)
+	})
 }
 
 // contextError translates the error of a context that ended.

@@ -28,7 +28,7 @@ type workQueue struct {
 	closed     bool
 }
 
-// operation has the tasks of one operation, which is the name of a class or of a method.
+// operation has the tasks of one operation, which is the name of a class, of an association or of a method.
 type operation struct {
 	name    string
 	waiting []*task // in the order of their arrival

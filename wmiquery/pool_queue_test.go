@@ -188,7 +188,8 @@ func TestPoolReturnsNoReplyWithError(t *testing.T) {
 	}
 }
 
-// The function of WithStarted is called once for a read and once for a call.
+// The function of WithStarted is called once for a read and once for a call, but only once for all requests with a context
+// of WithStartedOnce.
 func TestPoolCallsStartedFunctionOnce(t *testing.T) {
 	p := newPool(t, func(*[]row) error { return nil })
 	n := 0
@@ -199,6 +200,12 @@ func TestPoolCallsStartedFunctionOnce(t *testing.T) {
 	}
 	if _, err := p.Get(ctx, wmiquery.Call{Method: "GetErrorEx"}); err != nil || n != 2 {
 		t.Errorf("after a read and a call: %d calls of the function, error %v", n, err)
+	}
+	ctx = wmiquery.WithStartedOnce(ctx)
+	for range 2 {
+		if _, err := p.Texts(ctx, row{}.WMIClass()); err != nil || n != 3 {
+			t.Errorf("after requests that count once: %d calls of the function, error %v", n, err)
+		}
 	}
 }
 

@@ -24,6 +24,8 @@ type fakeSession struct {
 	read  func(dst *[]row) error
 	call  func(c wmiquery.Call) (wmiquery.Reply, error)
 	close func()
+	// associated fills dst with what an association connects with an object.
+	associated func(dst *[]row, of wmiquery.Ref, association wmiquery.Class) error
 }
 
 func (s fakeSession) Read(dst any) error {
@@ -33,11 +35,20 @@ func (s fakeSession) Read(dst any) error {
 	return s.read(dst.(*[]row))
 }
 
+func (fakeSession) Texts(wmiquery.Class) ([]wmiquery.Embedded, error) { return nil, nil }
+
 func (s fakeSession) Call(c wmiquery.Call) (wmiquery.Reply, error) {
 	if s.call != nil {
 		return s.call(c)
 	}
 	return wmiquery.Reply{Code: wmiquery.CodeCompleted, Out: map[string]any{"Method": c.Method}}, nil
+}
+
+func (s fakeSession) Associated(dst any, of wmiquery.Ref, association wmiquery.Class) error {
+	if s.associated == nil {
+		return nil
+	}
+	return s.associated(dst.(*[]row), of, association)
 }
 
 func (s fakeSession) Close() {

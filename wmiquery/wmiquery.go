@@ -136,10 +136,18 @@ type Reader interface {
 	// If some values are invalid, dst has all other values, and the error is an *InvalidValuesError. After any other
 	// error dst is unchanged.
 	Read(ctx context.Context, dst any) error
+	// Texts returns all instances of a class, each as the host's own text. It has all properties of the instance, also
+	// those that no struct has, so that an instance can be sent back to the host complete. A replayed host is an
+	// exception: a capture has only the properties of the structs. Texts returns no instances if the host denies access.
+	Texts(ctx context.Context, class Class) ([]Embedded, error)
 	// Get calls a method that only reads. It returns ErrUnsupported for any other method, see [IsGetMethod].
 	Get(ctx context.Context, call Call) (Reply, error)
 	// Now returns the time of the host's clock.
 	Now() time.Time
+	// Associated fills dst like Read, with those instances of T's class that an association connects with the object at
+	// the path of. The association is a class in the namespace of T's class. An instance occurs as often as the
+	// association connects it.
+	Associated(ctx context.Context, dst any, of Ref, association Class) error
 }
 
 // Invoker changes a host.
@@ -153,8 +161,12 @@ type Invoker interface {
 type Session interface {
 	// Read fills dst like [Reader].Read.
 	Read(dst any) error
+	// Texts returns instances like [Reader].Texts.
+	Texts(class Class) ([]Embedded, error)
 	Call(call Call) (Reply, error)
 	Close()
+	// Associated fills dst like [Reader].Associated.
+	Associated(dst any, of Ref, association Class) error
 }
 
 // Sentinel errors, for use with errors.Is.
@@ -192,5 +204,12 @@ func IsRefusal(err error) bool {
 func All[T Instance](ctx context.Context, r Reader) ([]T, error) {
 	var rows []T
 	err := r.Read(ctx, &rows)
+	return rows, err
+}
+
+// AllAssociated reads the instances of T's class that the association connects with an object, see [Reader].Associated.
+func AllAssociated[T Instance](ctx context.Context, r Reader, of Ref, association Class) ([]T, error) {
+	var rows []T
+	err := r.Associated(ctx, &rows, of, association)
 	return rows, err
 }

@@ -73,6 +73,7 @@ func TestIsGetMethod(t *testing.T) {
 
 // reader returns rows or fails.
 type reader struct {
+	wmiquery.Reader
 	rows []row
 	err  error
 }
@@ -81,6 +82,8 @@ func (r reader) Read(_ context.Context, dst any) error {
 	*dst.(*[]row) = r.rows
 	return r.err
 }
+
+func (reader) Texts(context.Context, wmiquery.Class) ([]wmiquery.Embedded, error) { return nil, nil }
 
 func (reader) Get(context.Context, wmiquery.Call) (wmiquery.Reply, error) {
 	return wmiquery.Reply{}, nil

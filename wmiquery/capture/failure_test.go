@@ -127,3 +127,44 @@ func TestHangingHost(t *testing.T) {
 		}
 	})
 }
+
+// strict is a Reader whose host accepts only its own text of a relationship.
+type strict struct{ wmiquery.Reader }
+
+func (r strict) Get(ctx context.Context, c wmiquery.Call) (wmiquery.Reply, error) {
+	if c.Method == "GetReplicationStatisticsEx" &&
+		!strings.Contains(c.Text("ReplicationRelationship"), `CLASSORIGIN="___SYSTEM"`) {
+		return wmiquery.Reply{Code: 32773}, nil
+	}
+	return r.Reader.Get(ctx, c)
+}
+
+// A host that accepts only its own text of a relationship gets it: the capture has the statistics.
+func TestCaptureWithHostsOwnText(t *testing.T) {
+	folder := newFolder(t)
+	capture(t, Options{Reader: strict{simulated(t, "HV01")}, Folder: folder, CallTimeout: time.Minute})
+	s := openReplay(t, folder)
+	var services []msvm.ReplicationService
+	var relationships []msvm.ReplicationRelationship
+	if err := errors.Join(s.Read(&services), s.Read(&relationships)); err != nil || len(relationships) == 0 {
+		t.Fatalf("got %d relationships, error %v", len(relationships), err)
+	}
+	captured := 0
+	for _, r := range relationships {
+		key, err := msvm.ParseKey(r.InstanceID)
+		if err != nil || !r.Replicates() {
+			continue
+		}
+		captured++
+		call, err := msvm.GetReplicationStatistics(services[0], key, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if reply, err := s.Call(call); err != nil || reply.Code != 0 {
+			t.Errorf("%s: got code %d, error %v", r.InstanceID, reply.Code, err)
+		}
+	}
+	if captured < 10 {
+		t.Errorf("the capture has statistics of %d relationships", captured)
+	}
+}

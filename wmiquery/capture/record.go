@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"strings"
 	"time"
 
 	"hyperv_replica_exporter/wmiquery"
@@ -19,12 +20,16 @@ type recorder struct {
 	failures      []string // reads and calls that failed, and those with invalid values
 	services      []msvm.ReplicationService
 	relationships []msvm.ReplicationRelationship // those that replicate
+	vms           map[string]bool                // by GUID in upper case
+
+	failoverSettings   []msvm.FailoverNetworkAdapterSettingData
+	failoverComponents []msvm.EthernetPortFailoverSettingDataComponent
 }
 
 // record reads everything that a scrape reads, with the names of the host. A read that fails is part of the recording.
 // It returns the failures, too, and an error only if ctx ends, or because of a bug in this program.
 func record(ctx context.Context, o Options) (replay.Recording, []string, error) {
-	r := &recorder{Options: o}
+	r := &recorder{Options: o, vms: map[string]bool{}}
 	recording := replay.Recording{
 		Time: o.Reader.Now(), Build: o.Build, Language: o.Language, Version: o.Version,
 	}
@@ -36,6 +41,10 @@ func record(ctx context.Context, o Options) (replay.Recording, []string, error) 
 			return recording, nil, err
 		}
 		recording.Classes = append(recording.Classes, c)
+	}
+	var err error
+	if recording.Associators, err = r.failoverNetworks(ctx); err != nil {
+		return recording, nil, err
 	}
 	for _, method := range []func(context.Context) (replay.RecordedMethod, error){r.statistics, r.certificates} {
 		m, err := method(ctx)
@@ -59,24 +68,22 @@ func (r *recorder) class(ctx context.Context, class wmiquery.Instance) (replay.R
 		return c, err
 	}
 	r.report(c.Class.Name, c.Err)
-	invalid, ok := wmiquery.InvalidValues(c.Err)
-	if !ok {
+	if _, ok := wmiquery.InvalidValues(c.Err); !ok {
 		return c, nil
 	}
+	if c.Instances, err = instances(c.Class.Name, rows.Elem(), c.Err); err != nil {
+		return c, err
+	}
 	c.Err = nil
-	for i := range rows.Elem().Len() {
-		instance, err := cimxml.NewInstance(c.Class.Name, rows.Elem().Index(i).Interface())
-		if err != nil {
-			return c, err
-		}
-		c.Instances = append(c.Instances, instance)
-	}
-	for _, v := range invalid {
-		if v.Row >= 0 && v.Row < len(c.Instances) {
-			setInvalid(c.Instances[v.Row], v)
-		}
-	}
 	switch rows := rows.Interface().(type) {
+	case *[]msvm.ComputerSystem:
+		for _, row := range *rows {
+			r.vms[strings.ToUpper(row.Name)] = row.IsVM()
+		}
+	case *[]msvm.FailoverNetworkAdapterSettingData:
+		r.failoverSettings = *rows
+	case *[]msvm.EthernetPortFailoverSettingDataComponent:
+		r.failoverComponents = *rows
 	case *[]msvm.ReplicationService:
 		r.services = *rows
 	case *[]msvm.ReplicationRelationship:
@@ -89,6 +96,26 @@ func (r *recorder) class(ctx context.Context, class wmiquery.Instance) (replay.R
 	return c, nil
 }
 
+// instances returns rows, a slice of structs, as instances of a class. read is the error of the read, which describes
+// the invalid values.
+func instances(class string, rows reflect.Value, read error) ([]cimxml.Instance, error) {
+	var all []cimxml.Instance
+	for i := range rows.Len() {
+		instance, err := cimxml.NewInstance(class, rows.Index(i).Interface())
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, instance)
+	}
+	invalid, _ := wmiquery.InvalidValues(read)
+	for _, v := range invalid {
+		if v.Row >= 0 && v.Row < len(all) {
+			setInvalid(all[v.Row], v)
+		}
+	}
+	return all, nil
+}
+
 // statistics calls GetReplicationStatisticsEx for each relationship that replicates.
 func (r *recorder) statistics(ctx context.Context) (replay.RecordedMethod, error) {
 	m := replay.RecordedMethod{Name: msvm.MethodGetReplicationStatisticsEx}
@@ -96,13 +123,13 @@ func (r *recorder) statistics(ctx context.Context) (replay.RecordedMethod, error
 		return m, nil
 	}
 	r.total += len(r.relationships) + 1
+	var method msvm.StatisticsMethod
+	reader := &msvm.RelationshipTexts{Reader: r.Reader}
 	for _, relationship := range r.relationships {
 		key, _ := msvm.ParseKey(relationship.InstanceID)
-		call, err := msvm.GetReplicationStatistics(r.services[0], key, relationship)
-		if err != nil {
-			return m, err
-		}
-		c, _, err := r.call(ctx, call)
+		c, _, err := r.call(ctx, m.Name, func(ctx context.Context) (wmiquery.Reply, error) {
+			return method.Get(ctx, reader, r.services[0], key, relationship)
+		})
 		if err != nil {
 			return m, err
 		}
@@ -119,7 +146,9 @@ func (r *recorder) certificates(ctx context.Context) (replay.RecordedMethod, err
 	if len(r.services) == 0 {
 		return m, nil
 	}
-	c, reply, err := r.call(ctx, msvm.GetSystemCertificates(r.services[0]))
+	c, reply, err := r.call(ctx, m.Name, func(ctx context.Context) (wmiquery.Reply, error) {
+		return r.Reader.Get(ctx, msvm.GetSystemCertificates(r.services[0]))
+	})
 	if err != nil {
 		return m, err
 	}
@@ -131,19 +160,21 @@ func (r *recorder) certificates(ctx context.Context) (replay.RecordedMethod, err
 	return m, nil
 }
 
-// call calls a method that only reads.
-func (r *recorder) call(ctx context.Context, call wmiquery.Call) (replay.RecordedCall, wmiquery.Reply, error) {
+// call calls a method that only reads, with get.
+func (r *recorder) call(
+	ctx context.Context, method string, get func(context.Context) (wmiquery.Reply, error),
+) (replay.RecordedCall, wmiquery.Reply, error) {
 	var c replay.RecordedCall
 	var reply wmiquery.Reply
 	var err error
-	c.Duration, c.Err, err = r.timed(ctx, call.Method, func(ctx context.Context) (err error) {
-		reply, err = r.Reader.Get(ctx, call)
+	c.Duration, c.Err, err = r.timed(ctx, method, func(ctx context.Context) (err error) {
+		reply, err = get(ctx)
 		return err
 	})
 	if err == nil && c.Err == nil {
 		c.Out, err = replay.OutParameters(reply)
 		for _, v := range reply.Invalid {
-			r.report(call.Method, wmiquery.NewInvalidValuesError([]wmiquery.InvalidValue{v}))
+			r.report(method, wmiquery.NewInvalidValuesError([]wmiquery.InvalidValue{v}))
 			setInvalid(c.Out, v)
 		}
 	}

@@ -87,14 +87,17 @@ func (r *replacer) pass(recorded replay.Recording) (replay.Recording, error) {
 		}
 		return replaced
 	}
-	replaced := recorded
-	replaced.Classes, replaced.Methods = nil, nil
-	for _, c := range recorded.Classes {
-		instances := make([]cimxml.Instance, len(c.Instances))
+	all := func(recorded []cimxml.Instance) []cimxml.Instance {
+		instances := make([]cimxml.Instance, len(recorded))
 		for i := range instances {
-			instances[i] = instance(c.Instances[i])
+			instances[i] = instance(recorded[i])
 		}
-		c.Instances, c.Err = instances, r.failure(c.Err)
+		return instances
+	}
+	replaced := recorded
+	replaced.Classes, replaced.Methods, replaced.Associators = nil, nil, nil
+	for _, c := range recorded.Classes {
+		c.Instances, c.Err = all(c.Instances), r.failure(c.Err)
 		replaced.Classes = append(replaced.Classes, c)
 	}
 	for _, m := range recorded.Methods {
@@ -111,6 +114,10 @@ func (r *replacer) pass(recorded replay.Recording) (replay.Recording, error) {
 			m.Calls = append(m.Calls, c)
 		}
 		replaced.Methods = append(replaced.Methods, m)
+	}
+	for _, a := range recorded.Associators {
+		a.Of, a.Instances, a.Err = wmiquery.Ref(r.id(string(a.Of))), all(a.Instances), r.failure(a.Err)
+		replaced.Associators = append(replaced.Associators, a)
 	}
 	return replaced, err
 }

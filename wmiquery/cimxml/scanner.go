@@ -14,7 +14,9 @@ type scanner struct {
 	open  []string    // the names of the elements that enclose rest
 	attrs [][2]string // names and raw values of the attributes of the last start tag
 	empty bool        // reports whether the last start tag was of the form <x/>, so that the next token is its end
-	err   error       // the first error of the syntax; nothing can be read after it
+	// tagStart is the number of bytes from the start of the last tag to the end of the text.
+	tagStart int
+	err      error // the first error of the syntax; nothing can be read after it
 }
 
 type token int
@@ -66,6 +68,7 @@ func (s *scanner) read() (token, string, error) {
 			decoded, err := decode(raw, false)
 			return text, decoded, err
 		case strings.HasPrefix(s.rest, "</"):
+			s.tagStart = len(s.rest)
 			raw, err := s.cutThrough("</", ">")
 			if name := strings.TrimRight(raw, " \t\r\n"); err == nil && (len(s.open) == 0 || name != s.open[len(s.open)-1]) {
 				err = fmt.Errorf("end tag of %.40q, which is not open", name)
@@ -110,6 +113,7 @@ func (s *scanner) skipMarkup() (err error) {
 
 // startTag reads a start tag.
 func (s *scanner) startTag() (string, error) {
+	s.tagStart = len(s.rest)
 	element, rest := cutName(s.rest[1:])
 	if element == "" {
 		return "", fmt.Errorf("%.40q is not a tag", s.rest)

@@ -53,22 +53,27 @@ const (
 	outCertificates = "EncodedCertificates"
 )
 
-// GetReplicationStatistics returns the call of GetReplicationStatisticsEx for relationship r. The call has all
-// properties of r, like that of Microsoft's own client. Whether the key is sufficient is not known.
+// GetReplicationStatistics returns the call of GetReplicationStatisticsEx for relationship r. The call has the
+// properties of r, not all that the host has. Whether they are sufficient is not known: Microsoft's own client sends all.
 func GetReplicationStatistics(service ReplicationService, k Key, r ReplicationRelationship) (wmiquery.Call, error) {
 	text, err := cimxml.Marshal(r.WMIClass().Name, r)
 	if err != nil {
 		return wmiquery.Call{}, err
 	}
+	return statisticsCall(service, k, wmiquery.Embedded(text)), nil
+}
+
+// statisticsCall returns the call of GetReplicationStatisticsEx with the text of a relationship.
+func statisticsCall(service ReplicationService, k Key, text wmiquery.Embedded) wmiquery.Call {
 	return wmiquery.Call{
 		Namespace: wmiquery.Virtualization,
 		Object:    service.Ref(),
 		Method:    MethodGetReplicationStatisticsEx,
 		In: []wmiquery.Param{
 			{Name: "ComputerSystem", Value: VMRef(k.VM)},
-			{Name: "ReplicationRelationship", Value: wmiquery.Embedded(text)},
+			{Name: "ReplicationRelationship", Value: text},
 		},
-	}, nil
+	}
 }
 
 // Statistics returns the statistics and the health issues in the reply to GetReplicationStatistics. There may be no

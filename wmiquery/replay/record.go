@@ -19,6 +19,8 @@ type Recording struct {
 	Version  string    // of this program
 	Classes  []RecordedClass
 	Methods  []RecordedMethod
+	// Associators are written to a file even if there are none.
+	Associators []RecordedAssociators
 }
 
 // RecordedClass is the result of reading a class: instances or an error.
@@ -111,6 +113,8 @@ func (r Recording) Files() ([]File, error) {
 		}
 		add(method.Name, duration, e)
 	}
+	e, duration := newAssociatorsElement(r.Associators)
+	add(associatorsName, duration, e)
 	add(manifestName, 0, &m)
 	return files, err
 }

@@ -258,6 +258,10 @@ func TestSubstitutesOfAllCertificates(t *testing.T) {
 	if got := msvm.StringOrEmpty(read[msvm.ReplicationServiceSettingData](t, s)[0].CertificateThumbPrint); got != sha1Of(all[1]) {
 		t.Errorf("got thumbprint %s in the settings, want that of the second certificate, %s", got, sha1Of(all[1]))
 	}
+	texts, err := s.Texts(msvm.ReplicationServiceSettingData{}.WMIClass())
+	if err != nil || len(texts) != 1 || !strings.Contains(string(texts[0]), "<VALUE>"+sha1Of(all[1])+"</VALUE>") {
+		t.Errorf("got error %v and the texts %q, want the same thumbprint", err, texts)
+	}
 }
 
 // A closed session does not close other sessions with the same capture.

@@ -20,6 +20,8 @@ type Host struct {
 	manifest manifest
 	classes  map[string]*classFile  // by name of the class
 	methods  map[string]*methodFile // by name of the method
+	// associators is nil if an older version of this program made the capture.
+	associators *associatorsFile
 	// certificates has a substitute for each captured certificate.
 	certificates []certificate
 
@@ -61,6 +63,10 @@ func Open(capture fs.FS, now func() time.Time) (*Host, error) {
 			return nil, err
 		}
 		h.methods[name] = f
+	}
+	h.associators, err = readAssociators(capture)
+	if err != nil && (!errors.Is(err, fs.ErrNotExist) || h.manifest.lists(associatorsName)) {
+		return nil, err
 	}
 	h.certificates, err = h.substituteCertificates()
 	return h, err

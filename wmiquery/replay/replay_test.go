@@ -240,6 +240,15 @@ func TestRootCertificateOfCapture(t *testing.T) {
 		got == thumbprint(1) || row.CertificateThumbPrint != nil {
 		t.Errorf("got root %q, want the thumbprint of the substitute", got)
 	}
+	capture = sample(t)
+	const property = `<PROPERTY NAME="CertificateThumbPrint" TYPE="string">`
+	edit(t, capture, "Msvm_ReplicationSettingData.xml", property,
+		strings.Replace(property, `"C`, `"RootC`, 1)+"<VALUE>"+thumbprint(2)+"</VALUE></PROPERTY>"+property)
+	_, s = open(t, capture)
+	texts, err := s.Texts(row.WMIClass())
+	if err != nil || strings.Contains(string(texts[1]), thumbprint(1)) || strings.Contains(string(texts[1]), thumbprint(2)) {
+		t.Errorf("got text %s, error %v, want the thumbprints of the substitutes", texts[1], err)
+	}
 }
 
 func TestClockStartsAtTimeOfCapture(t *testing.T) {

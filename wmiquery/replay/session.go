@@ -30,24 +30,74 @@ func (s *session) Read(dst any) error {
 	if err := s.checkOpen(); err != nil {
 		return err
 	}
+	return fill(dst, s.host.rows)
+}
+
+// fill fills dst, a pointer to a slice of instances, with the rows that rows returns for the class and the slice.
+func fill(dst any, rows func(class string, slice reflect.Type) (reflect.Value, error)) error {
 	p := reflect.ValueOf(dst)
 	if p.Kind() != reflect.Pointer || p.Elem().Kind() != reflect.Slice {
 		return fmt.Errorf("read into a %T: not a pointer to a slice", dst)
 	}
-	rows := p.Elem()
-	row, ok := reflect.TypeAssert[wmiquery.Instance](reflect.Zero(rows.Type().Elem()))
+	slice := p.Elem().Type()
+	row, ok := reflect.TypeAssert[wmiquery.Instance](reflect.Zero(slice.Elem()))
 	if !ok {
-		return fmt.Errorf("%s is not a wmiquery.Instance", rows.Type().Elem())
+		return fmt.Errorf("%s is not a wmiquery.Instance", slice.Elem())
 	}
 	class := row.WMIClass().Name
-	got, err := s.host.rows(class, rows.Type())
+	got, err := rows(class, slice)
 	if _, ok := wmiquery.InvalidValues(err); ok {
-		rows.Set(got)
+		p.Elem().Set(got)
 	}
 	if err != nil {
 		return fmt.Errorf("read %s: %w", class, err)
 	}
 	return nil
+}
+
+// Texts returns the captured instances of a class. They have the properties that the capture has: those that this
+// program, or the version that made the capture, reads.
+func (s *session) Texts(class wmiquery.Class) ([]wmiquery.Embedded, error) {
+	if err := s.checkOpen(); err != nil {
+		return nil, err
+	}
+	f, ok := s.host.classes[class.Name]
+	if !ok {
+		return nil, fmt.Errorf("read %s: %w", class.Name, notCapturedError(class.Name))
+	}
+	if f.Failure != nil {
+		return nil, fmt.Errorf("read %s: %w", class.Name, f.Failure.err())
+	}
+	texts := make([]wmiquery.Embedded, len(f.Instances))
+	for i, instance := range f.Instances {
+		text, err := s.host.adaptText(instance.text(class.Name))
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %s, INSTANCE %d: %w", class.Name, fileName(class.Name), i+1, err)
+		}
+		texts[i] = wmiquery.Embedded(text)
+	}
+	return texts, nil
+}
+
+// isThumbprint reports whether a property is the thumbprint of a certificate or of its root.
+func isThumbprint(property string) bool { return strings.HasSuffix(property, "CertificateThumbPrint") }
+
+// adaptText changes the text of an instance like adapt changes a row. The paths in it remain as they were captured.
+func (h *Host) adaptText(text string) (string, error) {
+	instance, err := cimxml.Parse(text)
+	if err != nil {
+		return "", err
+	}
+	for _, p := range instance.Properties {
+		if !isThumbprint(p.Name) || len(p.Values) != 1 {
+			continue
+		}
+		p.Values = []string{h.substituteThumbprint(p.Values[0])}
+		if text, err = cimxml.Set(text, p); err != nil {
+			return "", err
+		}
+	}
+	return text, nil
 }
 
 // rows parses the rows of a class. It leaves out instances that it cannot parse. If there are any, or invalid values,
@@ -57,16 +107,22 @@ func (h *Host) rows(class string, slice reflect.Type) (reflect.Value, error) {
 	if !ok {
 		return reflect.Value{}, notCapturedError(class)
 	}
-	if f.Failure != nil {
-		return reflect.Value{}, f.Failure.err()
+	return h.parse(f.result, class, fileName(class), slice)
+}
+
+// parse parses a result that is rows of a class. source describes the element that has the result.
+func (h *Host) parse(r result, class, source string, slice reflect.Type) (reflect.Value, error) {
+	if r.Failure != nil {
+		return reflect.Value{}, r.Failure.err()
 	}
-	rows := reflect.MakeSlice(slice, len(f.Instances), len(f.Instances))
+	rows := reflect.MakeSlice(slice, len(r.Instances), len(r.Instances))
 	var invalid []wmiquery.InvalidValue
 	n := 0 // the number of rows
-	for i, instance := range f.Instances {
+	for i, instance := range r.Instances {
 		row := rows.Index(n)
 		err := instance.unmarshal(class, row.Addr().Interface())
-		source := fmt.Sprintf("%s, INSTANCE %d", fileName(class), i+1)
+		source := fmt.Sprintf("%s, INSTANCE %d", source, i+1)
+		var ok bool
 		if invalid, ok = wmiquery.AppendInvalid(invalid, class, source, n, row.Addr().Interface(), err); ok {
 			h.adapt(row)
 			n++
@@ -92,7 +148,7 @@ func (h *Host) adapt(row reflect.Value) {
 		case *wmiquery.Ref:
 			*f = wmiquery.Relative(string(*f))
 		case **string:
-			if *f != nil && strings.HasSuffix(row.Type().Field(i).Name, "CertificateThumbPrint") {
+			if *f != nil && isThumbprint(row.Type().Field(i).Name) {
 				**f = h.substituteThumbprint(**f)
 			}
 		}

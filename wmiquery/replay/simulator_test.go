@@ -2,6 +2,7 @@ package replay
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"testing"
 	"testing/fstest"
@@ -72,6 +73,33 @@ func compareClasses(t *testing.T, got, want wmiquery.Session) {
 			if a, b := marshal(t, g.Elem().Index(i)), marshal(t, w.Elem().Index(i)); a != b {
 				t.Errorf("%s row %d: got\n%s\nwant\n%s", slice, i, a, b)
 			}
+		}
+		texts, err := got.Texts(class.WMIClass())
+		if fmt.Sprint(err) != fmt.Sprint(gotErr) {
+			t.Errorf("%s: got error %v for texts, %v for rows", slice, err, gotErr)
+		}
+		compareTexts(t, texts, g.Elem())
+	}
+}
+
+// compareTexts checks that texts have the values of rows. Only object paths differ: those in a text are absolute.
+func compareTexts(t *testing.T, texts []wmiquery.Embedded, rows reflect.Value) {
+	if len(texts) != rows.Len() {
+		t.Errorf("%s: got %d texts of %d rows", rows.Type(), len(texts), rows.Len())
+		return
+	}
+	for i, text := range texts {
+		row := reflect.New(rows.Type().Elem())
+		if _, err := cimxml.Unmarshal(string(text), row.Interface()); err != nil {
+			t.Errorf("%v in %s", err, text)
+		}
+		for n := range row.Elem().NumField() {
+			if ref, ok := row.Elem().Field(n).Addr().Interface().(*wmiquery.Ref); ok {
+				*ref = wmiquery.Relative(string(*ref))
+			}
+		}
+		if got, want := marshal(t, row.Elem()), marshal(t, rows.Index(i)); got != want {
+			t.Errorf("%s text %d: got\n%s\nwant\n%s", rows.Type(), i, got, want)
 		}
 	}
 }

@@ -26,7 +26,7 @@ type host struct {
 	jobs     []*job // scheduled, running and finished jobs; some may have expired
 
 	// Configuration that administrators can change. applyDefaults sets the initial values.
-	settings       msvm.ReplicationServiceSettingData
+	settings       serverSettings
 	authorizations []msvm.ReplicationAuthorizationSettingData
 	// failoverNetworks are the failover configurations of the network adapters, by the GUID of the VM.
 	failoverNetworks map[string][]msvm.FailoverNetworkAdapterSettingData

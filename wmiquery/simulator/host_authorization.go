@@ -54,7 +54,7 @@ func matchesHost(allowed, fqdn string) bool {
 func (h *host) reauthorize() {
 	for _, vm := range h.vms {
 		if e := vm.endpoints[msvm.Primary]; e != nil && !e.sends() {
-			e.link.rejection = h.authorize(e.link.sender.vm, e.link.settings)
+			e.link.rejection = h.authorize(e.link.sender.vm, e.link.settings.ReplicationSettingData)
 		}
 	}
 }

@@ -9,7 +9,8 @@ import (
 
 // applyDefaults sets the configuration that the hosts have at the start.
 func (h *host) applyDefaults(w *World) {
-	h.settings = msvm.ReplicationServiceSettingData{
+	h.settings.LaterBuildSetting = new("of the host <" + h.name + ">")
+	h.settings.ReplicationServiceSettingData = msvm.ReplicationServiceSettingData{
 		InstanceID:                "Microsoft:" + h.name + `\ReplicationService`, // the format is not documented
 		RecoveryServerEnabled:     new(true),
 		AllowedAuthenticationType: new(msvm.AuthenticationBoth),

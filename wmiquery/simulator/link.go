@@ -13,7 +13,7 @@ import (
 // Its state changes only by events, at whole seconds; see logicalVM.advance.
 type link struct {
 	sender, receiver endpoint
-	settings         msvm.ReplicationSettingData // without what differs between the endpoints; never written to
+	settings         linkSettings // without what differs between the endpoints; never written to
 	traffic          traffic
 	random           *rand.Rand
 
@@ -39,7 +39,7 @@ type link struct {
 	// required resynchronization.
 	noAutoResync bool
 	// pendingSettings are the settings that a running disk update will apply.
-	pendingSettings *msvm.ReplicationSettingData
+	pendingSettings *linkSettings
 	// initialReplicaExported is true while an exported initial replica waits to be imported.
 	initialReplicaExported bool
 }

@@ -44,10 +44,10 @@ func unsetSettings() msvm.ReplicationSettingData {
 }
 
 // applySettings changes the settings of the link.
-func (l *link) applySettings(s msvm.ReplicationSettingData) {
+func (l *link) applySettings(s linkSettings) {
 	l.settings = s
 	l.traffic.interval = time.Duration(*s.ReplicationInterval) * time.Second
 	l.traffic.snapshotInterval = time.Duration(*s.ApplicationConsistentSnapshotInterval) * time.Hour
 	l.receiver.mergePoints(int(*s.RecoveryHistory))
-	l.rejection = l.receiver.vm.host.authorize(l.sender.vm, s)
+	l.rejection = l.receiver.vm.host.authorize(l.sender.vm, s.ReplicationSettingData)
 }

@@ -108,7 +108,7 @@ func (l *link) startFailover(at time.Time, duration time.Duration, to *recoveryP
 // swapRoles replaces the link by one in the other direction. After a planned failover the disks are
 // identical and replication continues. Otherwise the new link waits for an initial replication; that is
 // inferred from the cmdlets that Microsoft recommends for this case.
-func (l *link) swapRoles(at time.Time, settings msvm.ReplicationSettingData) {
+func (l *link) swapRoles(at time.Time, settings linkSettings) {
 	from, to := l.receiver.vm, l.sender.vm
 	inSync := l.receiver.failedOver == msvm.TypePlanned && l.sender.state == msvm.SyncedReplicationComplete
 	was, wasSender := l.receiver, l.sender

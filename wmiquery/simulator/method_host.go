@@ -25,7 +25,9 @@ func modifyService(r *request) wmiquery.Reply {
 	if !r.args.unmarshal("SettingData", &given) {
 		return errorReply(wmiquery.CodeInvalidParam)
 	}
-	s := overlay(r.host.settings, given)
+	s := serverSettings{
+		overlay(r.host.settings.ReplicationServiceSettingData, given), r.args.laterBuild("SettingData"),
+	}
 	s.InstanceID = r.host.settings.InstanceID
 	switch length := *s.MonitoringInterval; {
 	case length < 3600, length > 7*86400, *s.MonitoringStartTime < 0, *s.MonitoringStartTime >= 24*time.Hour,

@@ -11,7 +11,7 @@ import (
 // createRelationship is Msvm_ReplicationService.CreateReplicationRelationship. It makes a VM without
 // replication a primary VM, and extends the replication of a replica to a third host.
 func createRelationship(r *request) wmiquery.Reply {
-	settings, ok := r.givenSettings(unsetSettings())
+	settings, ok := r.givenSettings(linkSettings{ReplicationSettingData: unsetSettings()})
 	if !ok {
 		return errorReply(wmiquery.CodeInvalidParam)
 	}
@@ -23,7 +23,7 @@ func createRelationship(r *request) wmiquery.Reply {
 			if h == nil || h == vm.host {
 				return errServerNotFound
 			}
-			if f := h.authorize(vm, settings); f != nil {
+			if f := h.authorize(vm, settings.ReplicationSettingData); f != nil {
 				return f
 			}
 			to, f := vm.newReplicaVM(h, at)
@@ -43,12 +43,14 @@ func createRelationship(r *request) wmiquery.Reply {
 
 // givenSettings are the base settings with the given changes. It returns false if the result is not
 // valid.
-func (r *request) givenSettings(base msvm.ReplicationSettingData) (msvm.ReplicationSettingData, bool) {
+func (r *request) givenSettings(base linkSettings) (linkSettings, bool) {
 	var given msvm.ReplicationSettingData
 	if !r.args.unmarshal("ReplicationSettingData", &given) {
-		return given, false
+		return base, false
 	}
-	s := overlay(base, given)
+	s := linkSettings{
+		overlay(base.ReplicationSettingData, given), r.args.laterBuild("ReplicationSettingData"),
+	}
 	history, hours := *s.RecoveryHistory, *s.ApplicationConsistentSnapshotInterval
 	intervals := []uint16{30, 300, 900}
 	if r.linkType == msvm.Extended { // at least 300 s and at least the interval of the primary link
@@ -76,7 +78,7 @@ func (r *request) makeReplica(q msvm.StateRequest) wmiquery.Reply {
 		return errorReply(wmiquery.CodeInvalidState)
 	}
 	noSender := &hostVM{logical: vm.logical, host: vm.host, id: vm.id, endpoints: map[msvm.Link]*endpoint{}}
-	l := vm.logical.connect(noSender, msvm.Primary, vm, unsetSettings())
+	l := vm.logical.connect(noSender, msvm.Primary, vm, linkSettings{ReplicationSettingData: unsetSettings()})
 	l.settings.PrimaryHostSystem, l.settings.PrimaryConnectionPoint = nil, nil
 	l.start(r.at)
 	l.receiver.state, vm.mode = msvm.WaitingToCompleteInitialReplication, msvm.ModeReplica

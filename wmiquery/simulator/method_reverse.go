@@ -37,7 +37,7 @@ func reverseReplication(r *request) wmiquery.Reply {
 			case old.hasRunningJob():
 				return errOperationInProgress
 			}
-			if f := h.authorize(vm, settings); f != nil {
+			if f := h.authorize(vm, settings.ReplicationSettingData); f != nil {
 				return f
 			}
 			l.swapRoles(at, settings)

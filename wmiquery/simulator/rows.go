@@ -85,7 +85,7 @@ func (v view) replicationSettings() []msvm.ReplicationSettingData {
 	for r, e := range v.host.relationships() {
 		row := unsetSettings()
 		if e != nil && e.state != msvm.Disabled {
-			row = e.link.settings
+			row = e.link.settings.ReplicationSettingData
 		}
 		row.InstanceID = r.key().InstanceID()
 		row.ElementName = new(v.faults.displayName(r.vm))

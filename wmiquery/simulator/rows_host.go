@@ -37,14 +37,21 @@ const externalProvider = "B8B5C7E6-4D2C-4F0B-9C53-6C2A5D7B9F10"
 // failoverConfigurations calls each for every configuration with the path of its adapter.
 func (v view) failoverConfigurations(each func(adapter wmiquery.Ref, c msvm.FailoverNetworkAdapterSettingData)) {
 	for _, id := range slices.Sorted(maps.Keys(v.host.failoverNetworks)) {
-		for n, c := range v.host.failoverNetworks[id] {
-			// The format of InstanceID is not documented for failover configurations. This one follows
-			// the settings that belong to an adapter.
-			adapter := fmt.Sprintf(`Microsoft:%s\%s`, id, adapterGUID(n))
-			c.InstanceID = new(adapter + `\Failover`)
-			escaped := strings.ReplaceAll(adapter, `\`, `\\`)
-			each(wmiquery.Ref(`Msvm_SyntheticEthernetPortSettingData.InstanceID="`+escaped+`"`), c)
-		}
+		v.failoverConfigurationsOf(id, each)
+	}
+}
+
+// failoverConfigurationsOf calls each for every configuration of a VM with the path of its adapter.
+func (v view) failoverConfigurationsOf(
+	id string, each func(adapter wmiquery.Ref, c msvm.FailoverNetworkAdapterSettingData),
+) {
+	for n, c := range v.host.failoverNetworks[id] {
+		// The format of InstanceID is not documented for failover configurations. This one follows
+		// the settings that belong to an adapter.
+		adapter := fmt.Sprintf(`Microsoft:%s\%s`, id, adapterGUID(n))
+		c.InstanceID = new(adapter + `\Failover`)
+		escaped := strings.ReplaceAll(adapter, `\`, `\\`)
+		each(wmiquery.Ref(`Msvm_SyntheticEthernetPortSettingData.InstanceID="`+escaped+`"`), c)
 	}
 }
 
@@ -54,12 +61,28 @@ func adapterGUID(n int) string { return fmt.Sprintf("5F1D2C3B-7A64-4E0F-9B21-0C3
 func (v view) failoverNetworkAdapters() []msvm.FailoverNetworkAdapterSettingData {
 	var rows []msvm.FailoverNetworkAdapterSettingData
 	v.failoverConfigurations(func(_ wmiquery.Ref, c msvm.FailoverNetworkAdapterSettingData) {
-		if !v.faults.FailoverNetworkIDs {
-			c.InstanceID = nil
-		}
-		rows = append(rows, c)
+		rows = append(rows, v.asReported(c))
 	})
 	return rows
+}
+
+// failoverNetworkOf has the row of an adapter, none if there is no such adapter.
+func (v view) failoverNetworkOf(adapter wmiquery.Ref) []msvm.FailoverNetworkAdapterSettingData {
+	var rows []msvm.FailoverNetworkAdapterSettingData
+	v.failoverConfigurationsOf(msvm.VMOf(adapter), func(of wmiquery.Ref, c msvm.FailoverNetworkAdapterSettingData) {
+		if strings.EqualFold(string(adapter), string(of)) {
+			rows = append(rows, v.asReported(c))
+		}
+	})
+	return rows
+}
+
+// asReported returns the configuration with the InstanceID that the host reports.
+func (v view) asReported(c msvm.FailoverNetworkAdapterSettingData) msvm.FailoverNetworkAdapterSettingData {
+	if !v.faults.FailoverNetworkIDs {
+		c.InstanceID = nil
+	}
+	return c
 }
 
 func (v view) failoverNetworkComponents() []msvm.EthernetPortFailoverSettingDataComponent {
@@ -111,5 +134,5 @@ func (v view) replicationServices() []msvm.ReplicationService {
 }
 
 func (v view) replicationServiceSettings() []msvm.ReplicationServiceSettingData {
-	return []msvm.ReplicationServiceSettingData{v.host.settings}
+	return []msvm.ReplicationServiceSettingData{v.host.settings.ReplicationServiceSettingData}
 }

@@ -119,3 +119,21 @@ func (s *session) Call(c wmiquery.Call) (wmiquery.Reply, error) {
 	}
 	return s.call(m, c, faults)
 }
+
+// Associated returns the instances that an association of package msvm connects with an object.
+func (s *session) Associated(dst any, of wmiquery.Ref, association wmiquery.Class) error {
+	settings, ok := dst.(*[]msvm.FailoverNetworkAdapterSettingData)
+	if !ok || association != (msvm.EthernetPortFailoverSettingDataComponent{}).WMIClass() {
+		return fmt.Errorf("%T by association %s: %w", dst, association.Name, wmiquery.ErrUnsupported)
+	}
+	var rows []msvm.FailoverNetworkAdapterSettingData
+	err := readRows(s, &rows, func(v view) []msvm.FailoverNetworkAdapterSettingData { return v.failoverNetworkOf(of) })
+	if _, ok := wmiquery.InvalidValues(err); !ok {
+		return err
+	}
+	if len(rows) == 0 {
+		return fmt.Errorf("%.200s: %w", of, wmiquery.ErrNotFound)
+	}
+	*settings = rows
+	return err
+}

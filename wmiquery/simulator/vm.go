@@ -102,7 +102,7 @@ func (lv *logicalVM) removeLink(l *link) {
 }
 
 // connect creates a link with settings between two VMs.
-func (lv *logicalVM) connect(from *hostVM, linkType msvm.Link, to *hostVM, settings msvm.ReplicationSettingData) *link {
+func (lv *logicalVM) connect(from *hostVM, linkType msvm.Link, to *hostVM, settings linkSettings) *link {
 	random := rand.New(rand.NewPCG(lv.rand().Uint64(), lv.rand().Uint64()))
 	l := newLink(random, drawTraffic(random, 300*time.Second), from, linkType, to)
 	settings.PrimaryHostSystem, settings.PrimaryConnectionPoint = &from.host.fqdn, &from.host.fqdn

@@ -206,8 +206,8 @@ func vmName(i int) string {
 
 // drawSettings draws the settings of a link. The rows of both endpoints share them, so they must not be
 // written to.
-func (v *vmBuilder) drawSettings(from, to *hostVM, linkType msvm.Link, t *traffic) msvm.ReplicationSettingData {
-	s := unsetSettings()
+func (v *vmBuilder) drawSettings(from, to *hostVM, linkType msvm.Link, t *traffic) linkSettings {
+	s := linkSettings{unsetSettings(), laterBuild{new("of the VM <" + from.id + ">")}}
 	s.AuthenticationType = new(msvm.AuthenticationKerberos)
 	s.RecoveryServerPortNumber = new(uint16(kerberosPort))
 	if v.logical.index%5 == 4 || v.logical.index%5 == 2 && linkType == msvm.Extended {

@@ -24,6 +24,10 @@ func (extremeSession) Call(wmiquery.Call) (wmiquery.Reply, error) {
 	return wmiquery.Reply{}, wmiquery.ErrUnsupported
 }
 
+func (extremeSession) Texts(wmiquery.Class) ([]wmiquery.Embedded, error) {
+	return nil, wmiquery.ErrUnsupported
+}
+
 func (extremeSession) Read(dst any) error {
 	rows := reflect.ValueOf(dst).Elem()
 	rows.Set(reflect.MakeSlice(rows.Type(), extremeRows, extremeRows))
@@ -36,6 +40,10 @@ func (extremeSession) Read(dst any) error {
 		}
 	}
 	return nil
+}
+
+func (s extremeSession) Associated(dst any, _ wmiquery.Ref, _ wmiquery.Class) error {
+	return s.Read(dst)
 }
 
 // extremeValues returns at most extremeRows values of the type of a property.

@@ -25,6 +25,7 @@ type Serve = func(t *testing.T, host Open) Open
 // Run tests an implementation.
 func Run(t *testing.T, serve Serve) {
 	for _, host := range []string{"HV01", "HV02", "HV03"} {
+		t.Run("texts of "+host, func(t *testing.T) { newFixture(t, serve, host).compareTexts(t) })
 		t.Run("classes of "+host, func(t *testing.T) { newFixture(t, serve, host).compareClasses(t) })
 		t.Run("statistics of "+host, func(t *testing.T) { newFixture(t, serve, host).compareStatistics(t) })
 	}
@@ -37,6 +38,7 @@ func Run(t *testing.T, serve Serve) {
 			f := newFixture(t, serve, "HV01")
 			f.setFaults(t, fault)
 			f.compareClasses(t)
+			f.compareTexts(t)
 		})
 	}
 	for _, fault := range []string{
@@ -51,6 +53,8 @@ func Run(t *testing.T, serve Serve) {
 	for _, host := range []string{"HV01", "HV02", "HV03"} {
 		t.Run("methods of "+host, func(t *testing.T) { compareMethods(t, serve, host) })
 	}
+	t.Run("associators", func(t *testing.T) { testAssociators(t, serve) })
+	t.Run("complete settings", func(t *testing.T) { newFixture(t, serve, "HV01").testCompleteSettings(t) })
 	t.Run("errors", func(t *testing.T) { newFixture(t, serve, "HV01").testErrors(t) })
 	t.Run("hanging read", func(t *testing.T) { newFixture(t, serve, "HV01").testHangingRead(t) })
 	t.Run("invalid calls", func(t *testing.T) { newFixture(t, serve, "HV01").testInvalidCalls(t) })
@@ -205,6 +209,10 @@ func (f *fixture) testErrors(t *testing.T) {
 		rows, err := wmiquery.All[msvm.ReplicationRelationship](t.Context(), f.pool)
 		if !errors.Is(err, tt.read) || err == nil && tt.rows >= 0 && len(rows) != tt.rows {
 			t.Errorf("%s: read returned %d rows and error %v, want %v", tt.fault, len(rows), err, tt.read)
+		}
+		texts, err := f.pool.Texts(t.Context(), msvm.ReplicationRelationship{}.WMIClass())
+		if !errors.Is(err, tt.read) || err == nil && tt.rows >= 0 && len(texts) != tt.rows {
+			t.Errorf("%s: read returned %d texts and error %v, want %v", tt.fault, len(texts), err, tt.read)
 		}
 		reply, err := f.pool.Get(t.Context(), call)
 		if !errors.Is(err, tt.get) || err == nil && reply.Code != tt.code {

@@ -26,7 +26,7 @@ func FuzzEmbedded(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		for _, class := range EmbeddedClasses() {
 			instance := reflect.New(reflect.TypeOf(class)).Interface().(wmiquery.Instance)
-			if merge(instance, text) != nil {
+			if _, err := merge(instance, text); err != nil {
 				continue
 			}
 			encoded, _, err := encodeInstance(instance)

@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
 	"hyperv_replica_exporter/admin/internal/problem"
 	"hyperv_replica_exporter/wmiquery"
+	"hyperv_replica_exporter/wmiquery/cimxml"
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
@@ -64,11 +66,37 @@ func (h *fakeHost) Read(ctx context.Context, dst any) error {
 	return ctx.Err()
 }
 
+// Texts returns the rows of the class with a property that their struct does not have.
+func (h *fakeHost) Texts(ctx context.Context, class wmiquery.Class) ([]wmiquery.Embedded, error) {
+	if err := h.failing[class.Name]; err != nil {
+		return nil, err
+	}
+	var texts []wmiquery.Embedded
+	for t, rows := range h.rows {
+		if reflect.Zero(t.Elem()).Interface().(wmiquery.Instance).WMIClass() != class {
+			continue
+		}
+		for i := range rows.Len() {
+			text, err := cimxml.Marshal(class.Name, rows.Index(i).Interface())
+			if err != nil {
+				return nil, err
+			}
+			texts = append(texts, wmiquery.Embedded(strings.Replace(text, "</INSTANCE>",
+				`<PROPERTY NAME="Later" TYPE="string"><VALUE>kept &#1;</VALUE></PROPERTY></INSTANCE>`, 1)))
+		}
+	}
+	return texts, ctx.Err()
+}
+
 func (h *fakeHost) Get(_ context.Context, call wmiquery.Call) (wmiquery.Reply, error) {
 	return h.get(call)
 }
 
 func (h *fakeHost) Now() time.Time { return hostTime }
+
+func (h *fakeHost) Associated(context.Context, any, wmiquery.Ref, wmiquery.Class) error {
+	return wmiquery.ErrUnsupported // no action reads associations of an object
+}
 
 // addVM adds a VM with a mode and an EnabledState by their numbers.
 func (h *fakeHost) addVM(guid string, mode, enabled uint16) {

@@ -14,24 +14,51 @@ import (
 	"hyperv_replica_exporter/wmiquery/cimxml"
 )
 
+// hostInstance is an instance for a parameter of a call.
+type hostInstance struct {
+	row wmiquery.Instance // a pointer to a struct
+	// text is the host's own text of the instance before the changes, "" for a new instance.
+	text    wmiquery.Embedded
+	changed []string // the properties of row that differ from text
+}
+
+// encode returns the instance as CIM-XML, and its properties that this program knows and that are not null. In the
+// host's own text, only the changed properties are replaced.
+func (i hostInstance) encode() (value, shown any, err error) {
+	if i.text == "" {
+		text, shown, err := encodeInstance(i.row)
+		return text, shown, err
+	}
+	instance, err := cimxml.NewInstance(i.row.WMIClass().Name, i.row)
+	if err != nil {
+		return nil, nil, err
+	}
+	changed := slices.DeleteFunc(instance.Properties, func(p cimxml.Property) bool {
+		return !slices.Contains(i.changed, p.Name)
+	})
+	text, err := cimxml.Set(string(i.text), changed...)
+	return wmiquery.Embedded(text), Properties(i.row), err
+}
+
 // merge sets the properties of an instance that a JSON object has, and leaves the others unchanged. The names are
-// those of the class. dst is a pointer.
-func merge(dst wmiquery.Instance, text json.RawMessage) error {
+// those of the class. dst is a pointer. It returns the names of the properties in the object.
+func merge(dst wmiquery.Instance, text json.RawMessage) (names []string, err error) {
 	properties, err := decodeObject(text)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	v := reflect.ValueOf(dst).Elem()
-	for _, name := range slices.Sorted(maps.Keys(properties)) {
+	names = slices.Sorted(maps.Keys(properties))
+	for _, name := range names {
 		f, ok := v.Type().FieldByName(name)
 		if !ok {
-			return fmt.Errorf("%s has no property %q; it has %s", dst.WMIClass().Name, name, fieldNames(v.Type()))
+			return nil, fmt.Errorf("%s has no property %q; it has %s", dst.WMIClass().Name, name, fieldNames(v.Type()))
 		}
 		if err := setProperty(v.FieldByIndex(f.Index), properties[name]); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	return nil
+	return names, nil
 }
 
 func fieldNames(t reflect.Type) string {
@@ -77,7 +104,7 @@ func setProperty(f reflect.Value, text json.RawMessage) error {
 	return nil
 }
 
-// encodeInstance returns an instance as CIM-XML, and its properties that are not null.
+// encodeInstance returns an instance that has no other properties as CIM-XML, and its properties that are not null.
 func encodeInstance(instance wmiquery.Instance) (wmiquery.Embedded, map[string]any, error) {
 	text, err := cimxml.Marshal(instance.WMIClass().Name, instance)
 	if err != nil {

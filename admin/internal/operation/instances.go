@@ -29,17 +29,19 @@ func parseInstance(s *Snapshot, p *Plan, class string, text json.RawMessage) (va
 	if err != nil {
 		return nil, nil, err
 	}
-	key, before := instanceID(instance), protectedSettingsOf(instance)
-	if err := merge(instance, text); err != nil {
+	key, before := instanceID(instance.row), protectedSettingsOf(instance.row)
+	given, err := merge(instance.row, text)
+	if err != nil {
 		return nil, nil, err
 	}
-	if instanceID(instance) != key {
+	instance.changed = append(instance.changed, given...)
+	if instanceID(instance.row) != key {
 		return nil, nil, errors.New("InstanceID cannot be changed")
 	}
-	if lost := before.destroyedBy(protectedSettingsOf(instance)); lost != "" && p.Destroys == "" {
+	if lost := before.destroyedBy(protectedSettingsOf(instance.row)); lost != "" && p.Destroys == "" {
 		p.Destroys = lost
 	}
-	return toValue(instance)
+	return instance.encode()
 }
 
 func parseInstances(s *Snapshot, p *Plan, class string, text json.RawMessage) (value, shown any, err error) {
@@ -59,75 +61,79 @@ func parseInstances(s *Snapshot, p *Plan, class string, text json.RawMessage) (v
 	return values, shownAll, nil
 }
 
-func toValue(instance wmiquery.Instance) (value, shown any, err error) {
-	text, properties, err := encodeInstance(instance)
-	return text, properties, err
-}
-
 // currentInstance returns the instance on the host that a request changes. The instance is empty if the request
 // creates a new one.
-func currentInstance(s *Snapshot, p *Plan, class string, text json.RawMessage) (wmiquery.Instance, error) {
+func currentInstance(s *Snapshot, p *Plan, class string, text json.RawMessage) (i hostInstance, err error) {
 	switch class {
 	case msvm.ClassReplicationSettingData:
 		return settingsOfTarget(p)
 	case msvm.ClassReplicationServiceSettingData:
 		if err := p.input.service.checkUnreadable(); err != nil {
-			return nil, err
+			return i, err
 		}
 		if len(p.input.service.all) != 1 {
-			return nil, errors.New("the host shows no settings to change")
+			return i, errors.New("the host shows no settings to change")
 		}
-		return new(p.input.service.all[0]), p.input.service.check(0)
+		return hostInstance{row: &p.input.service.all[0], text: p.input.service.texts[0]}, p.input.service.check(0)
 	case msvm.ClassFailoverNetworkAdapterSettingData:
-		return &msvm.FailoverNetworkAdapterSettingData{}, nil
+		return hostInstance{row: &msvm.FailoverNetworkAdapterSettingData{}}, nil
 	case msvm.ClassReplicationAuthorizationSettingData:
 		return authorizationEntry(p, text)
 	case msvm.ClassReplicationRelationship:
-		return relationshipRow(s, p, text)
+		row, err := relationshipRow(s, p, text)
+		return hostInstance{row: row}, err
 	}
-	return nil, fmt.Errorf("cannot give an instance of %s", class)
+	return i, fmt.Errorf("cannot give an instance of %s", class)
 }
 
 var errNoSettings = errors.New("the host shows no settings of this relationship")
 
 // settingsOfTarget returns the settings of the relationship. A reverse replication goes to the server that sent until
 // now.
-func settingsOfTarget(p *Plan) (*msvm.ReplicationSettingData, error) {
-	if p.Target == nil || p.Target.Settings == nil {
-		return nil, errNoSettings
+func settingsOfTarget(p *Plan) (hostInstance, error) {
+	if p.Target == nil {
+		return hostInstance{}, errNoSettings
 	}
-	if p.Target.errSettings != nil {
-		return nil, p.Target.errSettings
+	settings := p.input.settings
+	n := slices.IndexFunc(settings.all, func(row msvm.ReplicationSettingData) bool {
+		key, err := msvm.ParseKey(row.InstanceID)
+		return err == nil && key == p.Target.Key
+	})
+	if n < 0 {
+		return hostInstance{}, errNoSettings
 	}
-	settings := *p.Target.Settings
+	row := &settings.all[n]
+	i := hostInstance{row: row, text: settings.texts[n]}
 	if p.Method.Name == msvm.MethodReverseReplicationRelationship {
-		settings.RecoveryConnectionPoint = settings.PrimaryConnectionPoint
+		row.RecoveryConnectionPoint = row.PrimaryConnectionPoint
+		i.changed = []string{"RecoveryConnectionPoint"}
 	}
-	return &settings, nil
+	return i, settings.check(n)
 }
 
 // authorizationEntry returns the authorization entry with the given name, an empty one to add a new entry.
-func authorizationEntry(p *Plan, text json.RawMessage) (*msvm.ReplicationAuthorizationSettingData, error) {
+func authorizationEntry(p *Plan, text json.RawMessage) (entry hostInstance, err error) {
 	var given msvm.ReplicationAuthorizationSettingData
-	if err := merge(&given, text); err != nil {
-		return nil, err
+	if _, err := merge(&given, text); err != nil {
+		return entry, err
 	}
 	name := msvm.StringOrEmpty(given.AllowedPrimaryHostSystem)
 	if name == "" {
-		return nil, errors.New("AllowedPrimaryHostSystem is missing")
+		return entry, errors.New("AllowedPrimaryHostSystem is missing")
 	}
 	i := slices.IndexFunc(p.input.entries.all, func(e msvm.ReplicationAuthorizationSettingData) bool {
 		return strings.EqualFold(msvm.StringOrEmpty(e.AllowedPrimaryHostSystem), name)
 	})
 	switch adds := p.Method.Name == msvm.MethodAddAuthorizationEntry; {
 	case adds && i >= 0:
-		return nil, problem.AsError(problem.New(problem.InvalidState, "authorization entry %q: already exists", name))
+		return entry, problem.AsError(problem.New(problem.InvalidState, "authorization entry %q: already exists", name))
 	case adds:
-		return &msvm.ReplicationAuthorizationSettingData{}, nil
+		return hostInstance{row: &msvm.ReplicationAuthorizationSettingData{}}, nil
 	case i < 0:
-		return nil, problem.AsError(problem.New(problem.NotFound, "authorization entry %q: not found", name))
+		return entry, problem.AsError(problem.New(problem.NotFound, "authorization entry %q: not found", name))
 	}
-	return new(p.input.entries.all[i]), p.input.entries.check(i)
+	entries := p.input.entries
+	return hostInstance{row: &entries.all[i], text: entries.texts[i]}, entries.check(i)
 }
 
 // relationshipRow returns the relationship with the given InstanceID. A request can give no other property of it.

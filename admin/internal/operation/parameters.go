@@ -16,40 +16,6 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// planInput is what the parameters of some methods need from the host in addition to the snapshot.
-type planInput struct {
-	recoveryPoints []msvm.VirtualSystemSettingData // of the VM
-	service        rows[msvm.ReplicationServiceSettingData]
-	entries        rows[msvm.ReplicationAuthorizationSettingData]
-}
-
-// loadPlanInput reads what the parameters of a method need.
-func loadPlanInput(ctx context.Context, r wmiquery.Reader, m msvm.Method, vm string) (in planInput, err error) {
-	for _, p := range m.In {
-		switch p.Class {
-		case msvm.ClassVirtualSystemSettingData:
-			in.recoveryPoints, err = RecoveryPoints(ctx, r, vm)
-		case msvm.ClassReplicationServiceSettingData:
-			in.service, err = readRows[msvm.ReplicationServiceSettingData](ctx, r)
-		case msvm.ClassReplicationAuthorizationSettingData:
-			in.entries, err = readRows[msvm.ReplicationAuthorizationSettingData](ctx, r)
-		}
-		if err != nil {
-			return in, err
-		}
-	}
-	return in, nil
-}
-
-// RecoveryPoints reads the recovery points of a VM.
-func RecoveryPoints(ctx context.Context, r wmiquery.Reader, vm string) ([]msvm.VirtualSystemSettingData, error) {
-	rows, err := readRows[msvm.VirtualSystemSettingData](ctx, r)
-	return slices.DeleteFunc(rows.all, func(row msvm.VirtualSystemSettingData) bool {
-		_, ok := row.RecoveryPoint()
-		return !ok || !strings.EqualFold(msvm.StringOrEmpty(row.VirtualSystemIdentifier), vm)
-	}), err
-}
-
 // bindParameters gives a plan the parameters of its method: those in the request, and defaults for the others.
 func bindParameters(ctx context.Context, r wmiquery.Reader, s *Snapshot, p *Plan, req *Request) *problem.Problem {
 	var err error
@@ -256,7 +222,7 @@ func defaultParameter(s *Snapshot, p *Plan, parameter msvm.Parameter) (value, sh
 		if err != nil {
 			return nil, nil, err
 		}
-		return toValue(settings)
+		return settings.encode()
 	}
 	if p.Method.Name == msvm.MethodTestReplicationConnection {
 		return connectionParameter(p, parameter.Name)
@@ -266,10 +232,13 @@ func defaultParameter(s *Snapshot, p *Plan, parameter msvm.Parameter) (value, sh
 
 // connectionParameter returns a parameter of TestReplicationConnection from the settings of the relationship.
 func connectionParameter(p *Plan, name string) (value, shown any, err error) {
-	s, err := settingsOfTarget(p)
-	if err != nil {
-		return nil, nil, err
+	if p.Target == nil || p.Target.Settings == nil {
+		return nil, nil, errNoSettings
 	}
+	if p.Target.errSettings != nil {
+		return nil, nil, p.Target.errSettings
+	}
+	s := p.Target.Settings
 	switch name {
 	case "RecoveryConnectionPoint":
 		value = valueOrNil(s.RecoveryConnectionPoint)

@@ -83,11 +83,7 @@ func ReadStatistics(ctx context.Context, reader wmiquery.Reader, s *Snapshot, r 
 	}
 	ctx, cancel := context.WithTimeout(ctx, statisticsTimeout)
 	defer cancel()
-	call, err := msvm.GetReplicationStatistics(s.Service, r.Key, r.Row)
-	if err != nil {
-		return Statistics{Err: err}
-	}
-	reply, err := reader.Get(ctx, call)
+	reply, err := new(msvm.StatisticsMethod).Get(ctx, reader, s.Service, r.Key, r.Row)
 	if err != nil {
 		return Statistics{Err: err}
 	}

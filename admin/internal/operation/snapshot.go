@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -98,9 +99,14 @@ func (s *Snapshot) readService(ctx context.Context, r wmiquery.Reader) error {
 func (s *Snapshot) readVMs(ctx context.Context, r wmiquery.Reader) error {
 	systems, err := readRows[msvm.ComputerSystem](ctx, r)
 	for _, c := range systems.all {
-		if c.IsVM() {
-			s.vms[strings.ToUpper(c.Name)] = c
+		if !c.IsVM() {
+			continue
 		}
+		id := strings.ToUpper(c.Name)
+		if _, duplicate := s.vms[id]; duplicate {
+			c = msvm.ComputerSystem{} // it is not known which one is right
+		}
+		s.vms[id] = c
 	}
 	return err
 }
@@ -109,12 +115,18 @@ func (s *Snapshot) readRelationships(ctx context.Context, r wmiquery.Reader) err
 	rows, err := readRows[msvm.ReplicationRelationship](ctx, r)
 	for _, row := range rows.all {
 		key, err := msvm.ParseKey(row.InstanceID)
-		if err != nil || s.relationships[key] != nil {
-			continue // without a unique key no action can address the relationship
+		if err != nil {
+			continue
+		}
+		if _, duplicate := s.relationships[key]; duplicate {
+			s.relationships[key] = nil
+			continue
 		}
 		s.relationships[key] = &Relationship{Key: key, Row: row}
-		s.keys = append(s.keys, key)
 	}
+	// Without a unique key no action can address the relationship.
+	maps.DeleteFunc(s.relationships, func(_ msvm.Key, r *Relationship) bool { return r == nil })
+	s.keys = slices.Collect(maps.Keys(s.relationships))
 	slices.SortFunc(s.keys, func(a, b msvm.Key) int {
 		return strings.Compare(a.VM+string(b.Link), b.VM+string(a.Link)) // primary before extended
 	})

@@ -50,6 +50,29 @@ func TestEveryClassOfTheSnapshotIsNecessary(t *testing.T) {
 	}
 }
 
+// No action is possible on a relationship or a VM that the host returns more than once, whatever the order of the rows.
+func TestDuplicatesAreNotKnown(t *testing.T) {
+	for copies := 2; copies <= 3; copies++ {
+		h := newFakeHost()
+		for i := range copies {
+			h.addVM(vmA, 3, 3) // a test VM that is off can be deleted
+			h.addVM(vmB, 1, 3)
+			h.addRelationship(vmA, "primary", 3+uint16(i))
+		}
+		h.addRelationship(vmB, "primary", 3)
+		s := h.snapshot(t)
+		if all := s.Relationships(); len(all) != 1 || all[0].Key.VM != vmB || all[0].VMName() != "" {
+			t.Errorf("%d copies: got relationships %+v, want one, of a VM that is not known", copies, all)
+		}
+		if _, p := s.Find(vmA, "primary"); slugOf(p) != "not-found" {
+			t.Errorf("%d copies: got %+v for the relationship, want not-found", copies, p)
+		}
+		if p := s.checkDeletable(vmA); slugOf(p) != "invalid-state" {
+			t.Errorf("%d copies: got %+v for the deletion of the VM, want invalid-state", copies, p)
+		}
+	}
+}
+
 // GUIDs can have any case, in the rows of the host and in URLs. The VM and the settings of a relationship have the same
 // GUID as the relationship.
 func TestCaseOfGUIDsDoesNotMatter(t *testing.T) {
@@ -112,12 +135,9 @@ func TestURLsOfRelationships(t *testing.T) {
 	}
 }
 
-// Two rows with the same InstanceID are no reason to mix them. Rows that cannot be addressed are left out.
+// Rows that cannot be addressed are left out.
 func TestRowsThatCannotBeAddressed(t *testing.T) {
 	h, _ := hostOfKind("primary", 3, 3)
-	add(h, msvm.ReplicationRelationship{
-		InstanceID: `Microsoft:` + vmA + `\HVR\0`, ReplicationState: new(msvm.ReplicationState(8)),
-	})
 	add(h, msvm.ReplicationRelationship{InstanceID: `Microsoft:` + vmA + `\HVR\2`})
 	add(h, msvm.ReplicationRelationship{InstanceID: ""})
 	add(h, msvm.ReplicationSettingData{InstanceID: ""})

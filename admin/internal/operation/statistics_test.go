@@ -2,6 +2,7 @@ package operation
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,6 +21,23 @@ func TestStatisticsThatHang(t *testing.T) {
 			t.Errorf("after %s: %+v, want an error after 5s", waited, got)
 		}
 	})
+}
+
+// A host that accepts only its own text of a relationship gets it.
+func TestStatisticsWithHostsOwnText(t *testing.T) {
+	h, _ := hostOfKind("primary", 3, 2)
+	h.get = func(c wmiquery.Call) (wmiquery.Reply, error) {
+		if !strings.HasSuffix(c.Text("ReplicationRelationship"), later) {
+			return wmiquery.Reply{Code: 32773}, nil
+		}
+		return wmiquery.Reply{Out: map[string]any{"ReplicationStatistics": []string{
+			`<INSTANCE CLASSNAME="Msvm_ReplicationStatistics"></INSTANCE>`,
+		}}}, nil
+	}
+	s := h.snapshot(t)
+	if got := ReadStatistics(t.Context(), h, s, find(t, s, vmA, "primary")); got.Err != nil || got.Window == nil {
+		t.Errorf("got %+v", got)
+	}
 }
 
 // hangingReader is a host whose calls hang.

@@ -21,8 +21,8 @@ type Host struct {
 	Open func() (wmiquery.Session, error)
 	// Before, if not nil, is called before each operation and may return an error, which fails the operation. An
 	// *Exception selects the code. The operations and their subjects are connect (a namespace), query (the query), next
-	// (the number of the row), get (a class), property (its name in lower case, or that of an out parameter) and exec (a
-	// method).
+	// (the number of the row), gettext (the number of the row), get (a class), property (its name in lower case, or that
+	// of an out parameter) and exec (a method).
 	Before func(operation, subject string) error
 	// MissingProperties are the properties that this version of Windows does not have.
 	MissingProperties map[string]bool

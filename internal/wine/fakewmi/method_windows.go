@@ -180,12 +180,17 @@ func (s *services) outValue(t msvm.Type, x any) any {
 	}
 	all := []any{}
 	for _, text := range instances {
-		all = append(all, members{"gettext_": func(in invocation) (any, error) {
-			if len(in.args) != 1 || in.args[0] != int32(textFormatCIM) {
-				return nil, fail(wbemInvalidParameter, "only CIM-XML is supported")
-			}
-			return text, nil
-		}})
+		all = append(all, members{"gettext_": textMember(text)})
 	}
 	return all
+}
+
+// textMember returns the member GetText_ of an instance.
+func textMember(text string) member {
+	return func(in invocation) (any, error) {
+		if len(in.args) != 1 || in.args[0] != int32(textFormatCIM) {
+			return nil, fail(wbemInvalidParameter, "only CIM-XML is supported")
+		}
+		return text, nil
+	}
 }

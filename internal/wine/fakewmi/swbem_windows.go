@@ -3,8 +3,10 @@ package fakewmi
 import (
 	"errors"
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"hyperv_replica_exporter/wmiquery"
@@ -83,18 +85,23 @@ func (s *services) member(name string) member {
 	return map[string]member{"execquery": s.execQuery, "get": s.get, "execmethod": s.execMethod}[name]
 }
 
-// execQuery implements SWbemServices.ExecQuery for queries of the form SELECT columns FROM class.
+// execQuery implements SWbemServices.ExecQuery for queries of the form SELECT columns FROM class, and for queries for the
+// instances of a class that an association connects with an object.
 func (s *services) execQuery(in invocation) (any, error) {
 	query := in.text(0)
 	if err := s.host.before("query", query); err != nil {
 		return nil, err
 	}
+	var of, association string
 	columns, name, ok := strings.Cut(strings.TrimPrefix(query, "SELECT "), " FROM ")
+	if m := associatorsQuery.FindStringSubmatch(query); m != nil {
+		of, association, columns, name, ok = m[1], m[2], "*", m[3], true
+	}
 	if !ok {
 		return nil, fail(wbemInvalidQuery, "Invalid query")
 	}
 	class := s.class(name)
-	if class == nil {
+	if class == nil || association != "" && s.class(association) == nil {
 		return nil, fail(wbemInvalidClass, "Invalid class")
 	}
 	selected := map[string]int{}
@@ -115,7 +122,13 @@ func (s *services) execQuery(in invocation) (any, error) {
 		}
 	}
 	rows := reflect.New(reflect.SliceOf(class))
-	err := s.session.Read(rows.Interface())
+	var err error
+	if association == "" {
+		err = s.session.Read(rows.Interface())
+	} else {
+		by := wmiquery.Class{Namespace: s.namespace, Name: association}
+		err = s.session.Associated(rows.Interface(), wmiquery.Relative(of), by)
+	}
 	invalid, ok := wmiquery.InvalidValues(err)
 	if !ok {
 		return nil, newException(err, wbemInvalidClass)
@@ -124,13 +137,24 @@ func (s *services) execQuery(in invocation) (any, error) {
 	for _, v := range invalid {
 		texts[property{v.Row, strings.ToLower(v.Property)}] = v.Text
 	}
+	instanceTexts := func() ([]wmiquery.Embedded, error) {
+		return nil, fail(wbemInvalidParameter, "the query does not select all columns")
+	}
+	if columns == "*" {
+		instanceTexts = sync.OnceValues(func() ([]wmiquery.Embedded, error) {
+			return s.session.Texts(reflect.Zero(class).Interface().(wmiquery.Instance).WMIClass())
+		})
+	}
 	return collection(rows.Elem().Len(), func(i int) (any, error) {
 		if err := s.host.before("next", strconv.Itoa(i)); err != nil {
 			return nil, err
 		}
-		return &instance{s, selected, rows.Elem().Index(i), i, texts}, nil
+		return &instance{s, selected, rows.Elem().Index(i), i, texts, instanceTexts}, nil
 	}, nil), nil
 }
+
+// associatorsQuery matches a query for the instances of a class that an association connects with an object.
+var associatorsQuery = regexp.MustCompile(`^ASSOCIATORS OF \{([^{}]+)\} WHERE AssocClass = (\w+) ResultClass = (\w+)$`)
 
 // class returns the type of the rows of a class, nil if the namespace does not have the class.
 func (s *services) class(name string) reflect.Type {
@@ -163,6 +187,7 @@ type instance struct {
 	row      reflect.Value
 	index    int                 // of the row
 	invalid  map[property]string // texts of the properties whose values are invalid
+	texts    func() ([]wmiquery.Embedded, error)
 }
 
 // property identifies a property of a row by its name in lower case.
@@ -172,6 +197,9 @@ type property struct {
 }
 
 func (o *instance) member(name string) member {
+	if name == "gettext_" {
+		return o.getText
+	}
 	i, ok := o.columns[name]
 	if !ok {
 		return nil
@@ -189,6 +217,18 @@ func (o *instance) member(name string) member {
 		}
 		return o.services.scriptValue(o.row.Field(i).Interface()), nil
 	}
+}
+
+// getText implements SWbemObjectEx.GetText_.
+func (o *instance) getText(in invocation) (any, error) {
+	if err := o.services.host.before("gettext", strconv.Itoa(o.index)); err != nil {
+		return nil, err
+	}
+	texts, err := o.texts()
+	if err != nil {
+		return nil, newException(err, wbemInvalidClass)
+	}
+	return textMember(string(texts[o.index]))(in)
 }
 
 // scriptValue converts a value to the type that the scripting objects return for it.
