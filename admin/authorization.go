@@ -9,8 +9,8 @@ import (
 	"hyperv_replica_exporter/admin/internal/problem"
 )
 
-// authorizationList has the authorization entries of the host. Each has the properties that are not null, as the methods
-// for entries take them.
+// authorizationList has the authorization entries of the host. Each has the properties that are not null, as the
+// methods for entries take them.
 type authorizationList struct {
 	Entries []map[string]any `json:"entries"`
 }

@@ -14,8 +14,8 @@ type ReplicationSettingData struct {
 	ElementName           *string // the name of the VM
 	AuthenticationType    *Authentication
 	CertificateThumbPrint *string // hexadecimal; null unless AuthenticationType is AuthenticationCertificate
-	// RootCertificateThumbPrint is that of the root of the certificate in CertificateThumbPrint, in hexadecimal. It is null
-	// if CertificateThumbPrint is null. The host determines it.
+	// RootCertificateThumbPrint is that of the root of the certificate in CertificateThumbPrint, in hexadecimal. It is
+	// null if CertificateThumbPrint is null. The host determines it.
 	RootCertificateThumbPrint *string
 	CompressionEnabled        *bool
 	BypassProxyServer         *bool
