@@ -35,7 +35,7 @@ func TestFaults(t *testing.T) {
 	const all = "relationship settings statistics service authorization provider test_replica consistency failover_network job recovery_point certificate perf"
 	enums := []string{
 		"state", "health", "mode", "last_replication_type", "failover_type", "relationship_info", "server_info",
-		"service_status", "vm_protected", "provider_info", "failover_network_adapters",
+		"service_status", "vm_protected", "provider_info", "provider_status", "failover_network_adapters",
 	}
 	for _, tt := range []faultCase{
 		{fault: "denied", failing: all, log: "Hyper-V Administrators", changed: []string{"up"}},
@@ -69,7 +69,7 @@ func TestFaults(t *testing.T) {
 		// these VMs do not replicate, and the host returns an error.
 		{
 			fault: "nulls", failing: "statistics", log: "invalid state", changed: enums, extraSeries: true,
-			incomplete: "authorization certificate perf recovery_point relationship service settings",
+			incomplete: "authorization certificate perf provider recovery_point relationship service settings",
 		},
 		{
 			fault: "unknown-enum", failing: "statistics", log: "invalid state", changed: enums, extraSeries: true,

@@ -150,7 +150,8 @@ func shownStatistics(values []wmiquery.InvalidValue, sends bool) []wmiquery.Inva
 	var shown []wmiquery.InvalidValue
 	for _, i := range values {
 		switch i.Property {
-		case "ReplicationHealth", "Message", "MessageArguments", "ErrorSource":
+		case "ReplicationHealth", "Message", "MessageArguments", "ErrorSource",
+			"ProbableCause", "ProbableCauseDescription", "RecommendedActions":
 		case "PendingReplicationSize":
 			if sends {
 				shown = append(shown, i)
