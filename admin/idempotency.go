@@ -50,7 +50,7 @@ func responseBucket() store.Bucket {
 		Name: bucketResponses, New: func() any { return new(storedResponse) },
 		Expired: func(values []store.Value, now time.Time) (keys []string) {
 			for _, v := range values {
-				if r, ok := v.Value.(*storedResponse); !ok || now.Sub(r.Created) > keepResponses {
+				if r := v.Value.(*storedResponse); now.Sub(r.Created) > keepResponses {
 					keys = append(keys, v.Key)
 				}
 			}

@@ -96,10 +96,7 @@ func maintenanceBucket() store.Bucket {
 		Name: bucketMaintenance, New: func() any { return new(maintenance) },
 		Expired: func(values []store.Value, now time.Time) (keys []string) {
 			for _, v := range values {
-				m, ok := v.Value.(*maintenance)
-				if !ok {
-					continue
-				}
+				m := v.Value.(*maintenance)
 				end := m.Until
 				if m.Ended != nil {
 					end = *m.Ended

@@ -118,7 +118,6 @@ func TestRetentionOfMaintenance(t *testing.T) {
 		value("ended early, below", time.Hour, -week+time.Second),
 		value("ended early, at", time.Hour, -week),
 		value("ended early, above", time.Hour, -week-time.Second),
-		{Key: "damaged"},
 	}, now)
 	if want := []string{"above", "ended early, above"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)

@@ -72,6 +72,28 @@ func TestDamagedStoreDoesNotPreventStart(t *testing.T) {
 	}
 }
 
+// A record that cannot be decoded is reported at one start, and deleted then. This is so for every kind of record.
+func TestRecordThatCannotBeDecodedIsReportedOnce(t *testing.T) {
+	for _, bucket := range []string{"jobs", "answers", "maintenance"} {
+		t.Run(bucket, func(t *testing.T) {
+			env := newTestEnv(t)
+			if err := env.hosts["HV01"].server.store.Put(bucket, "x", "a text, not an object"); err != nil {
+				t.Fatal(err)
+			}
+			for start := range 2 {
+				env.restartEndpoint("HV01")
+				if found, err := env.hosts["HV01"].server.store.Get(bucket, "x", new(any)); found || err != nil {
+					t.Errorf("start %d: the record is still stored, error %v", start+1, err)
+				}
+			}
+			reports := env.auditRecords("HV01")
+			if len(reports) != 1 || reports[0].Event != "damage" || reports[0].Error != "1 records cannot be decoded" {
+				t.Errorf("the audit log has %+v, want one report of damage", reports)
+			}
+		})
+	}
+}
+
 // A store that another process has open is not reported as damaged.
 func TestStoreInUseIsNotDamaged(t *testing.T) {
 	env := newTestEnv(t)

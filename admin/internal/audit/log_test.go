@@ -211,6 +211,25 @@ func TestRecordsAreKeptWhileTheFileCannotBeWritten(t *testing.T) {
 	l.wantIDs("after another record", "a", "b", "c")
 }
 
+// A record that WriteOrKeep can write comes after those that were kept before.
+func TestKeptRecordsComeBeforeTheNextOne(t *testing.T) {
+	l := newTestLog(t, "")
+	unblock := l.block()
+	for _, id := range []string{"a", "b"} {
+		if err := l.WriteOrKeep(Record{ID: id}); err == nil {
+			t.Errorf("no error for %s", id)
+		}
+	}
+	unblock()
+	if err := l.WriteOrKeep(Record{ID: "c"}); err != nil {
+		t.Fatal(err)
+	}
+	l.wantIDs("after the outage", "a", "b", "c")
+	if got := idsOf(l.written); !slices.Equal(got, []string{"a", "b", "c"}) {
+		t.Errorf("passed on: %q", got)
+	}
+}
+
 // If the file was moved, deleted or replaced, the next record is in the file at the path. The old file is left alone.
 func TestReplacedFile(t *testing.T) {
 	l := newTestLog(t, "")

@@ -87,16 +87,13 @@ func StoreBucket() store.Bucket {
 
 // expired returns the keys of the records that are too old or too many. Jobs that have not ended are kept.
 func expired(values []store.Value, now time.Time) (keys []string) {
-	var records []Record
-	for _, v := range values {
-		if r, ok := v.Value.(*Record); ok {
-			records = append(records, *r)
-		}
-	}
-	sortNewestFirst(records)
-	for i, r := range records {
-		if r.State.Ended() && (i >= maxRecords || now.Sub(r.Created) > keepFor) {
-			keys = append(keys, r.ID)
+	created := func(v store.Value) time.Time { return v.Value.(*Record).Created }
+	newestFirst := slices.SortedFunc(slices.Values(values), func(a, b store.Value) int {
+		return created(b).Compare(created(a))
+	})
+	for i, v := range newestFirst {
+		if v.Value.(*Record).State.Ended() && (i >= maxRecords || now.Sub(created(v)) > keepFor) {
+			keys = append(keys, v.Key)
 		}
 	}
 	return keys

@@ -216,7 +216,7 @@ func TestStatesAfterTheReply(t *testing.T) {
 }
 
 // Records of jobs that have ended are kept for 30 days, and the newest 10,000 of them. A job that has not ended is
-// always kept.
+// always kept. A record without content, such as null, is not a job that has not ended.
 func TestRetentionOfRecords(t *testing.T) {
 	const day = 24 * time.Hour
 	now := startTime
@@ -228,10 +228,11 @@ func TestRetentionOfRecords(t *testing.T) {
 		values = append(values, value(string(s)+" below", s, 30*day-time.Second), value(string(s)+" at", s, 30*day),
 			value(string(s)+" above", s, 30*day+time.Second))
 	}
-	values = append(values, value("ahead", "succeeded", -40*day), store.Value{Key: "damaged"})
+	values = append(values, value("ahead", "succeeded", -40*day), store.Value{Key: "nothing", Value: &Record{}})
 	got := expired(values, now)
 	slices.Sort(got)
-	if want := []string{"cancelled above", "failed above", "succeeded above", "unknown above"}; !slices.Equal(got, want) {
+	want := []string{"cancelled above", "failed above", "nothing", "succeeded above", "unknown above"}
+	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	for _, n := range []int{9999, 10_000, 10_001, 10_003} {

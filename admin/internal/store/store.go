@@ -24,14 +24,14 @@ type Bucket struct {
 	Name string
 	// New returns a pointer to a new value of the bucket's type.
 	New func() any
-	// Expired returns the keys of the values that Prune deletes.
+	// Expired returns the keys of the values that are no longer needed.
 	Expired func(values []Value, now time.Time) []string
 }
 
 // Value is a value of a bucket.
 type Value struct {
 	Key   string
-	Value any // as New returns it; nil if it cannot be decoded
+	Value any // as New returns it
 }
 
 // Entry is a value to write.
@@ -44,32 +44,33 @@ type Entry struct {
 // Open opens the store. Only one process can have it open.
 //
 // Damage never prevents a start. If the file is damaged, Open renames it and starts with an empty one; values that
-// cannot be decoded are ignored. In both cases damage is not nil. It is safe to go on without the records: they only
-// describe calls, and no call is ever repeated because its record is missing.
+// cannot be decoded are ignored, and the next Prune deletes them. In both cases damage is not nil. It is safe to go on
+// without the records: they only describe calls, and no call is ever repeated because its record is missing.
 func Open(path string, now time.Time, buckets ...Bucket) (s *Store, damage, err error) {
-	s, err = open(path, buckets)
+	s, undecodable, err := open(path, buckets)
 	if errors.Is(err, errDamaged) {
 		damage = err
 		renamed := path + ".damaged-" + now.UTC().Format("20060102T150405Z")
 		if err = os.Rename(path, renamed); err == nil {
 			damage = fmt.Errorf("%w; renamed to %s", damage, renamed)
-			s, err = open(path, buckets)
+			s, undecodable, err = open(path, buckets)
 		}
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("store %s: %w", path, err)
 	}
-	if n := s.undecodable(); n > 0 && damage == nil {
-		damage = fmt.Errorf("%d records cannot be decoded", n)
+	if undecodable > 0 {
+		damage = fmt.Errorf("%d records cannot be decoded", undecodable)
 	}
 	return s, damage, nil
 }
 
 var errDamaged = errors.New("file is damaged")
 
-// open opens the store and reads every page that is in use. Damage shows as an error of bbolt or as a panic. If the
-// file is shorter than its header says, it shows as a fault on the memory mapping.
-func open(path string, buckets []Bucket) (s *Store, err error) {
+// open opens the store and reads every value, and so every page that is in use. It returns the number of values that
+// cannot be decoded. Damage of a page shows as an error of bbolt or as a panic. If the file is shorter than its header
+// says, it shows as a fault on the memory mapping.
+func open(path string, buckets []Bucket) (s *Store, undecodable int, err error) {
 	var file *os.File
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -80,7 +81,7 @@ func open(path string, buckets []Bucket) (s *Store, err error) {
 		if file != nil {
 			file.Close() //nolint:errcheck // the database is not used
 		}
-		s, err = nil, fmt.Errorf("%w: %v", errDamaged, x)
+		s, undecodable, err = nil, 0, fmt.Errorf("%w: %v", errDamaged, x)
 	}()
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
 		Timeout: time.Second,
@@ -91,58 +92,43 @@ func open(path string, buckets []Bucket) (s *Store, err error) {
 	})
 	if errors.Is(err, bbolterrors.ErrInvalid) || errors.Is(err, bbolterrors.ErrChecksum) ||
 		errors.Is(err, bbolterrors.ErrVersionMismatch) {
-		return nil, fmt.Errorf("%w: %w", errDamaged, err)
+		return nil, 0, fmt.Errorf("%w: %w", errDamaged, err)
 	}
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	err = db.Update(func(tx *bbolt.Tx) error {
 		for _, bucket := range buckets {
-			b, err := tx.CreateBucketIfNotExists([]byte(bucket.Name))
+			if _, err := tx.CreateBucketIfNotExists([]byte(bucket.Name)); err != nil {
+				return err
+			}
+			_, keys, err := bucket.values(tx)
 			if err != nil {
 				return err
 			}
-			if err := b.ForEach(func(_, _ []byte) error { return nil }); err != nil {
-				return err
-			}
+			undecodable += len(keys)
 		}
 		return nil
 	})
 	if err != nil {
 		db.Close() //nolint:errcheck // the other error is returned
-		return nil, err
+		return nil, 0, err
 	}
-	return &Store{db, buckets}, nil
+	return &Store{db, buckets}, undecodable, nil
 }
 
-// undecodable returns the number of values that cannot be decoded.
-func (s *Store) undecodable() int {
-	n := 0
-	for _, bucket := range s.buckets {
-		values, err := s.values(bucket)
-		for _, v := range values {
-			if err == nil && v.Value == nil {
-				n++
-			}
-		}
-	}
-	return n
-}
-
-// values returns all values of a bucket.
-func (s *Store) values(bucket Bucket) ([]Value, error) {
-	var all []Value
-	err := s.db.View(func(tx *bbolt.Tx) error {
-		return tx.Bucket([]byte(bucket.Name)).ForEach(func(key, text []byte) error {
-			v := Value{string(key), bucket.New()}
-			if json.Unmarshal(text, v.Value) != nil {
-				v.Value = nil
-			}
+// values returns the values of the bucket, and the keys of those that cannot be decoded.
+func (b Bucket) values(tx *bbolt.Tx) (all []Value, undecodable []string, err error) {
+	err = tx.Bucket([]byte(b.Name)).ForEach(func(key, text []byte) error {
+		v := Value{string(key), b.New()}
+		if json.Unmarshal(text, v.Value) == nil {
 			all = append(all, v)
-			return nil
-		})
+		} else {
+			undecodable = append(undecodable, v.Key)
+		}
+		return nil
 	})
-	return all, err
+	return all, undecodable, err
 }
 
 // Close closes the file.
@@ -198,13 +184,18 @@ func All[T any](s *Store, bucket string) ([]T, error) {
 	return all, err
 }
 
-// Prune deletes the values of all buckets that have expired.
+// Prune deletes the values of all buckets that have expired or cannot be decoded.
 func (s *Store) Prune(now time.Time) error {
 	var errs []error
 	for _, bucket := range s.buckets {
-		values, err := s.values(bucket)
+		var expired []string
+		err := s.db.View(func(tx *bbolt.Tx) error {
+			values, undecodable, err := bucket.values(tx)
+			expired = append(undecodable, bucket.Expired(values, now)...)
+			return err
+		})
 		if err == nil {
-			err = s.delete(bucket.Name, bucket.Expired(values, now))
+			err = s.delete(bucket.Name, expired)
 		}
 		errs = append(errs, err)
 	}

@@ -21,7 +21,7 @@ func numbers(name string) Bucket {
 		Name: name, New: func() any { return new(int) },
 		Expired: func(values []Value, _ time.Time) (keys []string) {
 			for _, v := range values {
-				if n, ok := v.Value.(*int); ok && *n < 0 {
+				if *v.Value.(*int) < 0 {
 					keys = append(keys, v.Key)
 				}
 			}
@@ -131,7 +131,7 @@ func TestPruneDeletesExpiredValues(t *testing.T) {
 	}
 }
 
-// A value that cannot be decoded is reported as damage. The others stay.
+// A value that cannot be decoded is reported as damage until Prune deletes it. The others stay.
 func TestValueThatCannotBeDecoded(t *testing.T) {
 	path := newStorePath(t)
 	s := openStore(t, path, numbers("a"))
@@ -166,6 +166,12 @@ func TestValueThatCannotBeDecoded(t *testing.T) {
 	}
 	if err := s.Prune(openedAt); err != nil {
 		t.Error(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := all(t, openStore(t, path, numbers("a")), "a"); !slices.Equal(got, []int{7}) {
+		t.Errorf("after Prune got %v, want 7", got)
 	}
 }
 
