@@ -28,14 +28,18 @@ func (env *testEnv) changeAllSettings(host string) {
 		property, kept string // the property as the text has it, and what the host keeps
 	}{
 		{
-			"ModifyReplicationSettings", "ReplicationSettingData", object{"AutoResynchronizeIntervalStart": "1h30m"},
-			object{"ComputerSystem": vm}, msvm.ReplicationSettingData{}.WMIClass(), `<VALUE>Microsoft:` + vm + `\HVR\0</VALUE>`,
+			"ModifyReplicationSettings", "ReplicationSettingData",
+			object{"AutoResynchronizeIntervalStart": "1h30m"},
+			object{"ComputerSystem": vm},
+			msvm.ReplicationSettingData{}.WMIClass(), `<VALUE>Microsoft:` + vm + `\HVR\0</VALUE>`,
 			`<PROPERTY NAME="AutoResynchronizeIntervalStart" TYPE="datetime"><VALUE>00000000013000.000000:000</VALUE></PROPERTY>`,
 			`<PROPERTY NAME="LaterBuildSetting" TYPE="string"><VALUE>of the VM &lt;` + vm + `&gt;</VALUE></PROPERTY>`,
 		},
 		{
-			"ModifyServiceSettings", "SettingData", object{"MonitoringInterval": 7200},
-			object{}, msvm.ReplicationServiceSettingData{}.WMIClass(), `<INSTANCE CLASSNAME="Msvm_ReplicationServiceSettingData">`,
+			"ModifyServiceSettings", "SettingData",
+			object{"MonitoringInterval": 7200},
+			object{},
+			msvm.ReplicationServiceSettingData{}.WMIClass(), `<INSTANCE CLASSNAME="Msvm_ReplicationServiceSettingData">`,
 			`<PROPERTY NAME="MonitoringInterval" TYPE="uint32"><VALUE>7200</VALUE></PROPERTY>`,
 			`<PROPERTY NAME="LaterBuildSetting" TYPE="string"><VALUE>of the host &lt;` + host + `&gt;</VALUE></PROPERTY>`,
 		},

@@ -28,7 +28,7 @@ func TestJSONFields(t *testing.T) {
 		},
 		{operation.TargetState{}, "state mode health?"},
 		{operation.DataLoss{}, "lag_seconds pending_bytes"},
-		{operation.Issue{}, "message_id message severity"},
+		{operation.Issue{}, "message_id message severity probable_cause? probable_cause_description? recommended_actions?"},
 		{
 			job.Record{},
 			"id state warnings? scheduled? percent_complete? action method job_type? vm_id? vm? " +
@@ -52,9 +52,10 @@ func TestJSONFields(t *testing.T) {
 		},
 		{
 			replicaDetail{},
-			"health_issues statistics statistics_error? recovery_points? allowed_operations " +
+			"settings health_issues statistics statistics_error? recovery_points? allowed_operations " +
 				"refused_operations jobs? operations",
 		},
+		{authorizationList{}, "entries"},
 		{actionView{}, "method does destroys? role url"},
 		{refusedAction{}, "operation type reason works_in_states? works_in_modes?"},
 		{recoveryPointView{}, "InstanceID type created"},

@@ -51,6 +51,7 @@ func TestLimits(t *testing.T) {
 		"name of maintenance in a policy":      {maintenanceAction, "maintenance"},
 		"scopes of maintenance":                {[]maintenanceScope{scopeHost, scopeVM}, []maintenanceScope{"host", "vm"}},
 		"path of relationships":                {apiReplicas, "/api/v1/replicas"},
+		"path of authorization entries":        {apiAuthorization, "/api/v1/authorization"},
 		"path of methods":                      {apiMethods, "/api/v1/methods"},
 		"path of jobs":                         {apiJobs, "/api/v1/jobs"},
 		"path of maintenance":                  {apiMaintenance, "/api/v1/maintenance"},

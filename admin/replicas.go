@@ -37,6 +37,9 @@ type replicaView struct {
 
 // replicaDetail is what only the view of a single relationship has.
 type replicaDetail struct {
+	// Settings has the properties of Msvm_ReplicationSettingData that are not null, as ModifyReplicationSettings takes
+	// them. It is empty if the host shows no settings.
+	Settings        map[string]any        `json:"settings"`
 	HealthIssues    []operation.Issue     `json:"health_issues"`
 	Statistics      *statisticsView       `json:"statistics"`
 	StatisticsError string                `json:"statistics_error,omitempty"`
@@ -157,8 +160,11 @@ func (s *Server) showReplica(r *http.Request) (problem.Response, *problem.Proble
 	}
 	v := newReplicaView(snapshot, x)
 	v.replicaDetail = &replicaDetail{
-		HealthIssues: []operation.Issue{}, Allowed: []string{}, Refused: []refusedAction{},
+		Settings: map[string]any{}, HealthIssues: []operation.Issue{}, Allowed: []string{}, Refused: []refusedAction{},
 		Operations: map[string]actionView{},
+	}
+	if x.Settings != nil {
+		v.Settings = operation.Properties(*x.Settings)
 	}
 	statistics := operation.ReadStatistics(ctx, s.options.Reader, snapshot, x)
 	v.PendingBytes = statistics.PendingBytes(x)

@@ -29,11 +29,12 @@ type route struct {
 
 // Paths of the API.
 const (
-	apiReplicas    = "/api/v1/replicas"
-	apiMethods     = "/api/v1/methods"
-	apiJobs        = "/api/v1/jobs"
-	apiMaintenance = "/api/v1/maintenance"
-	apiDescription = "/api/v1/openapi.json"
+	apiReplicas      = "/api/v1/replicas"
+	apiMethods       = "/api/v1/methods"
+	apiAuthorization = "/api/v1/authorization"
+	apiJobs          = "/api/v1/jobs"
+	apiMaintenance   = "/api/v1/maintenance"
+	apiDescription   = "/api/v1/openapi.json"
 )
 
 // routes returns all routes.
@@ -48,6 +49,10 @@ func (s *Server) routes() []route {
 			map[int]any{200: replicaView{}},
 		},
 		{"POST " + replica + "/actions/{action}", s.executeAction, "", operation.Request{}, executed},
+		{
+			"GET " + apiAuthorization, s.listAuthorization, "List the servers that may replicate to this host.", nil,
+			map[int]any{200: authorizationList{}},
+		},
 		{"GET " + apiMethods, s.listMethods, "List the methods of the replication API.", nil, map[int]any{200: methodList{}}},
 		{"POST " + apiMethods + "/{method}", s.executeMethod, "", operation.Request{}, executed},
 		{"GET " + apiJobs, s.listJobs, "List the actions that were started, newest first.", nil, map[int]any{200: jobList{}}},

@@ -18,8 +18,8 @@ import (
 
 var (
 	certificateNotAfter = gauge("certificate_not_after_timestamp_seconds",
-		"Time when a certificate that replication uses expires; absent if the host does not have the certificate or it "+
-			"cannot be parsed.",
+		"Time when a certificate that replication uses expires, or its root; absent if LocalMachine\\My of the host does "+
+			"not have the certificate or it cannot be parsed.",
 		"usage", "thumbprint")
 	certificatePresent = gauge("certificate_present",
 		"1 if the certificate with the thumbprint in the settings is in the store LocalMachine\\My of the host, 0 if it "+
@@ -62,12 +62,17 @@ func checkCertificateSettings(v *view) error {
 	return errors.Join(
 		checkShown(v, every[msvm.ReplicationServiceSettingData],
 			"RecoveryServerEnabled", "CertificateThumbPrint", "AllowedAuthenticationType"),
-		checkShown(v, every[msvm.ReplicationSettingData], "CertificateThumbPrint"),
+		checkShown(v, every[msvm.ReplicationSettingData], "CertificateThumbPrint", "RootCertificateThumbPrint"),
 		checkShown(v, func(s msvm.ReplicationSettingData) bool {
-			return msvm.StringOrEmpty(s.CertificateThumbPrint) != ""
+			return msvm.StringOrEmpty(s.CertificateThumbPrint)+msvm.StringOrEmpty(s.RootCertificateThumbPrint) != ""
 		}, "AuthenticationType"),
 	)
 }
+
+// usageRoot is the usage of the root of the certificates of relationships. Its place
+// is LocalMachine\Root, which Hyper-V does not show. Only if LocalMachine\My has it,
+// too, is its expiry known; otherwise it is not missing.
+const usageRoot = "root"
 
 // certificateUse is a use of a certificate: the labels of its series.
 type certificateUse struct{ usage, thumbprint string }
@@ -97,6 +102,7 @@ func usedCertificates(
 	}
 	for _, s := range relationships {
 		add("relationship", s.CertificateThumbPrint, s.AuthenticationType)
+		add(usageRoot, s.RootCertificateThumbPrint, s.AuthenticationType)
 	}
 	return used
 }
@@ -147,10 +153,12 @@ func readCertificates(ctx context.Context, v *view) (map[string][]byte, error) {
 func collectCertificate(u certificateUse, store map[string][]byte, unreadable error, out *output) error {
 	l := newLabels("usage", u.usage, "thumbprint", u.thumbprint)
 	der, found := store[u.thumbprint]
-	if !found && unreadable != nil {
-		return unreadable
+	if u.usage != usageRoot {
+		if !found && unreadable != nil {
+			return unreadable
+		}
+		out.add(certificatePresent, boolToFloat(found), l)
 	}
-	out.add(certificatePresent, boolToFloat(found), l)
 	if !found {
 		return nil
 	}

@@ -76,6 +76,47 @@ func TestUnparsableCertificateDoesNotAffectOthers(t *testing.T) {
 	}
 }
 
+// The expiry of a root is exposed if the store of the host has it. Otherwise it is not missing, and a certificate that
+// the host returns in an invalid form fails nothing: the place of a root is another store. Without authentication by
+// certificates a root is not in use.
+func TestRootCertificate(t *testing.T) {
+	der, thumbprint := newCertificate(t, noon.AddDate(0, 0, 20))
+	inUse := msvm.Authentication(2)
+	for _, tt := range []struct {
+		name           string
+		authentication msvm.Authentication
+		reply          wmiquery.Reply
+		want           map[string]string
+	}{
+		{"in the store", inUse, certificatesReply(der), map[string]string{thumbprint: "1.7970768e+09"}},
+		{"in another store", inUse, certificatesReply(), map[string]string{}},
+		{"beside an invalid certificate", inUse, wmiquery.Reply{
+			Out: map[string]any{"EncodedCertificates": []string{"not base64"}},
+		}, map[string]string{}},
+		{"of Kerberos", 1, certificatesReply(der), map[string]string{}},
+	} {
+		h := newHostWithVM(newFakeClock())
+		h.certificates = tt.reply
+		s := newSettings(appID)
+		s.RootCertificateThumbPrint, s.AuthenticationType = new(strings.ToLower(thumbprint)), &tt.authentication
+		setRows(h, s)
+		got := parseSeries(newFakeHostRig(h).gather(t, scrapeTimeout, "certificate"))
+		notAfter := valuesOf(got, "certificate_not_after_timestamp_seconds", "thumbprint")
+		if !maps.Equal(notAfter, tt.want) {
+			t.Errorf("%s: certificate_not_after_timestamp_seconds: %v, want %v", tt.name, notAfter, tt.want)
+		}
+		if present := valuesOf(got, "certificate_present", "usage"); len(present) > 0 {
+			t.Errorf("%s: certificate_present: %v, want none", tt.name, present)
+		}
+		checkSeries(t, got, map[string]string{`collector_success{collector="certificate"}`: "1"})
+		if len(tt.want) > 0 && len(valuesOf(got, "certificate_not_after_timestamp_seconds", "usage")) > 0 {
+			checkSeries(t, got, map[string]string{
+				`certificate_not_after_timestamp_seconds{thumbprint="` + thumbprint + `",usage="root"}`: "1.7970768e+09",
+			})
+		}
+	}
+}
+
 // The certificates of relationships are exposed if the settings of the server cannot be read, and the
 // other way round.
 func TestCertificateSettingsFailIndependently(t *testing.T) {

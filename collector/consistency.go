@@ -27,20 +27,19 @@ func consistencyCollector() Collector {
 			associations, associationErr := read[msvm.SystemReplicationRelationship](ctx, v)
 			relationships, relationshipErr := readRelationships(ctx, v)
 			vms, vmErr := readVMs(ctx, v)
-			// What seems to be missing may be what could not be read.
-			if err := errors.Join(associationErr, relationshipErr, vmErr,
-				checkShown(v, every[msvm.SystemReplicationRelationship]),
-				checkShown(v, every[msvm.ReplicationRelationship], "InstanceID"),
-				checkShown(v, every[msvm.ComputerSystem], "Name")); err != nil {
+			if err := errors.Join(associationErr, relationshipErr, vmErr); err != nil {
 				return err
 			}
+			keyErr := errors.Join(checkShown(v, every[msvm.SystemReplicationRelationship]),
+				checkShown(v, every[msvm.ReplicationRelationship], "InstanceID"),
+				checkShown(v, every[msvm.ComputerSystem], "Name"))
 			if len(associations.rows) == 0 && len(replicating(relationships.rows)) > 0 {
 				return errNoAssociations
 			}
 			contradictions := append(modeContradictions(relationships, vms),
 				ownerContradictions(relationships, associations.rows, vms)...)
-			collectConsistency(relationships, contradictions, out)
-			return errors.Join(relationships.invalid, checkShown(v, isReplicating, "ElementName", "ReplicationState"),
+			collectConsistency(relationships, contradictions, keyErr == nil, out)
+			return errors.Join(keyErr, relationships.invalid, checkShown(v, isReplicating, "ElementName", "ReplicationState"),
 				checkShown(v, isVM, "ReplicationMode"))
 		},
 	}
@@ -50,10 +49,17 @@ func consistencyCollector() Collector {
 var errNoAssociations = errors.New("the host returns relationships that replicate, but no associations with their VMs")
 
 // collectConsistency adds the samples of the relationships that replicate, and of
-// those that are missing.
-func collectConsistency(relationships relationshipTable, contradictions []contradiction, out *output) {
-	inconsistent := map[msvm.Key]bool{}
+// those that are missing. It adds none for a relationship with a contradiction that
+// is not proven.
+func collectConsistency(
+	relationships relationshipTable, contradictions []contradiction, allRead bool, out *output,
+) {
+	unproven, inconsistent := map[msvm.Key]bool{}, map[msvm.Key]bool{}
 	for _, c := range contradictions {
+		if !c.isProven(allRead) {
+			unproven[c.key] = true
+			continue
+		}
 		out.warn("inconsistent "+c.Error(), "relationship is inconsistent", "id", c.key.InstanceID(), "reason", c.text)
 		if !inconsistent[c.key] {
 			inconsistent[c.key] = true
@@ -61,7 +67,7 @@ func collectConsistency(relationships relationshipTable, contradictions []contra
 		}
 	}
 	for _, r := range relationships.rows {
-		if r.Replicates() && !inconsistent[r.key] {
+		if r.Replicates() && !inconsistent[r.key] && !unproven[r.key] {
 			out.add(relationshipConsistent, 1, r.labels)
 		}
 	}

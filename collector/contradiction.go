@@ -15,9 +15,15 @@ type contradiction struct {
 	key    msvm.Key
 	vmName string
 	text   string
+	// isAbsence means that something was not found. If not everything could be read, this proves nothing.
+	isAbsence bool
 }
 
 func (c contradiction) Error() string { return c.key.InstanceID() + ": " + c.text }
+
+// isProven reports whether the contradiction is certain. allRead means that every
+// key of the classes concerned could be read.
+func (c contradiction) isProven(allRead bool) bool { return allRead || !c.isAbsence }
 
 // modeContradictions returns the VMs whose mode says that they replicate and that
 // have no relationship, and the relationships that replicate although the mode of
@@ -34,14 +40,14 @@ func modeContradictions(relationships relationshipTable, vms vmsByID) []contradi
 		mode, known := vms[r.key.VM].Mode()
 		if known && mode == msvm.ModeNone && r.ReplicationState != nil && r.Replicates() {
 			text := fmt.Sprintf("the state is %s, but the mode of the VM is %s", r.State(), mode)
-			all = append(all, contradiction{r.key, msvm.StringOrEmpty(r.ElementName), text})
+			all = append(all, contradiction{r.key, msvm.StringOrEmpty(r.ElementName), text, false})
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(vms)) {
 		mode, _ := vms[id].Mode()
 		if mode.Replicates() && !hasRelationship[id] && !relationships.invalidVMs[id] {
 			text := fmt.Sprintf("not found, but the mode of the VM is %s", mode)
-			all = append(all, contradiction{msvm.Key{VM: id, Link: msvm.Primary}, vms.name(id), text})
+			all = append(all, contradiction{msvm.Key{VM: id, Link: msvm.Primary}, vms.name(id), text, true})
 		}
 	}
 	return all
@@ -59,16 +65,16 @@ func ownerContradictions(
 		if !r.Replicates() {
 			continue
 		}
-		text := ""
+		text, isAbsence := "", true
 		if _, ok := vms[r.key.VM]; !ok {
 			text = "the host does not have the VM"
 		} else if o := owners[lowerRef(r.Ref())]; len(o) == 0 {
 			text = "the host associates it with no VM"
 		} else if i := slices.IndexFunc(o, func(vm string) bool { return vm != r.key.VM }); i >= 0 {
-			text = fmt.Sprintf("the host associates it with %q", o[i])
+			text, isAbsence = fmt.Sprintf("the host associates it with %q", o[i]), false
 		}
 		if text != "" {
-			all = append(all, contradiction{r.key, msvm.StringOrEmpty(r.ElementName), text})
+			all = append(all, contradiction{r.key, msvm.StringOrEmpty(r.ElementName), text, isAbsence})
 		}
 	}
 	return all

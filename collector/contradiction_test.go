@@ -103,8 +103,14 @@ func TestNoContradictionIfAnInstanceIDIsInvalid(t *testing.T) {
 	if !strings.Contains(log, "invalid values: Msvm_ReplicationRelationship.InstanceID") {
 		t.Errorf("log does not name the invalid property: %s", log)
 	}
-	if strings.Contains(log, "mode of the VM") || hasMetric(got, "relationship_consistent") {
-		t.Errorf("a relationship counts as missing: %s", log)
+	consistent := valuesOf(got, "relationship_consistent", "vm")
+	if strings.Contains(log, "mode of the VM") || len(consistent) != 2 {
+		t.Errorf("relationship_consistent is %v, want it for the two relationships that can be read; log: %s", consistent, log)
+	}
+	for vm, v := range consistent {
+		if v != "1" {
+			t.Errorf("the relationship of %s counts as inconsistent", vm)
+		}
 	}
 }
 

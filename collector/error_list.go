@@ -12,9 +12,10 @@ type errorList struct {
 	causes []error
 }
 
-// newErrorList returns the error for what could not be read of items, such as "statistics" and "relationships". errs has
-// an error or nil for each item. The result is nil if all are nil. Its text names only the first few items, to keep log
-// lines short.
+// newErrorList returns the error for what could not be read of items, such as
+// "statistics" and "relationships". errs has an error or nil for each item. The result
+// is nil if all are nil. Its text names only the first few items, to keep log lines
+// short.
 func newErrorList(what, items string, errs []error, name func(i int) string) error {
 	const shown = 3
 	e := &errorList{}

@@ -69,15 +69,15 @@ func (r *adapterReader) readAll(ctx context.Context) error {
 
 // query returns the query for the settings of an adapter.
 func (r *adapterReader) query(adapter wmiquery.Ref) query {
-	return query{key: adapterKey(adapter), operation: operationAssociatorsOf, run: func(ctx context.Context) (any, error) {
+	run := func(ctx context.Context) (any, error) {
 		return wmiquery.AllAssociated[msvm.FailoverNetworkAdapterSettingData](
 			ctx, r.view.reader, adapter, msvm.EthernetPortFailoverSettingDataComponent{}.WMIClass())
-	}}
+	}
+	return query{key: adapterKey(adapter), operation: operationAssociatorsOf, run: run, rare: true}
 }
 
-// configuration returns the configuration of an adapter. An adapter has one instance of settings, which the host returns
-// once for each association. The configuration is unknown if there is none, if there are several with different
-// configurations, or if a value is invalid.
+// configuration returns the configuration of an adapter. The host returns the settings of the adapter once for each
+// association. The configuration is unknown if there are none, if configurations differ, or if a value is invalid.
 func (r *adapterReader) configuration(response response) string {
 	isUnknown := false
 	for _, i := range response.invalid {

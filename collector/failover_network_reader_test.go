@@ -3,6 +3,7 @@ package collector_test
 import (
 	"fmt"
 	"maps"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -20,6 +21,20 @@ func adaptersOf(got map[string]string) map[string]string {
 		return !strings.HasPrefix(s, "hyperv_replica_failover_network_adapters{")
 	})
 	return series
+}
+
+// countAdapters returns the number of adapters in the series of a scrape.
+func countAdapters(t *testing.T, got map[string]string) int {
+	t.Helper()
+	adapters := 0
+	for s, v := range adaptersOf(got) {
+		n, err := strconv.Atoi(v)
+		if err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
+		adapters += n
+	}
+	return adapters
 }
 
 // A query for one adapter that hangs costs the series of its VM and no other, and holds at most two workers.

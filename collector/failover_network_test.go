@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -131,8 +130,8 @@ func setAdapters(h *fakeHost, adapters []adapter, id *string, path func(n int) w
 			components = append(components, msvm.EthernetPortFailoverSettingDataComponent{
 				GroupComponent: adapterRef(a.owner, n), PartComponent: cmp.Or(a.part, path(n)),
 			})
-			h.failoverNetworks[adapterRef(a.owner, n)] =
-				slices.Repeat([]msvm.FailoverNetworkAdapterSettingData{s}, a.settings)
+			h.failoverNetworks[adapterRef(a.owner, n)] = slices.Repeat(
+				[]msvm.FailoverNetworkAdapterSettingData{s}, a.settings)
 		}
 	}
 	setRows(h, settings...)
@@ -165,10 +164,9 @@ func TestFailoverNetworkOfSimulatedHosts(t *testing.T) {
 		return series, r.countCalls("AssociatorsOf")
 	}
 	byID, queries := scrape("failover-network-ids")
-	adapters, configurations := 0, map[string]bool{}
-	for s, v := range byID {
-		if n, err := strconv.Atoi(v); err == nil && n > 0 && strings.Contains(s, "failover_network_adapters{") {
-			adapters += n
+	configurations := map[string]bool{}
+	for s, v := range adaptersOf(byID) {
+		if v != "0" {
 			configurations[labelValue(s, "configuration")] = true
 		}
 	}
@@ -176,7 +174,7 @@ func TestFailoverNetworkOfSimulatedHosts(t *testing.T) {
 		t.Errorf("with InstanceID: configurations %v, %d queries; want %v, 0", configurations, queries, want)
 	}
 	byQuery, queries := scrape()
-	if !maps.Equal(byQuery, byID) || queries != adapters {
-		t.Errorf("without InstanceID: got %v with %d queries, want %v with %d", byQuery, queries, byID, adapters)
+	if !maps.Equal(byQuery, byID) || queries != countAdapters(t, byID) {
+		t.Errorf("without InstanceID: got %v with %d queries, want %v with %d", byQuery, queries, byID, countAdapters(t, byID))
 	}
 }

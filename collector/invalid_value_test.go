@@ -33,12 +33,13 @@ var shownBy = []struct{ class, collectors, properties string }{
 	{
 		"Msvm_ReplicationSettingData", "settings",
 		"InstanceID CompressionEnabled BypassProxyServer RecoveryConnectionPoint RecoveryHostSystem " +
-			"PrimaryConnectionPoint PrimaryHostSystem ReplicateHostKvpItems ApplicationConsistentSnapshotInterval " +
+			"PrimaryConnectionPoint PrimaryHostSystem RecoveryServerPortNumber ReplicateHostKvpItems " +
+			"ApplicationConsistentSnapshotInterval " +
 			"RecoveryHistory IncludedDisks AutoResynchronizeEnabled AutoResynchronizeIntervalStart " +
 			"AutoResynchronizeIntervalEnd ReplicationProvider ReplicationInterval",
 	},
 	{"Msvm_ReplicationSettingData", "certificate settings", "AuthenticationType"},
-	{"Msvm_ReplicationSettingData", "certificate", "CertificateThumbPrint"},
+	{"Msvm_ReplicationSettingData", "certificate", "CertificateThumbPrint RootCertificateThumbPrint"},
 	{
 		"Msvm_ReplicationStatistics", "statistics",
 		"StartStatisticTime EndStatisticTime ReplicationSuccessCount ReplicationMissCount ReplicationSize " +
@@ -57,8 +58,11 @@ var shownBy = []struct{ class, collectors, properties string }{
 	},
 	{"Msvm_ReplicationServiceSettingData", "certificate", "CertificateThumbPrint"},
 	{"Msvm_ReplicationServiceSettingData", "service", "HttpPort HttpsPort MonitoringInterval MonitoringStartTime"},
-	{"Msvm_ReplicationAuthorizationSettingData", "authorization", "AllowedPrimaryHostSystem TrustGroup"},
-	{"Msvm_ReplicationProvider", "provider", "Name ElementName"},
+	{
+		"Msvm_ReplicationAuthorizationSettingData", "authorization",
+		"AllowedPrimaryHostSystem TrustGroup ReplicaStorageLocation",
+	},
+	{"Msvm_ReplicationProvider", "provider", "Name ElementName OperationalStatus"},
 	{"Msvm_ReplicaSystemDependency", "test_replica", "Antecedent Dependent"},
 	{"Msvm_SystemReplicationRelationship", "consistency", "Antecedent Dependent"},
 	{

@@ -111,11 +111,12 @@ func TestPerfProperties(t *testing.T) {
 	})
 }
 
-// Providers that differ in the case of their GUID are the same. Only that of Hyper-V is built in.
+// Providers that differ in the case of their GUID are the same. Only that of Hyper-V is built in. 2 is ok, 6 error; a
+// provider without a status has none.
 func TestProviders(t *testing.T) {
 	h := newHostWithVM(newFakeClock())
 	setRows(h,
-		msvm.ReplicationProvider{Name: "22391cdc-272c-4ddf-ba88-9befb1a0975c", ElementName: new("Hyper-V")},
+		msvm.ReplicationProvider{Name: "22391cdc-272c-4ddf-ba88-9befb1a0975c", ElementName: new("Hyper-V"), OperationalStatus: []uint16{6, 2}},
 		msvm.ReplicationProvider{Name: "22391CDC-272C-4DDF-BA88-9BEFB1A0975C"},
 		msvm.ReplicationProvider{Name: "b8b5c7e6-4d2c-4f0b-9c53-6c2a5d7b9f10"},
 		msvm.ReplicationProvider{})
@@ -128,11 +129,15 @@ func TestProviders(t *testing.T) {
 	checkSeries(t, exposed, map[string]string{
 		`provider_info{builtin="true",name="Hyper-V",provider_id="22391CDC-272C-4DDF-BA88-9BEFB1A0975C"}`: "1",
 		`provider_info{builtin="false",name="",provider_id="B8B5C7E6-4D2C-4F0B-9C53-6C2A5D7B9F10"}`:       "1",
+		`provider_status{provider_id="22391CDC-272C-4DDF-BA88-9BEFB1A0975C",status="ok"}`:                 "0",
+		`provider_status{provider_id="22391CDC-272C-4DDF-BA88-9BEFB1A0975C",status="error"}`:              "1",
+		`provider_status{provider_id="22391CDC-272C-4DDF-BA88-9BEFB1A0975C",status="other"}`:              "0",
+		`provider_status{provider_id="B8B5C7E6-4D2C-4F0B-9C53-6C2A5D7B9F10",status="ok"}`:                 "",
 	})
 }
 
 // The number of authorization entries is that of the host. The same server may have entries of several
-// trust groups.
+// trust groups and folders.
 func TestAuthorizationEntries(t *testing.T) {
 	h := newHostWithVM(newFakeClock())
 	r := newFakeHostRig(h)
@@ -143,14 +148,18 @@ func TestAuthorizationEntries(t *testing.T) {
 		msvm.ReplicationAuthorizationSettingData{AllowedPrimaryHostSystem: new("*"), TrustGroup: new("A")},
 		msvm.ReplicationAuthorizationSettingData{AllowedPrimaryHostSystem: new("*"), TrustGroup: new("B")},
 		msvm.ReplicationAuthorizationSettingData{AllowedPrimaryHostSystem: new("*"), TrustGroup: new("B")},
+		msvm.ReplicationAuthorizationSettingData{
+			AllowedPrimaryHostSystem: new("*"), TrustGroup: new("B"), ReplicaStorageLocation: new(`D:\Replica`),
+		},
 		msvm.ReplicationAuthorizationSettingData{AllowedPrimaryHostSystem: new("*")},
-		msvm.ReplicationAuthorizationSettingData{})
+		msvm.ReplicationAuthorizationSettingData{ReplicaStorageLocation: new(`E:\Replica`)})
 	checkSeries(t, parseSeries(r.gather(t, scrapeTimeout, "authorization")), map[string]string{
-		"authorization_entries": "5",
-		`authorization_entry_info{primary_server="*",trust_group="A"}`: "1",
-		`authorization_entry_info{primary_server="*",trust_group="B"}`: "1",
-		`authorization_entry_info{primary_server="*",trust_group=""}`:  "1",
-		`authorization_entry_info{primary_server="",trust_group=""}`:   "",
+		"authorization_entries": "6",
+		`authorization_entry_info{primary_server="*",storage_location="",trust_group="A"}`:            "1",
+		`authorization_entry_info{primary_server="*",storage_location="",trust_group="B"}`:            "1",
+		`authorization_entry_info{primary_server="*",storage_location="D:\\Replica",trust_group="B"}`: "1",
+		`authorization_entry_info{primary_server="*",storage_location="",trust_group=""}`:             "1",
+		`authorization_entry_info{primary_server="",storage_location="E:\\Replica",trust_group=""}`:   "",
 	})
 }
 

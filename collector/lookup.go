@@ -88,6 +88,9 @@ type vmsByID map[string]msvm.ComputerSystem
 // labels of VMs: without the name, they would be different series.
 func readVMs(ctx context.Context, v *view) (vmsByID, error) {
 	t, err := read[msvm.ComputerSystem](ctx, v)
+	if err == nil && len(t.rows) == 0 {
+		err = errNoComputerSystem
+	}
 	vms := make(vmsByID, len(t.rows))
 	for _, s := range t.rows {
 		if s.IsVM() {
@@ -96,6 +99,10 @@ func readVMs(ctx context.Context, v *view) (vmsByID, error) {
 	}
 	return vms, err
 }
+
+// errNoComputerSystem means that the class is damaged: the host itself is an
+// instance, too.
+var errNoComputerSystem = errors.New("Msvm_ComputerSystem: no instances, not even that of the host")
 
 // has reports whether id is the GUID of a VM, in upper case.
 func (m vmsByID) has(id string) bool { _, ok := m[id]; return ok }

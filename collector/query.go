@@ -17,6 +17,9 @@ type query struct {
 	operation string // name of the class or the method
 	// run returns the value of the response. With a *wmiquery.InvalidValuesError it returns a value, too.
 	run func(context.Context) (any, error)
+	// rare means that the response changes rarely. A slow host gets the query again
+	// only when half of the maximum age has passed.
+	rare bool
 	// onResponse, if not nil, is called once with the value of each good response
 	// that is not dropped. It must not use the queryCache, which is locked then.
 	onResponse func(value any)

@@ -29,6 +29,7 @@ type queryState struct {
 	unanswered int      // number of attempts in progress
 	lastGood   response // its time is zero if there was none
 	pace       pace
+	rare       bool // see query
 }
 
 func newQueryCache(r wmiquery.Reader, l *dedupLogger, callTimeout, maxAge time.Duration) *queryCache {
@@ -101,7 +102,7 @@ func (c *queryCache) join(q query, slowest time.Duration) (a *attempt, late bool
 	defer c.mu.Unlock()
 	s := c.queries[q.key]
 	if s == nil {
-		s = &queryState{}
+		s = &queryState{rare: q.rare}
 		c.queries[q.key] = s
 	}
 	fresh := s.pace.ask(time.Now())
@@ -110,6 +111,9 @@ func (c *queryCache) join(q query, slowest time.Duration) (a *attempt, late bool
 		if !c.hangs(a) || s.unanswered >= maxAttempts {
 			return a, late
 		}
+	}
+	if late && q.rare && time.Since(s.pace.answered) < c.maxAge/2 {
+		return nil, true
 	}
 	if wait := s.pace.untilNext(slowest); late && fresh && wait > 0 {
 		s.pace.timer = time.AfterFunc(wait, func() { c.runAhead(q, s) })
@@ -128,7 +132,7 @@ func (c *queryCache) slowest() time.Duration {
 	defer c.mu.Unlock()
 	var longest time.Duration
 	for _, s := range c.queries {
-		if s.pace.slow {
+		if s.pace.slow && !s.rare {
 			longest = max(longest, s.pace.took)
 		}
 	}

@@ -103,9 +103,11 @@ func relationshipCollector() Collector {
 				collectProtected(relationships, vms, out)
 			}
 			allRead := checkShown(v, every[msvm.ReplicationRelationship], "InstanceID") == nil
-			if relationshipErr == nil && vmErr == nil && allRead {
+			if relationshipErr == nil && vmErr == nil {
 				for _, c := range modeContradictions(relationships, vms) {
-					errs = append(errs, c)
+					if c.isProven(allRead) {
+						errs = append(errs, c)
+					}
 				}
 			}
 			return errors.Join(append(errs, checkShown(v, isReplicating),

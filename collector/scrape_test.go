@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -36,13 +35,7 @@ func TestScrapesShareReads(t *testing.T) {
 		if replicating < 20 || calls["GetReplicationStatisticsEx"] != replicating {
 			t.Errorf("%d calls for %d replicating relationships", calls["GetReplicationStatisticsEx"], replicating)
 		}
-		adapters := 0
-		for s, v := range parseSeries(results[0]) {
-			if n, err := strconv.Atoi(v); err == nil && strings.HasPrefix(s, "hyperv_replica_failover_network_adapters{") {
-				adapters += n
-			}
-		}
-		if adapters < 5 || calls["AssociatorsOf"] != adapters {
+		if adapters := countAdapters(t, parseSeries(results[0])); adapters < 5 || calls["AssociatorsOf"] != adapters {
 			t.Errorf("%d queries for %d network adapters", calls["AssociatorsOf"], adapters)
 		}
 		delete(calls, "GetReplicationStatisticsEx")

@@ -28,7 +28,7 @@ var (
 		"Start of the first monitoring window of the day, in seconds after midnight UTC.")
 )
 
-// statusValues are the documented statuses of the service, and other.
+// statusValues are the documented statuses of the service and of a provider, and other.
 var statusValues = newStateSet("status", []string{"ok", "error", "other"})
 
 func statusName(n uint16) string {

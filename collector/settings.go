@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"hyperv_replica_exporter/wmiquery/msvm"
@@ -13,10 +14,10 @@ import (
 
 var (
 	relationshipInfo = gauge("relationship_info",
-		"Servers, authentication and provider of the relationship, and mode of the VM; always 1, absent if the VMs "+
-			"cannot be read.",
+		"Servers, port, authentication and provider of the relationship, and mode of the VM; replica_port is the TCP port "+
+			"of the replica server; always 1, absent if the VMs cannot be read.",
 		perRelationship("mode", "primary_server", "replica_server",
-			"primary_connection_point", "replica_connection_point", "authentication", "provider")...)
+			"primary_connection_point", "replica_connection_point", "replica_port", "authentication", "provider")...)
 	interval = gauge("interval_seconds",
 		"Configured time between two replication cycles.", perRelationship()...)
 	rpoObjective = gauge("rpo_objective_seconds",
@@ -100,7 +101,7 @@ func checkSettings(v *view, relationships map[msvm.Key]relationship) error {
 			return err != nil || ok
 		}, "InstanceID", "AuthenticationType", "CompressionEnabled", "BypassProxyServer",
 			"RecoveryConnectionPoint", "RecoveryHostSystem", "PrimaryConnectionPoint", "PrimaryHostSystem",
-			"ReplicateHostKvpItems",
+			"RecoveryServerPortNumber", "ReplicateHostKvpItems",
 			"ApplicationConsistentSnapshotInterval", "RecoveryHistory", "IncludedDisks", "AutoResynchronizeEnabled",
 			"AutoResynchronizeIntervalStart", "AutoResynchronizeIntervalEnd", "ReplicationProvider",
 			"ReplicationInterval"),
@@ -123,12 +124,15 @@ func missingSettings(relationships map[msvm.Key]relationship) error {
 
 // infoLabels returns the labels of relationship_info.
 func infoLabels(s msvm.ReplicationSettingData, r relationship, vm msvm.ComputerSystem) labels {
-	var authentication, mode string
+	var authentication, mode, port string
 	if s.AuthenticationType != nil {
 		authentication = s.AuthenticationType.String()
 	}
 	if m, ok := vm.Mode(); ok {
 		mode = m.String()
+	}
+	if n := s.RecoveryServerPortNumber; n != nil && *n > 0 {
+		port = strconv.Itoa(int(*n))
 	}
 	return r.labels.
 		with(label("mode", mode)).
@@ -136,6 +140,7 @@ func infoLabels(s msvm.ReplicationSettingData, r relationship, vm msvm.ComputerS
 		with(label("replica_server", msvm.StringOrEmpty(s.RecoveryHostSystem))).
 		with(label("primary_connection_point", msvm.StringOrEmpty(s.PrimaryConnectionPoint))).
 		with(label("replica_connection_point", msvm.StringOrEmpty(s.RecoveryConnectionPoint))).
+		with(label("replica_port", port)).
 		with(label("authentication", authentication)).
 		with(label("provider", s.ProviderID()))
 }

@@ -13,10 +13,11 @@ import (
 
 // infoSeries returns the series relationship_info of newHostWithVM with the values of its labels,
 // without the prefix.
-func infoSeries(authentication, primaryPoint, primary, provider, replicaPoint, replica string) string {
+func infoSeries(authentication, primaryPoint, primary, provider, replicaPoint, port, replica string) string {
 	return `relationship_info{authentication="` + authentication + `",mode="primary",primary_connection_point="` +
 		primaryPoint + `",primary_server="` + primary + `",provider="` + provider +
-		`",relationship="primary",replica_connection_point="` + replicaPoint + `",replica_server="` + replica + `",vm="app01",vm_id="` + appID + `"}`
+		`",relationship="primary",replica_connection_point="` + replicaPoint +
+		`",replica_port="` + port + `",replica_server="` + replica + `",vm="app01",vm_id="` + appID + `"}`
 }
 
 // Q15, Q24, Q25: disks are counted in both forms, and the servers are the current nodes. If the
@@ -32,6 +33,7 @@ func TestSettingsProperties(t *testing.T) {
 		ReplicateHostKvpItems:    new(true),
 		PrimaryHostSystem:        new("node1.contoso.com"), PrimaryConnectionPoint: new("broker.contoso.com"),
 		RecoveryHostSystem: new("node2.contoso.com"), RecoveryConnectionPoint: new("replica-broker.contoso.com"),
+		RecoveryServerPortNumber:              new(uint16(8080)),
 		ReplicationProvider:                   new(`\\HV01\root\virtualization\v2:Msvm_ReplicationProvider.Name="22391cdc-272c-4ddf-ba88-9befb1a0975c"`),
 		RecoveryHistory:                       new(uint16(24)),
 		ReplicationInterval:                   new(uint16(900)),
@@ -48,7 +50,7 @@ func TestSettingsProperties(t *testing.T) {
 	got := parseSeries(r.gather(t, scrapeTimeout, "settings"))
 	checkSeries(t, got, map[string]string{
 		infoSeries("kerberos", "broker.contoso.com", "node1.contoso.com", "22391CDC-272C-4DDF-BA88-9BEFB1A0975C",
-			"replica-broker.contoso.com", "node2.contoso.com"): "1",
+			"replica-broker.contoso.com", "8080", "node2.contoso.com"): "1",
 		"compression_enabled" + appRelationship:                     "1",
 		"proxy_bypass_enabled" + appRelationship:                    "0",
 		"auto_resynchronize_enabled" + appRelationship:              "0",
@@ -68,7 +70,7 @@ func TestSettingsProperties(t *testing.T) {
 	setRows(h, s)
 	checkSeries(t, parseSeries(r.gather(t, scrapeTimeout, "settings")), map[string]string{
 		infoSeries("kerberos", "broker.contoso.com", "broker.contoso.com", "22391CDC-272C-4DDF-BA88-9BEFB1A0975C",
-			"replica-broker.contoso.com", "node2.contoso.com"): "1",
+			"replica-broker.contoso.com", "8080", "node2.contoso.com"): "1",
 		"compression_enabled" + appRelationship:        "0",
 		"proxy_bypass_enabled" + appRelationship:       "1",
 		"auto_resynchronize_enabled" + appRelationship: "1",
@@ -82,12 +84,12 @@ func TestSettingsProperties(t *testing.T) {
 func TestSettingsThatAreNull(t *testing.T) {
 	h := newHostWithVM(newFakeClock())
 	s := msvm.ReplicationSettingData{InstanceID: `Microsoft:` + appID + `\HVR\0`}
-	for _, hours := range []*uint16{nil, new(uint16(0))} {
-		s.ApplicationConsistentSnapshotInterval = hours
+	for _, number := range []*uint16{nil, new(uint16(0))} {
+		s.ApplicationConsistentSnapshotInterval, s.RecoveryServerPortNumber = number, number
 		setRows(h, s)
 		got := parseSeries(newFakeHostRig(h).gather(t, scrapeTimeout, "settings"))
 		checkSeries(t, got, map[string]string{
-			infoSeries("", "", "", "", "", ""):        "1",
+			infoSeries("", "", "", "", "", "", ""):    "1",
 			`collector_success{collector="settings"}`: "1",
 		})
 		for series := range got {

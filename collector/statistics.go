@@ -71,7 +71,8 @@ func statisticsCollector() Collector {
 			current := replicating(relationships.rows)
 			pruneStatistics(v, counters, current)
 			reader := &statisticsReader{
-				view: v, reader: &msvm.RelationshipTexts{Reader: v.reader}, method: method, service: services.rows[0], counters: counters,
+				view: v, reader: &msvm.RelationshipTexts{Reader: v.reader}, method: method,
+				service: services.rows[0], counters: counters,
 			}
 			statistics, statisticsErr := reader.readAll(ctx, relationships.rows)
 			if method.NeedsText() {
@@ -149,7 +150,8 @@ func shownStatistics(values []wmiquery.InvalidValue, sends bool) []wmiquery.Inva
 	var shown []wmiquery.InvalidValue
 	for _, i := range values {
 		switch i.Property {
-		case "ReplicationHealth", "Message", "MessageArguments", "ErrorSource":
+		case "ReplicationHealth", "Message", "MessageArguments", "ErrorSource",
+			"ProbableCause", "ProbableCauseDescription", "RecommendedActions":
 		case "PendingReplicationSize":
 			if sends {
 				shown = append(shown, i)

@@ -70,7 +70,7 @@ func (sr *statisticsReader) query(r relationship) query {
 		// many scrapes receive it.
 		onResponse: func(value any) {
 			s := value.(*relationshipStatistics)
-			s.totals = sr.counters.add(r.key, &s.stats)
+			s.totals = sr.counters.add(r.key, &s.stats, sr.view.reader.Now())
 		},
 	}
 }

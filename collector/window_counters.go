@@ -122,13 +122,15 @@ func newWindowCounters() *windowCounters {
 	return &windowCounters{windows: map[msvm.Key]*windowState{}}
 }
 
-// add adds the increase since the last statistics, and returns the totals.
+// add adds the increase since the last statistics, and returns the totals. The
+// statistics were read at the time readAt.
 //
 // As long as StartStatisticTime is the same and no value has decreased, the
 // increase is the difference to the last value. Otherwise a new window has started
 // and the increase is the whole value; what happened in the old window after it was
-// last read is lost. A nil value neither adds to a counter nor counts as a reset.
-func (c *windowCounters) add(k msvm.Key, s *msvm.ReplicationStatistics) counterTotals {
+// last read is lost. A nil value neither adds to a counter nor counts as a reset,
+// and neither does a StartStatisticTime that is nil or in the future.
+func (c *windowCounters) add(k msvm.Key, s *msvm.ReplicationStatistics, readAt time.Time) counterTotals {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	w, seen := c.windows[k]
@@ -136,7 +138,8 @@ func (c *windowCounters) add(k msvm.Key, s *msvm.ReplicationStatistics) counterT
 		w = &windowState{}
 		c.windows[k] = w
 	}
-	start, _ := msvm.Known(s.StartStatisticTime)
+	times := recordedTimes{readAt: readAt}
+	start, _ := times.past("StartStatisticTime", s.StartStatisticTime)
 	if seen && w.hasEnded(start, s) {
 		w.last = [len(windowFields)]float64{}
 		w.totals.resets++

@@ -12,6 +12,7 @@ import (
 // the host.
 func TestWindowCounters(t *testing.T) {
 	t0 := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	now := t0.Add(24 * time.Hour)
 	type step struct {
 		start              time.Time
 		success            int // negative for null
@@ -91,6 +92,15 @@ func TestWindowCounters(t *testing.T) {
 			{time.Time{}, 101, 505 * mb, 1, 5, 0},
 			{t0, 102, 510 * mb, 2, 10, 0},
 		}},
+		{"start in the future is not a reset", []step{
+			{t0, 100, 500 * mb, 0, 0, 0},
+			{now.Add(time.Hour), 101, 505 * mb, 1, 5, 0},
+			{t0, 102, 510 * mb, 2, 10, 0},
+		}},
+		{"decreased value with a start in the future is a reset", []step{
+			{t0, 100, 500 * mb, 0, 0, 0},
+			{now.Add(time.Hour), 2, 8 * mb, 2, 8, 1},
+		}},
 		{"null is not a reset", []step{
 			{t0, 100, 500 * mb, 0, 0, 0},
 			{t0, -1, 505 * mb, 0, 5, 0},
@@ -112,7 +122,7 @@ func TestWindowCounters(t *testing.T) {
 				if n := uint32(s.success); s.success >= 0 {
 					stats.ReplicationSuccessCount = &n
 				}
-				got := c.add(k, stats)
+				got := c.add(k, stats, now)
 				cycles, bytes := got.sums[0], got.sums[5]
 				if cycles != s.wantCycles || bytes != s.wantMB*mb || got.resets != s.wantResets {
 					t.Errorf("step %d: %v cycles, %v MB, %v resets; want %v, %v, %v",
@@ -142,14 +152,14 @@ func TestDecreaseOfAnyPropertyIsReset(t *testing.T) {
 	k := msvm.Key{VM: "4708A0F4-C902-429B-A1E0-D4AB0893E452", Link: msvm.Primary}
 	for i, decreased := range properties {
 		c := newWindowCounters()
-		c.add(k, statistics(func(string) uint64 { return 100 }))
-		c.add(k, statistics(func(string) uint64 { return 103 }))
+		c.add(k, statistics(func(string) uint64 { return 100 }), time.Time{})
+		c.add(k, statistics(func(string) uint64 { return 103 }), time.Time{})
 		got := c.add(k, statistics(func(name string) uint64 {
 			if name == decreased {
 				return 102
 			}
 			return 104
-		}))
+		}), time.Time{})
 		want := counterTotals{resets: 1}
 		for j := range properties {
 			want.sums[j] = 3 + 104
@@ -166,15 +176,15 @@ func TestWindowCountersPrune(t *testing.T) {
 	c := newWindowCounters()
 	removed, kept := msvm.Key{VM: "A", Link: msvm.Primary}, msvm.Key{VM: "A", Link: msvm.Extended}
 	for n := range uint32(3) {
-		c.add(removed, &msvm.ReplicationStatistics{ReplicationSuccessCount: &n})
-		c.add(kept, &msvm.ReplicationStatistics{ReplicationSuccessCount: &n})
+		c.add(removed, &msvm.ReplicationStatistics{ReplicationSuccessCount: &n}, time.Time{})
+		c.add(kept, &msvm.ReplicationStatistics{ReplicationSuccessCount: &n}, time.Time{})
 	}
 	c.prune(func(k msvm.Key) bool { return k != kept })
 	n := uint32(10)
-	if got := c.add(removed, &msvm.ReplicationStatistics{ReplicationSuccessCount: &n}); got.sums[0] != 0 {
+	if got := c.add(removed, &msvm.ReplicationStatistics{ReplicationSuccessCount: &n}, time.Time{}); got.sums[0] != 0 {
 		t.Errorf("removed relationship has %v cycles, want 0", got.sums[0])
 	}
-	if got := c.add(kept, &msvm.ReplicationStatistics{ReplicationSuccessCount: &n}); got.sums[0] != 10 {
+	if got := c.add(kept, &msvm.ReplicationStatistics{ReplicationSuccessCount: &n}, time.Time{}); got.sums[0] != 10 {
 		t.Errorf("kept relationship has %v cycles, want 10", got.sums[0])
 	}
 }

@@ -31,8 +31,8 @@ type PoolOptions struct {
 //
 // Reads of classes and method calls have separate workers: methods that hang, such as those that wait for an
 // unreachable partner host, must not block the reads that the host still answers. For the same reason a free worker
-// takes the request of the class or the method that has the fewest running requests, in the order of arrival if there
-// are several.
+// takes the request of the class or the method that has the fewest running requests; they take turns if there are
+// several.
 //
 // A worker opens its session with its first task. After an error that is neither a refusal ([IsRefusal]) nor an
 // [*InvalidValuesError], it closes the session and opens a new one with the next task.

@@ -21,7 +21,7 @@ type workQueue struct {
 	mu         sync.Mutex
 	changed    *sync.Cond            // signalled when a worker may find a task, and when the queue is closed
 	operations map[string]*operation // those with tasks, by name
-	queued     uint64                // number of tasks queued since the start
+	turns      uint64                // number of turns that operations got since the start
 	healthy    int                   // number of workers that are not stuck
 	stuck      int
 	restarts   int
@@ -32,6 +32,7 @@ type workQueue struct {
 type operation struct {
 	name    string
 	waiting []*task // in the order of their arrival
+	turn    uint64  // place among the operations: it gets a new one when its first task arrives or when a task starts
 	running int     // including those that are stuck
 	stuck   int
 }
@@ -39,7 +40,6 @@ type operation struct {
 // task is one call that a worker makes.
 type task struct {
 	operation string
-	number    uint64 // in the order of arrival
 	run       func(Session) error
 	started   func()
 	err       chan error // has a buffer of one: the worker never waits for a caller that has left
@@ -85,8 +85,9 @@ func (q *workQueue) add(t *task) {
 		o = &operation{name: t.operation}
 		q.operations[t.operation] = o
 	}
-	q.queued++
-	t.number = q.queued
+	if len(o.waiting) == 0 {
+		q.endTurn(o)
+	}
 	o.waiting = append(o.waiting, t)
 	q.rejectHopeless(o)
 	q.changed.Signal()
@@ -111,6 +112,7 @@ func (q *workQueue) next() *task {
 			t := o.waiting[0]
 			o.waiting[0], o.waiting = nil, o.waiting[1:]
 			o.running++
+			q.endTurn(o)
 			return t
 		}
 		q.changed.Wait()
@@ -118,8 +120,14 @@ func (q *workQueue) next() *task {
 	return nil
 }
 
-// nextOperation returns the operation whose first task is next, or nil. Among operations with equally many running
-// tasks, the one whose task came first is next. The caller must hold q.mu.
+// endTurn puts an operation behind all others. The caller must hold q.mu.
+func (q *workQueue) endTurn(o *operation) {
+	q.turns++
+	o.turn = q.turns
+}
+
+// nextOperation returns the operation whose first task is next, or nil. Operations with equally many running tasks take
+// turns: many tasks of one operation delay a task of another by one task at most. The caller must hold q.mu.
 func (q *workQueue) nextOperation() *operation {
 	var next *operation
 	for _, o := range q.operations {
@@ -127,7 +135,7 @@ func (q *workQueue) nextOperation() *operation {
 			continue
 		}
 		if next == nil || cmp.Or(cmp.Compare(o.running, next.running),
-			cmp.Compare(o.waiting[0].number, next.waiting[0].number)) < 0 {
+			cmp.Compare(o.turn, next.turn)) < 0 {
 			next = o
 		}
 	}

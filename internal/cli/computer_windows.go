@@ -31,3 +31,30 @@ func describeComputer() (build, language string, names []string) {
 	}
 	return build, language, names
 }
+
+// describeAccount returns the rights of this process that matter to Hyper-V. The SIDs are those of "Well-known SIDs" in
+// the reference of Windows.
+func describeAccount() string {
+	rights := []string{"elevated: " + yesOrNo(windows.GetCurrentProcessToken().IsElevated(), nil)}
+	for _, group := range []struct{ name, sid string }{
+		{"Administrators", "S-1-5-32-544"}, {"Hyper-V Administrators", "S-1-5-32-578"},
+	} {
+		sid, err := windows.StringToSid(group.sid)
+		member := false
+		if err == nil {
+			member, err = windows.Token(0).IsMember(sid) // 0 stands for the token of the process
+		}
+		rights = append(rights, group.name+": "+yesOrNo(member, err))
+	}
+	return strings.Join(rights, ", ")
+}
+
+func yesOrNo(yes bool, err error) string {
+	switch {
+	case err != nil:
+		return "unknown"
+	case yes:
+		return "yes"
+	}
+	return "no"
+}

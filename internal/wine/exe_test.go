@@ -5,6 +5,7 @@ package wine_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"net/http/httptest"
 	"os"
@@ -82,7 +83,7 @@ func startWine(t *testing.T, program string, args ...string) *underWine {
 }
 
 // The Windows binary reads a host of another process through COM and serves the same exposition as the simulated host
-// read directly. It captures the host, too.
+// read directly. It captures and checks the host, too.
 func TestExe(t *testing.T) {
 	const class = "{D6D5D1C9-0C94-4A3F-9A7B-3E8B1E0B5C11}"
 	for key, value := range map[string]string{
@@ -119,6 +120,7 @@ func TestExe(t *testing.T) {
 	}
 
 	checkCapture(t, program, direct)
+	checkDoctor(t, program)
 	if err := exporter.cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
@@ -148,6 +150,39 @@ func checkCapture(t *testing.T, program, want string) {
 	got := expositionOf(t, host.Open, host.Now)
 	mapping := folder + "-mapping.txt"
 	compareExposition(t, exportertest.Renamed(t, got, os.DevNull), exportertest.Renamed(t, want, mapping), before, time.Now())
+}
+
+// checkDoctor checks the host with the program. The exit code is not checked: it depends on the version of Windows that
+// Wine reports.
+func checkDoctor(t *testing.T, program string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), winexec, "--become", program, "doctor", "--wmi.call-timeout=2m",
+		"--scrape.timeout=10m")
+	cmd.WaitDelay = time.Second // Wine's services may keep the output open
+	out, err := cmd.Output()
+	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {
+		t.Fatal(err)
+	}
+	text := strings.ReplaceAll(string(out), "\r", "")
+	for _, want := range []string{
+		", windows/amd64, source wmi, call timeout 2m0s\n",
+		"  ok           rights             Hyper-V returns its replication service; elevated: ",
+		", Hyper-V Administrators: ",
+		"  ok           service vmms       OperationalStatus is 2\n",
+		"  ok           statistics         sending side: code 0 after ",
+		"  ok           consistency        all ",
+		"  answer       call-duration                   the 4 slowest classes take at most ",
+		"  answer       unknown-column                  a read with a column that does not exist returns the rows after ",
+		"  answer       unknown-method                  ",
+		`InstanceID="Microsoft:AAAAAAAA-0000-`,
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the output of doctor has no %q", want)
+		}
+	}
+	if strings.Contains(strings.ToLower(text), "hv01") || t.Failed() {
+		t.Errorf("output of doctor: %v\n%s", err, text)
+	}
 }
 
 // moment is the time of the simulated host, whose clock stands still.

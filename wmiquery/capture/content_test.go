@@ -111,7 +111,7 @@ func TestInvalidCertificate(t *testing.T) {
 	der := []byte("secret: not a certificate")
 	capture(t, Options{Reader: withCertificate{simulated(t, "HV01"), der}, Folder: folder, CallTimeout: time.Minute})
 	text := readFiles(t, folder)["GetSystemCertificates.xml"]
-	thumbprint := fmt.Sprintf("%040X", 2) // the settings have the first one
+	thumbprint := fmt.Sprintf("%040X", 3) // the settings have the first one and its root
 	if want := `<CERTIFICATE THUMBPRINT="` + thumbprint + `" INVALID="true"></CERTIFICATE>`; !strings.Contains(text, want) {
 		t.Errorf("got:\n%s\nwant %s", text, want)
 	}

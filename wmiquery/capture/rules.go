@@ -37,9 +37,8 @@ var rules = map[string]map[string]rule{
 	msvm.ClassReplicationRelationship: {"InstanceID": id, "ElementName": machine},
 	msvm.ClassReplicationSettingData: {
 		"InstanceID": id, "ElementName": machine, "CertificateThumbPrint": thumbprint,
-		"RecoveryConnectionPoint": host, "RecoveryHostSystem": host,
-		"PrimaryConnectionPoint": host, "PrimaryHostSystem": host,
-		"IncludedDisks": id, "ReplicationProvider": id,
+		"RootCertificateThumbPrint": thumbprint, "RecoveryConnectionPoint": host, "RecoveryHostSystem": host,
+		"PrimaryConnectionPoint": host, "PrimaryHostSystem": host, "IncludedDisks": id, "ReplicationProvider": id,
 	},
 	msvm.ClassReplicationService: {
 		"Name": fixed, "CreationClassName": fixed, "SystemName": system, "SystemCreationClassName": fixed,

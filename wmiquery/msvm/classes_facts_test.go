@@ -28,7 +28,8 @@ var properties = map[string]map[string]string{
 	},
 	`root\virtualization\v2:Msvm_ReplicationSettingData`: {
 		"InstanceID": "string", "ElementName": "string", "AuthenticationType": "uint16",
-		"CertificateThumbPrint": "string", "CompressionEnabled": "boolean", "BypassProxyServer": "boolean",
+		"CertificateThumbPrint": "string", "RootCertificateThumbPrint": "string", "CompressionEnabled": "boolean",
+		"BypassProxyServer": "boolean", "EnableWriteOrderPreservationAcrossDisks": "boolean",
 		"RecoveryConnectionPoint": "string", "RecoveryHostSystem": "string", "PrimaryConnectionPoint": "string",
 		"PrimaryHostSystem": "string", "RecoveryServerPortNumber": "uint16", "ReplicateHostKvpItems": "boolean",
 		"ApplicationConsistentSnapshotInterval": "uint16", "RecoveryHistory": "uint16", "IncludedDisks": "string[]",
@@ -86,6 +87,7 @@ var properties = map[string]map[string]string{
 	},
 	`root\virtualization\v2:Msvm_Error`: {
 		"MessageID": "string", "Message": "string", "MessageArguments": "string[]", "PerceivedSeverity": "uint16",
+		"ProbableCause": "uint16", "ProbableCauseDescription": "string", "RecommendedActions": "string[]",
 		"ErrorSource": "string",
 	},
 }

@@ -8,7 +8,11 @@ type Error struct {
 	Message           *string // localized
 	MessageArguments  []string
 	PerceivedSeverity *Severity
-	ErrorSource       *string
+	// ProbableCause is a number of the enumeration in the schema of CIM_Error, 0 to 130; 0 is unknown.
+	ProbableCause            *uint16
+	ProbableCauseDescription *string
+	RecommendedActions       []string // localized
+	ErrorSource              *string
 }
 
 // WMIClass returns Msvm_Error.

@@ -65,7 +65,8 @@ func AdaptersToQuery(
 	seen := map[string]bool{}
 	var adapters []wmiquery.Ref
 	for _, c := range components {
-		if adapter := lower(c.GroupComponent); isVM(VMOf(c.GroupComponent)) && !known[lower(c.PartComponent)] && !seen[adapter] {
+		adapter, settings := lower(c.GroupComponent), lower(c.PartComponent)
+		if isVM(VMOf(c.GroupComponent)) && !known[settings] && !seen[adapter] {
 			seen[adapter] = true
 			adapters = append(adapters, c.GroupComponent)
 		}

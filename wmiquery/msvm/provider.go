@@ -7,7 +7,7 @@ import "hyperv_replica_exporter/wmiquery"
 type ReplicationProvider struct {
 	Name              string // a GUID; see BuiltinProvider
 	ElementName       *string
-	OperationalStatus []uint16
+	OperationalStatus []uint16 // the first one is the status; StatusOK is the only one that is documented
 }
 
 // WMIClass returns Msvm_ReplicationProvider.

@@ -14,8 +14,11 @@ type ReplicationSettingData struct {
 	ElementName           *string // the name of the VM
 	AuthenticationType    *Authentication
 	CertificateThumbPrint *string // hexadecimal; null unless AuthenticationType is AuthenticationCertificate
-	CompressionEnabled    *bool
-	BypassProxyServer     *bool
+	// RootCertificateThumbPrint is that of the root of the certificate in CertificateThumbPrint, in hexadecimal. It is
+	// null if CertificateThumbPrint is null. The host determines it.
+	RootCertificateThumbPrint *string
+	CompressionEnabled        *bool
+	BypassProxyServer         *bool
 	// RecoveryConnectionPoint is the replica server that the administrator configured: a host or the replica broker of
 	// a cluster. RecoveryHostSystem is the node that has the replica at present. They are null if the VM does not
 	// replicate.
@@ -37,6 +40,9 @@ type ReplicationSettingData struct {
 	// start is after the end, the interval includes midnight.
 	AutoResynchronizeIntervalStart *time.Duration
 	AutoResynchronizeIntervalEnd   *time.Duration
+	// EnableWriteOrderPreservationAcrossDisks reports whether writes to several disks are replicated in their order. It is
+	// deprecated and always true since Windows Server 2012 R2.
+	EnableWriteOrderPreservationAcrossDisks *bool
 	// ReplicationProvider is the object path of the provider.
 	ReplicationProvider *string
 	// ReplicationInterval is in seconds: 30, 300 or 900.

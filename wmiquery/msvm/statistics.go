@@ -54,7 +54,8 @@ const (
 )
 
 // GetReplicationStatistics returns the call of GetReplicationStatisticsEx for relationship r. The call has the
-// properties of r, not all that the host has. Whether they are sufficient is not known: Microsoft's own client sends all.
+// properties of r, not all that the host has. Whether they are sufficient is not known: Microsoft's own client sends
+// all.
 func GetReplicationStatistics(service ReplicationService, k Key, r ReplicationRelationship) (wmiquery.Call, error) {
 	text, err := cimxml.Marshal(r.WMIClass().Name, r)
 	if err != nil {

@@ -10,12 +10,13 @@ import (
 	"hyperv_replica_exporter/wmiquery/cimxml"
 )
 
-// StatisticsMethod calls GetReplicationStatisticsEx of a host. The zero value can be used. It is safe for concurrent use.
+// StatisticsMethod calls GetReplicationStatisticsEx of a host. The zero value can be used. It is safe for concurrent
+// use.
 type StatisticsMethod struct{ needsText atomic.Bool }
 
 // Get calls the method for relationship r. If the host refuses the call of [GetReplicationStatistics] as an invalid
-// parameter, Get repeats it with the host's own text of the relationship. If the host accepts that, all later calls have
-// the host's own text, for which they call Texts of the reader.
+// parameter, Get repeats it with the host's own text of the relationship. If the host accepts that, all later calls
+// have the host's own text, for which they call Texts of the reader.
 func (m *StatisticsMethod) Get(
 	ctx context.Context, reader wmiquery.Reader, service ReplicationService, k Key, r ReplicationRelationship,
 ) (wmiquery.Reply, error) {
@@ -44,8 +45,8 @@ func (m *StatisticsMethod) Get(
 // NeedsText reports whether the host accepts only its own text of a relationship.
 func (m *StatisticsMethod) NeedsText() bool { return m.needsText.Load() }
 
-// RelationshipTexts is a Reader whose Texts reads the host once. It is for Texts of the relationships only, and for calls
-// of [StatisticsMethod.Get] for many relationships.
+// RelationshipTexts is a Reader whose Texts reads the host once. It is for Texts of the relationships only, and for
+// calls of [StatisticsMethod.Get] for many relationships.
 type RelationshipTexts struct {
 	wmiquery.Reader
 	once  sync.Once

@@ -225,6 +225,32 @@ func TestSubstituteCertificates(t *testing.T) {
 	}
 }
 
+// A root has the thumbprint of its substitute, too. The capture of an earlier version does not have the property: it is
+// null.
+func TestRootCertificateOfCapture(t *testing.T) {
+	capture := sample(t)
+	_, s := open(t, capture)
+	if got := read[msvm.ReplicationSettingData](t, s)[1].RootCertificateThumbPrint; got != nil {
+		t.Errorf("got root %s without the property, want null", *got)
+	}
+	edit(t, capture, "Msvm_ReplicationSettingData.xml", `"CertificateThumbPrint"`, `"RootCertificateThumbPrint"`)
+	_, s = open(t, capture)
+	row, server := read[msvm.ReplicationSettingData](t, s)[1], read[msvm.ReplicationServiceSettingData](t, s)[0]
+	if got := msvm.StringOrEmpty(row.RootCertificateThumbPrint); got != msvm.StringOrEmpty(server.CertificateThumbPrint) ||
+		got == thumbprint(1) || row.CertificateThumbPrint != nil {
+		t.Errorf("got root %q, want the thumbprint of the substitute", got)
+	}
+	capture = sample(t)
+	const property = `<PROPERTY NAME="CertificateThumbPrint" TYPE="string">`
+	edit(t, capture, "Msvm_ReplicationSettingData.xml", property,
+		strings.Replace(property, `"C`, `"RootC`, 1)+"<VALUE>"+thumbprint(2)+"</VALUE></PROPERTY>"+property)
+	_, s = open(t, capture)
+	texts, err := s.Texts(row.WMIClass())
+	if err != nil || strings.Contains(string(texts[1]), thumbprint(1)) || strings.Contains(string(texts[1]), thumbprint(2)) {
+		t.Errorf("got text %s, error %v, want the thumbprints of the substitutes", texts[1], err)
+	}
+}
+
 func TestClockStartsAtTimeOfCapture(t *testing.T) {
 	now := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 	h, err := Open(sample(t), func() time.Time { return now })

@@ -79,6 +79,9 @@ func (s *session) Texts(class wmiquery.Class) ([]wmiquery.Embedded, error) {
 	return texts, nil
 }
 
+// isThumbprint reports whether a property is the thumbprint of a certificate or of its root.
+func isThumbprint(property string) bool { return strings.HasSuffix(property, "CertificateThumbPrint") }
+
 // adaptText changes the text of an instance like adapt changes a row. The paths in it remain as they were captured.
 func (h *Host) adaptText(text string) (string, error) {
 	instance, err := cimxml.Parse(text)
@@ -86,9 +89,12 @@ func (h *Host) adaptText(text string) (string, error) {
 		return "", err
 	}
 	for _, p := range instance.Properties {
-		if p.Name == "CertificateThumbPrint" && len(p.Values) == 1 {
-			p.Values = []string{h.substituteThumbprint(p.Values[0])}
-			return cimxml.Set(text, p)
+		if !isThumbprint(p.Name) || len(p.Values) != 1 {
+			continue
+		}
+		p.Values = []string{h.substituteThumbprint(p.Values[0])}
+		if text, err = cimxml.Set(text, p); err != nil {
+			return "", err
 		}
 	}
 	return text, nil
@@ -142,7 +148,7 @@ func (h *Host) adapt(row reflect.Value) {
 		case *wmiquery.Ref:
 			*f = wmiquery.Relative(string(*f))
 		case **string:
-			if *f != nil && row.Type().Field(i).Name == "CertificateThumbPrint" {
+			if *f != nil && isThumbprint(row.Type().Field(i).Name) {
 				**f = h.substituteThumbprint(**f)
 			}
 		}

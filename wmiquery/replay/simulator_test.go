@@ -93,8 +93,8 @@ func compareTexts(t *testing.T, texts []wmiquery.Embedded, rows reflect.Value) {
 		if _, err := cimxml.Unmarshal(string(text), row.Interface()); err != nil {
 			t.Errorf("%v in %s", err, text)
 		}
-		for n := range row.Elem().NumField() {
-			if ref, ok := row.Elem().Field(n).Addr().Interface().(*wmiquery.Ref); ok {
+		for _, field := range row.Elem().Fields() {
+			if ref, ok := reflect.TypeAssert[*wmiquery.Ref](field.Addr()); ok {
 				*ref = wmiquery.Relative(string(*ref))
 			}
 		}

@@ -88,6 +88,9 @@ func TestDefaultSettingsOfRelationships(t *testing.T) {
 		checkFact(t, "AutoResynchronizeIntervalStart", s.AutoResynchronizeIntervalStart, 18*time.Hour+30*time.Minute)
 		checkFact(t, "AutoResynchronizeIntervalEnd", s.AutoResynchronizeIntervalEnd, 6*time.Hour)
 		checkFact(t, "ReplicationInterval", s.ReplicationInterval, 300)
+		if s.CertificateThumbPrint != nil || s.RootCertificateThumbPrint != nil {
+			t.Errorf("got certificate %v with root %v, want null", s.CertificateThumbPrint, s.RootCertificateThumbPrint)
+		}
 	}
 	if !found {
 		t.Error("found no relationship that does not replicate")
@@ -95,7 +98,8 @@ func TestDefaultSettingsOfRelationships(t *testing.T) {
 }
 
 // Sources: MicrosoftDocs/win32, HyperV_v2, msvm-replicationsettingdata.md (30, 300 or 900 seconds; 0 to 24 recovery
-// points; application-consistent snapshots every 1 to 12 hours, only with recovery points); Microsoft's virtualization
+// points; application-consistent snapshots every 1 to 12 hours, only with recovery points; certificates only with
+// authentication by certificates; write order always preserved); Microsoft's virtualization
 // blog, 2013-12-09, for the extended relationship (300 or 900 seconds, no application-consistent snapshots). The ports
 // are the defaults of the replica server: 80 for Kerberos, 443 for certificates.
 func TestSettingsOfRelationshipsAreAllowed(t *testing.T) {
@@ -121,6 +125,12 @@ func TestSettingsOfRelationshipsAreAllowed(t *testing.T) {
 			t.Errorf("%s: got RecoveryHistory %d, ApplicationConsistentSnapshotInterval %d", s.InstanceID, history, hours)
 		}
 		checkFact(t, "RecoveryServerPortNumber", s.RecoveryServerPortNumber, ports[uint16(*s.AuthenticationType)])
+		usesCertificate := *s.AuthenticationType == 2
+		if (s.CertificateThumbPrint != nil) != usesCertificate || (s.RootCertificateThumbPrint != nil) != usesCertificate {
+			t.Errorf("%s: authentication %d with certificate %v and root %v",
+				s.InstanceID, *s.AuthenticationType, s.CertificateThumbPrint, s.RootCertificateThumbPrint)
+		}
+		checkFact(t, "EnableWriteOrderPreservationAcrossDisks", s.EnableWriteOrderPreservationAcrossDisks, true)
 	}
 	if !seen[30] || !seen[300] || !seen[900] {
 		t.Errorf("got intervals %v, want 30, 300 and 900", seen)

@@ -43,10 +43,11 @@ const (
 // healthRule is one rule that makes the health worse than Ok.
 type healthRule struct {
 	health msvm.ReplicationHealth
-	// id is the MessageID. The IDs that Windows uses are not documented; these are invented.
+	// id is the MessageID. The IDs that Windows uses are not documented; these and the actions are invented.
 	id      string
 	text    string // of the message, with %s for the name of the VM
 	applies func(healthInput) bool
+	action  string // RecommendedActions, with %s for the name of the VM; "" for null
 }
 
 // healthRules are all rules, from the same article. That a resynchronization that is running or
@@ -55,50 +56,61 @@ var healthRules = []healthRule{
 	{
 		msvm.HealthCritical, "33670", "Replication of '%s' is in error. Fix the cause and resume replication.",
 		stateIn(msvm.Critical),
+		"Resume replication of '%s' after the cause is fixed.",
 	},
 	{
 		msvm.HealthCritical, "33671", "Virtual machine '%s' requires resynchronization.",
 		stateIn(msvm.WaitingToStartResynchronization),
+		"Resynchronize '%s'.",
 	},
 	{
 		msvm.HealthCritical, "33672", "Replication of '%s' is paused on the Replica server.",
 		func(c healthInput) bool { return !c.sends && c.state == msvm.Suspended },
+		"Resume replication of '%s' on the Replica server.",
 	},
 	{
 		msvm.HealthCritical, "33673", "The Replica server does not accept changes of '%s'.",
 		func(c healthInput) bool { return c.sends && c.state == msvm.Replicating && c.lastCycleRejected },
+		"",
 	},
 	{
 		msvm.HealthWarning, "33680", "More than 20 percent of replication cycles were missed for '%s'.",
 		func(c healthInput) bool {
 			return float64(c.window.Missed) > maxMissedShare*float64(c.window.Missed+c.window.Cycles)
 		},
+		"",
 	},
 	{
 		msvm.HealthWarning, "33681", "The Replica of '%s' is behind the primary by more than an hour.",
 		func(c healthInput) bool { return c.sinceReplication > maxReplicationAge && expectsReplication(c.state) },
+		"Check the network to the other server of '%s'.",
 	},
 	{
 		msvm.HealthWarning, "33682", "Replication cycles of '%s' take longer than the replication interval on average.",
 		func(c healthInput) bool {
 			return float64(c.window.Seconds) > c.interval.Seconds()*float64(c.window.Cycles)
 		},
+		"Check the bandwidth that is available for '%s'.",
 	},
 	{
 		msvm.HealthWarning, "33683", "Initial replication of '%s' is not complete.",
 		stateIn(msvm.ReadyForReplication, msvm.WaitingToCompleteInitialReplication),
+		"",
 	},
 	{
 		msvm.HealthWarning, "33684", "Replication of '%s' is paused on the primary server.",
 		func(c healthInput) bool { return c.sends && c.state == msvm.Suspended },
+		"Resume replication of '%s'.",
 	},
 	{
 		msvm.HealthWarning, "33685", "'%s' has failed over and reverse replication is not started.",
 		stateIn(msvm.FailoverInProgress, msvm.Recovered, msvm.Committed),
+		"Reverse the replication of '%s', or cancel the failover.",
 	},
 	{
 		msvm.HealthWarning, "33686", "Resynchronization of '%s' is not complete.",
 		stateIn(msvm.Resynchronizing, msvm.ResynchronizationSuspended),
+		"",
 	},
 }
 
@@ -136,11 +148,17 @@ func (e *endpoint) health(at time.Time) msvm.ReplicationHealth {
 }
 
 func (r *healthRule) issue(name string) errorInstance {
+	var actions []string
+	if r.action != "" {
+		actions = []string{fmt.Sprintf(r.action, name)}
+	}
 	return errorInstance{
-		ErrorType:         new(uint16(0)),
-		MessageID:         &r.id,
-		Message:           new(fmt.Sprintf(r.text, name)),
-		MessageArguments:  []string{name},
-		PerceivedSeverity: new(severities[r.health]),
+		ErrorType:          new(uint16(0)),
+		MessageID:          &r.id,
+		Message:            new(fmt.Sprintf(r.text, name)),
+		MessageArguments:   []string{name},
+		PerceivedSeverity:  new(severities[r.health]),
+		ProbableCause:      new(uint16(0)), // unknown: the causes that Windows sets are not documented
+		RecommendedActions: actions,
 	}
 }

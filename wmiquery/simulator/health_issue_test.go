@@ -10,7 +10,8 @@ import (
 )
 
 // Source: MicrosoftDocs/win32, HyperV_v2, msvm-error.md, PerceivedSeverity, with the numbers of the schema: 3 is
-// degraded, 6 is critical. The texts contain the name of the VM.
+// degraded, 6 is critical. The texts and the recommended actions, of which some are null, contain the name of the VM. The
+// probable cause is unknown, 0.
 func TestHealthIssues(t *testing.T) {
 	w, _ := newWorld(t, simulator.Config{Seed: 1})
 	s := open(t, w, "HV01")
@@ -19,20 +20,30 @@ func TestHealthIssues(t *testing.T) {
 		name       string
 		severities string // of the issues, as digits
 		health     uint32
+		actions    int
 	}{
-		{healthy, "web01", "", 1},
-		{slowLink, "mail01", "33", 2},
-		{pausedOnPrimary, "print01", "3", 2},
-		{initialReplication, "erp-db-01", "3", 2},
-		{critical, "backup-proxy-01", "63", 3},
+		{healthy, "web01", "", 1, 0},
+		{slowLink, "mail01", "33", 2, 1},
+		{pausedOnPrimary, "print01", "3", 2, 1},
+		{initialReplication, "erp-db-01", "3", 2, 0},
+		{critical, "backup-proxy-01", "63", 3, 2},
 	} {
 		r := relationships(t, s, vms(t, s)[tt.vm])[0]
-		got := ""
+		got, actions := "", 0
 		for _, issue := range r.issues {
 			got += string(rune('0' + *issue.PerceivedSeverity))
 			if !strings.Contains(*issue.Message, "'"+tt.name+"'") || issue.MessageArguments[0] != tt.name {
 				t.Errorf("%s: issue is %q with arguments %q", tt.name, *issue.Message, issue.MessageArguments)
 			}
+			for _, action := range issue.RecommendedActions {
+				if actions++; !strings.Contains(action, "'"+tt.name+"'") {
+					t.Errorf("%s: the recommended action is %q", tt.name, action)
+				}
+			}
+			checkFact(t, "ProbableCause", issue.ProbableCause, 0)
+		}
+		if actions != tt.actions {
+			t.Errorf("%s: %d recommended actions, want %d", tt.name, actions, tt.actions)
 		}
 		if got != tt.severities || *r.stats.ReplicationHealth != tt.health {
 			t.Errorf("%s: severities are %s, health is %d, want %s, %d",

@@ -7,7 +7,10 @@ import (
 	"crypto/x509/pkix"
 	"fmt"
 	"math/big"
+	"strings"
 	"time"
+
+	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
 // certificate is a certificate in the store LocalMachine\My of a host.
@@ -16,27 +19,59 @@ type certificate struct {
 	thumbprint string // upper-case hex
 }
 
-// newCertificates creates the certificates of the hosts: one that replication uses, which expires in two
-// months, and one that has expired. Ed25519 signatures are deterministic, so the same time gives the
-// same certificates.
-func newCertificates(born time.Time) []certificate {
+// certificates are the certificates of the hosts. The root has issued the others. It is in the store, too, because
+// PowerShell's New-SelfSignedCertificate creates it there.
+type certificates struct{ current, expired, root certificate }
+
+// newCertificates creates the certificates of the hosts: one that replication uses, which expires in two months, one
+// that has expired, and their root. Ed25519 signatures are deterministic, so the same time gives the same certificates.
+func newCertificates(born time.Time) certificates {
 	day := born.Truncate(24 * time.Hour)
-	var all []certificate
-	for i, end := range []time.Time{day.AddDate(0, 2, 0), day.AddDate(0, -1, 0)} {
-		key := ed25519.NewKeyFromSeed([]byte(fmt.Sprintf("the simulated certificate no. %-3d", i))[:ed25519.SeedSize])
+	rootKey := certificateKey(2)
+	root := &x509.Certificate{
+		SerialNumber: big.NewInt(3), Subject: pkix.Name{CommonName: "Replica Root CA"},
+		NotBefore: day.AddDate(-2, 0, 0), NotAfter: day.AddDate(8, 0, 0),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	issue := func(n int, end time.Time) certificate {
 		template := &x509.Certificate{
-			SerialNumber: big.NewInt(int64(1 + i)),
+			SerialNumber: big.NewInt(int64(1 + n)),
 			Subject:      pkix.Name{CommonName: "*" + domain},
 			DNSNames:     []string{"*" + domain},
 			NotBefore:    end.AddDate(-2, 0, 0),
 			NotAfter:     end,
 			ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 		}
-		der, err := x509.CreateCertificate(nil, template, template, key.Public(), key)
-		if err != nil {
-			panic(err) // the template is valid
-		}
-		all = append(all, certificate{der, fmt.Sprintf("%X", sha1.Sum(der))})
+		return newCertificate(template, root, certificateKey(n), rootKey)
 	}
-	return all
+	return certificates{
+		current: issue(0, day.AddDate(0, 2, 0)), expired: issue(1, day.AddDate(0, -1, 0)),
+		root: newCertificate(root, root, rootKey, rootKey),
+	}
+}
+
+func certificateKey(n int) ed25519.PrivateKey {
+	return ed25519.NewKeyFromSeed([]byte(fmt.Sprintf("the simulated certificate no. %-3d", n))[:ed25519.SeedSize])
+}
+
+// newCertificate returns a certificate with a key that an issuer has signed.
+func newCertificate(template, issuer *x509.Certificate, key, issuerKey ed25519.PrivateKey) certificate {
+	der, err := x509.CreateCertificate(nil, template, issuer, key.Public(), issuerKey)
+	if err != nil {
+		panic(err) // the templates are valid
+	}
+	return certificate{der, fmt.Sprintf("%X", sha1.Sum(der))}
+}
+
+// all are the certificates in the store.
+func (c certificates) all() []certificate { return []certificate{c.current, c.expired, c.root} }
+
+// rootOf is RootCertificateThumbPrint of the settings. It is null if the store does not have their certificate.
+func (c certificates) rootOf(s msvm.ReplicationSettingData) *string {
+	for _, known := range c.all() {
+		if strings.EqualFold(msvm.StringOrEmpty(s.CertificateThumbPrint), known.thumbprint) {
+			return &c.root.thumbprint
+		}
+	}
+	return nil
 }

@@ -14,7 +14,7 @@ func (h *host) applyDefaults(w *World) {
 		InstanceID:                "Microsoft:" + h.name + `\ReplicationService`, // the format is not documented
 		RecoveryServerEnabled:     new(true),
 		AllowedAuthenticationType: new(msvm.AuthenticationBoth),
-		CertificateThumbPrint:     new(w.certificates[0].thumbprint),
+		CertificateThumbPrint:     new(w.certificates.current.thumbprint),
 		HttpPort:                  new(uint16(kerberosPort)),
 		HttpsPort:                 new(uint16(certificatePort)),
 		MonitoringInterval:        new(uint32(w.cfg.MonitoringInterval / time.Second)),

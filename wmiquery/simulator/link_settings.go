@@ -38,6 +38,8 @@ func unsetSettings() msvm.ReplicationSettingData {
 		AutoResynchronizeIntervalStart:        new(18*time.Hour + 30*time.Minute),
 		AutoResynchronizeIntervalEnd:          new(6 * time.Hour),
 		ReplicationInterval:                   new(uint16(300)),
+
+		EnableWriteOrderPreservationAcrossDisks: new(true),
 	}
 }
 

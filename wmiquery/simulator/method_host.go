@@ -166,8 +166,8 @@ func unsupported(*request) wmiquery.Reply { return errorReply(wmiquery.CodeCIMNo
 
 // systemCertificates is GetSystemCertificates.
 func systemCertificates(r *request) wmiquery.Reply {
-	texts := make([]string, 0, len(r.world.certificates))
-	for _, c := range r.world.certificates {
+	var texts []string
+	for _, c := range r.world.certificates.all() {
 		texts = append(texts, base64.StdEncoding.EncodeToString(c.der))
 	}
 	reply := completedReply()

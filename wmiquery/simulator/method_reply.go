@@ -37,7 +37,11 @@ type errorInstance struct {
 	Message           *string
 	MessageArguments  []string
 	PerceivedSeverity *msvm.Severity
-	ErrorSource       *string // null for a health issue
+	// The three are null for an error of a job, and ErrorSource for a health issue.
+	ProbableCause            *uint16
+	ProbableCauseDescription *string
+	RecommendedActions       []string
+	ErrorSource              *string
 }
 
 // severities are the values of PerceivedSeverity, with the numbers of the schema.

@@ -90,6 +90,7 @@ func (v view) replicationSettings() []msvm.ReplicationSettingData {
 		row.InstanceID = r.key().InstanceID()
 		row.ElementName = new(v.faults.displayName(r.vm))
 		row.ReplicationProvider = &v.host.provider
+		row.RootCertificateThumbPrint = v.world.certificates.rootOf(row)
 		rows = append(rows, row)
 	}
 	return rows

@@ -37,12 +37,14 @@ func (s *session) Texts(class wmiquery.Class) ([]wmiquery.Embedded, error) {
 	return texts, nil
 }
 
+// systemProperties are two of the system properties, whose values are the namespace and the class.
+const systemProperties = "" +
+	`<PROPERTY NAME="__NAMESPACE" CLASSORIGIN="___SYSTEM" TYPE="string"><VALUE>%s</VALUE></PROPERTY>` +
+	`<PROPERTY NAME="__CLASS" CLASSORIGIN="___SYSTEM" TYPE="string"><VALUE>%s</VALUE></PROPERTY>`
+
 // complete adds to the text of a row what the row does not have.
 func (s *session) complete(class wmiquery.Class, text string, row any) (wmiquery.Embedded, error) {
-	system := fmt.Sprintf(`><PROPERTY NAME="__NAMESPACE" CLASSORIGIN="___SYSTEM" TYPE="string"><VALUE>%s</VALUE></PROPERTY>`+
-		`<PROPERTY NAME="__CLASS" CLASSORIGIN="___SYSTEM" TYPE="string"><VALUE>%s</VALUE></PROPERTY><`,
-		class.Namespace, class.Name)
-	text = strings.Replace(text, "><", system, 1)
+	text = strings.Replace(text, ">", ">"+fmt.Sprintf(systemProperties, class.Namespace, class.Name), 1)
 	var later laterBuild
 	switch row := row.(type) {
 	case msvm.ReplicationSettingData:

@@ -58,11 +58,10 @@ const maxVMs = 10_000
 // World is the simulated hosts and the replication between them. Its methods are safe for concurrent
 // use.
 type World struct {
-	cfg      Config
-	scenario scenario
-	created  time.Time // time of New; totals count from here
-	// certificates are in the store of every host. Replication uses the first one.
-	certificates []certificate
+	cfg          Config
+	scenario     scenario
+	created      time.Time    // time of New; totals count from here
+	certificates certificates // in the store of every host
 	faults       *faultGate
 
 	mu      sync.Mutex // guards the fields below and the state of the hosts

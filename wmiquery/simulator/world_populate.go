@@ -213,7 +213,7 @@ func (v *vmBuilder) drawSettings(from, to *hostVM, linkType msvm.Link, t *traffi
 	if v.logical.index%5 == 4 || v.logical.index%5 == 2 && linkType == msvm.Extended {
 		s.AuthenticationType = new(msvm.AuthenticationCertificate)
 		s.RecoveryServerPortNumber = new(uint16(certificatePort))
-		s.CertificateThumbPrint = new(v.logical.world.certificates[0].thumbprint)
+		s.CertificateThumbPrint = new(v.logical.world.certificates.current.thumbprint)
 	}
 	s.CompressionEnabled = new(v.logical.index%7 != 6)
 	s.PrimaryConnectionPoint, s.PrimaryHostSystem = &from.host.fqdn, &from.host.fqdn

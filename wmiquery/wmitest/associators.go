@@ -126,7 +126,8 @@ func (f *fixture) testAssociatorErrors(t *testing.T) {
 		t.Errorf("unknown association: got error %v", err)
 	}
 	for fault, want := range map[string]error{
-		"class-missing=Msvm_FailoverNetworkAdapterSettingData": wmiquery.ErrUnsupported, "disconnected": wmiquery.ErrUnavailable,
+		"class-missing=Msvm_FailoverNetworkAdapterSettingData": wmiquery.ErrUnsupported,
+		"disconnected": wmiquery.ErrUnavailable,
 	} {
 		f.setFaults(t, fault)
 		if err := query(adapter, failoverAssociation.Name); !errors.Is(err, want) {

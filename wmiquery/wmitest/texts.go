@@ -11,6 +11,14 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
+// testTexts tests the texts of instances, and that settings stay complete.
+func testTexts(t *testing.T, serve Serve) {
+	for _, host := range []string{"HV01", "HV02", "HV03"} {
+		t.Run(host, func(t *testing.T) { newFixture(t, serve, host).compareTexts(t) })
+	}
+	t.Run("complete settings", func(t *testing.T) { newFixture(t, serve, "HV01").testCompleteSettings(t) })
+}
+
 // compareTexts compares the texts of all instances of all classes.
 func (f *fixture) compareTexts(t *testing.T) {
 	for _, class := range msvm.Classes() {
@@ -37,11 +45,13 @@ func (f *fixture) testCompleteSettings(t *testing.T) {
 	}{
 		{
 			"ModifyReplicationSettings", "ReplicationSettingData", msvm.ReplicationSettingData{}.WMIClass(),
-			cimxml.Property{Name: "CompressionEnabled", Type: "boolean", Values: []string{"FALSE"}}, "of the VM &lt;",
+			cimxml.Property{Name: "CompressionEnabled", Type: "boolean", Values: []string{"FALSE"}},
+			"of the VM &lt;",
 		},
 		{
 			"ModifyServiceSettings", "SettingData", msvm.ReplicationServiceSettingData{}.WMIClass(),
-			cimxml.Property{Name: "MonitoringInterval", Type: "uint32", Values: []string{"7200"}}, "of the host &lt;HV01&gt;",
+			cimxml.Property{Name: "MonitoringInterval", Type: "uint32", Values: []string{"7200"}},
+			"of the host &lt;HV01&gt;",
 		},
 	} {
 		key := `<PROPERTY NAME="InstanceID" TYPE="string"><VALUE>`

@@ -25,7 +25,6 @@ type Serve = func(t *testing.T, host Open) Open
 // Run tests an implementation.
 func Run(t *testing.T, serve Serve) {
 	for _, host := range []string{"HV01", "HV02", "HV03"} {
-		t.Run("texts of "+host, func(t *testing.T) { newFixture(t, serve, host).compareTexts(t) })
 		t.Run("classes of "+host, func(t *testing.T) { newFixture(t, serve, host).compareClasses(t) })
 		t.Run("statistics of "+host, func(t *testing.T) { newFixture(t, serve, host).compareStatistics(t) })
 	}
@@ -54,7 +53,7 @@ func Run(t *testing.T, serve Serve) {
 		t.Run("methods of "+host, func(t *testing.T) { compareMethods(t, serve, host) })
 	}
 	t.Run("associators", func(t *testing.T) { testAssociators(t, serve) })
-	t.Run("complete settings", func(t *testing.T) { newFixture(t, serve, "HV01").testCompleteSettings(t) })
+	t.Run("texts", func(t *testing.T) { testTexts(t, serve) })
 	t.Run("errors", func(t *testing.T) { newFixture(t, serve, "HV01").testErrors(t) })
 	t.Run("hanging read", func(t *testing.T) { newFixture(t, serve, "HV01").testHangingRead(t) })
 	t.Run("invalid calls", func(t *testing.T) { newFixture(t, serve, "HV01").testInvalidCalls(t) })

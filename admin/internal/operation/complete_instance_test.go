@@ -11,7 +11,8 @@ import (
 // later is the property of the fake host that no struct has. Its value has a character that XML does not allow.
 const later = `<PROPERTY NAME="Later" TYPE="string"><VALUE>kept &#1;</VALUE></PROPERTY></INSTANCE>`
 
-// An instance that the host has is sent back with all properties, also those that this program does not know.
+// An instance that the host has is sent back with all properties, also those that this program does not know. Those that
+// do not change are as the host has written them.
 func TestInstancesAreSentComplete(t *testing.T) {
 	h := newFakeHost()
 	h.addVM(vmA, 2, 3)
@@ -50,8 +51,14 @@ func TestInstancesAreSentComplete(t *testing.T) {
 			t.Errorf("%s: the call has\n%s\nwant it to have\n%s\nand\n%s", tt.method, text, tt.want, later)
 		}
 	}
+	plan, p := planMethod(t, h, "ModifyReplicationSettings", "",
+		`{"ComputerSystem": "`+vmB+`", "ReplicationSettingData": {"RecoveryHistory": 7}}`)
+	const unchanged = `<PROPERTY NAME="BypassProxyServer" TYPE="boolean"><VALUE>true</VALUE></PROPERTY>`
+	if p != nil || !strings.Contains(plan.Call().Text("ReplicationSettingData"), unchanged) {
+		t.Errorf("got %+v, problem %+v, want %s", plan, p, unchanged)
+	}
 	s := h.snapshot(t)
-	plan, p := PlanAction(t.Context(), h, s, action(t, "reverse"), find(t, s, vmA, "primary"), &Request{})
+	plan, p = PlanAction(t.Context(), h, s, action(t, "reverse"), find(t, s, vmA, "primary"), &Request{})
 	if p != nil || !strings.HasSuffix(plan.Call().Text("ReplicationSettingData"), later) {
 		t.Errorf("reverse: got %+v, problem %+v", plan, p)
 	}

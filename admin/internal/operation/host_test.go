@@ -27,6 +27,8 @@ var hostTime = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 // fakeHost is a host with the rows that a test gives it.
 type fakeHost struct {
+	wmiquery.Reader // nil: there are no other requests
+
 	rows    map[reflect.Type]reflect.Value // slices of instances by their type
 	failing map[string]error               // errors of reads, by class
 	get     func(wmiquery.Call) (wmiquery.Reply, error)
@@ -66,7 +68,7 @@ func (h *fakeHost) Read(ctx context.Context, dst any) error {
 	return ctx.Err()
 }
 
-// Texts returns the rows of the class with a property that their struct does not have.
+// Texts returns the rows of the class with a property that their struct does not have, and with booleans in lower case.
 func (h *fakeHost) Texts(ctx context.Context, class wmiquery.Class) ([]wmiquery.Embedded, error) {
 	if err := h.failing[class.Name]; err != nil {
 		return nil, err
@@ -81,8 +83,8 @@ func (h *fakeHost) Texts(ctx context.Context, class wmiquery.Class) ([]wmiquery.
 			if err != nil {
 				return nil, err
 			}
-			texts = append(texts, wmiquery.Embedded(strings.Replace(text, "</INSTANCE>",
-				`<PROPERTY NAME="Later" TYPE="string"><VALUE>kept &#1;</VALUE></PROPERTY></INSTANCE>`, 1)))
+			text = strings.ReplaceAll(text, "TRUE", "true")
+			texts = append(texts, wmiquery.Embedded(strings.Replace(text, "</INSTANCE>", later, 1)))
 		}
 	}
 	return texts, ctx.Err()

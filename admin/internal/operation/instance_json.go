@@ -37,7 +37,7 @@ func (i hostInstance) encode() (value, shown any, err error) {
 		return !slices.Contains(i.changed, p.Name)
 	})
 	text, err := cimxml.Set(string(i.text), changed...)
-	return wmiquery.Embedded(text), propertiesOf(i.row), err
+	return wmiquery.Embedded(text), Properties(i.row), err
 }
 
 // merge sets the properties of an instance that a JSON object has, and leaves the others unchanged. The names are
@@ -110,11 +110,11 @@ func encodeInstance(instance wmiquery.Instance) (wmiquery.Embedded, map[string]a
 	if err != nil {
 		return "", nil, err
 	}
-	return wmiquery.Embedded(text), propertiesOf(instance), nil
+	return wmiquery.Embedded(text), Properties(instance), nil
 }
 
-// propertiesOf returns the properties of an instance that are not null.
-func propertiesOf(instance wmiquery.Instance) map[string]any {
+// Properties returns the properties of an instance that are not null, as [merge] takes them.
+func Properties(instance wmiquery.Instance) map[string]any {
 	shown := map[string]any{}
 	v := reflect.Indirect(reflect.ValueOf(instance))
 	for i := range v.NumField() {

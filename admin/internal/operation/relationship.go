@@ -107,11 +107,19 @@ type Issue struct {
 	MessageID string `json:"message_id"`
 	Message   string `json:"message"` // in the language of the host
 	Severity  string `json:"severity"`
+	// ProbableCause is a number of CIM_Error, 0 for unknown, and null if the host does not report it.
+	ProbableCause            *uint16  `json:"probable_cause,omitempty"`
+	ProbableCauseDescription string   `json:"probable_cause_description,omitempty"`
+	RecommendedActions       []string `json:"recommended_actions,omitempty"` // in the language of the host
 }
 
 // NewIssue returns an Msvm_Error as an issue.
 func NewIssue(e msvm.Error) Issue {
-	i := Issue{msvm.StringOrEmpty(e.MessageID), msvm.StringOrEmpty(e.Message), "unknown"}
+	i := Issue{
+		MessageID: msvm.StringOrEmpty(e.MessageID), Message: msvm.StringOrEmpty(e.Message), Severity: "unknown",
+		ProbableCause: e.ProbableCause, ProbableCauseDescription: msvm.StringOrEmpty(e.ProbableCauseDescription),
+		RecommendedActions: e.RecommendedActions,
+	}
 	if e.PerceivedSeverity != nil {
 		i.Severity = e.PerceivedSeverity.String()
 	}

@@ -55,12 +55,22 @@ func TestIssues(t *testing.T) {
 		got := NewIssue(msvm.Error{
 			MessageID: new("id"), Message: new("text"), PerceivedSeverity: new(msvm.Severity(n)),
 		})
-		if got != (Issue{MessageID: "id", Message: "text", Severity: want}) {
+		if !reflect.DeepEqual(got, Issue{MessageID: "id", Message: "text", Severity: want}) {
 			t.Errorf("severity %d: got %+v, want %q", n, got, want)
 		}
 	}
-	if got := NewIssue(msvm.Error{}); got != (Issue{Severity: "unknown"}) {
+	if got := NewIssue(msvm.Error{}); !reflect.DeepEqual(got, Issue{Severity: "unknown"}) {
 		t.Errorf("null: got %+v", got)
+	}
+	got := NewIssue(msvm.Error{
+		ProbableCause: new(uint16(0)), ProbableCauseDescription: new("cause"), RecommendedActions: []string{"a", "b"},
+	})
+	want := Issue{
+		Severity: "unknown", ProbableCause: new(uint16(0)), ProbableCauseDescription: "cause",
+		RecommendedActions: []string{"a", "b"},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("cause and actions: got %+v, want %+v", got, want)
 	}
 }
 

@@ -27,8 +27,8 @@ func readRows[T wmiquery.Instance](ctx context.Context, r wmiquery.Reader) (rows
 	return rows[T]{all: all, invalid: invalid}, nil
 }
 
-// readTexts reads the instances of T's class like readRows, from the host's own texts. The call that changes an instance
-// has the same text, so that what the plan says and what the host gets come from one read.
+// readTexts reads the instances of T's class like readRows, from the host's own texts. The call that changes an
+// instance has the same text, so that what the plan says and what the host gets come from one read.
 func readTexts[T wmiquery.Instance](ctx context.Context, r wmiquery.Reader) (rows[T], error) {
 	class := (*new(T)).WMIClass()
 	texts, err := r.Texts(ctx, class)

@@ -48,16 +48,35 @@ func ReadSnapshot(ctx context.Context, r wmiquery.Reader) (*Snapshot, *problem.P
 		wg.Go(func() { errs[i] = read(ctx, r) })
 	}
 	wg.Wait()
-	for _, err := range errs {
-		if p, ok := problem.FromError(err); ok {
-			return nil, p
-		}
-		if err != nil {
-			return nil, problem.FromHost("read", err)
-		}
+	if p := readProblem(errs...); p != nil {
+		return nil, p
 	}
 	s.join()
 	return s, nil
+}
+
+// readProblem returns the problem of the first error of a read, nil if all are nil.
+func readProblem(errs ...error) *problem.Problem {
+	for _, err := range errs {
+		if p, ok := problem.FromError(err); ok {
+			return p
+		}
+		if err != nil {
+			return problem.FromHost("read", err)
+		}
+	}
+	return nil
+}
+
+// AuthorizationEntries returns the authorization entries of the host. Invalid values are null.
+func AuthorizationEntries(
+	ctx context.Context, r wmiquery.Reader,
+) ([]msvm.ReplicationAuthorizationSettingData, *problem.Problem) {
+	if p := readProblem(new(Snapshot).readService(ctx, r)); p != nil { // without rights there are no entries
+		return nil, p
+	}
+	entries, err := readRows[msvm.ReplicationAuthorizationSettingData](ctx, r)
+	return entries.all, readProblem(err)
 }
 
 func (s *Snapshot) readService(ctx context.Context, r wmiquery.Reader) error {

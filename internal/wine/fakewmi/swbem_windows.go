@@ -85,8 +85,8 @@ func (s *services) member(name string) member {
 	return map[string]member{"execquery": s.execQuery, "get": s.get, "execmethod": s.execMethod}[name]
 }
 
-// execQuery implements SWbemServices.ExecQuery for queries of the form SELECT columns FROM class, and for queries for the
-// instances of a class that an association connects with an object.
+// execQuery implements SWbemServices.ExecQuery for queries of the form SELECT columns FROM class, and for those that
+// associatorsQuery matches.
 func (s *services) execQuery(in invocation) (any, error) {
 	query := in.text(0)
 	if err := s.host.before("query", query); err != nil {
