@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -191,7 +192,7 @@ func (s *Store) Prune(now time.Time) error {
 		var expired []string
 		err := s.db.View(func(tx *bbolt.Tx) error {
 			values, undecodable, err := bucket.values(tx)
-			expired = append(undecodable, bucket.Expired(values, now)...)
+			expired = slices.Concat(undecodable, bucket.Expired(values, now))
 			return err
 		})
 		if err == nil {
