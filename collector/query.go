@@ -18,7 +18,8 @@ type query struct {
 	// run returns the value of the response. With a *wmiquery.InvalidValuesError it returns a value, too.
 	run func(context.Context) (any, error)
 	// rare means that the response changes rarely. A slow host gets the query again
-	// only when half of the maximum age has passed.
+	// only when half of the maximum age has passed, so that it can answer the others
+	// in time.
 	rare bool
 	// onResponse, if not nil, is called once with the value of each good response
 	// that is not dropped. It must not use the queryCache, which is locked then.
@@ -99,9 +100,22 @@ func readUnchecked[T wmiquery.Instance](ctx context.Context, v *view) (table[T],
 // The value of its response is a slice of prototype's type.
 func instancesQuery(prototype wmiquery.Instance, reader wmiquery.Reader) query {
 	class := prototype.WMIClass().Name
-	return query{key: class, operation: class, run: func(ctx context.Context) (any, error) {
+	run := func(ctx context.Context) (any, error) {
 		rows := reflect.New(reflect.SliceOf(reflect.TypeOf(prototype)))
 		err := reader.Read(ctx, rows.Interface())
 		return rows.Elem().Interface(), checkKeys(rows.Elem(), err)
-	}}
+	}
+	return query{key: class, operation: class, run: run, rare: hasSettings(prototype)}
+}
+
+// hasSettings reports whether a class has settings, which change only when an
+// administrator changes them.
+func hasSettings(class wmiquery.Instance) bool {
+	switch class.(type) {
+	case msvm.ReplicationSettingData, msvm.ReplicationServiceSettingData, msvm.ReplicationAuthorizationSettingData,
+		msvm.ReplicationProvider, msvm.SystemReplicationRelationship, msvm.FailoverNetworkAdapterSettingData,
+		msvm.EthernetPortFailoverSettingDataComponent:
+		return true
+	}
+	return false
 }

@@ -112,7 +112,7 @@ func (c *queryCache) join(q query, slowest time.Duration) (a *attempt, late bool
 			return a, late
 		}
 	}
-	if late && q.rare && time.Since(s.pace.answered) < c.maxAge/2 {
+	if late && q.rare && slowest > 0 && time.Since(s.pace.answered) < c.maxAge/2 {
 		return nil, true
 	}
 	if wait := s.pace.untilNext(slowest); late && fresh && wait > 0 {
