@@ -71,7 +71,7 @@ func TestLimitsOfAlerts(t *testing.T) {
 		"ScrapesFailing warning 0s: 1h >",
 		"NoExporters critical 15m:",
 		"RulesFailing critical 5m: 10m > 0",
-		"HostUnreadable critical 5m+5m: 5m == 0 5m == 0",
+		"HostUnreadable critical 5m+5m: 5m == 0 5m == 0 5m",
 		"CollectorFailing warning 15m: 5m == 0",
 		"SnapshotStale warning 5m: 5m >",
 		"WorkersStuck warning 15m+5m: 5m > 0",

@@ -32,7 +32,9 @@ func TestDoctorCommand(t *testing.T) {
 		{"--simulator.fault=slow=30ms --wmi.call-timeout=1ms", exporter.ExitRuntime, []string{
 			", call timeout 1ms\n", "  no answer within 1ms after ",
 		}, "a check failed"},
-		{"--scrape.timeout=500ms", exporter.ExitOK, []string{"\n  warning      duration ", "adapters, of 500ms. Increase"}, ""},
+		{"--simulator.fault=slow=30ms --scrape.timeout=510ms", exporter.ExitOK, []string{
+			"\n  warning      duration ", "adapters, of 510ms. Increase",
+		}, ""},
 	} {
 		got := run(t, false, append([]string{"doctor", "--source=simulator"}, strings.Fields(tt.args)...)...)
 		if got.code != tt.code || !strings.Contains(got.stderr, tt.stderr) {
