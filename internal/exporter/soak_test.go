@@ -245,6 +245,8 @@ func (s *soak) check(got samples, series string, value float64) string {
 
 // isComplete reports whether a scrape has every series that the host said.
 func (s *soak) isComplete(got samples) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for series := range s.truths[len(s.truths)-1].samples {
 		if _, ok := got[series]; !ok {
 			return false
