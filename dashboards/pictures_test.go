@@ -23,6 +23,7 @@ import (
 
 // emptyPanels are the panels that have no data on the pictures, and the reasons.
 var emptyPanels = map[string]string{
+	"exporter.json: Invalid values":                     "the simulated hosts have no invalid values",
 	"exporter.json: Failed operations in the last hour": "no operation fails",
 	"exporter.json: Memory":                             "the history has no metrics of the process",
 	"exporter.json: CPU":                                "the history has no metrics of the process",
