@@ -170,6 +170,19 @@ func TestRecoveryPointsThatCannotBeRead(t *testing.T) {
 	}
 }
 
+// Each of several test VMs of a replica locks it.
+func TestDeletionOfOneOfSeveralTestVMsLocksTheReplica(t *testing.T) {
+	h, _ := hostOfKind("replica", 3, 3)
+	h.addTestVM(vmA, testVM1, 3, 3)
+	h.addTestVM(vmA, testVM2, 3, 3)
+	for _, test := range []string{testVM1, testVM2} {
+		plan, p := planMethod(t, h, "DestroySystem", "", `{"AffectedSystem": "`+test+`"}`)
+		if p != nil || plan.LockVM != vmA || plan.VM != test {
+			t.Errorf("test VM %s: got %+v, problem %+v", test, plan, p)
+		}
+	}
+}
+
 // The deletion of a test VM locks the replica, in the form of the action and of the method. The name to confirm is
 // that of the VM in the request.
 func TestDeletionOfATestVMLocksTheReplica(t *testing.T) {
