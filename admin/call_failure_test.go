@@ -7,6 +7,7 @@ import (
 
 	"hyperv_replica_exporter/admin/internal/audit"
 	"hyperv_replica_exporter/wmiquery"
+	"hyperv_replica_exporter/wmiquery/simulator"
 )
 
 // After a panic in a call the outcome is unknown and the VM is not locked.
@@ -46,6 +47,31 @@ func TestAuditRecordOfARefusedCallHasTheError(t *testing.T) {
 	env.want("denied", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil), 403, "access-denied")
 	all := env.auditRecords("HV01")
 	if last := all[len(all)-1]; last.Event != audit.Outcome || last.Error == "" || last.Type != "access-denied" {
+		t.Errorf("last %+v", last)
+	}
+}
+
+// The audit record of a call that the host rejects has its return code.
+func TestAuditRecordOfARejectedCallHasTheCode(t *testing.T) {
+	env := newTestEnv(t)
+	env.world.SetFaults(simulator.Faults{MethodFailing: []string{""}})
+	env.want("rejected", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil), 502, "host-failed")
+	all := env.auditRecords("HV01")
+	if last := all[len(all)-1]; last.Event != audit.Outcome || last.Code == nil || *last.Code != 32768 {
+		t.Errorf("last %+v", last)
+	}
+}
+
+// A dry run that is refused for the state of the relationship is in the audit log.
+func TestRefusedDryRunIsInTheAuditLog(t *testing.T) {
+	env := newTestEnv(t)
+	env.waitForJob("suspend", "HV01", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil), "succeeded")
+	env.want("dry run", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", object{"dry_run": true}),
+		409, "invalid-state")
+	all := env.auditRecords("HV01")
+	last := all[len(all)-1]
+	if last.Event != audit.Refused || last.Status != 409 || last.Type != "invalid-state" || last.Action != "suspend" ||
+		last.VMID != env.vms[vmReplicating] || last.Method != "RequestReplicationStateChangeEx" {
 		t.Errorf("last %+v", last)
 	}
 }
