@@ -134,6 +134,13 @@ func TestJobThatCannotBeReadIsNotGone(t *testing.T) {
 	if got := env.get("HV01", "vic", r.header.Get("Location")).json["state"]; got != "running" {
 		t.Errorf("the job is %v, want running", got)
 	}
-	pool.read = nil
+	// A job that can be read is followed although another one cannot.
+	pool.read = func(ctx context.Context, dst any) error {
+		err := pool.Pool.Read(ctx, dst)
+		if _, ok := dst.(*[]msvm.ConcreteJob); ok && err == nil {
+			return wmiquery.NewInvalidValuesError([]wmiquery.InvalidValue{{Row: -1, Err: errors.New("not an instance")}})
+		}
+		return err
+	}
 	env.waitForJob("modify service settings", "HV01", r, "succeeded")
 }
