@@ -127,7 +127,7 @@ func newMux(c *config, host *source, endpoint *admin.Server, logger log.Logger) 
 	mux := http.NewServeMux()
 	metrics := newMetricsHandler(c, host, logger)
 	if endpoint != nil {
-		metrics.always = append(metrics.always, endpoint.Metrics())
+		metrics.always.MustRegister(endpoint.Metrics())
 	}
 	mux.Handle("GET "+c.telemetryPath, metrics)
 	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) {
