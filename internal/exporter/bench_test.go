@@ -26,7 +26,11 @@ type discard struct {
 
 func (d discard) Header() http.Header         { return d.header }
 func (d discard) Write(p []byte) (int, error) { return len(p), nil }
-func (d discard) WriteHeader(code int)        { d.b.Fatalf("status %d", code) }
+func (d discard) WriteHeader(code int) {
+	if code != http.StatusOK {
+		d.b.Fatalf("status %d", code)
+	}
+}
 
 // countedSession counts the reads and calls that reach the host.
 type countedSession struct {
@@ -100,6 +104,12 @@ func BenchmarkScrape(b *testing.B) {
 
 func bench(b *testing.B, h http.Handler, encoding string, series int) {
 	b.Helper()
+	if m, ok := h.(*metricsHandler); ok {
+		var err error
+		if h, err = newMetricsServer(m); err != nil {
+			b.Fatal(err)
+		}
+	}
 	b.ReportAllocs()
 	r := scrapeRequest(encoding)
 	for b.Loop() {

@@ -13,11 +13,11 @@ import (
 
 	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
+	"github.com/klauspost/compress/gzhttp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/collectors/version"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	_ "github.com/prometheus/client_golang/prometheus/promhttp/zstd" // offers zstd in addition to gzip
 	dto "github.com/prometheus/client_model/go"
 
 	"hyperv_replica_exporter/collector"
@@ -34,9 +34,9 @@ const maxScrapeTimeout = 2 * time.Minute
 type metricsHandler struct {
 	scraper  *collector.Scraper
 	always   *prometheus.Registry // part of every scrape, whatever collect[] selects
-	timeout  time.Duration       // of a scrape without timeoutHeader
-	margin   time.Duration       // subtracted from the timeout
-	inFlight chan struct{}       // holds one element per running scrape
+	timeout  time.Duration        // of a scrape without timeoutHeader
+	margin   time.Duration        // subtracted from the timeout
+	inFlight chan struct{}        // holds one element per running scrape
 	logger   log.Logger
 }
 
@@ -69,7 +69,8 @@ func processCollectors(host *source) []prometheus.Collector {
 		return func() float64 { return float64(f(host.pool.Stats())) }
 	}
 	return []prometheus.Collector{
-		collectors.NewGoCollector(),
+		// In OpenMetrics go_memstats_alloc_bytes and go_memstats_alloc_bytes_total are the same family, which parsers reject.
+		collectors.NewGoCollector(collectors.WithGoCollectorMemStatsMetricsDisabled()),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		version.NewCollector(Name),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
@@ -92,6 +93,18 @@ func processCollectors(host *source) []prometheus.Collector {
 	}
 }
 
+// compressionLevel is that of gzip: higher ones take more time than the rest of a scrape.
+const compressionLevel = 2
+
+// newMetricsServer returns a handler that serves the metrics compressed, and does not let slow clients hold up others.
+func newMetricsServer(metrics *metricsHandler) (http.Handler, error) {
+	wrap, err := gzhttp.NewWrapper(gzhttp.CompressionLevel(compressionLevel), gzhttp.EnableZstd(true))
+	if err != nil {
+		return nil, err
+	}
+	return newBufferedHandler(wrap(metrics)), nil
+}
+
 func (h *metricsHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	select {
 	case h.inFlight <- struct{}{}:
@@ -110,9 +123,10 @@ func (h *metricsHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	promhttp.HandlerForTransactional(g, promhttp.HandlerOpts{
-		EnableOpenMetrics: true,
-		ErrorLog:          promhttpLogger{r.Context(), h.logger},
-		ErrorHandling:     promhttp.ContinueOnError,
+		EnableOpenMetrics:  true,
+		DisableCompression: true,
+		ErrorLog:           promhttpLogger{r.Context(), h.logger},
+		ErrorHandling:      promhttp.ContinueOnError,
 	}).ServeHTTP(w, r)
 }
 

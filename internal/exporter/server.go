@@ -129,7 +129,11 @@ func newMux(c *config, host *source, endpoint *admin.Server, logger log.Logger) 
 	if endpoint != nil {
 		metrics.always.MustRegister(endpoint.Metrics())
 	}
-	mux.Handle("GET "+c.telemetryPath, metrics)
+	server, err := newMetricsServer(metrics)
+	if err != nil {
+		return nil, err
+	}
+	mux.Handle("GET "+c.telemetryPath, server)
 	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintln(w, Name+" is healthy.")
 	})
