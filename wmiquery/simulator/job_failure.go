@@ -45,6 +45,9 @@ var (
 	}
 )
 
+// errTerminated is the error of a job that a client terminated.
+var errTerminated = &failure{wmiquery.CodeFailed, "The operation was canceled."}
+
 // Reasons why an initial replication or a resynchronization fails.
 var (
 	errNoExportedReplica = &failure{
