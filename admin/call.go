@@ -86,7 +86,7 @@ func replyProblem(method string, reply wmiquery.Reply, err error) *problem.Probl
 // auditOutcome returns the audit record of the host's answer.
 func auditOutcome(x *execution, reply wmiquery.Reply, err error, p *problem.Problem) audit.Record {
 	r := x.auditRecord(audit.Outcome)
-	r.Duration = new(x.server.options.Now().Sub(x.began).Seconds())
+	r.Duration = job.Elapsed(x.began, x.server.options.Now())
 	if err == nil {
 		r.Code, r.Job = &reply.Code, string(reply.Job)
 	}

@@ -31,13 +31,13 @@ import (
 	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/time/rate"
 
 	"hyperv_replica_exporter/admin/internal/audit"
 	"hyperv_replica_exporter/admin/internal/authz"
 	"hyperv_replica_exporter/admin/internal/job"
 	"hyperv_replica_exporter/admin/internal/problem"
 	"hyperv_replica_exporter/admin/internal/store"
+	"hyperv_replica_exporter/internal/logging"
 	"hyperv_replica_exporter/wmiquery"
 )
 
@@ -109,7 +109,7 @@ type Server struct {
 	metrics       *metrics
 	handler       http.Handler
 
-	rejectedLog *rate.Limiter // limits log messages about rejected requests
+	rejectedLog log.Logger // for messages about rejected requests, whose number is limited
 
 	reloading    sync.Mutex
 	fileVersions [2]fileVersion // of the configuration files at the last reload; guarded by reloading
@@ -126,7 +126,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{options: o, fileVersions: versions, rejectedLog: rate.NewLimiter(1, 20)}
+	s := &Server{options: o, fileVersions: versions, rejectedLog: logging.NewLimited(o.Logger, 20, time.Minute)}
 	s.policy.Store(policy)
 	s.authenticator.Store(authz.NewAuthenticator(w))
 	if err := s.openFiles(); err != nil {
