@@ -54,7 +54,7 @@ func TestDisconnectedClientIsNoError(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer host.close()
+	defer func() { host.close(time.Now().Add(ShutdownTimeout)) }()
 	h := newMetricsHandler(c, host, logger)
 	disconnected, disconnect := context.WithCancel(t.Context())
 	disconnect()
