@@ -20,6 +20,8 @@ type Options struct {
 	Logger log.Logger
 	// Objectives are the rules for rpo_objective_seconds. The first match applies.
 	Objectives []Objective
+	// OmitIssueText leaves out the text of health issues.
+	OmitIssueText bool
 	// CallTimeout is the maximum time that a scrape waits for one response of the
 	// host.
 	CallTimeout time.Duration

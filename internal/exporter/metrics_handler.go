@@ -38,11 +38,12 @@ type metricsHandler struct {
 
 func newMetricsHandler(c *config, host *source, logger log.Logger) *metricsHandler {
 	s := collector.NewScraper(collector.Options{
-		Reader:      host.pool,
-		Logger:      logger,
-		Objectives:  c.objectives,
-		CallTimeout: c.callTimeout,
-		MaxAge:      c.maxAge,
+		Reader:        host.pool,
+		Logger:        logger,
+		Objectives:    c.objectives,
+		OmitIssueText: !c.issueText,
+		CallTimeout:   c.callTimeout,
+		MaxAge:        c.maxAge,
 	}, func(name string) bool { return *c.collectors[name] })
 	return &metricsHandler{
 		scraper:  s,
