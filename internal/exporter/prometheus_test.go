@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,8 +21,17 @@ import (
 	"hyperv_replica_exporter/wmiquery/simulator"
 )
 
-// promtool check metrics finds no problem in the exposition of any scenario.
-func TestPromtoolCheckMetrics(t *testing.T) {
+// parseMetrics reads an exposition with the reference parser of a module and prints the number of samples.
+const parseMetrics = `
+import importlib, sys
+parser = importlib.import_module(sys.argv[1])
+text = sys.stdin.buffer.read().decode()
+print(sum(len(family.samples) for family in parser.text_string_to_metric_families(text)))
+`
+
+// promtool check metrics finds no problem in the exposition of any scenario, and the parsers of the Python client, which
+// is the reference for OpenMetrics, read every sample.
+func TestExposition(t *testing.T) {
 	runs := [][]string{
 		{"--simulator.host=HV02"},
 		{"--simulator.fault=denied"},
@@ -40,7 +50,26 @@ func TestPromtoolCheckMetrics(t *testing.T) {
 			if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
 				t.Errorf("promtool check metrics: %v\n%s", err, out)
 			}
+			checkParser(t, body, "prometheus_client.parser")
+			_, body = exportertest.Get(t, p.URL, "Accept", "application/openmetrics-text;version=1.0.0")
+			checkParser(t, body, "prometheus_client.openmetrics.parser")
 		})
+	}
+}
+
+func checkParser(t *testing.T, exposition, parser string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "/usr/bin/python3", "-c", parseMetrics, parser)
+	cmd.Stdin = strings.NewReader(exposition)
+	out, err := cmd.CombinedOutput()
+	samples := 0
+	for line := range strings.Lines(exposition) {
+		if !strings.HasPrefix(line, "#") {
+			samples++
+		}
+	}
+	if got := strings.TrimSpace(string(out)); err != nil || got != strconv.Itoa(samples) {
+		t.Errorf("%s: %v, %s, want %d samples", parser, err, got, samples)
 	}
 }
 
