@@ -45,11 +45,13 @@ func TestExposition(t *testing.T) {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
 			p := exportertest.Start(t, append(args, "--collector.perf")...)
 			_, body := exportertest.Get(t, p.URL)
-			cmd := exec.CommandContext(t.Context(), promtest.Tool(t, "promtool"), "check", "metrics")
-			cmd.Stdin = strings.NewReader(body)
-			if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
-				t.Errorf("promtool check metrics: %v\n%s", err, out)
-			}
+			promtest.ForEachRelease(t, func(t *testing.T, r promtest.Release) {
+				cmd := r.Promtool(t, "check", "metrics")
+				cmd.Stdin = strings.NewReader(body)
+				if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+					t.Errorf("promtool check metrics: %v\n%s", err, out)
+				}
+			})
 			checkParser(t, body, "prometheus_client.parser")
 			_, body = exportertest.Get(t, p.URL, "Accept", "application/openmetrics-text;version=1.0.0")
 			checkParser(t, body, "prometheus_client.openmetrics.parser")
@@ -92,7 +94,8 @@ func (w *steppedWorld) Advance(d time.Duration) {
 	w.now = w.now.Add(d)
 }
 
-// A real Prometheus scrapes the exporter while a monitoring window of the simulated host ends.
+// A real Prometheus scrapes the exporter, in the format OpenMetrics, while a monitoring window of the simulated host
+// ends.
 func TestPrometheus(t *testing.T) {
 	// The window ends at 21:00; two minutes pass with each scrape.
 	const step = 2 * time.Minute
@@ -112,6 +115,10 @@ func TestPrometheus(t *testing.T) {
 	enough := make(chan struct{})
 	exporter := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		metrics.ServeHTTP(rw, r)
+		const want = "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=allow-utf-8"
+		if got := rw.Header().Get("Content-Type"); got != want {
+			t.Errorf("Content-Type for %q is %q, want %q", r.Header.Get("Accept"), got, want)
+		}
 		w.Advance(step)
 		if count.Add(1) == scrapes {
 			close(enough)
