@@ -156,8 +156,11 @@ func (r *request) checkConnection(point string, port uint16, auth msvm.Authentic
 }
 
 // setFailoverNetwork is SetFailoverNetworkAdapterSettings. IPAddresses and DHCPEnabled are required in
-// each element.
+// each element. External providers are not supported.
 func setFailoverNetwork(r *request) wmiquery.Reply {
+	if r.endpoint.link.settings.external() {
+		return errorReply(wmiquery.CodeNotSupported)
+	}
 	var all []msvm.FailoverNetworkAdapterSettingData
 	for _, text := range r.args.texts("NetworkSettings") {
 		var s msvm.FailoverNetworkAdapterSettingData

@@ -59,8 +59,10 @@ func (r *request) givenSettings(base linkSettings) (linkSettings, bool) {
 			return i < 300 || inbound != nil && i < *inbound.link.settings.ReplicationInterval
 		})
 	}
+	isProvider := func(p msvm.ReplicationProvider) bool { return p.Name == s.ProviderID() }
 	switch {
-	case msvm.StringOrEmpty(s.RecoveryConnectionPoint) == "", *s.RecoveryServerPortNumber == 0,
+	case s.ReplicationProvider != nil && !slices.ContainsFunc(r.providers(), isProvider),
+		msvm.StringOrEmpty(s.RecoveryConnectionPoint) == "", *s.RecoveryServerPortNumber == 0,
 		*s.AuthenticationType != msvm.AuthenticationKerberos && *s.AuthenticationType != msvm.AuthenticationCertificate,
 		*s.AuthenticationType == msvm.AuthenticationCertificate && msvm.StringOrEmpty(s.CertificateThumbPrint) == "",
 		!slices.Contains(intervals, *s.ReplicationInterval),
@@ -119,8 +121,12 @@ func modifyRelationship(r *request) wmiquery.Reply {
 }
 
 // removeRelationship is Msvm_ReplicationService.RemoveReplicationRelationship(Ex). It removes the
-// relationship on this host only. The extended relationship of a replica must be removed first.
+// relationship on this host only. The extended relationship of a replica must be removed first. The Ex method does not
+// support external providers.
 func removeRelationship(r *request) wmiquery.Reply {
+	if r.method.Name == msvm.MethodRemoveReplicationRelationshipEx && r.endpoint.link.settings.external() {
+		return errorReply(wmiquery.CodeNotSupported)
+	}
 	if r.vm.hasRunningJob() {
 		return errorReply(wmiquery.CodeInUse)
 	}
