@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"hyperv_replica_exporter/admin/internal/job"
 	"hyperv_replica_exporter/admin/internal/operation"
 )
@@ -16,46 +14,43 @@ import (
 // The limits of the API and the names that clients and files depend on.
 func TestLimits(t *testing.T) {
 	defaults := Options{}.withDefaults()
-	rejected := newTestEnv(t).hosts["HV01"].server.rejectedLog
 	for name, tt := range map[string]struct{ got, want any }{
-		"bytes of a body":                      {maxBodyBytes, 65536},
-		"bytes of a text":                      {operation.MaxTextBytes, 1000},
-		"bytes of an Idempotency-Key":          {maxIdempotencyKey, 255},
-		"life of a stored response":            {keepResponses, 24 * time.Hour},
-		"life of a token":                      {tokenLifetime, 3 * time.Minute},
-		"tokens":                               {maxTokens, 1000},
-		"tokens of a user":                     {maxTokensPerUser, 50},
-		"jobs in a list":                       {maxListedJobs, 500},
-		"length of maintenance":                {maxMaintenance, 744 * time.Hour},
-		"active announcements":                 {maxMaintenanceCount, 1000},
-		"life of maintenance after its end":    {keepMaintenance, 168 * time.Hour},
-		"remembered clients":                   {maxClients, 4096},
-		"time for the state of the host":       {readTimeout, 20 * time.Second},
-		"time for the body":                    {defaults.BodyTimeout, 10 * time.Second},
-		"time for a call":                      {defaults.CallTimeout, 30 * time.Second},
-		"interval of checks":                   {defaults.WatchInterval, 5 * time.Second},
-		"actions in progress":                  {defaults.MaxActions, 8},
-		"requests per second of an address":    {defaults.RequestRate, 10.0},
-		"requests at once of an address":       {defaults.RequestBurst, 40},
-		"actions per second of a caller":       {defaults.ActionRate, 1.0},
-		"actions at once of a caller":          {defaults.ActionBurst, 10},
-		"messages about rejections per second": {rejected.Limit(), rate.Limit(1)},
-		"messages about rejections at once":    {rejected.Burst(), 20},
-		"file of the audit log":                {auditFile, "audit.jsonl"},
-		"file of the store":                    {storeFile, "admin.db"},
-		"bucket of jobs":                       {job.Bucket, "jobs"},
-		"bucket of responses":                  {bucketResponses, "answers"},
-		"bucket of maintenance":                {bucketMaintenance, "maintenance"},
-		"header of a key":                      {headerIdempotencyKey, "Idempotency-Key"},
-		"header of a stored response":          {headerReplayed, "Idempotency-Replayed"},
-		"name of maintenance in a policy":      {maintenanceAction, "maintenance"},
-		"scopes of maintenance":                {[]maintenanceScope{scopeHost, scopeVM}, []maintenanceScope{"host", "vm"}},
-		"path of relationships":                {apiReplicas, "/api/v1/replicas"},
-		"path of authorization entries":        {apiAuthorization, "/api/v1/authorization"},
-		"path of methods":                      {apiMethods, "/api/v1/methods"},
-		"path of jobs":                         {apiJobs, "/api/v1/jobs"},
-		"path of maintenance":                  {apiMaintenance, "/api/v1/maintenance"},
-		"path of the description":              {apiDescription, "/api/v1/openapi.json"},
+		"bytes of a body":                   {maxBodyBytes, 65536},
+		"bytes of a text":                   {operation.MaxTextBytes, 1000},
+		"bytes of an Idempotency-Key":       {maxIdempotencyKey, 255},
+		"life of a stored response":         {keepResponses, 24 * time.Hour},
+		"life of a token":                   {tokenLifetime, 3 * time.Minute},
+		"tokens":                            {maxTokens, 1000},
+		"tokens of a user":                  {maxTokensPerUser, 50},
+		"jobs in a list":                    {maxListedJobs, 500},
+		"length of maintenance":             {maxMaintenance, 744 * time.Hour},
+		"active announcements":              {maxMaintenanceCount, 1000},
+		"life of maintenance after its end": {keepMaintenance, 168 * time.Hour},
+		"remembered clients":                {maxClients, 4096},
+		"time for the state of the host":    {readTimeout, 20 * time.Second},
+		"time for the body":                 {defaults.BodyTimeout, 10 * time.Second},
+		"time for a call":                   {defaults.CallTimeout, 30 * time.Second},
+		"interval of checks":                {defaults.WatchInterval, 5 * time.Second},
+		"actions in progress":               {defaults.MaxActions, 8},
+		"requests per second of an address": {defaults.RequestRate, 10.0},
+		"requests at once of an address":    {defaults.RequestBurst, 40},
+		"actions per second of a caller":    {defaults.ActionRate, 1.0},
+		"actions at once of a caller":       {defaults.ActionBurst, 10},
+		"file of the audit log":             {auditFile, "audit.jsonl"},
+		"file of the store":                 {storeFile, "admin.db"},
+		"bucket of jobs":                    {job.Bucket, "jobs"},
+		"bucket of responses":               {bucketResponses, "answers"},
+		"bucket of maintenance":             {bucketMaintenance, "maintenance"},
+		"header of a key":                   {headerIdempotencyKey, "Idempotency-Key"},
+		"header of a stored response":       {headerReplayed, "Idempotency-Replayed"},
+		"name of maintenance in a policy":   {maintenanceAction, "maintenance"},
+		"scopes of maintenance":             {[]maintenanceScope{scopeHost, scopeVM}, []maintenanceScope{"host", "vm"}},
+		"path of relationships":             {apiReplicas, "/api/v1/replicas"},
+		"path of authorization entries":     {apiAuthorization, "/api/v1/authorization"},
+		"path of methods":                   {apiMethods, "/api/v1/methods"},
+		"path of jobs":                      {apiJobs, "/api/v1/jobs"},
+		"path of maintenance":               {apiMaintenance, "/api/v1/maintenance"},
+		"path of the description":           {apiDescription, "/api/v1/openapi.json"},
 	} {
 		if fmt.Sprint(tt.got) != fmt.Sprint(tt.want) {
 			t.Errorf("%s: %v, want %v", name, tt.got, tt.want)

@@ -186,15 +186,16 @@ func (s *statusRecorder) WriteHeader(status int) {
 func (s *statusRecorder) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 
 // logRejected logs a rejected request, so that password guesses and requests of other web pages can be noticed. The
-// number of messages is limited. Requests without a matching route are not logged.
+// number of messages is limited; the log has the number of those that were left out. Requests without a matching route
+// are not logged.
 func (s *Server) logRejected(r *http.Request, p *problem.Problem) {
-	if p.Type == problem.NotFound || p.Type == problem.MethodNotAllowed || !s.rejectedLog.AllowN(s.options.Now(), 1) {
+	if p.Type == problem.NotFound || p.Type == problem.MethodNotAllowed {
 		return
 	}
 	user, _, _ := r.BasicAuth()
-	level.Warn(s.options.Logger).Log(
+	level.Warn(s.rejectedLog).Log(
 		"msg", "request rejected", "type", p.Type.Slug, "remote", r.RemoteAddr,
-		"user", truncate(user), "method", truncate(r.Method), "path", truncate(r.URL.Path))
+		"user", truncate(user), "subject", truncate(authz.VerifiedSubject(r.TLS)), "method", truncate(r.Method), "path", truncate(r.URL.Path))
 }
 
 // truncate limits the length of a text from an unauthenticated client.

@@ -31,13 +31,13 @@ import (
 	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/time/rate"
 
 	"hyperv_replica_exporter/admin/internal/audit"
 	"hyperv_replica_exporter/admin/internal/authz"
 	"hyperv_replica_exporter/admin/internal/job"
 	"hyperv_replica_exporter/admin/internal/problem"
 	"hyperv_replica_exporter/admin/internal/store"
+	"hyperv_replica_exporter/internal/logging"
 	"hyperv_replica_exporter/wmiquery"
 )
 
@@ -109,12 +109,13 @@ type Server struct {
 	metrics       *metrics
 	handler       http.Handler
 
-	rejectedLog *rate.Limiter // limits log messages about rejected requests
+	rejectedLog log.Logger // for messages about rejected requests, whose number is limited
 
 	reloading    sync.Mutex
 	fileVersions [2]fileVersion // of the configuration files at the last reload; guarded by reloading
 	calls        sync.WaitGroup // calls of the host in progress
 	stop         context.CancelFunc
+	stopping     <-chan struct{} // closed by stop
 	background   sync.WaitGroup
 }
 
@@ -126,7 +127,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{options: o, fileVersions: versions, rejectedLog: rate.NewLimiter(1, 20)}
+	s := &Server{options: o, fileVersions: versions, rejectedLog: logging.NewLimited(o.Logger, 20, time.Minute)}
 	s.policy.Store(policy)
 	s.authenticator.Store(authz.NewAuthenticator(w))
 	if err := s.openFiles(); err != nil {
@@ -147,7 +148,7 @@ func New(o Options) (*Server, error) {
 	s.jobs.OnEnd = s.metrics.jobEnded
 	s.handler = s.newHandler()
 	ctx, stop := context.WithCancel(context.Background())
-	s.stop = stop
+	s.stop, s.stopping = stop, ctx.Done()
 	s.background.Go(func() { s.jobs.Watch(ctx, o.WatchInterval, readTimeout) })
 	s.background.Go(func() { s.watchFiles(ctx) })
 	s.background.Go(func() { s.runHourly(ctx) })
@@ -215,6 +216,9 @@ func (s *Server) prune() {
 	}
 }
 
+// Stop makes requests that wait for the host return: a client that waits for an action gets the job of the action.
+func (s *Server) Stop() { s.stop() }
+
 // Close stops the endpoint. It waits for calls of the host in progress until ctx is done. The next start finds out the
 // outcome of calls that have not returned by then. What is only in memory because it could not be written is written.
 func (s *Server) Close(ctx context.Context) error {
@@ -224,6 +228,10 @@ func (s *Server) Close(ctx context.Context) error {
 	select {
 	case <-done:
 	case <-ctx.Done():
+	}
+	for _, r := range s.jobs.Running("") { // state is queued if the host has not answered, running if it runs the job
+		level.Warn(s.options.Logger).Log("msg", "stopping while an action is open",
+			"action", r.Action, "job", r.ID, "state", r.State, "vm_id", r.VMID, "vm", r.VM, "user", r.User)
 	}
 	s.jobs.RetryUnsaved()
 	return errors.Join(s.store.Close(), s.audit.Close())

@@ -162,12 +162,12 @@ func reloadOnHangup(ctx context.Context, endpoint *admin.Server) {
 	}()
 }
 
-// closeAdmin waits for running calls, but not longer than ShutdownTimeout.
-func closeAdmin(endpoint *admin.Server, logger log.Logger) {
+// closeAdmin waits for running calls until the deadline.
+func closeAdmin(endpoint *admin.Server, deadline time.Time, logger log.Logger) {
 	if endpoint == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), ShutdownTimeout)
+	ctx, cancel := context.WithDeadline(context.Background(), deadline)
 	defer cancel()
 	if err := endpoint.Close(ctx); err != nil {
 		level.Error(logger).Log("msg", "cannot close the admin endpoint", "err", err)
