@@ -17,6 +17,9 @@ func (r *request) updateDisks() *job {
 	return r.submitJob(&job{
 		kind: msvm.JobUpdateDiskSet, duration: r.drawDuration(60, 240),
 		onEnd: func(at time.Time) *failure {
+			if !l.connected(at) {
+				return errServerUnreachable
+			}
 			if l.pendingSettings != nil {
 				l.applySettings(*l.pendingSettings)
 				l.pendingSettings = nil

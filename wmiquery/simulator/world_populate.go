@@ -132,7 +132,7 @@ func (v *vmBuilder) enterSituation(l *link, at time.Time) {
 	l.updateBacklog(at)
 	l.sender.state, l.receiver.state = s.sender, s.receiver
 	l.noAutoResync = s.sender == msvm.WaitingToStartResynchronization
-	l.currentCycle = nil
+	l.currentCycle, l.retry = nil, retry{}
 	l.receiver.failedOver = s.failedOver
 	switch {
 	case s.receiver == msvm.FailoverInProgress:
