@@ -55,5 +55,4 @@ func (l *link) applySettings(s linkSettings) {
 	l.traffic.interval = time.Duration(*s.ReplicationInterval) * time.Second
 	l.traffic.snapshotInterval = time.Duration(*s.ApplicationConsistentSnapshotInterval) * time.Hour
 	l.receiver.mergePoints(int(*s.RecoveryHistory))
-	l.rejection = l.receiver.vm.host.authorize(l.sender.vm, s.ReplicationSettingData)
 }

@@ -21,6 +21,9 @@ func (l *link) startDiskUpdate(at time.Time, vm *hostVM, duration time.Duration,
 	return vm.submitJob(at, &job{
 		kind: msvm.JobUpdateDiskSet, duration: duration, failure: cause,
 		onEnd: func(at time.Time) *failure {
+			if !l.connected(at) {
+				return errServerUnreachable
+			}
 			if l.pendingSettings != nil {
 				l.applySettings(*l.pendingSettings)
 				l.pendingSettings = nil

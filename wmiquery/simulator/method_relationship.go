@@ -20,10 +20,7 @@ func createRelationship(r *request) wmiquery.Reply {
 		kind: msvm.JobCreateRelationship, duration: r.drawDuration(5, 15),
 		onEnd: func(at time.Time) *failure {
 			h := r.world.serverAt(*settings.RecoveryConnectionPoint)
-			if h == nil || h == vm.host {
-				return errServerNotFound
-			}
-			if f := h.authorize(vm, settings.ReplicationSettingData); f != nil {
+			if f := r.world.connectionFailure(at, vm, h, settings.ReplicationSettingData); f != nil {
 				return f
 			}
 			to, f := vm.newReplicaVM(h, at)
@@ -62,9 +59,7 @@ func (r *request) givenSettings(base linkSettings) (linkSettings, bool) {
 	isProvider := func(p msvm.ReplicationProvider) bool { return p.Name == s.ProviderID() }
 	switch {
 	case s.ReplicationProvider != nil && !slices.ContainsFunc(r.providers(), isProvider),
-		msvm.StringOrEmpty(s.RecoveryConnectionPoint) == "", *s.RecoveryServerPortNumber == 0,
-		*s.AuthenticationType != msvm.AuthenticationKerberos && *s.AuthenticationType != msvm.AuthenticationCertificate,
-		*s.AuthenticationType == msvm.AuthenticationCertificate && msvm.StringOrEmpty(s.CertificateThumbPrint) == "",
+		msvm.StringOrEmpty(s.RecoveryConnectionPoint) == "", !validConnection(s.ReplicationSettingData),
 		!slices.Contains(intervals, *s.ReplicationInterval),
 		history > 24, hours > 12, hours > 0 && (history == 0 || r.linkType == msvm.Extended):
 		return s, false
@@ -110,9 +105,12 @@ func modifyRelationship(r *request) wmiquery.Reply {
 	}
 	return jobReply(r.submitJob(&job{
 		kind: msvm.JobModifyRelationship, duration: r.drawDuration(2, 5),
-		onEnd: func(time.Time) *failure {
+		onEnd: func(at time.Time) *failure {
 			if r.world.serverAt(*settings.RecoveryConnectionPoint) != l.receiver.vm.host {
 				return errOtherServer
+			}
+			if !l.connected(at) {
+				return errServerUnreachable
 			}
 			l.applySettings(settings)
 			return nil

@@ -138,7 +138,7 @@ func (v *vmBuilder) enterSituation(l *link, at time.Time) {
 	}
 	l.sender.state, l.receiver.state = s.sender, s.receiver
 	l.noAutoResync = s.sender == msvm.WaitingToStartResynchronization
-	l.currentCycle = nil
+	l.currentCycle, l.retry = nil, retry{}
 	l.receiver.failedOver, l.initialReplicaExported = s.failedOver, s.exported
 	switch {
 	case s.sender == msvm.DiskUpdateInProgress:
