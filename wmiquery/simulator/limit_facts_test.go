@@ -1,6 +1,7 @@
 package simulator_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -49,7 +50,8 @@ func TestLimitsOfRelationshipSettings(t *testing.T) {
 		{"no server", func(s settings) { s.RecoveryConnectionPoint = new("") }, 32773},
 		{"no authentication", auth(0, "AB"), 32773},
 		{"Kerberos", auth(1, ""), 4096},
-		{"certificate", auth(2, "AB"), 4096},
+		{"certificate", auth(2, strings.Repeat("aB", 20)), 4096},
+		{"certificate with a text that is not a thumbprint", auth(2, strings.Repeat("aB", 19)), 32773},
 		{"certificate without a thumbprint", auth(2, ""), 32773},
 		{"both kinds of authentication", auth(3, "AB"), 32773},
 	} {
@@ -123,6 +125,7 @@ func TestLimitsOfExtendedSettings(t *testing.T) {
 // other limits follow from the types of the properties.
 func TestLimitsOfServiceSettings(t *testing.T) {
 	type settings = *msvm.ReplicationServiceSettingData
+	certificate := *read[msvm.ReplicationServiceSettingData](t, newSingleVMDriver(t).hosts["HV01"])[0].CertificateThumbPrint
 	window := func(seconds uint32) func(settings) { return func(s settings) { s.MonitoringInterval = &seconds } }
 	at := func(start time.Duration) func(settings) { return func(s settings) { s.MonitoringStartTime = &start } }
 	auth := func(enabled bool, n msvm.Authentication, thumbprint string) func(settings) {
@@ -161,9 +164,10 @@ func TestLimitsOfServiceSettings(t *testing.T) {
 		{"enabled without authentication", auth(true, 0, ""), 32773},
 		{"disabled without authentication", auth(false, 0, ""), 4096},
 		{"Kerberos", auth(true, 1, ""), 4096},
-		{"certificate", auth(true, 2, "AB"), 4096},
+		{"certificate", auth(true, 2, certificate), 4096},
 		{"certificate without a thumbprint", auth(true, 2, ""), 32773},
-		{"both", auth(true, 3, "AB"), 4096},
+		{"both", auth(true, 3, certificate), 4096},
+		{"text that is not a thumbprint", auth(true, 2, "AB"), 32773},
 		{"both without a thumbprint", auth(true, 3, ""), 32773},
 		{"unknown authentication", auth(true, 4, "AB"), 32773},
 	} {
