@@ -60,6 +60,7 @@ func TestTokensAndKeysCountBySubject(t *testing.T) {
 	first := reset("a", nil)
 	env.want("first request", first, 409, "confirmation-required")
 	var last response
+	env.issueTokens("HV01", "CN=a", 450)
 	for range 49 {
 		last = reset("a", nil)
 		env.want("request within the limit", last, 409, "confirmation-required")
