@@ -64,7 +64,7 @@ func (g *gate) admit(w http.ResponseWriter, r *http.Request) (*http.Request, *pr
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return r, nil
 	}
-	if !g.actions.allow(c.String(), g.now()) {
+	if !g.actions.allow(c.Identity(), g.now()) {
 		return r, problem.New(problem.RateLimited, "too many actions by %s", c).WithHeader("Retry-After", "5")
 	}
 	if r.Method == http.MethodPost {

@@ -127,8 +127,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{options: o, fileVersions: versions, rejectedLog: rate.NewLimiter(1, 20)}
-	s.policy.Store(policy)
-	s.authenticator.Store(authz.NewAuthenticator(w))
+	s.use(policy, w)
 	if err := s.openFiles(); err != nil {
 		return nil, err
 	}
