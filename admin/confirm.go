@@ -74,7 +74,7 @@ func (c *confirmations) confirm(
 	if req.VMName != plan.ConfirmName {
 		return problem.New(problem.ConfirmationInvalid, "vm_name is not %s", plan.ConfirmTerm())
 	}
-	if target != nil && plan.Method.LosesUnsent {
+	if target != nil && plan.LosesUnsent() {
 		if p := req.CheckDataLoss(target); p != nil {
 			return p
 		}
@@ -95,7 +95,7 @@ func (c *confirmations) challenge(
 		return problem.New(problem.RateLimited, "too many confirmation tokens are outstanding")
 	}
 	loss := ""
-	if target != nil && plan.Method.LosesUnsent {
+	if target != nil && plan.LosesUnsent() {
 		loss = ", and max_data_loss_seconds (at least lag_seconds of estimated_loss)"
 		if target.LagSeconds == nil {
 			loss = ", max_data_loss_seconds, and accept_unknown_loss because the lag is unknown"

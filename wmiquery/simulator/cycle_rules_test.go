@@ -72,9 +72,11 @@ func TestNoCycleDuringJob(t *testing.T) {
 func TestPrimaryDetectsFailover(t *testing.T) {
 	const every30s = 2
 	d := newVMDriver(t, every30s)
-	d.clock.Advance(time.Minute)
+	d.do("HV01", keepPoints(24, 0))
+	d.clock.Advance(23 * time.Hour)
 	before := *d.statistics("HV01").ReplicationFailureCount
-	reply := d.call("HV02", "InitiateFailover")
+	_, paths := d.points()
+	reply := d.call("HV02", "InitiateFailover", "SnapshotSettingData", paths[0]) // takes long
 	for {
 		j, _ := d.job("HV02", reply.Job)
 		if *j.JobState == 7 {

@@ -86,10 +86,14 @@ func (e *endpoint) stateAfterAbort() msvm.ReplicationState {
 	return msvm.WaitingToCompleteInitialReplication
 }
 
-// revertFailover cancels a failover of the endpoint.
+// revertFailover cancels a failover of the endpoint. The point of a planned failover remains only while the sender is
+// prepared for it.
 func (e *endpoint) revertFailover(at time.Time) {
 	e.setState(msvm.Replicating, at)
 	e.failedOver, e.rewound = msvm.TypeNone, false
+	if e.link.sender.state != msvm.SyncedReplicationComplete {
+		e.mergePlannedPoint()
+	}
 }
 
 // copyStatistics continues with the statistics of another endpoint of the same VM.

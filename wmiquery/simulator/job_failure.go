@@ -71,6 +71,9 @@ var (
 	errPrimaryRunning      = newFailure(wmiquery.CodeInvalidState, "The virtual machine on the primary server is running.")
 )
 
+// errTerminated is the error of a job that a client terminated.
+var errTerminated = newFailure(wmiquery.CodeFailed, "The operation was canceled.")
+
 // Reasons why an initial replication or a resynchronization fails.
 var (
 	errNoExportedReplica = newFailure(wmiquery.CodeFileNotFound, "There is no initial replica of the virtual machine in the folder.")

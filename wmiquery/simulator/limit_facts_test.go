@@ -120,7 +120,8 @@ func TestLimitsOfExtendedSettings(t *testing.T) {
 	}
 }
 
-// Sources: MicrosoftDocs/win32, HyperV_v2, msvm-replicationservicesettingdata.md: windows of an hour to seven days. The
+// Sources: MicrosoftDocs/win32, HyperV_v2, msvm-replicationservicesettingdata.md: windows of an hour to seven days.
+// Set-VMReplicationServer in MicrosoftDocs/windows-powershell-docs: 1, 2, 3, 4, 6, 8, 12 or 24 hours, or 2 to 7 days. The
 // other limits follow from the types of the properties.
 func TestLimitsOfServiceSettings(t *testing.T) {
 	type settings = *msvm.ReplicationServiceSettingData
@@ -141,6 +142,19 @@ func TestLimitsOfServiceSettings(t *testing.T) {
 		{"window of 3600 s", window(3600), 4096},
 		{"window of 604800 s", window(604800), 4096},
 		{"window of 604801 s", window(604801), 32773},
+		{"window of 90 minutes", window(5400), 32773},
+		{"window of 2 h", window(2 * 3600), 4096},
+		{"window of 3 h", window(3 * 3600), 4096},
+		{"window of 4 h", window(4 * 3600), 4096},
+		{"window of 5 h", window(5 * 3600), 32773},
+		{"window of 6 h", window(6 * 3600), 4096},
+		{"window of 8 h", window(8 * 3600), 4096},
+		{"window of 9 h", window(9 * 3600), 32773},
+		{"window of 12 h", window(12 * 3600), 4096},
+		{"window of 24 h", window(24 * 3600), 4096},
+		{"window of 36 h", window(36 * 3600), 32773},
+		{"window of 2 days", window(48 * 3600), 4096},
+		{"window of 6 days", window(144 * 3600), 4096},
 		{"start at midnight", at(0), 4096},
 		{"start at the last second", at(24*time.Hour - time.Second), 4096},
 		{"start after the day", at(24 * time.Hour), 32773},

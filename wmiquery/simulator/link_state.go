@@ -103,10 +103,11 @@ func (l *link) startFailover(at time.Time, duration time.Duration, to *recoveryP
 func (l *link) swapRoles(at time.Time, settings linkSettings) {
 	from, to := l.receiver.vm, l.sender.vm
 	inSync := l.receiver.failedOver == msvm.TypePlanned && l.sender.state == msvm.SyncedReplicationComplete
-	was, wasSender := l.receiver, l.sender
+	was, wasSender := l.receiver, *to.endpoints[msvm.Primary]
 	var disks []string
 	l.stopSending(at)
 	from.logical.removeLink(l)
+	from.logical.removeLink(wasSender.link) // another one if the old primary was made a replica
 	from.mode, to.mode = msvm.ModePrimary, msvm.ModeReplica
 	for i := range settings.IncludedDisks {
 		disks = append(disks, diskPath(from, i))

@@ -14,7 +14,22 @@ func initiateFailover(r *request) wmiquery.Reply {
 	if code != wmiquery.CodeCompleted {
 		return errorReply(code)
 	}
-	return jobReply(r.endpoint.link.startFailover(r.at, r.drawDuration(15, 60), to, r.faults.jobFailure()))
+	return jobReply(r.endpoint.link.startFailover(r.at, r.drawFailoverDuration(to), to, r.faults.jobFailure()))
+}
+
+// undoRate is how many bytes of changes a host undoes per second in a failover. It is an assumption.
+const undoRate = 50e6
+
+// drawFailoverDuration draws how long a failover to a recovery point takes; nil is the latest one. Source: Microsoft's
+// virtualization blog, 2014-01-27: since Windows Server 2012 R2 the replica keeps undo logs, so a failover to the latest
+// point is nearly instant, and one to an older point takes as long as there is to undo.
+func (r *request) drawFailoverDuration(to *recoveryPoint) time.Duration {
+	d := r.drawDuration(6, 12)
+	if to == nil {
+		return d
+	}
+	undo := r.endpoint.link.traffic.meanWriteRate * float64(r.at.Unix()-to.at)
+	return d + time.Duration(undo/undoRate)*time.Second
 }
 
 // givenPoint is the given recovery point, or nil for the latest one. It fails if nothing has been

@@ -28,7 +28,7 @@ func modifyService(r *request) wmiquery.Reply {
 	}
 	s.InstanceID = r.host.settings.InstanceID
 	switch length := *s.MonitoringInterval; {
-	case length < 3600, length > 7*86400, *s.MonitoringStartTime < 0, *s.MonitoringStartTime >= 24*time.Hour,
+	case !validMonitoringInterval(length), *s.MonitoringStartTime < 0, *s.MonitoringStartTime >= 24*time.Hour,
 		*s.HttpPort == 0, *s.HttpsPort == 0, *s.AllowedAuthenticationType > msvm.AuthenticationBoth,
 		*s.RecoveryServerEnabled && *s.AllowedAuthenticationType == msvm.AuthenticationNotDefined,
 		*s.AllowedAuthenticationType&msvm.AuthenticationCertificate != 0 && !isThumbprint(s.CertificateThumbPrint):
@@ -56,6 +56,17 @@ func modifyService(r *request) wmiquery.Reply {
 		}
 	})
 	return r.startHostJob(msvm.JobModifyServerSettings, nil)
+}
+
+// validMonitoringInterval reports whether the host accepts a length of the monitoring window, in seconds: 1, 2, 3, 4, 6,
+// 8 or 12 hours, or 1 to 7 days. Source: Set-VMReplicationServer in MicrosoftDocs/windows-powershell-docs; the schema,
+// too, wants values that are aligned to 24 hours. The reference has only the limits.
+func validMonitoringInterval(seconds uint32) bool {
+	const hour, day = 3600, 86400
+	if seconds < day {
+		return seconds >= hour && seconds%hour == 0 && day%seconds == 0
+	}
+	return seconds%day == 0 && seconds <= 7*day
 }
 
 // startHostJob starts a job about the host itself, which takes two seconds.

@@ -79,8 +79,8 @@ func TestScheduledStart(t *testing.T) {
 	if code := call(t, d.hosts["HV01"], cancel).Code; code != 0 {
 		t.Errorf("cancel the job: code %d, want 0", code)
 	}
-	if code := call(t, d.hosts["HV01"], cancel).Code; code != 4097 {
-		t.Errorf("cancel the job again: code %d, want 4097", code)
+	if code := call(t, d.hosts["HV01"], cancel).Code; code != 32775 {
+		t.Errorf("cancel the job again: code %d, want 32775", code)
 	}
 	d.clock.Advance(2 * time.Hour)
 	d.wantStates("cancelled", "1[1] 2[2 0] -")

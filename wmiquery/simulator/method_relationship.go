@@ -66,25 +66,22 @@ func (r *request) givenSettings(base linkSettings) (linkSettings, bool) {
 }
 
 // makeReplica handles the requested state 2, WaitingToCompleteInitialReplication: a VM without
-// replication becomes a replica without a sender.
+// replication, or an old primary, becomes a replica without a sender. No data is moved.
 func (r *request) makeReplica(q msvm.StateRequest) wmiquery.Reply {
 	vm := r.vm
-	if r.endpoint != nil || r.linkType != msvm.Primary {
-		return errorReply(wmiquery.CodeInvalidState)
-	}
-	noSender := &hostVM{logical: vm.logical, host: vm.host, id: vm.id, endpoints: map[msvm.Link]*endpoint{}}
-	l := vm.logical.connect(noSender, msvm.Primary, vm, linkSettings{ReplicationSettingData: unsetSettings()})
-	l.settings.PrimaryHostSystem, l.settings.PrimaryConnectionPoint = nil, nil
-	l.start(r.at)
-	l.receiver.state, vm.mode = msvm.WaitingToCompleteInitialReplication, msvm.ModeReplica
-	return jobReply(r.submitJob(&job{
-		kind: q.Job, duration: r.drawDuration(1, 4),
-		onEnd: func(time.Time) *failure {
+	if vm.mode == msvm.ModePrimary {
+		return r.changeState(q, r.drawDuration(1, 4), func(at time.Time) *failure {
 			if vm.on {
 				return errVMRunning
 			}
+			vm.leaveLink(msvm.Primary, at)
+			vm.waitForSender(at)
 			return nil
-		},
+		})
+	}
+	vm.waitForSender(r.at)
+	return jobReply(r.submitJob(&job{
+		kind: q.Job, duration: r.drawDuration(1, 4),
 		onFail: func(at time.Time) { vm.leaveLink(msvm.Primary, at) },
 	}))
 }

@@ -113,7 +113,7 @@ func TestCreateAgain(t *testing.T) {
 			func(s *msvm.ReplicationSettingData) { toServer("HV02")(s); s.RecoveryConnectionPoint = &server }), 32768)
 	}
 	d.wantStates("unknown servers", "0[0] - -")
-	d.wantFailedJob("make a running VM a replica", "HV01", request(2), 32775)
+	d.wantCode("make a running VM a replica", d.requestState("HV01", 2), 32775)
 	d.wantStates("running VM", "0[0] - -")
 	d.setPower("HV01", false)
 	d.do("HV01", request(2))

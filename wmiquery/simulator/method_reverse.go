@@ -8,7 +8,9 @@ import (
 )
 
 // reverseReplication is Msvm_ReplicationService.ReverseReplicationRelationship. The host of the old
-// primary must be a replica server that authorizes this host. It is inferred that the old primary must
+// primary must be a replica server that authorizes this host. The old primary may have been made a replica
+// before (Set-VMReplication -AsReplica), which Microsoft documents for unplanned failovers. Windows Admin
+// Center reverses without that step, so it is optional here. It is inferred that the old primary must
 // be off, and that neither an extended replication nor a replica with an extended replication can be
 // reversed: otherwise one VM would run twice or have three relationships.
 func reverseReplication(r *request) wmiquery.Reply {
@@ -30,7 +32,7 @@ func reverseReplication(r *request) wmiquery.Reply {
 				return errServerNotFound
 			case !l.connected(at):
 				return errServerUnreachable
-			case l.sender.state == msvm.Disabled || h != old.host:
+			case h != old.host, l.sender.state == msvm.Disabled && !old.waitsForSender():
 				return errPrimaryNotEnabled
 			case l.linkType == msvm.Extended:
 				return errPrimaryIsReplica

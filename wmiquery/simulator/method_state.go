@@ -23,7 +23,7 @@ func requestState(r *request) wmiquery.Reply {
 		return errorReply(wmiquery.CodeInvalidState)
 	case r.blockedByJob(q.State):
 		return errorReply(wmiquery.CodeInUse)
-	case !slices.Contains(q.States, was), q.SendingSide && !sends, q.RequiresOff && r.vm.on:
+	case !slices.Contains(q.StatesIn(r.vm.mode), was), q.SendingSide && !sends, q.RequiresOff && r.vm.on:
 		return errorReply(wmiquery.CodeInvalidState)
 	}
 	if was.IsDiskUpdate() && q.State != msvm.DiskUpdateInProgress && q.State != msvm.SyncedReplicationComplete {

@@ -255,7 +255,7 @@ func (s *Snapshot) testVM(replica string) (string, *problem.Problem) {
 
 // checkDeletable returns nil only for a test VM that is turned off.
 func (s *Snapshot) checkDeletable(vm string) *problem.Problem {
-	c, _ := preconditionsOf(methodNamed(msvm.MethodDestroySystem), 0)
+	c, _ := preconditionsOf(methodNamed(msvm.MethodDestroySystem), 0, nil)
 	system, ok := s.vms[vm]
 	if !ok {
 		return problem.New(problem.NotFound, "vm %s: not found on this host", vm)
