@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
 	"hyperv_replica_exporter/wmiquery/simulator"
 )
@@ -100,7 +101,7 @@ func TestTransferWaitsForNetwork(t *testing.T) {
 		{resynchronizing, 107, "1[10] 2[10 0] -"},
 	} {
 		d := newVMDriver(t, tt.vm)
-		var path = read[msvm.ConcreteJob](t, d.hosts["HV01"])[0].Ref()
+		path := wmiquery.Ref("")
 		for _, a := range read[msvm.AffectedJobElement](t, d.hosts["HV01"]) {
 			if j, ok := d.job("HV01", a.AffectingElement); ok && msvm.VMOf(a.AffectedElement) == d.vm && *j.JobType == tt.kind {
 				path = a.AffectingElement
@@ -181,8 +182,9 @@ func TestCertificates(t *testing.T) {
 	d := newSingleVMDriver(t)
 	valid := *read[msvm.ReplicationServiceSettingData](t, d.hosts["HV01"])[0].CertificateThumbPrint
 	thumbprints := map[string]bool{valid: true}
-	for _, encoded := range call(t, d.hosts["HV01"],
-		newCall(read[msvm.ReplicationService](t, d.hosts["HV01"])[0].Ref(), "GetSystemCertificates")).Out["EncodedCertificates"].([]string) {
+	service := read[msvm.ReplicationService](t, d.hosts["HV01"])[0].Ref()
+	certificates := call(t, d.hosts["HV01"], newCall(service, "GetSystemCertificates")).Out["EncodedCertificates"]
+	for _, encoded := range certificates.([]string) {
 		der, err := base64.StdEncoding.DecodeString(encoded)
 		if err != nil {
 			t.Fatal(err)
@@ -211,7 +213,8 @@ func TestCertificates(t *testing.T) {
 	d = newDriver(t, simulator.Config{Seed: 1, VMs: 40, Scenario: "healthy"})
 	d.vm = vms(t, d.hosts["HV01"])[withCertificate]
 	if s := d.settings("HV01"); *s.AuthenticationType != 2 || *s.CertificateThumbPrint != valid {
-		t.Fatalf("authentication of the VM is %d with %q, want 2 with %q", *s.AuthenticationType, *s.CertificateThumbPrint, valid)
+		t.Fatalf("authentication of the VM is %d with %q, want 2 with %q",
+			*s.AuthenticationType, *s.CertificateThumbPrint, valid)
 	}
 	states := d.states()
 	end := time.Date(2027, 1, 23, 0, 0, 0, 0, time.UTC) // two months after the World was created
