@@ -4,6 +4,7 @@ import (
 	"crypto/sha1" // a thumbprint is a SHA-1 hash by definition
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -39,6 +40,11 @@ func TestOperationsWithoutNetwork(t *testing.T) {
 		{"prepare", healthy, func(d *vmDriver) { d.setPower("HV01", false) }, "HV01", request(4), "1[3] 2[3 0] -"},
 		{"resynchronize", resyncRequired, nil, "HV01", method("Resynchronize"), "1[9] 2[3 0] -"},
 		{"resynchronize a paused VM", pausedOnPrimary, nil, "HV01", method("Resynchronize"), "1[7] 2[3 0] -"},
+		{
+			"import", newlyEnabled,
+			func(d *vmDriver) { d.do("HV01", start(2, "InitialReplicationExportLocation", `E:\`)) },
+			"HV02", method("ImportInitialReplica", "InitialReplicationImportLocation", `E:\`), "1[2] 2[2 0] -",
+		},
 		{
 			"reverse", failedOver,
 			func(d *vmDriver) { d.setPower("HV02", false) },
@@ -82,6 +88,14 @@ func TestLocalOperationsWithoutNetwork(t *testing.T) {
 	d.world.SetNetworkDown(true)
 	d.do("HV01", method("RevertFailover"))
 	d.wantStates("prepared failover cancelled", "1[3] 2[3 0] -")
+	if kinds, _ := d.recoveryPoints(); !slices.Contains(kinds, msvm.PointPlannedFailover) {
+		t.Errorf("recovery points are %v: the replica knows that the failover is cancelled", kinds)
+	}
+	d.world.SetNetworkDown(false)
+	d.clock.Advance(31 * time.Minute)
+	if kinds, _ := d.recoveryPoints(); slices.Contains(kinds, msvm.PointPlannedFailover) {
+		t.Errorf("recovery points are %v: the replica does not know that the failover is cancelled", kinds)
+	}
 
 	d = extended(t)
 	d.do("HV02", method("InitiateFailover"), method("CommitFailover"))

@@ -30,10 +30,8 @@ var (
 	errServerNotFound    = newNetworkFailure("The Replica server name could not be resolved.")
 	errServerUnreachable = newNetworkFailure("The connection to the Replica server could not be established.")
 	errServerDisabled    = newNetworkFailure("The Replica server is not enabled to receive replication.")
-	errNotAuthorized     = &failure{
-		code: wmiquery.CodeAccessDenied,
-		text: "The Replica server does not authorize the primary server.",
-	}
+	errNotAuthorized     = newFailure(wmiquery.CodeAccessDenied,
+		"The Replica server does not authorize the primary server.")
 	errAuthenticationType = newFailure(wmiquery.CodeFailed,
 		"The Replica server does not allow the authentication type.")
 	errCertificate = newFailure(wmiquery.CodeFailed,

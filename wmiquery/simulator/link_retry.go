@@ -107,13 +107,18 @@ func (l *link) loseNetwork(at time.Time) {
 	}
 }
 
-// releaseReceiver ends a resynchronization or a disk update on the receiving side that the sender does not run any
-// more. While the network is down, the receiver does not hear of it.
+// releaseReceiver ends on the receiving side what the sender does not run any more: a resynchronization, a disk update,
+// or a planned failover that was only prepared. While the network is down, the receiver does not hear of it.
 func (l *link) releaseReceiver(at time.Time) {
 	r, s := l.receiver.state, l.sender.state
+	if s == msvm.Disabled || !l.connected(at) {
+		return
+	}
 	resync := s == msvm.Resynchronizing || s == msvm.ResynchronizationSuspended
-	waits := r == msvm.Resynchronizing && !resync || r.IsDiskUpdate() && !s.IsDiskUpdate()
-	if waits && s != msvm.Disabled && l.connected(at) {
+	switch {
+	case r == msvm.Resynchronizing && !resync, r.IsDiskUpdate() && !s.IsDiskUpdate():
 		l.receiver.state = l.receiver.stateAfterAbort()
+	case r == msvm.Replicating && s == msvm.Replicating:
+		l.receiver.mergePlannedPoint()
 	}
 }
