@@ -32,8 +32,8 @@ type confirmation struct {
 
 // Maximum numbers of tokens.
 const (
-	maxTokens        = 1000
-	maxTokensPerUser = 50
+	maxTokens        = 5000
+	maxTokensPerUser = 500 // enough to fail over hundreds of VMs
 )
 
 // tokenLifetime is the lifetime of a token.
@@ -92,7 +92,7 @@ func (c *confirmations) challenge(
 ) *problem.Problem {
 	token, expires, ok := c.issue(caller.String(), confirmationHash(caller, plan, target))
 	if !ok {
-		return problem.New(problem.RateLimited, "too many confirmation tokens are outstanding")
+		return rateLimited(tokenLifetime, "too many confirmation tokens are outstanding")
 	}
 	loss := ""
 	if target != nil && plan.LosesUnsent() {

@@ -23,6 +23,9 @@ var (
 	rpoObjective = gauge("rpo_objective_seconds",
 		"Recovery point objective, the maximum acceptable lag: set with --rpo.objective, else twice the interval.",
 		perRelationship()...)
+	rpoObjectiveSet = gauge("rpo_objective_set",
+		"1 if hyperv_replica_rpo_objective_seconds was set with --rpo.objective, 0 if it is the default.",
+		perRelationship()...)
 	consistentInterval = gauge("application_consistent_interval_seconds",
 		"Configured time between two application-consistent recovery points; absent if they are disabled.",
 		perRelationship()...)
@@ -56,8 +59,8 @@ func settingsCollector(objectives []Objective) Collector {
 		Default: true,
 		Reads:   instancesOf(msvm.ReplicationRelationship{}, msvm.ReplicationSettingData{}, msvm.ComputerSystem{}),
 		Metrics: []*Metric{
-			relationshipInfo, interval, rpoObjective, consistentInterval, recoveryPointsConfigured, compressionEnabled,
-			autoResynchronizeEnabled, proxyBypassEnabled, kvpReplicationEnabled, autoResynchronizeStart,
+			relationshipInfo, interval, rpoObjective, rpoObjectiveSet, consistentInterval, recoveryPointsConfigured,
+			compressionEnabled, autoResynchronizeEnabled, proxyBypassEnabled, kvpReplicationEnabled, autoResynchronizeStart,
 			autoResynchronizeEnd, includedDisks,
 		},
 		collect: func(ctx context.Context, v *view, out *output) error {
@@ -152,8 +155,9 @@ func collectSettings(s msvm.ReplicationSettingData, r relationship, objectives [
 	if known {
 		out.add(interval, every.Seconds(), l)
 	}
-	if o, ok := objectiveFor(objectives, msvm.StringOrEmpty(r.ElementName), r.key.VM, every); ok {
+	if o, isSet := objectiveFor(objectives, msvm.StringOrEmpty(r.ElementName), r.key.VM, every); o > 0 {
 		out.add(rpoObjective, o.Seconds(), l)
+		out.addBool(rpoObjectiveSet, &isSet, l)
 	}
 	if h := s.ApplicationConsistentSnapshotInterval; h != nil && *h > 0 {
 		out.add(consistentInterval, (time.Duration(*h) * time.Hour).Seconds(), l)

@@ -67,7 +67,7 @@ func newTestServer(t *testing.T, flags ...string) (http.Handler, *bytes.Buffer) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(host.close)
+	t.Cleanup(func() { host.close(time.Now().Add(ShutdownTimeout)) })
 	h, err := newMetricsServer(newMetricsHandler(c, host, logger))
 	if err != nil {
 		t.Fatal(err)

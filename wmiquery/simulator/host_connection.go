@@ -58,7 +58,9 @@ func (l *link) receiverFailure(at time.Time, sender msvm.ReplicationState) *fail
 // receives reports whether a receiver in a state takes what a sender in a state sends.
 func receives(receiver, sender msvm.ReplicationState) bool {
 	switch sender {
-	case msvm.Replicating, msvm.SyncedReplicationComplete:
+	case msvm.Replicating: // that replication continues during a fire drill is inferred from the test failover of one VM
+		return receiver == msvm.Replicating || receiver == msvm.FiredrillInProgress
+	case msvm.SyncedReplicationComplete:
 		return receiver == msvm.Replicating
 	case msvm.ReadyForReplication, msvm.WaitingToCompleteInitialReplication:
 		return receiver == msvm.WaitingToCompleteInitialReplication

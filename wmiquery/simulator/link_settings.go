@@ -43,6 +43,12 @@ func unsetSettings() msvm.ReplicationSettingData {
 	}
 }
 
+// external reports whether the relationship has a replication provider that is not the one of Hyper-V.
+func (s linkSettings) external() bool {
+	id := s.ProviderID()
+	return id != "" && id != msvm.BuiltinProvider
+}
+
 // applySettings changes the settings of the link.
 func (l *link) applySettings(s linkSettings) {
 	l.settings = s

@@ -113,9 +113,29 @@ func commitFailover(r *request) wmiquery.Reply {
 	}))
 }
 
-// initiateFailback is Msvm_ReplicationService.InitiateFailback, which the built-in provider of Hyper-V
-// does not support.
-func initiateFailback(*request) wmiquery.Reply { return errorReply(wmiquery.CodeNotSupported) }
+// initiateFailback is Msvm_ReplicationService.InitiateFailback, which the reference describes as forwarded to the
+// provider of the relationship. That the provider of Hyper-V does not support it is inferred from its states, which only
+// external providers are known to use. The settings and the recovery point are a matter of the provider.
+func initiateFailback(r *request) wmiquery.Reply {
+	if !r.endpoint.link.settings.external() {
+		return errorReply(wmiquery.CodeNotSupported)
+	}
+	return jobReply(r.endpoint.link.startFailback(r.at, r.drawDuration(60, 240), r.faults.jobFailure()))
+}
+
+// startFailback starts the job in which an external provider fails the replica back (JobInitiateFailback).
+func (l *link) startFailback(at time.Time, duration time.Duration, cause *failure) *job {
+	e, was := &l.receiver, l.receiver.state
+	e.setState(msvm.FailbackInProgress, at)
+	return e.vm.submitJob(at, &job{
+		kind: msvm.JobInitiateFailback, duration: duration, failure: cause,
+		onEnd: func(at time.Time) *failure {
+			e.setState(msvm.FailbackComplete, at)
+			return nil
+		},
+		onFail: func(at time.Time) { e.setState(was, at) },
+	})
+}
 
 // testReplica is Msvm_ReplicationService.TestReplicaSystem. It creates a test VM from a recovery point;
 // a replica has at most one. Replication continues. Msvm_AffectedJobElement refers to the test VM when

@@ -148,8 +148,11 @@ func testConnection(r *request) wmiquery.Reply {
 }
 
 // setFailoverNetwork is SetFailoverNetworkAdapterSettings. IPAddresses and DHCPEnabled are required in
-// each element.
+// each element. External providers are not supported.
 func setFailoverNetwork(r *request) wmiquery.Reply {
+	if r.endpoint.link.settings.external() {
+		return errorReply(wmiquery.CodeNotSupported)
+	}
 	var all []msvm.FailoverNetworkAdapterSettingData
 	for _, text := range r.args.texts("NetworkSettings") {
 		var s msvm.FailoverNetworkAdapterSettingData

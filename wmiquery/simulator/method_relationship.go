@@ -56,8 +56,10 @@ func (r *request) givenSettings(base linkSettings) (linkSettings, bool) {
 			return i < 300 || inbound != nil && i < *inbound.link.settings.ReplicationInterval
 		})
 	}
+	isProvider := func(p msvm.ReplicationProvider) bool { return p.Name == s.ProviderID() }
 	switch {
-	case msvm.StringOrEmpty(s.RecoveryConnectionPoint) == "", !validConnection(s.ReplicationSettingData),
+	case s.ReplicationProvider != nil && !slices.ContainsFunc(r.providers(), isProvider),
+		msvm.StringOrEmpty(s.RecoveryConnectionPoint) == "", !validConnection(s.ReplicationSettingData),
 		!slices.Contains(intervals, *s.ReplicationInterval),
 		history > 24, hours > 12, hours > 0 && (history == 0 || r.linkType == msvm.Extended):
 		return s, false
@@ -117,8 +119,12 @@ func modifyRelationship(r *request) wmiquery.Reply {
 }
 
 // removeRelationship is Msvm_ReplicationService.RemoveReplicationRelationship(Ex). It removes the
-// relationship on this host only. The extended relationship of a replica must be removed first.
+// relationship on this host only. The extended relationship of a replica must be removed first. The Ex method does not
+// support external providers.
 func removeRelationship(r *request) wmiquery.Reply {
+	if r.method.Name == msvm.MethodRemoveReplicationRelationshipEx && r.endpoint.link.settings.external() {
+		return errorReply(wmiquery.CodeNotSupported)
+	}
 	if r.vm.hasRunningJob() {
 		return errorReply(wmiquery.CodeInUse)
 	}

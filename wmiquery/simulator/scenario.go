@@ -15,6 +15,7 @@ type scenario struct {
 	// withoutFailures means that the network fails in outages only.
 	withoutFailures bool
 	includes        func(situation) bool // which situations are shown; nil means all
+	more            []situation          // situations that other scenarios do not show
 	// draw changes the situation of a typical VM, for the VMs beyond the shown situations. Nil changes
 	// nothing.
 	draw func(*rand.Rand, situation) situation
@@ -67,6 +68,10 @@ var scenarios = []scenario{
 	},
 	{name: "german", help: "like mixed, on a German version of Windows", neverReplicated: 10, texts: german},
 	{name: "chinese", help: "like mixed, on a Chinese version of Windows", neverReplicated: 10, texts: chinese},
+	{
+		name: "every-state", help: "like mixed, and the states of disk updates, of external providers and of groups of VMs",
+		more: rareSituations, neverReplicated: 10, texts: english,
+	},
 }
 
 // drawLagging makes two of three VMs slow.
@@ -142,7 +147,7 @@ func ScenarioHelp() []string {
 // situations are the situations that the scenario shows.
 func (s scenario) situations() []situation {
 	var shown []situation
-	for _, x := range situations {
+	for _, x := range slices.Concat(situations, s.more) {
 		if s.includes == nil || s.includes(x) {
 			shown = append(shown, x)
 		}

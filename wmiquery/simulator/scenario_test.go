@@ -39,6 +39,7 @@ func TestScenarios(t *testing.T) {
 			"wan-outage":     {"replicating": n, "critical": n / 2},
 			"replica-backup": {"ok": n, "replicating": n},
 			"resync-storm":   {"waiting_to_start_resynchronization": n / 3, "resynchronizing": n / 5},
+			"every-state":    {"failback_in_progress": 1, "firedrill_in_progress": 1, "critical": 2, "ok": n / 2},
 			"failover-drill": {"recovered": n / 40, "committed": n / 40, "failover_in_progress": n / 40, "replicating": n / 2},
 		}
 		for key, want := range least[name] {

@@ -60,7 +60,7 @@ var errUnauthenticated = errors.New("a user and password, or a client certificat
 // Identify returns the caller of a request. The error does not say which part of the credentials is wrong.
 func (a *Authenticator) Identify(r *http.Request) (Principal, error) {
 	p := Principal{Remote: RemoteHost(r.RemoteAddr)}
-	p.Subject = verifiedSubject(r.TLS)
+	p.Subject = VerifiedSubject(r.TLS)
 	if a.config.Certificates && p.Subject == "" {
 		return p, errUnauthenticated
 	}
@@ -74,8 +74,8 @@ func (a *Authenticator) Identify(r *http.Request) (Principal, error) {
 	return p, nil
 }
 
-// verifiedSubject returns the subject of the client certificate, "" if the certificate was not verified.
-func verifiedSubject(t *tls.ConnectionState) string {
+// VerifiedSubject returns the subject of the client certificate, "" if the certificate was not verified.
+func VerifiedSubject(t *tls.ConnectionState) string {
 	if t == nil || len(t.VerifiedChains) == 0 || len(t.VerifiedChains[0]) == 0 {
 		return ""
 	}

@@ -135,9 +135,19 @@ func (p *Policy) File() string { return p.file }
 // RuleCount returns the number of rules.
 func (p *Policy) RuleCount() int { return len(p.rules) }
 
-// Knows reports whether any rule is for the caller. Without a policy file the policy knows every caller.
-func (p *Policy) Knows(c Principal) bool {
-	return p.file == "" || slices.ContainsFunc(p.rules, func(r rule) bool { return r.matchesCaller(c) })
+// Role returns the highest role of the rules for the caller, RoleNone if no rule is for the caller. Without a policy file
+// every caller is a viewer.
+func (p *Policy) Role(c Principal) Role {
+	if p.file == "" {
+		return RoleViewer
+	}
+	highest := RoleNone
+	for _, r := range p.rules {
+		if r.matchesCaller(c) {
+			highest = max(highest, r.role)
+		}
+	}
+	return highest
 }
 
 // Authorize returns nil if the policy allows a request, otherwise the reason why not.

@@ -245,7 +245,7 @@ rules:
 		{Principal{User: "eve", Subject: "CN=ops,O=Contoso"}, true, true, true},
 		{Principal{User: "ada", Subject: "CN=ops,O=Contoso"}, true, true, true},
 	} {
-		if got := p.Knows(tt.caller); got != tt.known {
+		if got := p.Role(tt.caller) != RoleNone; got != tt.known {
 			t.Errorf("%v: known %v, want %v", tt.caller, got, tt.known)
 		}
 		for role, want := range map[Role]bool{RoleViewer: tt.known, RoleOperator: tt.operator, RoleOwner: tt.all} {
@@ -292,7 +292,7 @@ func TestNoPolicyFileAllowsReading(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []Principal{{}, {User: "ada"}, {Subject: "CN=ops"}} {
-		if !p.Knows(c) || !allows(p, c, Attributes{Role: RoleViewer, VM: guid}) ||
+		if p.Role(c) == RoleNone || !allows(p, c, Attributes{Role: RoleViewer, VM: guid}) ||
 			!allows(p, c, Attributes{Role: RoleViewer}) {
 			t.Errorf("%v cannot read", c)
 		}
@@ -313,7 +313,7 @@ func TestNoPolicyFileAllowsReading(t *testing.T) {
 // An empty policy file denies everything, unlike no policy file.
 func TestEmptyPolicyDeniesEverything(t *testing.T) {
 	p := policyOf(t, "")
-	if c := (Principal{User: "ada"}); p.Knows(c) || allows(p, c, Attributes{Role: RoleViewer, VM: guid}) {
+	if c := (Principal{User: "ada"}); p.Role(c) != RoleNone || allows(p, c, Attributes{Role: RoleViewer, VM: guid}) {
 		t.Error("a caller can read")
 	}
 }
