@@ -18,6 +18,7 @@ import (
 // call continues then, and after the client has disconnected. It releases the lock when the host has answered.
 func callHost(ctx context.Context, x *execution, release func()) problem.Response {
 	s := x.server
+	releaseSlot(ctx)
 	s.calls.Add(1)
 	done := make(chan problem.Response, 1)
 	go func() {

@@ -73,28 +73,6 @@ func TestRejectedRequests(t *testing.T) {
 	}
 }
 
-// The rate of requests from one address and the rate of actions by one user are limited.
-func TestRateLimits(t *testing.T) {
-	env := newTestEnv(t, func(o *Options) { o.RequestRate, o.RequestBurst, o.ActionRate, o.ActionBurst = 1, 30, 1, 2 })
-	for range 2 {
-		env.want("action within the limit",
-			env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", object{"dry_run": true}), 200, "")
-	}
-	r := env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", object{"dry_run": true})
-	env.want("action above the limit", r, http.StatusTooManyRequests, "rate-limited")
-	if r.header.Get("Retry-After") == "" {
-		t.Error("no Retry-After")
-	}
-	env.want("action by another user",
-		env.postAction("HV01", "olga", vmReplicating, "primary", "suspend", object{"dry_run": true}), 200, "")
-	for range 40 {
-		r = env.get("HV01", "vic", "/api/v1/methods")
-	}
-	env.want("request above the limit", r, http.StatusTooManyRequests, "rate-limited")
-	env.clock.Advance(time.Minute)
-	env.want("request a minute later", env.get("HV01", "vic", "/api/v1/methods"), 200, "")
-}
-
 // Rejected requests are logged, rate-limited and without passwords. Refused reloads and announcements are in the audit
 // log.
 func TestRejectedRequestsAreLogged(t *testing.T) {

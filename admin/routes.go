@@ -34,6 +34,7 @@ const (
 	apiAuthorization = "/api/v1/authorization"
 	apiJobs          = "/api/v1/jobs"
 	apiMaintenance   = "/api/v1/maintenance"
+	apiWhoAmI        = "/api/v1/whoami"
 	apiDescription   = "/api/v1/openapi.json"
 )
 
@@ -76,6 +77,7 @@ func (s *Server) routes() []route {
 			emptyRequest{},
 			map[int]any{200: maintenance{}},
 		},
+		{"GET " + apiWhoAmI, s.whoAmI, "Get the caller, and what the policy allows the caller.", nil, map[int]any{200: callerView{}}},
 		{"GET " + apiDescription, s.describe, "Get this description.", nil, map[int]any{200: map[string]any{}}},
 		{
 			"POST /-/reload", s.reload,
@@ -99,11 +101,9 @@ func (s *Server) newHandler() http.Handler {
 		hosts:       s.options.Hosts,
 		origin:      http.NewCrossOriginProtection(),
 		identify:    func(r *http.Request) (authz.Principal, error) { return s.authenticator.Load().Identify(r) },
-		known:       func(c authz.Principal) bool { return s.policy.Load().Knows(c) },
-		now:         s.options.Now,
+		role:        s.roleOf,
+		limits:      newCallerLimits(s.options),
 		bodyTimeout: s.options.BodyTimeout,
-		requests:    newLimiter(s.options.RequestRate, s.options.RequestBurst),
-		actions:     newLimiter(s.options.ActionRate, s.options.ActionBurst),
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		info := &requestInfo{method: "none"}
@@ -113,7 +113,8 @@ func (s *Server) newHandler() http.Handler {
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-		r, p := g.admit(recorder, r.WithContext(context.WithValue(r.Context(), requestInfoKey{}, info)))
+		r, done, p := g.admit(recorder, r.WithContext(context.WithValue(r.Context(), requestInfoKey{}, info)))
+		defer done()
 		if p == nil {
 			p = checkRoute(mux, r)
 		}

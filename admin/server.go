@@ -67,12 +67,21 @@ type Options struct {
 	BodyTimeout   time.Duration // limit for reading the body of a request
 	CallTimeout   time.Duration // how long a request waits for the answer to a call; a longer call continues
 	WatchInterval time.Duration // interval at which jobs and configuration files are checked
-	MaxActions    int           // maximum number of actions in progress
-	RequestRate   float64       // requests per second from one address
+	MaxActions    int           // maximum number of actions in progress, without failovers
+	RequestRate   float64       // requests per second by one caller; ten times as many with the role failover
 	RequestBurst  int
-	ActionRate    float64 // actions per second by one caller
+	ActionRate    float64 // actions per second by one caller; ten times as many with the role failover
 	ActionBurst   int
 }
+
+// Defaults of the limits in Options.
+const (
+	DefaultMaxActions   = 32
+	DefaultRequestRate  = 10
+	DefaultRequestBurst = 100
+	DefaultActionRate   = 2
+	DefaultActionBurst  = 100
+)
 
 // readTimeout limits how long the host can take to show its state.
 const readTimeout = 20 * time.Second
@@ -87,9 +96,9 @@ func (o Options) withDefaults() Options {
 	o.BodyTimeout = cmp.Or(o.BodyTimeout, 10*time.Second)
 	o.CallTimeout = cmp.Or(o.CallTimeout, 30*time.Second)
 	o.WatchInterval = cmp.Or(o.WatchInterval, 5*time.Second)
-	o.MaxActions = cmp.Or(o.MaxActions, 8)
-	o.RequestRate, o.RequestBurst = cmp.Or(o.RequestRate, 10), cmp.Or(o.RequestBurst, 40)
-	o.ActionRate, o.ActionBurst = cmp.Or(o.ActionRate, 1), cmp.Or(o.ActionBurst, 10)
+	o.MaxActions = cmp.Or(o.MaxActions, DefaultMaxActions)
+	o.RequestRate, o.RequestBurst = cmp.Or(o.RequestRate, DefaultRequestRate), cmp.Or(o.RequestBurst, DefaultRequestBurst)
+	o.ActionRate, o.ActionBurst = cmp.Or(o.ActionRate, DefaultActionRate), cmp.Or(o.ActionBurst, DefaultActionBurst)
 	return o
 }
 
@@ -128,8 +137,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{options: o, fileVersions: versions, rejectedLog: logging.NewLimited(o.Logger, 20, time.Minute)}
-	s.policy.Store(policy)
-	s.authenticator.Store(authz.NewAuthenticator(w))
+	s.use(policy, w)
 	if err := s.openFiles(); err != nil {
 		return nil, err
 	}
@@ -236,6 +244,9 @@ func (s *Server) Close(ctx context.Context) error {
 	s.jobs.RetryUnsaved()
 	return errors.Join(s.store.Close(), s.audit.Close())
 }
+
+// roleOf returns the highest role that the policy gives a caller.
+func (s *Server) roleOf(c authz.Principal) authz.Role { return s.policy.Load().Role(c) }
 
 // authorize asks the policy about a request.
 func (s *Server) authorize(r *http.Request, a authz.Attributes) *problem.Problem {

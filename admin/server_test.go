@@ -22,7 +22,7 @@ func TestDefaultsOfOptions(t *testing.T) {
 			o.ActionRate,
 		}
 	}
-	want := values{10 * time.Second, 30 * time.Second, 5 * time.Second, 8, 10, 40, 10, 1}
+	want := values{10 * time.Second, 30 * time.Second, 5 * time.Second, 32, 10, 100, 100, 2}
 	if got := valuesOf(Options{}.withDefaults()); got != want {
 		t.Errorf("the defaults are %+v, want %+v", got, want)
 	}

@@ -32,6 +32,8 @@ func newBufferedHandler(h http.Handler) *bufferedHandler {
 func (h *bufferedHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.ContentLength != 0 {
 		w.Header().Set("Connection", "close")
+		// Otherwise the server waits for the body before it responds.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now())
 		http.Error(w, "The request must not have a body.", http.StatusBadRequest)
 		return
 	}

@@ -52,7 +52,9 @@ func serve(
 	reloadOnHangup(ctx, endpoint)
 	for _, l := range listeners {
 		logAddress(logger, l.Addr(), c)
-		servers = append(servers, serveListener(ctx, l, handler, c.webConfigFile, c.logLevel, failed, logger))
+		server := newServer(ctx, handler, logger)
+		serveListener(l, server, c.webConfigFile, c.logLevel, failed, logger)
+		servers = append(servers, server)
 	}
 	if onReady != nil {
 		onReady()
@@ -91,18 +93,15 @@ func closeListeners(listeners []net.Listener) {
 	}
 }
 
-// serveListener starts a server of its own for a listener, since the exporter toolkit changes the server it is given.
-// The error that ends the server goes to failed.
+// serveListener starts a server for a listener. Each listener needs a server of its own, since the exporter toolkit
+// changes the server it is given. The error that ends the server goes to failed.
 func serveListener(
-	ctx context.Context, l net.Listener, h http.Handler, webConfigFile, logLevel string,
-	failed chan<- error, logger log.Logger,
-) *http.Server {
-	server := newServer(ctx, h, logger)
+	l net.Listener, server *http.Server, webConfigFile, logLevel string, failed chan<- error, logger log.Logger,
+) {
 	go func() {
 		flags := &web.FlagConfig{WebConfigFile: &webConfigFile}
 		failed <- web.Serve(l, server, flags, slog.New(logging.NewSlogHandler(logger, logLevel)))
 	}()
-	return server
 }
 
 // newServer returns a server whose requests end with ctx: running scrapes then return what they have.

@@ -7,8 +7,8 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// Source: Microsoft's virtualization blog, 2013-05-10: a resynchronization is required when the tracked changes exceed half
-// of the size of the disks. It names no state, so this applies in every state in which changes are tracked.
+// Source: Microsoft's virtualization blog, 2013-05-10: a resynchronization is required when the tracked changes exceed
+// half of the size of the disks. It names no state, so this applies in every state in which changes are tracked.
 func TestBacklogRequiresResynchronization(t *testing.T) {
 	const diskSize = 60e9
 	for _, tt := range []struct {

@@ -50,8 +50,8 @@ func newEndpoint(l *link, vm *hostVM) endpoint {
 }
 
 // setApplied schedules the apply of a replication that arrived at a time. While the replica is backed up, nothing is
-// applied. Source: MicrosoftDocs/SupportArticles-docs, article on event 19050: since Windows Server 2012 R2, the replica
-// acknowledges changes before it applies them, and state and health do not change while applying is late.
+// applied. Source: MicrosoftDocs/SupportArticles-docs, article on event 19050: since Windows Server 2012 R2, the
+// replica acknowledges changes before it applies them, and state and health do not change while applying is late.
 func (e *endpoint) setApplied(at time.Time, after time.Duration) {
 	if end := e.vm.logical.world.backupEnd(at); end.After(at) {
 		after += end.Sub(at)

@@ -33,8 +33,8 @@ func (e *endpoint) healthInput(at time.Time) healthInput {
 }
 
 // Limits of a healthy link, from "Interpreting Replication Health - Part 1" by Microsoft's virtualization team. A long
-// average latency is not a reason for a warning: the list of reasons in that article does not have it, although it calls
-// a latency of up to five minutes normal, and a sample of 2025 (MicrosoftDocs/windowsserverdocs,
+// average latency is not a reason for a warning: the list of reasons in that article does not have it, although it
+// calls a latency of up to five minutes normal, and a sample of 2025 (MicrosoftDocs/windowsserverdocs,
 // replication-virtual-machines.md) has the health Normal with a latency of more than an hour.
 const (
 	maxMissedShare    = 0.20 // of the cycles of the window
@@ -121,7 +121,8 @@ func stateIn(states ...msvm.ReplicationState) func(healthInput) bool {
 }
 
 // failsToSend returns a condition that is true if the last attempt of the sender has failed, because of the network or
-// because of the replica. Source: the same article, question 5: the health is critical if the primary server cannot send.
+// because of the replica. Source: the same article, question 5: the health is critical if the primary server cannot
+// send.
 func failsToSend(network bool) func(healthInput) bool {
 	return func(c healthInput) bool { return c.failure != nil && (c.failure.class == networkFails) == network }
 }

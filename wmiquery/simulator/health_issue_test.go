@@ -10,8 +10,8 @@ import (
 )
 
 // Source: MicrosoftDocs/win32, HyperV_v2, msvm-error.md, PerceivedSeverity, with the numbers of the schema: 3 is
-// degraded, 6 is critical. The texts and the recommended actions, of which some are null, contain the name of the VM. The
-// probable cause is unknown, 0.
+// degraded, 6 is critical. The texts and the recommended actions, of which some are null, contain the name of the VM.
+// The probable cause is unknown, 0.
 func TestHealthIssues(t *testing.T) {
 	w, _ := newWorld(t, simulator.Config{Seed: 1})
 	s := open(t, w, "HV01")

@@ -7,8 +7,8 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// authorizes reports whether an authorization entry allows replication from the VM. If the VM here is bound to an entry,
-// only that one and the others with its TrustGroup count.
+// authorizes reports whether an authorization entry allows replication from the VM. If the VM here is bound to an
+// entry, only that one and the others with its TrustGroup count.
 func (h *host) authorizes(from *hostVM) bool {
 	var bound *msvm.ReplicationAuthorizationSettingData
 	if existing := h.byID[from.id]; existing != nil && existing.authorization != "" {
@@ -28,9 +28,9 @@ func (h *host) authorizes(from *hostVM) bool {
 	return false
 }
 
-// sameTrustGroup reports whether two entries belong to one trust group. Source: Set-VMReplication, AllowedPrimaryServer:
-// a replica accepts the server of its entry and all servers of the same trust group. That an empty group is none, and
-// that the names are not case-sensitive, is inferred.
+// sameTrustGroup reports whether two entries belong to one trust group. Source: Set-VMReplication,
+// AllowedPrimaryServer: a replica accepts the server of its entry and all servers of the same trust group. That an
+// empty group is none, and that the names are not case-sensitive, is inferred.
 func sameTrustGroup(a, b *msvm.ReplicationAuthorizationSettingData) bool {
 	group := msvm.StringOrEmpty(a.TrustGroup)
 	return group != "" && strings.EqualFold(group, msvm.StringOrEmpty(b.TrustGroup))

@@ -27,8 +27,9 @@ func (w *World) connectionFailure(
 		return errServerUnreachable
 	case *s.AuthenticationType&*to.settings.AllowedAuthenticationType != *s.AuthenticationType:
 		return errAuthenticationType
-	case *s.AuthenticationType == msvm.AuthenticationCertificate && !(w.certificates.valid(s.CertificateThumbPrint, at) &&
-		w.certificates.valid(to.settings.CertificateThumbPrint, at)):
+	case *s.AuthenticationType == msvm.AuthenticationCertificate &&
+		(!w.certificates.valid(s.CertificateThumbPrint, at) ||
+			!w.certificates.valid(to.settings.CertificateThumbPrint, at)):
 		return errCertificate
 	case !to.authorizes(from):
 		return errNotAuthorized
@@ -36,8 +37,8 @@ func (w *World) connectionFailure(
 	return nil
 }
 
-// receiverFailure returns the reason why the receiver takes nothing from the sender while the sender is in the state, or
-// nil if it takes what is sent then.
+// receiverFailure returns the reason why the receiver takes nothing from the sender while the sender is in the state,
+// or nil if it takes what is sent then.
 func (l *link) receiverFailure(at time.Time, sender msvm.ReplicationState) *failure {
 	to, r := l.receiver.vm, l.receiver.state
 	f := to.logical.world.connectionFailure(at, l.sender.vm, to.host, l.settings.ReplicationSettingData)

@@ -4,9 +4,11 @@ import (
 	"crypto/sha1" // a thumbprint is a SHA-1 hash by definition
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
+	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
 	"hyperv_replica_exporter/wmiquery/simulator"
 )
@@ -38,6 +40,11 @@ func TestOperationsWithoutNetwork(t *testing.T) {
 		{"prepare", healthy, func(d *vmDriver) { d.setPower("HV01", false) }, "HV01", request(4), "1[3] 2[3 0] -"},
 		{"resynchronize", resyncRequired, nil, "HV01", method("Resynchronize"), "1[9] 2[3 0] -"},
 		{"resynchronize a paused VM", pausedOnPrimary, nil, "HV01", method("Resynchronize"), "1[7] 2[3 0] -"},
+		{
+			"import", newlyEnabled,
+			func(d *vmDriver) { d.do("HV01", start(2, "InitialReplicationExportLocation", `E:\`)) },
+			"HV02", method("ImportInitialReplica", "InitialReplicationImportLocation", `E:\`), "1[2] 2[2 0] -",
+		},
 		{
 			"reverse", failedOver,
 			func(d *vmDriver) { d.setPower("HV02", false) },
@@ -81,6 +88,14 @@ func TestLocalOperationsWithoutNetwork(t *testing.T) {
 	d.world.SetNetworkDown(true)
 	d.do("HV01", method("RevertFailover"))
 	d.wantStates("prepared failover cancelled", "1[3] 2[3 0] -")
+	if kinds, _ := d.recoveryPoints(); !slices.Contains(kinds, msvm.PointPlannedFailover) {
+		t.Errorf("recovery points are %v: the replica knows that the failover is cancelled", kinds)
+	}
+	d.world.SetNetworkDown(false)
+	d.clock.Advance(31 * time.Minute)
+	if kinds, _ := d.recoveryPoints(); slices.Contains(kinds, msvm.PointPlannedFailover) {
+		t.Errorf("recovery points are %v: the replica does not know that the failover is cancelled", kinds)
+	}
 
 	d = extended(t)
 	d.do("HV02", method("InitiateFailover"), method("CommitFailover"))
@@ -100,7 +115,7 @@ func TestTransferWaitsForNetwork(t *testing.T) {
 		{resynchronizing, 107, "1[10] 2[10 0] -"},
 	} {
 		d := newVMDriver(t, tt.vm)
-		var path = read[msvm.ConcreteJob](t, d.hosts["HV01"])[0].Ref()
+		path := wmiquery.Ref("")
 		for _, a := range read[msvm.AffectedJobElement](t, d.hosts["HV01"]) {
 			if j, ok := d.job("HV01", a.AffectingElement); ok && msvm.VMOf(a.AffectedElement) == d.vm && *j.JobType == tt.kind {
 				path = a.AffectingElement
@@ -181,8 +196,9 @@ func TestCertificates(t *testing.T) {
 	d := newSingleVMDriver(t)
 	valid := *read[msvm.ReplicationServiceSettingData](t, d.hosts["HV01"])[0].CertificateThumbPrint
 	thumbprints := map[string]bool{valid: true}
-	for _, encoded := range call(t, d.hosts["HV01"],
-		newCall(read[msvm.ReplicationService](t, d.hosts["HV01"])[0].Ref(), "GetSystemCertificates")).Out["EncodedCertificates"].([]string) {
+	service := read[msvm.ReplicationService](t, d.hosts["HV01"])[0].Ref()
+	certificates := call(t, d.hosts["HV01"], newCall(service, "GetSystemCertificates")).Out["EncodedCertificates"]
+	for _, encoded := range certificates.([]string) {
 		der, err := base64.StdEncoding.DecodeString(encoded)
 		if err != nil {
 			t.Fatal(err)
@@ -211,7 +227,8 @@ func TestCertificates(t *testing.T) {
 	d = newDriver(t, simulator.Config{Seed: 1, VMs: 40, Scenario: "healthy"})
 	d.vm = vms(t, d.hosts["HV01"])[withCertificate]
 	if s := d.settings("HV01"); *s.AuthenticationType != 2 || *s.CertificateThumbPrint != valid {
-		t.Fatalf("authentication of the VM is %d with %q, want 2 with %q", *s.AuthenticationType, *s.CertificateThumbPrint, valid)
+		t.Fatalf("authentication of the VM is %d with %q, want 2 with %q",
+			*s.AuthenticationType, *s.CertificateThumbPrint, valid)
 	}
 	states := d.states()
 	end := time.Date(2027, 1, 23, 0, 0, 0, 0, time.UTC) // two months after the World was created

@@ -30,12 +30,12 @@ var (
 	errServerNotFound    = newNetworkFailure("The Replica server name could not be resolved.")
 	errServerUnreachable = newNetworkFailure("The connection to the Replica server could not be established.")
 	errServerDisabled    = newNetworkFailure("The Replica server is not enabled to receive replication.")
-	errNotAuthorized     = &failure{
-		code: wmiquery.CodeAccessDenied,
-		text: "The Replica server does not authorize the primary server.",
-	}
-	errAuthenticationType = newFailure(wmiquery.CodeFailed, "The Replica server does not allow the authentication type.")
-	errCertificate        = newFailure(wmiquery.CodeFailed, "A certificate of the servers is not valid for replication.")
+	errNotAuthorized     = newFailure(wmiquery.CodeAccessDenied,
+		"The Replica server does not authorize the primary server.")
+	errAuthenticationType = newFailure(wmiquery.CodeFailed,
+		"The Replica server does not allow the authentication type.")
+	errCertificate = newFailure(wmiquery.CodeFailed,
+		"A certificate of the servers is not valid for replication.")
 )
 
 // Reasons why a replica does not take what its primary sends.
@@ -44,8 +44,10 @@ var (
 		wmiquery.CodeFailed,
 		"Replication is paused on the Replica server, or another operation is in progress there.", receiverBusy,
 	}
-	errReplicaNotFound = newFailure(wmiquery.CodeFailed, "The virtual machine is not a Replica on the Replica server any more.")
-	errReplicaState    = newFailure(wmiquery.CodeFailed, "The Replica virtual machine is in a state in which it accepts no changes.")
+	errReplicaNotFound = newFailure(wmiquery.CodeFailed,
+		"The virtual machine is not a Replica on the Replica server any more.")
+	errReplicaState = newFailure(wmiquery.CodeFailed,
+		"The Replica virtual machine is in a state in which it accepts no changes.")
 )
 
 func newFailure(code uint32, text string) *failure { return &failure{code: code, text: text} }
@@ -66,9 +68,12 @@ var (
 var (
 	errPrimaryNotEnabled = newFailure(wmiquery.CodeFailed, "The virtual machine on the primary server "+
 		"is not enabled for replication any more.")
-	errPrimaryIsReplica    = newFailure(wmiquery.CodeInvalidState, "The virtual machine on the other server is a Replica itself.")
-	errOperationInProgress = newFailure(wmiquery.CodeInUse, "Another replication operation is in progress for the virtual machine.")
-	errPrimaryRunning      = newFailure(wmiquery.CodeInvalidState, "The virtual machine on the primary server is running.")
+	errPrimaryIsReplica = newFailure(wmiquery.CodeInvalidState,
+		"The virtual machine on the other server is a Replica itself.")
+	errOperationInProgress = newFailure(wmiquery.CodeInUse,
+		"Another replication operation is in progress for the virtual machine.")
+	errPrimaryRunning = newFailure(wmiquery.CodeInvalidState,
+		"The virtual machine on the primary server is running.")
 )
 
 // errTerminated is the error of a job that a client terminated.
@@ -76,6 +81,8 @@ var errTerminated = newFailure(wmiquery.CodeFailed, "The operation was canceled.
 
 // Reasons why an initial replication or a resynchronization fails.
 var (
-	errNoExportedReplica = newFailure(wmiquery.CodeFileNotFound, "There is no initial replica of the virtual machine in the folder.")
-	errResyncNotAllowed  = newFailure(wmiquery.CodeInvalidState, "The virtual machine is not in a state to be resynchronized.")
+	errNoExportedReplica = newFailure(wmiquery.CodeFileNotFound,
+		"There is no initial replica of the virtual machine in the folder.")
+	errResyncNotAllowed = newFailure(wmiquery.CodeInvalidState,
+		"The virtual machine is not in a state to be resynchronized.")
 )

@@ -121,8 +121,8 @@ func TestLimitsOfExtendedSettings(t *testing.T) {
 }
 
 // Sources: MicrosoftDocs/win32, HyperV_v2, msvm-replicationservicesettingdata.md: windows of an hour to seven days.
-// Set-VMReplicationServer in MicrosoftDocs/windows-powershell-docs: 1, 2, 3, 4, 6, 8, 12 or 24 hours, or 2 to 7 days. The
-// other limits follow from the types of the properties.
+// Set-VMReplicationServer in MicrosoftDocs/windows-powershell-docs: 1, 2, 3, 4, 6, 8, 12 or 24 hours, or 2 to 7 days.
+// The other limits follow from the types of the properties.
 func TestLimitsOfServiceSettings(t *testing.T) {
 	type settings = *msvm.ReplicationServiceSettingData
 	certificate := *read[msvm.ReplicationServiceSettingData](t, newSingleVMDriver(t).hosts["HV01"])[0].CertificateThumbPrint

@@ -6,9 +6,10 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// retryWaits are the times between attempts to send after a failure of the network; the last one repeats for ever. Source:
-// MicrosoftDocs/azure-docs, hyper-v-azure-architecture.md, "Retry process", about replication to Azure. That they are the
-// same between two hosts is inferred: it is the same engine, and an event of a host (32315) names a wait in minutes.
+// retryWaits are the times between attempts to send after a failure of the network; the last one repeats for ever.
+// Source: MicrosoftDocs/azure-docs, hyper-v-azure-architecture.md, "Retry process", about replication to Azure. That
+// they are the same between two hosts is inferred: it is the same engine, and an event of a host (32315) names a wait
+// in minutes.
 var retryWaits = [...]time.Duration{
 	time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 10 * time.Minute, 30 * time.Minute,
 }
@@ -20,7 +21,8 @@ type retry struct {
 	next     time.Time // of the next attempt; zero if it is that of the next cycle
 }
 
-// isSending reports whether the sender sends something: a cycle at each replication interval, or a transfer all the time.
+// isSending reports whether the sender sends something: a cycle at each replication interval, or a transfer all the
+// time.
 func (l *link) isSending() bool {
 	switch l.sender.state {
 	case msvm.Replicating:
@@ -57,9 +59,9 @@ func (l *link) drawFailure() bool {
 	return drawn && !l.sender.vm.logical.world.scenario.withoutFailures
 }
 
-// handleFailure handles a failure to send. If it can end by itself, the sender tries again and keeps its state. Otherwise
-// it enters the error state at once, or requires the resynchronization that has failed, until an administrator acts.
-// Microsoft's description of the retries has both classes of failures.
+// handleFailure handles a failure to send. If it can end by itself, the sender tries again and keeps its state.
+// Otherwise it enters the error state at once, or requires the resynchronization that has failed, until an
+// administrator acts. Microsoft's description of the retries has both classes of failures.
 func (l *link) handleFailure(at time.Time, f *failure) {
 	l.currentCycle = nil
 	switch f.class {
@@ -105,14 +107,18 @@ func (l *link) loseNetwork(at time.Time) {
 	}
 }
 
-// releaseReceiver ends a resynchronization or a disk update on the receiving side that the sender does not run any more.
-// While the network is down, the receiver does not hear of it.
+// releaseReceiver ends on the receiving side what the sender does not run any more: a resynchronization, a disk update,
+// or a planned failover that was only prepared. While the network is down, the receiver does not hear of it.
 func (l *link) releaseReceiver(at time.Time) {
 	r, s := l.receiver.state, l.sender.state
-	resync := s == msvm.Resynchronizing || s == msvm.ResynchronizationSuspended
-	if s == msvm.Disabled || !l.connected(at) ||
-		!(r == msvm.Resynchronizing && !resync || r.IsDiskUpdate() && !s.IsDiskUpdate()) {
+	if s == msvm.Disabled || !l.connected(at) {
 		return
 	}
-	l.receiver.state = l.receiver.stateAfterAbort()
+	resync := s == msvm.Resynchronizing || s == msvm.ResynchronizationSuspended
+	switch {
+	case r == msvm.Resynchronizing && !resync, r.IsDiskUpdate() && !s.IsDiskUpdate():
+		l.receiver.state = l.receiver.stateAfterAbort()
+	case r == msvm.Replicating && s == msvm.Replicating:
+		l.receiver.mergePlannedPoint()
+	}
 }

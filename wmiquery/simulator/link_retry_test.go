@@ -39,8 +39,8 @@ func TestWaitsBetweenRetries(t *testing.T) {
 	}
 }
 
-// Source: Microsoft's virtualization blog, 2012-06-15, question 5: health is critical if the primary server cannot send.
-// The state stays, because the failure can end by itself.
+// Source: Microsoft's virtualization blog, 2012-06-15, question 5: health is critical if the primary server cannot
+// send. The state stays, because the failure can end by itself.
 func TestUnreachableServerIsCritical(t *testing.T) {
 	const unreachable = "99005"
 	d := newSingleVMDriver(t)

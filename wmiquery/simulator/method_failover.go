@@ -93,9 +93,7 @@ func revertFailover(r *request) wmiquery.Reply {
 		kind: msvm.JobCancelSyncedReplication, duration: r.drawDuration(2, 8),
 		onEnd: func(at time.Time) *failure {
 			e.setState(msvm.Replicating, at)
-			if l.connected(at) && l.receiver.failedOver == msvm.TypeNone && l.receiver.state != msvm.FailoverInProgress {
-				l.receiver.mergePlannedPoint()
-			}
+			l.releaseReceiver(at)
 			return nil
 		},
 	}))

@@ -55,7 +55,8 @@ var scenarios = []scenario{
 	},
 	{
 		name: "replica-backup", help: "the replica servers are backed up for two hours, and apply changes only afterwards",
-		withoutFailures: true, includes: situation.replicates, backup: period{20 * time.Minute, 100 * time.Minute}, texts: english,
+		withoutFailures: true, includes: situation.replicates, texts: english,
+		backup: period{20 * time.Minute, 100 * time.Minute},
 	},
 	{
 		name: "resync-storm", help: "after an outage most VMs require a resynchronization, and many are resynchronizing",
