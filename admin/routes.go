@@ -34,6 +34,7 @@ const (
 	apiAuthorization = "/api/v1/authorization"
 	apiJobs          = "/api/v1/jobs"
 	apiMaintenance   = "/api/v1/maintenance"
+	apiWhoAmI        = "/api/v1/whoami"
 	apiDescription   = "/api/v1/openapi.json"
 )
 
@@ -76,6 +77,7 @@ func (s *Server) routes() []route {
 			emptyRequest{},
 			map[int]any{200: maintenance{}},
 		},
+		{"GET " + apiWhoAmI, s.whoAmI, "Get the caller, and what the policy allows the caller.", nil, map[int]any{200: callerView{}}},
 		{"GET " + apiDescription, s.describe, "Get this description.", nil, map[int]any{200: map[string]any{}}},
 		{
 			"POST /-/reload", s.reload,

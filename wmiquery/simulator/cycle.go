@@ -79,7 +79,7 @@ func (l *link) beginCycle(at time.Time) {
 		return // no cycle is expected, so none is missed
 	}
 	l.releaseReceiver(at)
-	isCycle := l.sender.state == msvm.Replicating
+	isCycle := l.isSending() && l.transfer == nil
 	switch {
 	case l.senderRemoved():
 		l.enterError(at)
@@ -123,6 +123,12 @@ func (l *link) endCycle(at time.Time) {
 	done := Totals{Cycles: 1, Bytes: uint64(c.bytes), Seconds: uint64(c.end.Sub(c.begin) / time.Second)}
 	for _, e := range l.endpoints() {
 		e.count(done)
+	}
+	if l.exported() { // nothing is applied before the import
+		l.exportedUntil = at
+		return
+	}
+	for _, e := range l.endpoints() {
 		e.lastReplication, e.lastType = at, c.kind
 		if c.kind == msvm.TypeApplicationConsistent {
 			e.lastConsistentReplication = at

@@ -83,7 +83,6 @@ var errTerminated = newFailure(wmiquery.CodeFailed, "The operation was canceled.
 var (
 	errNoExportedReplica = newFailure(wmiquery.CodeFileNotFound,
 		"There is no initial replica of the virtual machine in the folder.")
-	errResyncRequired   = newFailure(wmiquery.CodeFailed, "The virtual machine requires resynchronization.")
 	errResyncNotAllowed = newFailure(wmiquery.CodeInvalidState,
 		"The virtual machine is not in a state to be resynchronized.")
 )

@@ -28,7 +28,7 @@ func (l *link) isSending() bool {
 	case msvm.Replicating:
 		return true
 	case msvm.WaitingToCompleteInitialReplication, msvm.Resynchronizing:
-		return l.transfer != nil
+		return l.transfer != nil || l.exported()
 	}
 	return false
 }

@@ -154,10 +154,13 @@ func (l *link) resumeSending(was msvm.ReplicationState, at time.Time) *failure {
 		next = msvm.WaitingToCompleteInitialReplication
 	}
 	l.endReceiverError(at)
-	if was == msvm.Critical {
+	switch was {
+	case msvm.Critical:
 		if f := l.receiverFailure(at, next); f != nil {
 			return f
 		}
+	case msvm.WaitingToStartResynchronization:
+		return l.resumeWithResync(at)
 	}
 	switch {
 	case was == msvm.ResynchronizationSuspended && l.transfer != nil && l.receiver.state == msvm.Resynchronizing:
@@ -166,11 +169,24 @@ func (l *link) resumeSending(was msvm.ReplicationState, at time.Time) *failure {
 		l.requireResync(at)
 	default:
 		l.sender.setState(next, at)
-		if next != msvm.Replicating && l.transfer == nil && !l.initialReplicaExported {
+		if next != msvm.Replicating && l.transfer == nil && !l.exported() {
 			l.startInitialTransfer(at, l.drawInitialDuration())
 		}
 	}
 	l.continueTransfer(at)
+	return nil
+}
+
+// resumeWithResync starts the resynchronization that is required. Sources: Resume-VMReplication in
+// MicrosoftDocs/windows-powershell-docs, which is also for VMs that require a resynchronization; Microsoft's virtualization
+// blog, 2013-05-10: the next resume starts it from the beginning. That the request alone does so is inferred.
+func (l *link) resumeWithResync(at time.Time) *failure {
+	l.stopSending(at) // replaces one that is scheduled
+	l.sender.setState(msvm.WaitingToStartResynchronization, at)
+	if f := l.receiverFailure(at, l.sender.state); f != nil {
+		return f
+	}
+	l.startResync(at, at, nil)
 	return nil
 }
 

@@ -54,7 +54,7 @@ func startReplication(r *request) wmiquery.Reply {
 		onEnd: func(at time.Time) *failure {
 			switch how {
 			case initialByExport:
-				l.initialReplicaExported = true
+				l.exportedUntil = begin
 			case initialFromExisting:
 				l.startInitialTransfer(at, l.drawInitialDuration()/4)
 			default:
@@ -76,15 +76,16 @@ func importInitialReplica(r *request) wmiquery.Reply {
 		kind: msvm.JobImportReplication, duration: l.drawInitialDuration(),
 		onCancel: func(time.Time) {},
 		onEnd: func(at time.Time) *failure {
-			if !l.initialReplicaExported || l.sender.state != msvm.WaitingToCompleteInitialReplication ||
+			if !l.exported() || l.sender.state != msvm.WaitingToCompleteInitialReplication ||
 				l.receiver.state != msvm.WaitingToCompleteInitialReplication {
 				return errNoExportedReplica
 			}
 			if !l.connected(at) { // the sender does not hear of the import
 				return errServerUnreachable
 			}
-			l.initialReplicaExported = false
-			l.setReplicating(at)
+			l.setReplicating(l.exportedUntil)
+			l.receiver.setApplied(at, 0)
+			l.exportedUntil = time.Time{}
 			return nil
 		},
 	}))

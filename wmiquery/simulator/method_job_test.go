@@ -133,7 +133,7 @@ func TestCancellableJobs(t *testing.T) {
 			"1[2] 2[2 0] -",
 		},
 		{"remove", "HV01", nil, method("RemoveReplicationRelationship"), ""},
-		{"request 1", "HV01", []step{export}, request(1), ""},
+		{"request 1", "HV01", []step{start(1)}, request(1), ""},
 	} {
 		d := newVMDriver(t, newlyEnabled)
 		d.do("HV01", tt.prepare...)

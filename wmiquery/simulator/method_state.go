@@ -114,8 +114,6 @@ func (r *request) resume(q msvm.StateRequest) wmiquery.Reply {
 	}
 	return r.changeState(q, r.drawDuration(2, 6), func(at time.Time) *failure {
 		switch {
-		case was == msvm.WaitingToStartResynchronization: // the result is not documented
-			return errResyncRequired
 		case e.sends():
 			return l.resumeSending(was, at)
 		}
@@ -129,15 +127,18 @@ func (r *request) resume(q msvm.StateRequest) wmiquery.Reply {
 }
 
 // cancelInitial handles the requested state 1, ReadyForReplication. It stops the jobs that start, send
-// or export an initial replica.
+// or export an initial replica. Source: Stop-VMInitialReplication in MicrosoftDocs/windows-powershell-docs:
+// after an export has finished, the initial replication cannot be stopped.
 func (r *request) cancelInitial(q msvm.StateRequest) wmiquery.Reply {
 	l := r.endpoint.link
+	if l.exported() {
+		return errorReply(wmiquery.CodeInvalidState)
+	}
 	for _, j := range slices.Clone(r.vm.logical.jobs) {
 		if j.vm == r.vm && (startsInitial(j) || j.transfer == l) {
 			j.cancel(r.at)
 		}
 	}
-	l.initialReplicaExported = false
 	return r.changeState(q, r.drawDuration(1, 4), nil)
 }
 

@@ -22,7 +22,9 @@ func needsResync(t *testing.T) (*vmDriver, time.Time) {
 	if err := d.world.ModifyDisk(d.vm, "HV01"); err != nil {
 		t.Fatal(err)
 	}
-	d.wantStates("modified", "1[9] 2[3 0] -")
+	d.wantStates("modified", "1[3] 2[3 0] -")
+	d.setPower("HV01", true)
+	d.wantStates("turned on", "1[9] 2[3 0] -")
 	return d, cycle
 }
 

@@ -23,8 +23,13 @@ func (w *World) SetPower(id, host string, on bool) error {
 	}
 	vm.on = on
 	for _, e := range vm.endpoints {
-		if e.sends() {
-			e.link.updateBacklog(w.lastNow)
+		if !e.sends() {
+			continue
+		}
+		e.link.updateBacklog(w.lastNow)
+		if on && e.link.disksModified && e.state == msvm.Replicating {
+			e.link.disksModified = false
+			e.link.requireResync(w.lastNow)
 		}
 	}
 	return nil
@@ -38,8 +43,9 @@ func (w *World) IsOn(id, host string) (bool, error) {
 	return err == nil && vm.on, err
 }
 
-// ModifyDisk changes a virtual disk of a VM that is off, outside of Hyper-V. Its replication then
-// requires a resynchronization. Errors are as for SetPower.
+// ModifyDisk changes a virtual disk of a VM that is off, outside of Hyper-V. Its replication requires a
+// resynchronization when the VM is turned on again. Source: Microsoft's virtualization blog, 2013-11-14.
+// Errors are as for SetPower.
 func (w *World) ModifyDisk(id, host string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -52,7 +58,7 @@ func (w *World) ModifyDisk(id, host string) error {
 	}
 	for _, e := range vm.endpoints {
 		if e.sends() && e.state == msvm.Replicating {
-			e.link.requireResync(w.lastNow)
+			e.link.disksModified = true
 		}
 	}
 	return nil

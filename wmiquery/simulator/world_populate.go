@@ -139,7 +139,10 @@ func (v *vmBuilder) enterSituation(l *link, at time.Time) {
 	l.sender.state, l.receiver.state = s.sender, s.receiver
 	l.noAutoResync = s.sender == msvm.WaitingToStartResynchronization
 	l.currentCycle, l.retry = nil, retry{}
-	l.receiver.failedOver, l.initialReplicaExported = s.failedOver, s.exported
+	l.receiver.failedOver = s.failedOver
+	if s.exported {
+		l.exportedUntil = at
+	}
 	switch {
 	case s.sender == msvm.DiskUpdateInProgress:
 		l.startDiskUpdate(at, l.sender.vm, s.jobDuration, nil)
