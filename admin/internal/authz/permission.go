@@ -69,10 +69,11 @@ func (p *Policy) Warnings(w *WebConfig) (all []string) {
 				_, known := w.Users[name]
 				switch {
 				case list.field == "users" && !known:
-					all = append(all, fmt.Sprintf("rule %d: user %q: not in basic_auth_users of the web config", i+1, name))
+					all = append(all, fmt.Sprintf("rule %d: user %s: not in basic_auth_users of the web config",
+						i+1, quoteYAML(name)))
 				case list.field != "users" && !w.VerifiesCertificates:
-					all = append(all, fmt.Sprintf("rule %d: %s %q: the web config does not verify client certificates",
-						i+1, list.kind, name))
+					all = append(all, fmt.Sprintf("rule %d: %s %s: the web config does not verify client certificates",
+						i+1, list.kind, quoteYAML(name)))
 				}
 			}
 		}

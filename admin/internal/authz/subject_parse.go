@@ -18,10 +18,13 @@ func checkSubject(text string) error {
 		return fmt.Errorf("%q: %w", text, err)
 	}
 	if canonical != text {
-		return fmt.Errorf("%q: write it as %q; a subject has only one spelling", text, canonical)
+		return fmt.Errorf("%q: write it as %s; a subject has only one spelling", text, quoteYAML(canonical))
 	}
 	return nil
 }
+
+// quoteYAML returns a text without control characters as a YAML scalar, in which a backslash means itself.
+func quoteYAML(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
 
 // canonicalSubject returns the text that [subjectText] returns for the name that a text describes. It also reads what
 // other programs write: spaces around separators, values in quotation marks, names in lower case.
