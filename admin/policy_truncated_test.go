@@ -73,7 +73,7 @@ rules:
 read_only: true
 ...
 `
-	env := newTestEnvVia(t, []string{"HV01"}, nil)
+	env := newTestEnv(t)
 	s := env.hosts["HV01"].server
 	env.writeFile(env.policy, "rules: []\n...\n")
 	if err := s.Reload(); err != nil {

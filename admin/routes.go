@@ -77,7 +77,10 @@ func (s *Server) routes() []route {
 			emptyRequest{},
 			map[int]any{200: maintenance{}},
 		},
-		{"GET " + apiWhoAmI, s.whoAmI, "Get the caller, and what the policy allows the caller.", nil, map[int]any{200: callerView{}}},
+		{
+			"GET " + apiWhoAmI, s.whoAmI, "Get the caller, and what the policy allows the caller.", nil,
+			map[int]any{200: callerView{}},
+		},
 		{"GET " + apiDescription, s.describe, "Get this description.", nil, map[int]any{200: map[string]any{}}},
 		{
 			"POST /-/reload", s.reload,

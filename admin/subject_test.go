@@ -120,7 +120,8 @@ rules:
 	}{
 		{"DNS name", []asn1.RawValue{generalName(2, "ops.contoso.com")}, `CN=x; DNS "ops.contoso.com"`},
 		{
-			"one of several", []asn1.RawValue{generalName(2, "a.contoso.com"), generalName(2, "ops.contoso.com")},
+			"one of several",
+			[]asn1.RawValue{generalName(2, "a.contoso.com"), generalName(2, "ops.contoso.com")},
 			`CN=x; DNS "a.contoso.com"; DNS "ops.contoso.com"`,
 		},
 		{"other DNS name", []asn1.RawValue{generalName(2, "x.ops.contoso.com")}, ""},

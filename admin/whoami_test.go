@@ -43,7 +43,7 @@ rules:
 
 // Without a policy everyone is a viewer of everything.
 func TestWhoAmIWithoutAPolicy(t *testing.T) {
-	env := newTestEnvVia(t, []string{"HV01"}, nil, func(o *Options) { o.PolicyFile, o.WebConfigFile = "", "" })
+	env := newTestEnv(t, func(o *Options) { o.PolicyFile, o.WebConfigFile = "", "" })
 	wantCaller(t, env.get("HV01", "", apiWhoAmI), `{"name": "anonymous", "read_only": false, "permissions": [
 		{"role": "viewer", "vms": "all", "host": true, "destructive": false}]}`)
 }
@@ -62,7 +62,7 @@ func wantCaller(t *testing.T, r response, text string) {
 // A start and a reload log the rules that have no effect.
 func TestPolicyWarningsAreLogged(t *testing.T) {
 	var logged strings.Builder
-	env := newTestEnvVia(t, []string{"HV01"}, nil, func(o *Options) { o.Logger = log.NewLogfmtLogger(log.NewSyncWriter(&logged)) })
+	env := newTestEnv(t, func(o *Options) { o.Logger = log.NewLogfmtLogger(log.NewSyncWriter(&logged)) })
 	if strings.Contains(logged.String(), "no effect") {
 		t.Errorf("a policy without mistakes has warnings:\n%s", &logged)
 	}

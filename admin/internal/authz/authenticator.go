@@ -84,7 +84,7 @@ func (a *Authenticator) Identify(r *http.Request) (Principal, error) {
 			return Principal{Remote: p.Remote}, errUnauthenticated
 		}
 	}
-	if a.config.Certificates && p.Subject == "" && p.AlternativeNames.empty() {
+	if a.config.Certificates && p.Subject == "" && p.empty() {
 		return p, errUnauthenticated
 	}
 	if len(a.config.Users) > 0 {

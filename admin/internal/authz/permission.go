@@ -55,7 +55,7 @@ func (p *Policy) Grants() []Grant {
 	return all
 }
 
-// Warnings returns what is valid in the policy but has no effect, alone or with a web config. The web config can be nil.
+// Warnings returns what is valid in the policy but has no effect, alone or with a web config, which can be nil.
 func (p *Policy) Warnings(w *WebConfig) (all []string) {
 	if len(p.rules) == 0 {
 		all = append(all, "the policy has no rules, so it denies everything")

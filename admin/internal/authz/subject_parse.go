@@ -33,22 +33,19 @@ func canonicalSubject(text string) (string, error) {
 		return "", errors.New("not valid UTF-8")
 	}
 	var names, parts []string
-	for rest, separator := text, ""; ; {
-		var part string
-		var err error
-		if part, rest, err = parseAttribute(rest); err != nil {
+	for {
+		part, rest, err := parseAttribute(text)
+		if err != nil {
 			return "", err
 		}
 		parts = append(parts, part)
-		if rest != "" {
-			separator, rest = rest[:1], rest[1:]
-			if separator == "+" {
-				continue
-			}
+		if !strings.HasPrefix(rest, "+") {
 			names, parts = append(names, joinAttributes(parts)), nil
-			continue
 		}
-		return strings.Join(append(names, joinAttributes(parts)), ","), nil
+		if rest == "" {
+			return strings.Join(names, ","), nil
+		}
+		text = rest[1:]
 	}
 }
 

@@ -100,7 +100,9 @@ func TestSubjectText(t *testing.T) {
 		}
 	}
 	for _, der := range [][]byte{
-		nil, {0x30}, rdn(), append(name(), 0), name(rdn()), name(rdn(), rdn(attr(cn, utf8String, "a"))),
+		nil,
+		{0x30},
+		rdn(), append(name(), 0), name(rdn()), name(rdn(), rdn(attr(cn, utf8String, "a"))),
 		name(attr(cn, utf8String, "a")),
 	} {
 		if got, err := subjectText(der); err == nil {
