@@ -32,8 +32,8 @@ type confirmation struct {
 
 // Maximum numbers of tokens.
 const (
-	maxTokens        = 1000
-	maxTokensPerUser = 50
+	maxTokens        = 5000
+	maxTokensPerUser = 500 // enough to fail over hundreds of VMs
 )
 
 // tokenLifetime is the lifetime of a token.
@@ -74,7 +74,7 @@ func (c *confirmations) confirm(
 	if !plan.ConfirmedBy(req.VMName) {
 		return problem.New(problem.ConfirmationInvalid, "vm_name is not %s", plan.ConfirmTerm())
 	}
-	if target != nil && plan.Method.LosesUnsent {
+	if target != nil && plan.LosesUnsent() {
 		if p := req.CheckDataLoss(target); p != nil {
 			return p
 		}
@@ -92,10 +92,10 @@ func (c *confirmations) challenge(
 ) *problem.Problem {
 	token, expires, ok := c.issue(caller.Identity(), confirmationHash(caller, plan, target))
 	if !ok {
-		return problem.New(problem.RateLimited, "too many confirmation tokens are outstanding")
+		return rateLimited(tokenLifetime, "too many confirmation tokens are outstanding")
 	}
 	loss := ""
-	if target != nil && plan.Method.LosesUnsent {
+	if target != nil && plan.LosesUnsent() {
 		loss = ", and max_data_loss_seconds (at least lag_seconds of estimated_loss)"
 		if target.LagSeconds == nil {
 			loss = ", max_data_loss_seconds, and accept_unknown_loss because the lag is unknown"

@@ -124,15 +124,15 @@ func (x *execution) prepare(r *http.Request) (response problem.Response, done bo
 		response, p = callGetMethod(ctx, x)
 		return response, true, p
 	}
-	if x.request.DryRun {
-		response, p = dryRun(ctx, x, snapshot)
-		return response, true, p
-	}
 	// Running jobs may have ended. A running resynchronization may only be scheduled.
-	if len(x.server.jobs.Running(x.plan.VM)) > 0 || x.plan.Resynchronizes() {
+	if len(x.server.jobs.Running(x.plan.VM)) > 0 || x.plan.Resynchronizes() || x.server.locks.full() {
 		if err := x.server.jobs.Refresh(ctx); err != nil {
 			return response, true, x.auditRefusal(problem.FromHost("read Msvm_ConcreteJob", err))
 		}
+	}
+	if x.request.DryRun {
+		response, p = dryRun(ctx, x, snapshot)
+		return response, true, p
 	}
 	return response, false, nil
 }

@@ -36,16 +36,16 @@ func TestViewHasJobsOfItsVMOnly(t *testing.T) {
 func TestFullLimiterKeepsThrottledClients(t *testing.T) {
 	l, now := newLimiter(1, 10), time.Now()
 	for range 10 {
-		l.allow("x", now)
+		l.take("x", now)
 	}
-	for i := range maxClients - 1 {
-		l.allow(fmt.Sprint(i), now)
+	for i := range maxCallers - 1 {
+		l.take(fmt.Sprint(i), now)
 	}
 	now = now.Add(2 * time.Second)
-	l.allow("new", now)
+	l.take("new", now)
 	n := 0
 	for range 10 {
-		if l.allow("x", now) {
+		if l.take("x", now) == 0 {
 			n++
 		}
 	}

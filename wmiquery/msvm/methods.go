@@ -273,11 +273,11 @@ var stateMethods = []Method{
 var jobMethods = []Method{
 	{
 		Class: ClassConcreteJob, Name: MethodGetErrorEx, Out: []Parameter{{"Errors", TypeEmbeddedArray, ClassError, true}},
-		Summary: "returns the errors of a failed job", Reads: true,
+		Summary: "returns the errors of a job that failed or was terminated", Reads: true,
 	},
 	{
 		Class: ClassConcreteJob, Name: MethodGetError, Out: []Parameter{{"Error", TypeEmbedded, ClassError, true}},
-		Summary: "returns the last error of a failed job", Reads: true,
+		Summary: "returns the last error of a job that failed or was terminated", Reads: true,
 	},
 	{
 		Class: ClassConcreteJob, Name: MethodRequestStateChange, In: []Parameter{requested, timeout},

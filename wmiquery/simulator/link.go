@@ -29,12 +29,9 @@ type link struct {
 	writeRate   float64
 	backlogTime time.Time
 
-	nextSnapshot      time.Time // time of the next application-consistent cycle
-	lastCycleRejected bool
-	rejectedCycles    int // consecutive cycles that were rejected
-	// rejection is the reason why the receiving host rejects the sender, or nil if it accepts it.
-	// host.reauthorize updates it.
-	rejection *failure
+	nextSnapshot time.Time // time of the next application-consistent cycle
+	networkCut   time.Time // when the network goes down next; zero if it does not
+	retry        retry
 	// noAutoResync prevents an automatic resynchronization. It is set for situations that show a
 	// required resynchronization.
 	noAutoResync bool
@@ -67,6 +64,7 @@ func (l *link) start(at time.Time) {
 	l.backlogTime = at
 	l.writeRate = l.drawWriteRate(at)
 	l.nextSnapshot = at
+	l.networkCut = l.sender.vm.logical.world.nextNetworkCut(at)
 }
 
 // next is the next event of the link.
@@ -80,6 +78,12 @@ func (l *link) next() event {
 	}
 	if l.nextCycle.Before(at) {
 		at, kind = l.nextCycle, cycleBegins
+	}
+	if t := l.retry.next; !t.IsZero() && t.Before(at) {
+		at, kind = t, retryBegins
+	}
+	if t := l.networkCut; !t.IsZero() && !t.After(at) {
+		at, kind = t, networkEnds
 	}
 	return event{at, kind, l, nil}
 }
@@ -97,6 +101,10 @@ func (l *link) handle(kind eventKind, at time.Time) {
 		l.endCycle(at)
 	case cycleBegins:
 		l.beginCycle(at)
+	case retryBegins:
+		l.tryAgain(at)
+	case networkEnds:
+		l.loseNetwork(at)
 	}
 }
 

@@ -42,8 +42,11 @@ func startReplication(r *request) wmiquery.Reply {
 	return jobReply(r.submitJob(&job{
 		kind: kind, begin: begin, duration: duration, onFail: restore, onCancel: restore,
 		onBegin: func(at time.Time) *failure {
-			if l.sender.state != msvm.ReadyForReplication || !l.acceptsDisks() {
-				return errDisksNotAccepted
+			if l.sender.state != msvm.ReadyForReplication {
+				return errReplicaState
+			}
+			if f := l.receiverFailure(at, l.sender.state); f != nil {
+				return f
 			}
 			l.sender.setState(msvm.WaitingToCompleteInitialReplication, at)
 			return nil
@@ -76,6 +79,9 @@ func importInitialReplica(r *request) wmiquery.Reply {
 			if !l.initialReplicaExported || l.sender.state != msvm.WaitingToCompleteInitialReplication ||
 				l.receiver.state != msvm.WaitingToCompleteInitialReplication {
 				return errNoExportedReplica
+			}
+			if !l.connected(at) { // the sender does not hear of the import
+				return errServerUnreachable
 			}
 			l.initialReplicaExported = false
 			l.setReplicating(at)

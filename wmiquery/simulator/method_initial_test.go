@@ -31,7 +31,7 @@ func TestInitialReplication(t *testing.T) {
 	}
 	d.wantCode("start again", start("InitialReplicationType", uint16(1)), wmiquery.CodeInUse)
 	d.checkJob("pause", "HV01", d.requestState("HV01", 7), msvm.JobStateChange, "1[7] 2[2 0] -", "1[7] 2[2 0] -")
-	d.clock.Advance(5 * time.Hour)
+	d.clock.Advance(2 * time.Hour)
 	d.wantStates("paused", "1[7] 2[2 0] -")
 	d.checkJob("resume", "HV01", d.requestState("HV01", 3), msvm.JobStateChange, "1[3] 2[2 0] -", "1[2] 2[2 0] -")
 	d.checkJob("cancel", "HV01", d.requestState("HV01", 1), msvm.JobStopInitialReplication,
@@ -79,8 +79,8 @@ func TestScheduledStart(t *testing.T) {
 	if code := call(t, d.hosts["HV01"], cancel).Code; code != 0 {
 		t.Errorf("cancel the job: code %d, want 0", code)
 	}
-	if code := call(t, d.hosts["HV01"], cancel).Code; code != 4097 {
-		t.Errorf("cancel the job again: code %d, want 4097", code)
+	if code := call(t, d.hosts["HV01"], cancel).Code; code != 32775 {
+		t.Errorf("cancel the job again: code %d, want 32775", code)
 	}
 	d.clock.Advance(2 * time.Hour)
 	d.wantStates("cancelled", "1[1] 2[2 0] -")
@@ -118,7 +118,7 @@ func TestExportAndImportInitialReplica(t *testing.T) {
 	export := d.call("HV01", "StartReplication", "InitialReplicationType", uint16(2), "InitialReplicationExportLocation",
 		`E:\`)
 	d.checkJob("export", "HV01", export, msvm.JobStartExportInitialReplication, "1[2] 2[2 0] -", "1[2] 2[2 0] -")
-	d.clock.Advance(24 * time.Hour)
+	d.clock.Advance(2 * time.Hour)
 	d.wantStates("before the import", "1[2] 2[2 0] -")
 	d.checkJob("import", "HV02", importReplica(), msvm.JobImportReplication, "1[2] 2[2 0] -", "1[3] 2[3 0] -")
 }

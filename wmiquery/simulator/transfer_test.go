@@ -82,8 +82,8 @@ func TestResynchronize(t *testing.T) {
 		}
 	}
 	if code := call(t, d.hosts["HV01"],
-		newCall(reply.Job, "RequestStateChange", params("RequestedState", uint16(4))...)).Code; code != 4097 {
-		t.Errorf("cancel the job during the final merge: code %d, want 4097", code)
+		newCall(reply.Job, "RequestStateChange", params("RequestedState", uint16(4))...)).Code; code != 32775 {
+		t.Errorf("cancel the job during the final merge: code %d, want 32775", code)
 	}
 	d.checkJob("resynchronize", "HV01", reply, msvm.JobResynchronize, "1[10] 2[10 0] -", "1[3] 2[3 0] -")
 	if kinds, _ := d.recoveryPoints(); len(kinds) != 0 {

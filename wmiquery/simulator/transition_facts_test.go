@@ -192,6 +192,19 @@ var transitions = []transition{
 		call:    reverseTo("HV02"), job: 104, during: "2[6 0] 1[8] -", after: "1[1] 2[2 0] -",
 	},
 	{
+		name: "make the old primary a replica", vm: failedOver, host: "HV02",
+		prepare: func(d *vmDriver) { d.setPower("HV02", false) },
+		call:    request(2), job: 96, during: "2[5 0] 1[2] -", after: "2[5 0] 2[2 0] -",
+	},
+	{
+		name: "reverse after the old primary was made a replica", vm: failedOver, host: "HV01",
+		prepare: func(d *vmDriver) {
+			d.setPower("HV02", false)
+			d.do("HV02", request(2))
+		},
+		call: reverseTo("HV02"), job: 104, during: "2[5 0] 2[2 0] -", after: "1[1] 2[2 0] -",
+	},
+	{
 		name: "test failover", host: "HV02", call: method("TestReplicaSystem"),
 		job: 102, during: "1[3] 2[3 0] -", after: "1[3] 2[3 0] -",
 	},

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"fmt"
+	"time"
 
 	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
@@ -55,6 +56,29 @@ func (w *World) ModifyDisk(id, host string) error {
 		}
 	}
 	return nil
+}
+
+// SetNetworkDown cuts the network between all hosts, or restores it. An outage of the scenario is independent of it.
+func (w *World) SetNetworkDown(down bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.advanceAll(w.now())
+	if down == w.networkCut {
+		return
+	}
+	w.networkCut = down
+	if !down {
+		return // the senders find out when they try again
+	}
+	for _, h := range w.hosts {
+		for _, vm := range h.vms {
+			for _, e := range vm.endpoints {
+				if e.sends() {
+					e.link.loseNetwork(w.lastNow.Truncate(time.Second))
+				}
+			}
+		}
+	}
 }
 
 // SetState sets the state of a relationship on a host. Use it for states that no method leads to, such

@@ -54,9 +54,15 @@ func (p *Policy) RuleCount() int {
 	return len(slices.DeleteFunc(slices.Clone(p.rules), func(r rule) bool { return r.everyone }))
 }
 
-// Knows reports whether any rule is for the caller.
-func (p *Policy) Knows(c Principal) bool {
-	return slices.ContainsFunc(p.rules, func(r rule) bool { return r.matchesCaller(c) })
+// Role returns the highest role of the rules for the caller, RoleNone if no rule is for the caller.
+func (p *Policy) Role(c Principal) Role {
+	highest := RoleNone
+	for _, r := range p.rules {
+		if r.matchesCaller(c) {
+			highest = max(highest, r.role)
+		}
+	}
+	return highest
 }
 
 // Authorize returns nil if the policy allows a request, otherwise the reason why not.

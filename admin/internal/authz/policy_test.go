@@ -249,7 +249,7 @@ rules:
 		{Principal{User: "eve", Subject: "CN=ops,O=Contoso"}, true, true, true},
 		{Principal{User: "ada", Subject: "CN=ops,O=Contoso"}, true, true, true},
 	} {
-		if got := p.Knows(tt.caller); got != tt.known {
+		if got := p.Role(tt.caller) != RoleNone; got != tt.known {
 			t.Errorf("%v: known %v, want %v", tt.caller, got, tt.known)
 		}
 		for role, want := range map[Role]bool{RoleViewer: tt.known, RoleOperator: tt.operator, RoleOwner: tt.all} {
@@ -296,7 +296,7 @@ func TestNoPolicyFileAllowsReading(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []Principal{{}, {User: "ada"}, {Subject: "CN=ops"}} {
-		if !p.Knows(c) || !allows(p, c, Attributes{Role: RoleViewer, VM: guid}) ||
+		if p.Role(c) == RoleNone || !allows(p, c, Attributes{Role: RoleViewer, VM: guid}) ||
 			!allows(p, c, Attributes{Role: RoleViewer}) {
 			t.Errorf("%v cannot read", c)
 		}
@@ -318,7 +318,7 @@ func TestNoPolicyFileAllowsReading(t *testing.T) {
 func TestEmptyPolicyDeniesEverything(t *testing.T) {
 	for _, text := range []string{"{}", "rules: []", "read_only: false"} {
 		p := policyOf(t, text)
-		if c := (Principal{User: "ada"}); p.Knows(c) || allows(p, c, Attributes{Role: RoleViewer, VM: guid}) {
+		if c := (Principal{User: "ada"}); p.Role(c) != RoleNone || allows(p, c, Attributes{Role: RoleViewer, VM: guid}) {
 			t.Errorf("%s: a caller can read", text)
 		}
 	}

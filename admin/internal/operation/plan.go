@@ -130,6 +130,11 @@ func (p *Plan) Resynchronizes() bool {
 		p.Target != nil && p.Method.RequestsState() && p.state == msvm.Replicating && p.Target.resumeResynchronizes()
 }
 
+// LosesUnsent reports whether the call loses changes that have not been sent, or the possibility to wait for them.
+func (p *Plan) LosesUnsent() bool {
+	return p.Method.LosesUnsent || p.Method.RequestsState() && p.Destroys != ""
+}
+
 // Scheduled reports whether the call only schedules a job.
 func (p *Plan) Scheduled() bool { return p.Parameters["StartTime"] != nil }
 
@@ -148,7 +153,7 @@ func (p *Plan) Check(s *Snapshot) *problem.Problem {
 	case p.action != nil:
 		return p.action.Check(s, p.Target)
 	}
-	c, ok := preconditionsOf(p.Method, p.state)
+	c, ok := preconditionsOf(p.Method, p.state, p.Target)
 	if !ok {
 		return problem.New(problem.InvalidParameter, "RequestedState: this state cannot be requested")
 	}
@@ -162,7 +167,7 @@ func (p *Plan) TargetState(s *Snapshot) *TargetState {
 		return nil
 	}
 	t := s.TargetState(p.Target)
-	if p.recoveryPoint != nil && p.Method.LosesUnsent {
+	if p.recoveryPoint != nil && p.LosesUnsent() {
 		age := s.age(p.recoveryPoint.CreationTime)
 		if age == nil || t.LagSeconds == nil {
 			t.LagSeconds = nil
