@@ -263,5 +263,8 @@ func wantSamples(t *testing.T, samples map[string]string, want map[string][]samp
 	if err := os.WriteFile(file, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	promtest.Promtool(t, "test", "rules", file)
+	promtest.ForEachRelease(t, func(t *testing.T, r promtest.Release) {
+		t.Helper()
+		r.RunPromtool(t, "test", "rules", file)
+	})
 }

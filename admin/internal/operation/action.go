@@ -157,6 +157,8 @@ func (c preconditions) check(r *Relationship) *problem.Problem {
 	state, power := r.State(), r.VM.Power()
 	reason := ""
 	switch {
+	case r.otherVM != "":
+		return problem.New(problem.InvalidState, "the host associates the relationship with another VM: %.80s", r.otherVM)
 	case len(c.modes) > 0 && !known:
 		reason = "the mode of the VM is unknown"
 	case len(c.modes) > 0 && !slices.Contains(c.modes, mode):
