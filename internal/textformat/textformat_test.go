@@ -1,4 +1,4 @@
-package exposition_test
+package textformat_test
 
 import (
 	"bufio"
@@ -9,7 +9,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 
-	"hyperv_replica_exporter/internal/exposition"
+	"hyperv_replica_exporter/internal/textformat"
 )
 
 // newFamily returns a family with a series for each value.
@@ -33,7 +33,7 @@ func newFamily(kind dto.MetricType, name, help, label string, values ...float64)
 // checkFamily compares a family with what expfmt writes, before and after its values have changed.
 func checkFamily(t *testing.T, f *dto.MetricFamily, next float64) {
 	t.Helper()
-	family, err := exposition.NewFamily(f)
+	family, err := textformat.NewFamily(f)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func TestFamilyOfOtherMetricsIsRefused(t *testing.T) {
 	summary := newFamily(dto.MetricType_SUMMARY, "seconds", "Help.", "x")
 	summary.Metric = []*dto.Metric{{Summary: &dto.Summary{SampleCount: new(uint64(1)), SampleSum: new(1.0)}}}
 	for _, f := range []*dto.MetricFamily{timestamp, exemplar, summary} {
-		if _, err := exposition.NewFamily(f); err == nil {
+		if _, err := textformat.NewFamily(f); err == nil {
 			t.Errorf("%v: accepted", f)
 		}
 	}

@@ -1,18 +1,31 @@
-// Package exposition writes metric families in the text formats of Prometheus. It keeps their lines between scrapes:
+// Package textformat writes metric families in the text formats of Prometheus. It keeps their lines between scrapes:
 // only the values are formatted again.
-package exposition
+package textformat
 
 import (
 	"bufio"
 	"bytes"
 	"fmt"
 	"math"
+	"mime"
 	"strconv"
 	"strings"
 
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 )
+
+// Supports reports whether this package writes a format: text, and OpenMetrics before 2.0.
+func Supports(f expfmt.Format) bool {
+	_, parameters, err := mime.ParseMediaType(string(f))
+	switch f.FormatType() {
+	case expfmt.TypeTextPlain:
+		return true
+	case expfmt.TypeOpenMetrics:
+		return err == nil && !strings.HasPrefix(parameters["version"], "2.")
+	}
+	return false
+}
 
 // Family is a metric family of gauges or counters with its lines.
 type Family struct {
