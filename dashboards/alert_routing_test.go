@@ -53,6 +53,10 @@ func expectedAlerts() map[string]string {
 		pager   ResynchronizationStuck build01 crm-app-01 intranet01 wsus01
 		mail    TestReplicaLeft mail01
 		journal Resynchronizing build01 crm-app-01 intranet01 wsus01`,
+		"every-state": mixed + `
+		mail    EndsDisagree dc02 erp-db-02 intranet02
+		mail    FailedOver dc02 erp-db-02 file-server-02
+		mail    LeftPrepared monitoring02 wsus02`,
 		"failover-drill": `
 		mail    EndsDisagree app01 backup-proxy-01 crm-app-01 dc01 file-server-01 rds01 vpn01
 		mail    FailedOver app01 backup-proxy-01 crm-app-01 dc01 file-server-01 rds01 vpn01
