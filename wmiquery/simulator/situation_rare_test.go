@@ -143,6 +143,28 @@ func TestExternalProvider(t *testing.T) {
 	d.do("HV01", modify(func(*msvm.ReplicationSettingData) {}))
 }
 
+// Replication continues during a fire drill, which is a test failover of a group of VMs. That is inferred from the test
+// failover of one VM.
+func TestReplicationContinuesDuringFiredrill(t *testing.T) {
+	d := replicaInState(t, 21, false)
+	before := *d.statistics("HV01").ReplicationSuccessCount
+	d.clock.Advance(time.Hour)
+	d.wantStates("an hour later", "2[21 0] 1[3] -")
+	if got := *d.statistics("HV01").ReplicationSuccessCount; got < before+3 {
+		t.Errorf("%d replications within an hour, want at least 3", got-before)
+	}
+}
+
+// A VM that requires a resynchronization from the start has nothing to send, like one that requires it later: changes are
+// not tracked.
+func TestNothingIsPendingBeforeResynchronization(t *testing.T) {
+	d := newVMDriver(t, resyncRequired)
+	d.wantStates("at the start", "1[9] 2[3 0] -")
+	if got := *d.statistics("HV01").PendingReplicationSize; got != 0 {
+		t.Errorf("%d bytes are pending, want 0", got)
+	}
+}
+
 // A placeholder whose initial replica was exported can import it.
 func TestImportOfExportedSituation(t *testing.T) {
 	d := replicaInState(t, 2, false)
