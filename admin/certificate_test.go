@@ -15,7 +15,6 @@ import (
 	"hyperv_replica_exporter/admin/internal/authz"
 
 	"github.com/go-kit/log"
-
 )
 
 // newCertificateEnv returns an environment whose callers have a client certificate and no password. The subject CN=a

@@ -12,8 +12,6 @@ import (
 
 	"hyperv_replica_exporter/admin/internal/authz"
 	"hyperv_replica_exporter/wmiquery/msvm"
-
-	"hyperv_replica_exporter/admin/internal/authz"
 )
 
 // A token is valid for less than three minutes.
