@@ -34,6 +34,7 @@ type execution struct {
 
 	confirmed       bool // with a token
 	lockTransferred bool // the call releases the lock
+	call            *hostCall
 }
 
 // executeAction handles POST /api/v1/replicas/{vm_id}/{relationship}/actions/{action}.
@@ -82,7 +83,7 @@ func (s *Server) execute(
 ) (problem.Response, *problem.Problem) {
 	x := &execution{
 		server: s, id: strings.ToLower(rand.Text()), caller: principalOf(r), request: req, key: &idempotentRequest{},
-		began: s.options.Now(), makePlan: makePlan,
+		began: s.options.Now(), makePlan: makePlan, call: &hostCall{},
 	}
 	if response, done, p := x.replay(r, body); done || p != nil {
 		return response, p
@@ -184,14 +185,6 @@ func (x *execution) execute(ctx context.Context) (problem.Response, *problem.Pro
 	response := callHost(ctx, x, release)
 	x.saveResponse(response)
 	return response, nil
-}
-
-// lock returns the lock that the call needs.
-func (x *execution) lock() lock {
-	return lock{
-		vm: x.plan.LockVM, urgent: x.plan.Role == authz.RoleFailover, action: x.plan.Action,
-		since: x.server.options.Now(), resync: x.plan.Resynchronizes(),
-	}
 }
 
 // recheck reads the host again and repeats all checks, now that no other action can change the VM. It has a timeout of

@@ -45,8 +45,10 @@ import (
 type Options struct {
 	Reader  wmiquery.Reader
 	Invoker wmiquery.Invoker
-	Now     func() time.Time // clock of tokens, limits and logs
-	Logger  log.Logger
+	// FailoverInvoker makes the calls of callers with the role failover. If it is nil, Invoker does.
+	FailoverInvoker wmiquery.Invoker
+	Now             func() time.Time // clock of tokens, limits and logs
+	Logger          log.Logger
 	// Namespace is the prefix of the metrics.
 	Namespace string
 
@@ -93,6 +95,9 @@ const (
 )
 
 func (o Options) withDefaults() Options {
+	if o.FailoverInvoker == nil {
+		o.FailoverInvoker = o.Invoker
+	}
 	o.BodyTimeout = cmp.Or(o.BodyTimeout, 10*time.Second)
 	o.CallTimeout = cmp.Or(o.CallTimeout, 30*time.Second)
 	o.WatchInterval = cmp.Or(o.WatchInterval, 5*time.Second)
