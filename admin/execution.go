@@ -143,7 +143,7 @@ func (x *execution) prepare(r *http.Request) (response problem.Response, done bo
 
 // readAndPlan reads the host, makes the plan, and asks the policy.
 func (x *execution) readAndPlan(ctx context.Context) (*operation.Snapshot, *problem.Problem) {
-	snapshot, p := operation.ReadSnapshot(ctx, x.server.options.Reader)
+	snapshot, p := x.server.readSnapshot(ctx)
 	if p != nil {
 		return nil, p
 	}
@@ -181,6 +181,7 @@ func (x *execution) execute(ctx context.Context) (problem.Response, *problem.Pro
 		level.Error(x.server.options.Logger).Log("msg", "request rejected, cannot store job record", "err", err)
 		return problem.Response{}, problem.New(problem.Internal, "the request was not executed: cannot store its record")
 	}
+	x.server.changes.add(x.plan.VM, x.plan.LockVM)
 	x.lockTransferred = true
 	response := callHost(ctx, x, release)
 	x.saveResponse(response)

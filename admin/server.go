@@ -117,6 +117,7 @@ type Server struct {
 	store         *store.Store
 	jobs          *job.Tracker
 	locks         *locks
+	changes       *vmChanges
 	confirmations *confirmations
 	idempotency   *idempotency
 	maintenance   *maintenanceStore
@@ -154,12 +155,16 @@ func New(o Options) (*Server, error) {
 		return nil, errors.Join(err, s.store.Close(), s.audit.Close())
 	}
 	s.locks = newLocks(s.jobs, o.MaxActions, o.CallTimeout)
-	s.confirmations = newConfirmations(o.Now)
+	s.changes = newVMChanges()
+	s.confirmations = newConfirmations(o.Now, s.changes.number)
 	s.idempotency = newIdempotency(s.store, o.Now)
 	s.maintenance = &maintenanceStore{store: s.store, now: o.Now}
 	s.prune()
 	s.metrics = newMetrics(o.Namespace, s.jobs, s.maintenance)
-	s.jobs.OnEnd = s.metrics.jobEnded
+	s.jobs.OnEnd = func(r job.Record) {
+		s.metrics.jobEnded(r)
+		s.changes.add(r.VMID, r.LockVM)
+	}
 	s.handler = s.newHandler()
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop, s.stopping = stop, ctx.Done()
