@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"hyperv_replica_exporter/admin/internal/authz"
+
 	"github.com/go-kit/log"
 )
 
@@ -32,8 +34,8 @@ func newCertificateEnv(t *testing.T, change ...func(*Options)) *testEnv {
 	env.writeFile(web+".key", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})))
 	env.writeFile(web, "tls_server_config: {cert_file: web.yml.cert, key_file: web.yml.key, "+
 		"client_auth_type: RequireAndVerifyClientCert, client_ca_file: web.yml.cert}")
-	env.writeFile(env.policy, "rules: [{subjects: [CN=a], role: operator, destructive: true}, "+
-		"{subjects: [CN=b], role: owner, destructive: true}]")
+	env.writePolicy("rules: [{subjects: [CN=a], role: operator, destructive: true, vms: all, host: true}, " +
+		"{subjects: [CN=b], role: owner, destructive: true, vms: all, host: true}]")
 	env.hosts["HV01"].close()
 	env.startEndpoint("HV01", env.hosts["HV01"].folder, change...)
 	return env
@@ -60,7 +62,7 @@ func TestTokensAndKeysCountBySubject(t *testing.T) {
 	first := reset("a", nil)
 	env.want("first request", first, 409, "confirmation-required")
 	var last response
-	env.issueTokens("HV01", "CN=a", 450)
+	env.issueTokens("HV01", authz.Principal{Subject: "CN=a"}, 450)
 	for range 49 {
 		last = reset("a", nil)
 		env.want("request within the limit", last, 409, "confirmation-required")

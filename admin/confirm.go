@@ -49,7 +49,7 @@ func newConfirmations(now func() time.Time, change func(vm string) uint64) *conf
 func confirmationHash(
 	c authz.Principal, p *operation.Plan, t *operation.TargetState, change uint64,
 ) [sha256.Size]byte {
-	parts := []any{change, c.User, c.Subject, p.Action, p.Method.Class, p.Method.Name, p.VM, string(p.Object), p.Parameters}
+	parts := []any{change, c.Identity(), p.Action, p.Method.Class, p.Method.Name, p.VM, string(p.Object), p.Parameters}
 	if p.Target != nil {
 		parts = append(parts, p.Target.Key.InstanceID(), t.State, t.Mode)
 	}
@@ -74,7 +74,7 @@ func (c *confirmations) confirm(
 	if req.Reason == "" {
 		return problem.New(problem.ConfirmationInvalid, "reason is missing")
 	}
-	if req.VMName != plan.ConfirmName {
+	if !plan.ConfirmedBy(req.VMName) {
 		return problem.New(problem.ConfirmationInvalid, "vm_name is not %s", plan.ConfirmTerm())
 	}
 	if target != nil && plan.LosesUnsent() {
@@ -93,7 +93,7 @@ func (c *confirmations) confirm(
 func (c *confirmations) challenge(
 	caller authz.Principal, plan *operation.Plan, target *operation.TargetState,
 ) *problem.Problem {
-	token, expires, ok := c.issue(caller.String(), confirmationHash(caller, plan, target, c.change(plan.VM)))
+	token, expires, ok := c.issue(caller.Identity(), confirmationHash(caller, plan, target, c.change(plan.VM)))
 	if !ok {
 		return rateLimited(tokenLifetime, "too many confirmation tokens are outstanding")
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"hyperv_replica_exporter/admin/internal/authz"
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
@@ -51,7 +52,7 @@ func TestTokensPerUserAreLimited(t *testing.T) {
 	request := func(n int) {
 		t.Helper()
 		if n > 10 { // the first ones without requests, which take long
-			env.issueTokens("HV02", "olga", n-10)
+			env.issueTokens("HV02", authz.Principal{User: "olga"}, n-10)
 			n = 10
 		}
 		for range n {
@@ -74,10 +75,10 @@ func TestTokensPerUserAreLimited(t *testing.T) {
 	request(500)
 }
 
-// issueTokens issues tokens of a user that confirm nothing.
-func (env *testEnv) issueTokens(host, user string, n int) {
+// issueTokens issues tokens of a caller that confirm nothing.
+func (env *testEnv) issueTokens(host string, caller authz.Principal, n int) {
 	for range n {
-		env.hosts[host].server.confirmations.issue(user, sha256.Sum256(nil))
+		env.hosts[host].server.confirmations.issue(caller.Identity(), sha256.Sum256(nil))
 	}
 }
 

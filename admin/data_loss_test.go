@@ -94,7 +94,9 @@ func TestUnknownDataLossNeedsConsent(t *testing.T) {
 func TestMakeReplicaNeedsLossLimit(t *testing.T) {
 	env := newTestEnv(t)
 	const action = "make-replica"
-	post := func(payload object) response { return env.postAction("HV01", "fred", vmReplicating, "primary", action, payload) }
+	post := func(payload object) response {
+		return env.postAction("HV01", "fred", vmReplicating, "primary", action, payload)
+	}
 	refused := post(object{})
 	env.want("VM that runs", refused, 409, "invalid-state")
 	wantDetail(t, "VM that runs", refused, "the VM must be turned off")

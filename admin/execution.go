@@ -48,11 +48,8 @@ func (s *Server) executeAction(r *http.Request) (problem.Response, *problem.Prob
 		return problem.Response{}, p
 	}
 	makePlan := func(ctx context.Context, snapshot *operation.Snapshot) (*operation.Plan, *problem.Problem) {
-		target, p := snapshot.Find(r.PathValue("vm_id"), r.PathValue("relationship"))
+		target, p := s.findReplica(r, snapshot, a.Attributes) // before any problem that depends on the VM
 		if p != nil {
-			return nil, p
-		}
-		if p := s.authorize(r, a.Attributes(target)); p != nil { // before any problem that depends on the VM
 			return nil, p
 		}
 		return operation.PlanAction(ctx, s.options.Reader, snapshot, a, target, req)

@@ -34,6 +34,7 @@ const (
 	apiAuthorization = "/api/v1/authorization"
 	apiJobs          = "/api/v1/jobs"
 	apiMaintenance   = "/api/v1/maintenance"
+	apiWhoAmI        = "/api/v1/whoami"
 	apiDescription   = "/api/v1/openapi.json"
 )
 
@@ -80,6 +81,7 @@ func (s *Server) routes() []route {
 			emptyRequest{},
 			map[int]any{200: maintenance{}},
 		},
+		{"GET " + apiWhoAmI, s.whoAmI, "Get the caller, and what the policy allows the caller.", nil, map[int]any{200: callerView{}}},
 		{"GET " + apiDescription, s.describe, "Get this description.", nil, map[int]any{200: map[string]any{}}},
 		{
 			"POST /-/reload", s.reload,
@@ -198,7 +200,8 @@ func (s *Server) logRejected(r *http.Request, p *problem.Problem) {
 	user, _, _ := r.BasicAuth()
 	level.Warn(s.rejectedLog).Log(
 		"msg", "request rejected", "type", p.Type.Slug, "remote", r.RemoteAddr,
-		"user", truncate(user), "subject", truncate(authz.VerifiedSubject(r.TLS)), "method", truncate(r.Method), "path", truncate(r.URL.Path))
+		"user", truncate(user), "subject", truncate(authz.VerifiedSubject(r.TLS)),
+		"method", truncate(r.Method), "path", truncate(r.URL.Path))
 }
 
 // truncate limits the length of a text from an unauthenticated client.

@@ -143,8 +143,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{options: o, fileVersions: versions, rejectedLog: logging.NewLimited(o.Logger, 20, time.Minute)}
-	s.policy.Store(policy)
-	s.authenticator.Store(authz.NewAuthenticator(w))
+	s.use(policy, w)
 	if err := s.openFiles(); err != nil {
 		return nil, err
 	}

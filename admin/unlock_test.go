@@ -143,8 +143,9 @@ func TestUnlockingNeedsTheAuditLog(t *testing.T) {
 func TestPolicyCanListUnlock(t *testing.T) {
 	for methods, slug := range map[string]string{"failover": "forbidden", "failover, unlock": "confirmation-required"} {
 		env := newTestEnv(t)
-		env.writeFile(env.policy, "rules: [{users: [tim], role: operator}, {users: [omar], role: owner}, "+
-			"{users: [fred], role: failover, destructive: true, methods: ["+methods+"]}]")
+		env.writeFile(env.policy, "rules: [{users: [tim], role: operator, vms: all}, "+
+			"{users: [omar], role: owner, vms: all, host: true}, "+
+			"{users: [fred], role: failover, vms: all, destructive: true, methods: ["+methods+"]}]\n...\n")
 		env.want("reload", env.request("HV01", "omar", "POST", "/-/reload", nil), 200, "")
 		hung, answer := env.hungCall(vmReplicating, "test-connection")
 		if r := env.unlock("fred", hung, nil); r.slug() != slug {

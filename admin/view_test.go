@@ -10,8 +10,8 @@ import (
 func TestMaintenanceOfAVMByName(t *testing.T) {
 	env := newTestEnv(t)
 	mine := env.vms[vmReplicating]
-	env.writeFile(env.policy, "rules:\n  - {users: [tim], role: operator, vms: \""+env.vmName("HV01", vmReplicating)+"\"}\n"+
-		"  - {users: [omar], role: owner, destructive: true}\n")
+	env.writePolicy("rules:\n  - {users: [tim], role: operator, vms: \"" + env.vmName("HV01", vmReplicating) + "\"}\n" +
+		"  - {users: [omar], role: owner, destructive: true, vms: all, host: true}\n")
 	env.want("reload", env.request("HV01", "omar", "POST", "/-/reload", nil), 200, "")
 	r := env.postMaintenance("tim", object{"owner": "Ada", "reason": "x", "until": env.clock.Now().Add(time.Hour), "vm_id": mine})
 	env.want("announce", r, 201, "")

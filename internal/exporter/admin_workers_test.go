@@ -30,7 +30,7 @@ func addOperator(t *testing.T, args []string, policy string) {
 			write(file, fmt.Sprintf("%s  tim: %s\n", users, hash))
 		}
 	}
-	write(policy, "rules: [{users: [tim], role: operator}, {users: [omar], role: failover}]\n")
+	write(policy, "rules: [{users: [tim], role: operator, vms: all}, {users: [omar], role: failover, vms: all}]\n...\n")
 }
 
 // Calls of an operator that hang on all workers do not delay a user with the role failover.

@@ -137,9 +137,13 @@ func newMux(c *config, host *source, endpoint *admin.Server, logger log.Logger) 
 	mux := http.NewServeMux()
 	metrics := newMetricsHandler(c, host, logger)
 	if endpoint != nil {
-		metrics.always = append(metrics.always, endpoint.Metrics())
+		metrics.always.MustRegister(endpoint.Metrics())
 	}
-	mux.Handle("GET "+c.telemetryPath, metrics)
+	server, err := newMetricsServer(metrics)
+	if err != nil {
+		return nil, err
+	}
+	mux.Handle("GET "+c.telemetryPath, server)
 	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintln(w, Name+" is healthy.")
 	})

@@ -35,13 +35,16 @@ var (
 // names. Modes, states and "the VM must be off" are what Microsoft's PowerShell module checks before the call.
 var conditions = map[string]methodFacts{
 	"ModifyServiceSettings":     {job: 90},
+	"AddAuthorizationEntry":     {destroys: "limits on which servers"},
+	"ModifyAuthorizationEntry":  {destroys: "limits on which servers"},
+	"SetAuthorizationEntry":     {destroys: "limits on which servers"},
 	"RemoveAuthorizationEntry":  {destroys: "authorization"}, // replication of the VMs that use the entry stops
 	"TestReplicationConnection": {job: 115, reads: true},
 	"GetSystemCertificates":     {reads: true},
 
 	// On a replica VM, the method extends replication to a third host.
 	"CreateReplicationRelationship": {
-		modes: []ReplicationMode{0, 2}, states: []ReplicationState{0}, sending: true, job: 91,
+		modes: []ReplicationMode{0, 2}, states: []ReplicationState{0}, sending: true, job: 91, destroys: "confidentiality",
 	},
 	"ModifyReplicationSettings": {modes: []ReplicationMode{1, 2}, states: notDisabled, sending: true, job: 92},
 	"RemoveReplicationRelationship": {

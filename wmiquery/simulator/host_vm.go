@@ -122,7 +122,11 @@ func (vm *hostVM) waitsForSender() bool {
 // with the endpoint.
 func (vm *hostVM) leaveLink(linkType msvm.Link, at time.Time) {
 	e := vm.endpoints[linkType]
-	e.link.stopSending(at)
+	if e.sends() {
+		e.link.stopSending(at)
+	} else {
+		e.link.currentCycle = nil // the sender notices when it sends the next time
+	}
 	e.setState(msvm.Disabled, at)
 	delete(vm.endpoints, linkType)
 	if linkType == msvm.Primary {

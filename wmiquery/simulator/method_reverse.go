@@ -30,6 +30,8 @@ func reverseReplication(r *request) wmiquery.Reply {
 			switch {
 			case h == nil:
 				return errServerNotFound
+			case !l.connected(at):
+				return errServerUnreachable
 			case h != old.host, l.sender.state == msvm.Disabled && !old.waitsForSender():
 				return errPrimaryNotEnabled
 			case l.linkType == msvm.Extended:
@@ -39,7 +41,7 @@ func reverseReplication(r *request) wmiquery.Reply {
 			case old.hasRunningJob():
 				return errOperationInProgress
 			}
-			if f := h.authorize(vm, settings.ReplicationSettingData); f != nil {
+			if f := r.world.connectionFailure(at, vm, h, settings.ReplicationSettingData); f != nil {
 				return f
 			}
 			l.swapRoles(at, settings)
@@ -63,6 +65,9 @@ func changeToPrimary(r *request) wmiquery.Reply {
 	return jobReply(r.submitJob(&job{
 		kind: msvm.JobChangeModeToPrimary, duration: r.drawDuration(5, 15),
 		onEnd: func(at time.Time) *failure {
+			if !extended.link.connected(at) {
+				return errServerUnreachable
+			}
 			rewound := inbound.rewound
 			vm.leaveLink(msvm.Primary, at)
 			delete(vm.endpoints, msvm.Extended)

@@ -129,6 +129,11 @@ var transitions = []transition{
 		call: method("Resynchronize"), job: 121, during: "1[3] 2[3 10] 4[10]", after: "1[3] 2[3 3] 4[3]",
 	},
 	{
+		// Resume-VMReplication in MicrosoftDocs/windows-powershell-docs is also for "resynchronization required".
+		name: "resume when a resynchronization is required", vm: resyncRequired, host: "HV01", call: request(3),
+		job: 96, during: "1[3] 2[3 0] -", after: "1[10] 2[10 0] -",
+	},
+	{
 		name: "pause the resynchronization", vm: resynchronizing, host: "HV01", call: request(7),
 		job: 96, during: "1[7] 2[10 0] -", after: "1[11] 2[10 0] -",
 	},

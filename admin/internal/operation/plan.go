@@ -108,9 +108,14 @@ func (p *Plan) ConfirmTerm() string {
 	return "the name of " + p.Subject()
 }
 
+// ConfirmedBy reports whether a text is ConfirmName. The case of a GUID does not matter.
+func (p *Plan) ConfirmedBy(name string) bool {
+	return name == p.ConfirmName || p.ConfirmName == p.VM && strings.EqualFold(name, p.VM)
+}
+
 // nameOr returns a name that the host shows, or another text if the name is blank. A blank name identifies nothing.
 func nameOr(name, other string) string {
-	if strings.TrimSpace(name) == "" {
+	if IsBlank(name) {
 		return other
 	}
 	return name

@@ -189,7 +189,9 @@ func (s *Snapshot) link(vm string, link msvm.Link) *Relationship {
 	return s.relationships[msvm.Key{VM: vm, Link: link}]
 }
 
-// Find returns the relationship that a URL names by the GUID of the VM and the link.
+// Find returns the relationship that a URL names by the GUID of the VM and the link. With the problem for a
+// relationship that the host does not have, it returns a relationship with the key and the VM only. With the problem
+// for a URL that is not valid it returns nil.
 func (s *Snapshot) Find(vm, link string) (*Relationship, *problem.Problem) {
 	key := msvm.Key{VM: strings.ToUpper(vm), Link: msvm.Link(link)}
 	if !msvm.IsGUID(vm) || key.Link != msvm.Primary && key.Link != msvm.Extended {
@@ -198,7 +200,8 @@ func (s *Snapshot) Find(vm, link string) (*Relationship, *problem.Problem) {
 	}
 	r := s.relationships[key]
 	if r == nil {
-		return nil, problem.New(problem.NotFound, "vm %s: no %s relationship on this host", key.VM, key.Link)
+		return &Relationship{Key: key, VM: s.vms[key.VM]},
+			problem.New(problem.NotFound, "vm %s: no %s relationship on this host", key.VM, key.Link)
 	}
 	return r, nil
 }
