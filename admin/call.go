@@ -16,8 +16,8 @@ import (
 	"hyperv_replica_exporter/wmiquery"
 )
 
-// callHost calls the host once and waits for its answer, up to Options.CallTimeout, and not while the program stops. The
-// call continues then, and after the client has disconnected. It releases the lock when the host has answered.
+// callHost calls the host once and waits for its answer, up to Options.CallTimeout, and not while the program stops.
+// The call continues then, and after the client has disconnected. It releases the lock when the host has answered.
 func callHost(ctx context.Context, x *execution, release func()) problem.Response {
 	s := x.server
 	releaseSlot(ctx)
@@ -56,8 +56,8 @@ func callHost(ctx context.Context, x *execution, release func()) problem.Respons
 	return accepted(r)
 }
 
-// invokerFor returns what calls the host for a caller. Calls of callers with the role failover have workers of their own,
-// so that calls of others that hang do not delay them.
+// invokerFor returns what calls the host for a caller. Calls of callers with the role failover have workers of their
+// own, so that calls of others that hang do not delay them.
 func (s *Server) invokerFor(c authz.Principal) wmiquery.Invoker {
 	if s.roleOf(c) >= authz.RoleFailover {
 		return s.options.FailoverInvoker

@@ -65,7 +65,8 @@ func (s *Server) routes() []route {
 		},
 		{
 			"POST " + apiJobs + "/{id}/unlock", s.unlockVM, "Unlock the VM of a call that hangs. Needs a confirmation.",
-			unlockRequest{}, map[int]any{200: job.Record{}},
+			unlockRequest{},
+			map[int]any{200: job.Record{}},
 		},
 		{
 			"GET " + apiMaintenance, s.listMaintenance, "List active and recent maintenance.", nil,

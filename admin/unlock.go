@@ -20,7 +20,7 @@ type unlockRequest struct {
 }
 
 // unlockVM handles POST /api/v1/jobs/{id}/unlock. It releases the lock of a call that the host does not answer, so that
-// the VM can fail over. The call can still take effect, so that unlocking needs a confirmation like a destructive action.
+// the VM can fail over. It needs a confirmation like a destructive action, because the call can still take effect.
 func (s *Server) unlockVM(r *http.Request) (problem.Response, *problem.Problem) {
 	req, _, p := operation.ReadRequest(r)
 	if p != nil {

@@ -10,8 +10,8 @@ import (
 )
 
 // vmChanges number the changes of VMs that this program sees: in the reads of requests, and by its own actions. A
-// confirmation token is bound to the number of its VM, so that it is invalid after a change, even if the VM has gone back
-// to its old state.
+// confirmation token is bound to the number of its VM, so that it is invalid after a change, even if the VM has gone
+// back to its old state.
 type vmChanges struct {
 	mu   sync.Mutex
 	last uint64              // number of the last change of any VM

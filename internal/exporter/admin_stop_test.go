@@ -45,7 +45,7 @@ func TestStopDuringCallThatHangs(t *testing.T) {
 	suspend := url + "/api/v1/replicas/" + replicating(t, url)[0] + "/primary/actions/suspend"
 	answered := make(chan *http.Response, 1)
 	go func() {
-		response, _ := exportertest.Post(t, suspend, "{}") //nolint:bodyclose // closed by Post
+		response, _ := exportertest.Post(t, suspend, "{}")
 		answered <- response
 	}()
 	job := p.Logs.Await(t, `msg="calling the host" action=(\S+)`)

@@ -57,7 +57,7 @@ func TestHungCallsOfAnOperatorDelayNoFailover(t *testing.T) {
 	}()
 	p.Logs.Await(t, `msg="calling the host" action=(\S+)`)
 	suspend := url + "/api/v1/replicas/" + vms[1] + "/primary/actions/suspend"
-	response, body := exportertest.Post(t, suspend, "{}") //nolint:bodyclose // closed by Post
+	response, body := exportertest.Post(t, suspend, "{}")
 	if response.StatusCode >= 300 || !strings.Contains(body, `"return_code":`) {
 		t.Errorf("the host has not answered the call of the user with the role failover: %d %s", response.StatusCode, body)
 	}

@@ -44,7 +44,8 @@ func newSource(c *config, open func() (wmiquery.Session, error), now func() time
 	return s
 }
 
-// close waits for running calls until the deadline: a host that does not answer must not keep the program from stopping.
+// close waits for running calls until the deadline: a host that does not answer must not keep the program from
+// stopping.
 func (s *source) close(deadline time.Time) {
 	done := make(chan struct{})
 	go func() {
