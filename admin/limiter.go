@@ -45,7 +45,7 @@ func newCallerLimits(o Options) *callerLimits {
 func (l *callerLimits) admit(r *http.Request, role authz.Role) (_ *http.Request, done func(), p *problem.Problem) {
 	c := principalOf(r)
 	caller := c.Identity()
-	if caller == (authz.Principal{}).Identity() {
+	if !c.Authenticated() {
 		caller = c.Remote // without authentication only the addresses differ
 	}
 	class, done := 0, func() {}
