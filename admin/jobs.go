@@ -136,6 +136,7 @@ func cancelOnHost(r *http.Request, x *execution) (problem.Response, *problem.Pro
 	}
 	if err := s.store.PutAll(x.key.entries(x.id)...); err != nil { // without the key the host could be called twice
 		level.Error(s.options.Logger).Log("msg", "request rejected, cannot store Idempotency-Key", "err", err)
+		x.auditNotCalled()
 		return problem.Response{}, problem.New(problem.Internal,
 			"the request was not executed: cannot store its Idempotency-Key")
 	}

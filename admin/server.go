@@ -21,6 +21,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -60,6 +61,13 @@ type Options struct {
 	Hosts []string
 	// DataDir is the directory of the audit log and the store.
 	DataDir string
+	// AuditMaxBytes is the size at which the audit log is rotated, 0 for never. AuditMaxFiles is the number of rotated
+	// files that are kept.
+	AuditMaxBytes int64
+	AuditMaxFiles int
+	// RefusalInterval is the interval at which refusals after the first one are written to the audit log, as one record.
+	// A negative one writes each.
+	RefusalInterval time.Duration
 	// Events is called with each line of the audit log, without the newline, after the line is in the file and in the
 	// order of the file. An error is only logged, because the file is the authoritative record.
 	Events func(line []byte) error
@@ -77,6 +85,9 @@ type Options struct {
 // readTimeout limits how long the host can take to show its state.
 const readTimeout = 20 * time.Second
 
+// auditReserveBytes is the space that is reserved for records of actions. The records of an action need a few KiB.
+const auditReserveBytes = 4 << 20
+
 // Names of the files in Options.DataDir.
 const (
 	auditFile = "audit.jsonl"
@@ -87,6 +98,7 @@ func (o Options) withDefaults() Options {
 	o.BodyTimeout = cmp.Or(o.BodyTimeout, 10*time.Second)
 	o.CallTimeout = cmp.Or(o.CallTimeout, 30*time.Second)
 	o.WatchInterval = cmp.Or(o.WatchInterval, 5*time.Second)
+	o.RefusalInterval = cmp.Or(o.RefusalInterval, time.Minute)
 	o.MaxActions = cmp.Or(o.MaxActions, 8)
 	o.RequestRate, o.RequestBurst = cmp.Or(o.RequestRate, 10), cmp.Or(o.RequestBurst, 40)
 	o.ActionRate, o.ActionBurst = cmp.Or(o.ActionRate, 1), cmp.Or(o.ActionBurst, 10)
@@ -132,6 +144,9 @@ func New(o Options) (*Server, error) {
 	if err := s.openFiles(); err != nil {
 		return nil, err
 	}
+	if err := s.auditUnfinished(); err != nil {
+		return nil, errors.Join(err, s.store.Close(), s.audit.Close())
+	}
 	s.jobs, err = job.NewTracker(job.Options{
 		Reader: o.Reader, Store: s.store, Audit: s.audit, Logger: o.Logger, Now: o.Now,
 	})
@@ -143,7 +158,7 @@ func New(o Options) (*Server, error) {
 	s.idempotency = newIdempotency(s.store, o.Now)
 	s.maintenance = &maintenanceStore{store: s.store, now: o.Now}
 	s.prune()
-	s.metrics = newMetrics(o.Namespace, s.jobs, s.maintenance)
+	s.metrics = newMetrics(o.Namespace, s.jobs, s.audit, s.maintenance)
 	s.jobs.OnEnd = s.metrics.jobEnded
 	s.handler = s.newHandler()
 	ctx, stop := context.WithCancel(context.Background())
@@ -160,14 +175,26 @@ func (s *Server) openFiles() error {
 	if err != nil {
 		return err
 	}
-	if s.audit, err = audit.Open(filepath.Join(s.options.DataDir, auditFile), s.sendEvent); err != nil {
+	s.audit, err = audit.Open(audit.Options{
+		Path: filepath.Join(s.options.DataDir, auditFile), OnWrite: s.sendEvent, Now: s.options.Now,
+		MaxBytes: s.options.AuditMaxBytes, MaxFiles: s.options.AuditMaxFiles, ReserveBytes: auditReserveBytes,
+		RefusalInterval: s.options.RefusalInterval,
+		OnError: func(err error) {
+			level.Error(s.options.Logger).Log("msg", "cannot rotate audit log, will retry", "err", err)
+		},
+	})
+	if err != nil {
 		return err
 	}
+	path := filepath.Join(s.options.DataDir, storeFile)
+	_, missing := os.Stat(path)
 	var damage error
-	s.store, damage, err = store.Open(filepath.Join(s.options.DataDir, storeFile), s.options.Now(),
-		job.StoreBucket(), responseBucket(), maintenanceBucket())
+	s.store, damage, err = store.Open(path, s.options.Now(), job.StoreBucket(), responseBucket(), maintenanceBucket())
 	if err != nil {
 		return errors.Join(err, s.audit.Close())
+	}
+	if missing != nil && s.audit.Size() > 0 {
+		damage = fmt.Errorf("%s is missing, although there is an audit log", storeFile)
 	}
 	if damage != nil {
 		level.Error(s.options.Logger).Log("msg", "records of earlier actions are lost", "err", damage)
@@ -250,7 +277,7 @@ func (s *Server) auditRefusal(c authz.Principal, action string, p *problem.Probl
 		Time: s.options.Now().UTC(), Event: audit.Refused, User: c.String(), Remote: c.Remote, Action: action,
 		Status: p.Type.Status, Type: p.Type.Slug, Error: p.Detail,
 	}
-	if err := s.audit.Write(r, false); err != nil {
+	if err := s.audit.WriteRefused(r); err != nil {
 		level.Error(s.options.Logger).Log("msg", "cannot write audit record of a refusal", "action", action, "err", err)
 	}
 	return p

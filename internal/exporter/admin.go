@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
+	"github.com/alecthomas/units"
 	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
 
@@ -28,6 +29,8 @@ type adminConfig struct {
 	policyFile    string
 	dataDir       string
 	hosts         []string
+	auditMaxSize  units.Base2Bytes
+	auditMaxFiles uint
 }
 
 func (c *adminConfig) addFlags(app *kingpin.Application) {
@@ -45,6 +48,10 @@ func (c *adminConfig) addFlags(app *kingpin.Application) {
 	app.Flag("admin.data-dir", "Directory of the audit log and of the job records. "+
 		"Only this program and administrators should have access to it.").
 		Default(defaultDataDir()).StringVar(&c.dataDir)
+	app.Flag("admin.audit.max-size", "Size at which the audit log is renamed and a new one is started; 0 for never.").
+		Default("64MB").BytesVar(&c.auditMaxSize)
+	app.Flag("admin.audit.max-files", "Number of renamed audit logs to keep, at least 1. The oldest is deleted.").
+		Default("10").UintVar(&c.auditMaxFiles)
 	app.Flag("admin.host", "Host name to accept in requests to the admin endpoint, in addition to localhost, "+
 		"its addresses and the name of this computer. Repeatable.").
 		PlaceHolder("NAME").StringsVar(&c.hosts)
@@ -64,6 +71,7 @@ func (c *adminConfig) options() admin.Options {
 	o := admin.Options{
 		PolicyFile: c.policyFile, WebConfigFile: c.webConfigFile, Addresses: c.addresses,
 		DataDir: c.dataDir, Namespace: collector.Namespace, Now: time.Now, Hosts: c.hosts,
+		AuditMaxBytes: int64(c.auditMaxSize), AuditMaxFiles: int(c.auditMaxFiles),
 	}
 	for _, a := range c.addresses {
 		if host, _, err := net.SplitHostPort(a); err == nil && host != "" {

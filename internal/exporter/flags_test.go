@@ -47,6 +47,8 @@ var defaults = map[string]string{
 	"admin.web.config.file":      "",
 	"admin.policy.file":          "",
 	"admin.host":                 "",
+	"admin.audit.max-size":       "64MB",
+	"admin.audit.max-files":      "10",
 	"log.level":                  "info",
 	"log.format":                 "logfmt",
 	"help":                       "",
