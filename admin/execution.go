@@ -2,9 +2,7 @@ package admin
 
 import (
 	"context"
-	"crypto/rand"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/go-kit/log/level"
@@ -86,7 +84,7 @@ func (s *Server) executeMethod(r *http.Request) (problem.Response, *problem.Prob
 // newExecution returns the execution of a request.
 func (s *Server) newExecution(r *http.Request, req *operation.Request) *execution {
 	return &execution{
-		server: s, id: strings.ToLower(rand.Text()), caller: principalOf(r), request: req, key: &idempotentRequest{},
+		server: s, id: newID(s.options.Now()), caller: principalOf(r), request: req, key: &idempotentRequest{},
 		began: s.options.Now(),
 	}
 }

@@ -34,6 +34,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/time/rate"
 
+	"hyperv_replica_exporter/admin/internal/access"
 	"hyperv_replica_exporter/admin/internal/audit"
 	"hyperv_replica_exporter/admin/internal/authz"
 	"hyperv_replica_exporter/admin/internal/job"
@@ -156,7 +157,9 @@ func New(o Options) (*Server, error) {
 	s.locks = newLocks(s.jobs, o.MaxActions, o.CallTimeout)
 	s.confirmations = newConfirmations(o.Now)
 	s.idempotency = newIdempotency(s.store, o.Now)
-	s.maintenance = &maintenanceStore{store: s.store, now: o.Now}
+	if s.maintenance, err = newMaintenanceStore(s.store, o.Now); err != nil {
+		return nil, errors.Join(err, s.store.Close(), s.audit.Close())
+	}
 	s.prune()
 	s.metrics = newMetrics(o.Namespace, s.jobs, s.audit, s.maintenance)
 	s.jobs.OnEnd = s.metrics.jobEnded
@@ -171,9 +174,9 @@ func New(o Options) (*Server, error) {
 
 // openFiles opens the audit log and the store.
 func (s *Server) openFiles() error {
-	err := os.MkdirAll(s.options.DataDir, 0o700)
+	err := access.CreateDir(s.options.DataDir)
 	if err != nil {
-		return err
+		return fmt.Errorf("data directory: %w", err)
 	}
 	s.audit, err = audit.Open(audit.Options{
 		Path: filepath.Join(s.options.DataDir, auditFile), OnWrite: s.sendEvent, Now: s.options.Now,
@@ -237,6 +240,7 @@ func (s *Server) runHourly(ctx context.Context) {
 
 // prune deletes expired records.
 func (s *Server) prune() {
+	s.maintenance.forget()
 	if err := s.store.Prune(s.options.Now()); err != nil {
 		level.Error(s.options.Logger).Log("msg", "cannot delete expired records, will retry", "err", err)
 	}

@@ -258,6 +258,29 @@ func All[T any](s *Store, bucket string) ([]T, error) {
 	return all, err
 }
 
+// Backward calls visit with the values of a bucket that can be decoded, from the greatest key to the smallest, until
+// visit returns false. With before, it starts at the greatest key that is less than that.
+func Backward[T any](s *Store, bucket, before string, visit func(T) bool) error {
+	return s.view(func(tx *bbolt.Tx) error {
+		c := tx.Bucket([]byte(bucket)).Cursor()
+		key, text := c.Last()
+		if before != "" {
+			if key, _ = c.Seek([]byte(before)); key == nil {
+				key, text = c.Last()
+			} else {
+				key, text = c.Prev()
+			}
+		}
+		for ; key != nil; key, text = c.Prev() {
+			var v T
+			if json.Unmarshal(text, &v) == nil && !visit(v) {
+				return nil
+			}
+		}
+		return nil
+	})
+}
+
 // Prune deletes the values of all buckets that have expired or cannot be decoded.
 func (s *Store) Prune(now time.Time) error {
 	var errs []error
