@@ -49,12 +49,10 @@ func (s *Server) executeAction(r *http.Request) (problem.Response, *problem.Prob
 	x.subject = audit.Record{
 		Action: a.Name, Method: a.Method, VMID: r.PathValue("vm_id"), Relationship: r.PathValue("relationship"),
 	}
+	attributes := func(target *operation.Relationship) authz.Attributes { return x.concerns(a.Attributes(target)) }
 	x.makePlan = func(ctx context.Context, snapshot *operation.Snapshot) (*operation.Plan, *problem.Problem) {
-		target, p := snapshot.Find(r.PathValue("vm_id"), r.PathValue("relationship"))
+		target, p := s.findReplica(r, snapshot, attributes) // before any problem that depends on the VM
 		if p != nil {
-			return nil, p
-		}
-		if p := x.authorize(r, a.Attributes(target)); p != nil { // before any problem that depends on the VM
 			return nil, p
 		}
 		return operation.PlanAction(ctx, s.options.Reader, snapshot, a, target, req)
@@ -75,7 +73,7 @@ func (s *Server) executeMethod(r *http.Request) (problem.Response, *problem.Prob
 	x := s.newExecution(r, req)
 	x.subject = audit.Record{Action: m.Name, Method: m.Name, VMID: req.Target}
 	x.makePlan = func(ctx context.Context, snapshot *operation.Snapshot) (*operation.Plan, *problem.Problem) {
-		authorize := func(a authz.Attributes) *problem.Problem { return x.authorize(r, a) }
+		authorize := func(a authz.Attributes) *problem.Problem { return s.authorize(r, x.concerns(a)) }
 		return operation.PlanMethod(ctx, s.options.Reader, snapshot, m, req, authorize)
 	}
 	return x.run(r, body)
@@ -89,11 +87,11 @@ func (s *Server) newExecution(r *http.Request, req *operation.Request) *executio
 	}
 }
 
-// authorize asks the policy about the request.
-func (x *execution) authorize(r *http.Request, a authz.Attributes) *problem.Problem {
+// concerns notes what the request is about, and returns it.
+func (x *execution) concerns(a authz.Attributes) authz.Attributes {
 	x.subject.Method, x.subject.Action = a.Names[0], a.Names[len(a.Names)-1]
 	x.subject.VMID, x.subject.VM = a.VM, a.VMName
-	return x.server.authorize(r, a)
+	return a
 }
 
 // run executes the request.
@@ -141,15 +139,15 @@ func (x *execution) prepare(r *http.Request) (response problem.Response, done bo
 		response, p = callGetMethod(ctx, x)
 		return response, true, p
 	}
-	if x.request.DryRun {
-		response, p = dryRun(ctx, x, snapshot)
-		return response, true, p
-	}
 	// Running jobs may have ended. A running resynchronization may only be scheduled.
-	if len(x.server.jobs.Running(x.plan.VM)) > 0 || x.plan.Resynchronizes() {
+	if len(x.server.jobs.Running(x.plan.VM)) > 0 || x.plan.Resynchronizes() || x.server.locks.full() {
 		if err := x.server.jobs.Refresh(ctx); err != nil {
 			return response, true, x.auditRefusal(problem.FromHost("read Msvm_ConcreteJob", err))
 		}
+	}
+	if x.request.DryRun {
+		response, p = dryRun(ctx, x, snapshot)
+		return response, true, p
 	}
 	return response, false, nil
 }

@@ -18,7 +18,7 @@ func TestRefusalHasWhatTheRequestIsAbout(t *testing.T) {
 	env.want("method", env.postMethod("HV01", "tim", "RemoveReplicationRelationshipEx",
 		object{"parameters": object{"ComputerSystem": vm, "ReplicationRelationship": object{"InstanceID": "x"}}}), 403, "forbidden")
 	env.want("unknown VM", env.request("HV01", "vic", "POST",
-		apiReplicas+"/00000000-0000-0000-0000-000000000001/extended/actions/remove", nil), 404, "not-found")
+		apiReplicas+"/00000000-0000-0000-0000-000000000001/extended/actions/remove", nil), 403, "forbidden")
 	got := env.auditRecords("HV01")
 	if len(got) != 3 {
 		t.Fatalf("got %+v", got)

@@ -21,10 +21,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,14 +29,13 @@ import (
 	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/time/rate"
 
-	"hyperv_replica_exporter/admin/internal/access"
 	"hyperv_replica_exporter/admin/internal/audit"
 	"hyperv_replica_exporter/admin/internal/authz"
 	"hyperv_replica_exporter/admin/internal/job"
 	"hyperv_replica_exporter/admin/internal/problem"
 	"hyperv_replica_exporter/admin/internal/store"
+	"hyperv_replica_exporter/internal/logging"
 	"hyperv_replica_exporter/wmiquery"
 )
 
@@ -76,33 +72,33 @@ type Options struct {
 	BodyTimeout   time.Duration // limit for reading the body of a request
 	CallTimeout   time.Duration // how long a request waits for the answer to a call; a longer call continues
 	WatchInterval time.Duration // interval at which jobs and configuration files are checked
-	MaxActions    int           // maximum number of actions in progress
-	RequestRate   float64       // requests per second from one address
+	MaxActions    int           // maximum number of actions in progress, without failovers
+	RequestRate   float64       // requests per second by one caller; ten times as many with the role failover
 	RequestBurst  int
-	ActionRate    float64 // actions per second by one caller
+	ActionRate    float64 // actions per second by one caller; ten times as many with the role failover
 	ActionBurst   int
 }
 
+// Defaults of the limits in Options.
+const (
+	DefaultMaxActions   = 32
+	DefaultRequestRate  = 10
+	DefaultRequestBurst = 100
+	DefaultActionRate   = 2
+	DefaultActionBurst  = 100
+)
+
 // readTimeout limits how long the host can take to show its state.
 const readTimeout = 20 * time.Second
-
-// auditReserveBytes is the space that is reserved for records of actions. The records of an action need a few KiB.
-const auditReserveBytes = 4 << 20
-
-// Names of the files in Options.DataDir.
-const (
-	auditFile = "audit.jsonl"
-	storeFile = "admin.db"
-)
 
 func (o Options) withDefaults() Options {
 	o.BodyTimeout = cmp.Or(o.BodyTimeout, 10*time.Second)
 	o.CallTimeout = cmp.Or(o.CallTimeout, 30*time.Second)
 	o.WatchInterval = cmp.Or(o.WatchInterval, 5*time.Second)
 	o.RefusalInterval = cmp.Or(o.RefusalInterval, time.Minute)
-	o.MaxActions = cmp.Or(o.MaxActions, 8)
-	o.RequestRate, o.RequestBurst = cmp.Or(o.RequestRate, 10), cmp.Or(o.RequestBurst, 40)
-	o.ActionRate, o.ActionBurst = cmp.Or(o.ActionRate, 1), cmp.Or(o.ActionBurst, 10)
+	o.MaxActions = cmp.Or(o.MaxActions, DefaultMaxActions)
+	o.RequestRate, o.RequestBurst = cmp.Or(o.RequestRate, DefaultRequestRate), cmp.Or(o.RequestBurst, DefaultRequestBurst)
+	o.ActionRate, o.ActionBurst = cmp.Or(o.ActionRate, DefaultActionRate), cmp.Or(o.ActionBurst, DefaultActionBurst)
 	return o
 }
 
@@ -122,12 +118,13 @@ type Server struct {
 	metrics       *metrics
 	handler       http.Handler
 
-	rejectedLog *rate.Limiter // limits log messages about rejected requests
+	rejectedLog log.Logger // for messages about rejected requests, whose number is limited
 
 	reloading    sync.Mutex
 	fileVersions [2]fileVersion // of the configuration files at the last reload; guarded by reloading
 	calls        sync.WaitGroup // calls of the host in progress
 	stop         context.CancelFunc
+	stopping     <-chan struct{} // closed by stop
 	background   sync.WaitGroup
 }
 
@@ -139,9 +136,8 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{options: o, fileVersions: versions, rejectedLog: rate.NewLimiter(1, 20)}
-	s.policy.Store(policy)
-	s.authenticator.Store(authz.NewAuthenticator(w))
+	s := &Server{options: o, fileVersions: versions, rejectedLog: logging.NewLimited(o.Logger, 20, time.Minute)}
+	s.use(policy, w)
 	if err := s.openFiles(); err != nil {
 		return nil, err
 	}
@@ -165,57 +161,11 @@ func New(o Options) (*Server, error) {
 	s.jobs.OnEnd = s.metrics.jobEnded
 	s.handler = s.newHandler()
 	ctx, stop := context.WithCancel(context.Background())
-	s.stop = stop
+	s.stop, s.stopping = stop, ctx.Done()
 	s.background.Go(func() { s.jobs.Watch(ctx, o.WatchInterval, readTimeout) })
 	s.background.Go(func() { s.watchFiles(ctx) })
 	s.background.Go(func() { s.runHourly(ctx) })
 	return s, nil
-}
-
-// openFiles opens the audit log and the store.
-func (s *Server) openFiles() error {
-	err := access.CreateDir(s.options.DataDir)
-	if err != nil {
-		return fmt.Errorf("data directory: %w", err)
-	}
-	s.audit, err = audit.Open(audit.Options{
-		Path: filepath.Join(s.options.DataDir, auditFile), OnWrite: s.sendEvent, Now: s.options.Now,
-		MaxBytes: s.options.AuditMaxBytes, MaxFiles: s.options.AuditMaxFiles, ReserveBytes: auditReserveBytes,
-		RefusalInterval: s.options.RefusalInterval,
-		OnError: func(err error) {
-			level.Error(s.options.Logger).Log("msg", "cannot rotate audit log, will retry", "err", err)
-		},
-	})
-	if err != nil {
-		return err
-	}
-	path := filepath.Join(s.options.DataDir, storeFile)
-	_, missing := os.Stat(path)
-	var damage error
-	s.store, damage, err = store.Open(path, s.options.Now(), job.StoreBucket(), responseBucket(), maintenanceBucket())
-	if err != nil {
-		return errors.Join(err, s.audit.Close())
-	}
-	if missing != nil && s.audit.Size() > 0 {
-		damage = fmt.Errorf("%s is missing, although there is an audit log", storeFile)
-	}
-	if damage != nil {
-		level.Error(s.options.Logger).Log("msg", "records of earlier actions are lost", "err", damage)
-		s.auditAfter(audit.Record{
-			Time: s.options.Now().UTC(), Event: audit.Damage, User: "(start)", Action: "open-store", Error: damage.Error(),
-		})
-	}
-	return nil
-}
-
-// sendEvent passes a line of the audit log to Options.Events.
-func (s *Server) sendEvent(line []byte) {
-	if s.options.Events == nil {
-		return
-	}
-	if err := s.options.Events(line); err != nil {
-		level.Error(s.options.Logger).Log("msg", "cannot forward audit record, it is only in the file", "err", err)
-	}
 }
 
 // Handler returns the HTTP API.
@@ -246,6 +196,9 @@ func (s *Server) prune() {
 	}
 }
 
+// Stop makes requests that wait for the host return: a client that waits for an action gets the job of the action.
+func (s *Server) Stop() { s.stop() }
+
 // Close stops the endpoint. It waits for calls of the host in progress until ctx is done. The next start finds out the
 // outcome of calls that have not returned by then. What is only in memory because it could not be written is written.
 func (s *Server) Close(ctx context.Context) error {
@@ -256,9 +209,16 @@ func (s *Server) Close(ctx context.Context) error {
 	case <-done:
 	case <-ctx.Done():
 	}
+	for _, r := range s.jobs.Running("") { // state is queued if the host has not answered, running if it runs the job
+		level.Warn(s.options.Logger).Log("msg", "stopping while an action is open",
+			"action", r.Action, "job", r.ID, "state", r.State, "vm_id", r.VMID, "vm", r.VM, "user", r.User)
+	}
 	s.jobs.RetryUnsaved()
 	return errors.Join(s.store.Close(), s.audit.Close())
 }
+
+// roleOf returns the highest role that the policy gives a caller.
+func (s *Server) roleOf(c authz.Principal) authz.Role { return s.policy.Load().Role(c) }
 
 // authorize asks the policy about a request.
 func (s *Server) authorize(r *http.Request, a authz.Attributes) *problem.Problem {

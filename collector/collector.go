@@ -25,7 +25,7 @@ func All(o Options) []Collector {
 	return []Collector{
 		relationshipCollector(),
 		settingsCollector(o.Objectives),
-		statisticsCollector(),
+		statisticsCollector(o.OmitIssueText),
 		serviceCollector(),
 		authorizationCollector(),
 		providerCollector(),

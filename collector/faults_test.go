@@ -195,5 +195,5 @@ func checkPresence(t *testing.T, healthy, got map[string]string, want faultCase)
 	}
 }
 
-// vmNameLabel matches the label with the name of a VM.
-var vmNameLabel = regexp.MustCompile(`vm="(?:[^"\\]|\\.)*",`)
+// vmNameLabel matches the labels with the name of a VM.
+var vmNameLabel = regexp.MustCompile(`(?:vm|message|recommended_action)="(?:[^"\\]|\\.)*",`)

@@ -2,9 +2,13 @@ package collector_test
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
+	"github.com/go-kit/log"
+
+	"hyperv_replica_exporter/collector"
 	"hyperv_replica_exporter/wmiquery"
 )
 
@@ -94,5 +98,50 @@ func TestHealthIssueIsLoggedOnce(t *testing.T) {
 	r.gather(t, scrapeTimeout, "statistics")
 	if lines := r.logs.takeLines(); len(lines) != 0 {
 		t.Errorf("log %q when an issue is gone, want nothing", lines)
+	}
+}
+
+// The text of a health issue is a label, as one line of at most 500 bytes, from the time the issue appears until
+// it is gone: numbers in the text that change do not make new series. An issue without a text has no such series.
+func TestHealthIssueTextIsKeptWhileIssueLasts(t *testing.T) {
+	h := newHostWithVM(newFakeClock())
+	issue := func(id, text string) string {
+		return property("MessageID", "string", id) + property("Message", "string", text) +
+			`<PROPERTY.ARRAY NAME="RecommendedActions" TYPE="string"><VALUE.ARRAY><VALUE>Wait.</VALUE>` +
+			`<VALUE>Call ` + text + `.</VALUE></VALUE.ARRAY></PROPERTY.ARRAY>`
+	}
+	r := newFakeHostRig(h)
+	check := func(step string, texts, actions map[string]string, issues ...string) {
+		t.Helper()
+		h.statistics = func(wmiquery.Call) (wmiquery.Reply, error) { return statisticsReply("", issues...), nil }
+		got := parseSeries(r.gather(t, scrapeTimeout, "statistics"))
+		if m := valuesOf(got, "health_issue_info", "message"); !maps.Equal(m, texts) {
+			t.Errorf("%s: messages %v, want %v", step, m, texts)
+		}
+		if a := valuesOf(got, "health_issue_info", "recommended_action"); !maps.Equal(a, actions) {
+			t.Errorf("%s: actions %v, want %v", step, a, actions)
+		}
+	}
+	first := map[string]string{"behind by 5 minutes": "1"}
+	action := map[string]string{"Wait. Call behind by 5 minutes.": "1"}
+	check("first", first, action, issue("1", "behind\r\n by 5 minutes"), property("MessageID", "string", "2"))
+	check("number changed", first, action, issue("1", "behind by 6 minutes"), issue("1", "behind by 7 minutes"))
+	check("issue gone", map[string]string{}, map[string]string{})
+	check("issue is back", map[string]string{strings.Repeat("é", 248) + "…": "1"},
+		map[string]string{"Wait. Call " + strings.Repeat("é", 243) + "…": "1"}, issue("1", strings.Repeat("é", 251)))
+}
+
+// Without their text health issues are still counted.
+func TestHealthIssueTextCanBeOmitted(t *testing.T) {
+	h := newHostWithVM(newFakeClock())
+	h.statistics = func(wmiquery.Call) (wmiquery.Reply, error) {
+		return statisticsReply("", property("MessageID", "string", "1")+property("Message", "string", "secret")), nil
+	}
+	r := &testRig{logs: &syncBuffer{}, scraper: collector.NewScraper(collector.Options{
+		Reader: h, Logger: log.NewNopLogger(), CallTimeout: scrapeTimeout, OmitIssueText: true,
+	}, func(string) bool { return true })}
+	got := r.gather(t, scrapeTimeout, "statistics")
+	if strings.Contains(got, "secret") || !strings.Contains(got, `hyperv_replica_health_issue{message_id="1"`) {
+		t.Errorf("want the health issue without its text, got %s", got)
 	}
 }

@@ -81,7 +81,7 @@ var shownBy = []struct{ class, collectors, properties string }{
 		"Win32_PerfRawData_HyperVReplicaStats_HyperVReplicaVM", "perf",
 		"Name NetworkBytesSent NetworkBytesRecv ResynchronizedBytes ReplicationCount",
 	},
-	{"Msvm_Error", "statistics", "MessageID PerceivedSeverity"},
+	{"Msvm_Error", "statistics", "MessageID PerceivedSeverity Message RecommendedActions"},
 }
 
 // seriesByCollector returns the series without those about the scrape, by collector.

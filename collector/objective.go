@@ -40,14 +40,14 @@ func ParseObjective(s string) (Objective, error) {
 	return o, nil
 }
 
-// objectiveFor returns the objective of a VM: that of the first rule that matches,
-// or twice the replication interval. It returns false if no rule matches and the
-// interval is not known, that is 0.
-func objectiveFor(objectives []Objective, name, id string, interval time.Duration) (time.Duration, bool) {
+// objectiveFor returns the objective of a VM, and whether it was set: that of the
+// first rule that matches, else twice the replication interval. The objective is 0
+// if no rule matches and the interval is not known, that is 0.
+func objectiveFor(objectives []Objective, name, id string, interval time.Duration) (objective time.Duration, isSet bool) {
 	for _, o := range objectives {
 		if o.vm == nil || o.vm.MatchString(name) || o.vm.MatchString(id) || o.vm.MatchString(strings.ToLower(id)) {
 			return o.lag, true
 		}
 	}
-	return 2 * interval, interval > 0
+	return 2 * interval, false
 }

@@ -3,7 +3,6 @@ package collector
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -23,9 +22,6 @@ var (
 		"Size of the largest replication cycle in the current monitoring window.", perRelationship()...)
 	windowMaxSeconds = gauge("window_max_cycle_seconds",
 		"Duration of the longest replication cycle in the current monitoring window.", perRelationship()...)
-	healthIssue = gauge("health_issue",
-		"Health issues that the host currently reports, by message ID; their text is in the log of the exporter.",
-		perRelationship("message_id", "severity")...)
 	lastTestFailover = gauge("last_test_failover_timestamp_seconds",
 		"Time of the last test failover; absent if there was none or if the time is in the future.",
 		perRelationship()...)
@@ -33,18 +29,14 @@ var (
 		"Age of the last statistics that were read, by the host's clock.", perRelationship()...)
 )
 
-// maxIssues is the maximum number of series for the health issues of a
-// relationship, besides that of the rest. The host chooses the message IDs, so
-// their number is not limited otherwise.
-const maxIssues = 10
-
 // statisticsCollector exposes the statistics of every relationship that
 // replicates. It fails if those of a relationship cannot be read, and exposes the
-// others. If the host does not respond in time, it exposes the last statistics.
-func statisticsCollector() Collector {
+// others. If the host does not respond in time, it exposes the last statistics. The
+// text of health issues is exposed unless omitIssueText is true.
+func statisticsCollector(omitIssueText bool) Collector {
 	metrics := []*Metric{
-		pending, windowStart, windowEnd, windowMaxBytes, windowMaxSeconds, healthIssue, lastTestFailover,
-		statisticsAge, windowResets,
+		pending, windowStart, windowEnd, windowMaxBytes, windowMaxSeconds, healthIssue, healthIssueInfo,
+		lastTestFailover, statisticsAge, windowResets,
 	}
 	for _, f := range windowFields {
 		metrics = append(metrics, f.gauge)
@@ -53,6 +45,7 @@ func statisticsCollector() Collector {
 		}
 	}
 	counters, method := newWindowCounters(), &msvm.StatisticsMethod{}
+	texts := newIssueTexts(omitIssueText)
 	return Collector{
 		Name: "statistics",
 		Help: "Statistics of the monitoring window, counters across monitoring windows, pending bytes, and health " +
@@ -69,7 +62,7 @@ func statisticsCollector() Collector {
 			}
 			vms, vmErr := readVMs(ctx, v)
 			current := replicating(relationships.rows)
-			pruneStatistics(v, counters, current)
+			pruneStatistics(v, counters, texts, current)
 			reader := &statisticsReader{
 				view: v, reader: &msvm.RelationshipTexts{Reader: v.reader}, method: method,
 				service: services.rows[0], counters: counters,
@@ -85,6 +78,7 @@ func statisticsCollector() Collector {
 				if statistics[i] != nil {
 					sends := vms[r.key.VM].Sends(r.key.Link)
 					collectStatistics(r, statistics[i], at, sends, out)
+					collectIssues(r, statistics[i].issues, texts, out)
 					invalid = append(invalid, shownStatistics(statistics[i].invalid, sends)...)
 				}
 				if age, ok := msvm.Elapsed(at, v.reader.Now()); ok && r.Replicates() && !at.IsZero() {
@@ -100,7 +94,9 @@ func statisticsCollector() Collector {
 
 // pruneStatistics removes the state of relationships that no longer exist or no
 // longer replicate.
-func pruneStatistics(v *view, counters *windowCounters, current map[msvm.Key]relationship) {
+func pruneStatistics(
+	v *view, counters *windowCounters, texts *issueTexts, current map[msvm.Key]relationship,
+) {
 	keys := make(map[string]bool, len(current))
 	for k := range current {
 		keys[statisticsKey(k)] = true
@@ -108,7 +104,9 @@ func pruneStatistics(v *view, counters *windowCounters, current map[msvm.Key]rel
 	v.prune(func(key string) bool {
 		return strings.HasPrefix(key, msvm.MethodGetReplicationStatisticsEx) && !keys[key]
 	})
-	counters.prune(func(k msvm.Key) bool { _, ok := current[k]; return !ok })
+	obsolete := func(k msvm.Key) bool { _, ok := current[k]; return !ok }
+	counters.prune(obsolete)
+	texts.prune(obsolete)
 }
 
 // collectStatistics adds the samples of one relationship, whose statistics were
@@ -134,14 +132,9 @@ func collectStatistics(r relationship, s *relationshipStatistics, readAt time.Ti
 		if v, ok := f.value(&s.stats); ok {
 			out.add(f.gauge, v, l)
 		}
-		counterLabels := l
-		if f.label != nil {
-			counterLabels = l.with(f.label)
-		}
-		out.add(f.counter, s.totals.sums[i], counterLabels)
+		out.add(f.counter, s.totals.sums[i], l, f.labels...)
 	}
 	out.add(windowResets, s.totals.resets, l)
-	collectIssues(r, s.issues, out)
 }
 
 // shownStatistics returns the invalid values of a relationship's statistics that
@@ -150,8 +143,7 @@ func shownStatistics(values []wmiquery.InvalidValue, sends bool) []wmiquery.Inva
 	var shown []wmiquery.InvalidValue
 	for _, i := range values {
 		switch i.Property {
-		case "ReplicationHealth", "Message", "MessageArguments", "ErrorSource",
-			"ProbableCause", "ProbableCauseDescription", "RecommendedActions":
+		case "ReplicationHealth", "MessageArguments", "ErrorSource", "ProbableCause", "ProbableCauseDescription":
 		case "PendingReplicationSize":
 			if sends {
 				shown = append(shown, i)
@@ -161,34 +153,4 @@ func shownStatistics(values []wmiquery.InvalidValue, sends bool) []wmiquery.Inva
 		}
 	}
 	return shown
-}
-
-// collectIssues adds the number of health issues by message ID and severity. The
-// issues beyond maxIssues are counted under the message ID "other", and only the
-// first of them is logged.
-func collectIssues(r relationship, issues []msvm.Error, out *output) {
-	type series struct{ id, severity string }
-	count := map[series]float64{}
-	var order []series
-	for _, e := range issues {
-		s := series{"unknown", "unknown"}
-		if id := msvm.StringOrEmpty(e.MessageID); id != "" {
-			s.id = id
-		}
-		if e.PerceivedSeverity != nil {
-			s.severity = e.PerceivedSeverity.String()
-		}
-		if _, ok := count[s]; !ok && len(order) >= maxIssues {
-			s = series{"other", "unknown"}
-		}
-		out.warn(fmt.Sprint("issue ", r.InstanceID, " ", s.id), "health issue reported",
-			"vm", msvm.StringOrEmpty(r.ElementName), "vm_id", r.key.VM, "relationship", r.key.Link,
-			"message_id", s.id, "severity", s.severity, "message", fmt.Sprintf("%.1000s", msvm.StringOrEmpty(e.Message)))
-		if count[s]++; count[s] == 1 {
-			order = append(order, s)
-		}
-	}
-	for _, s := range order {
-		out.add(healthIssue, count[s], r.labels.with(label("message_id", s.id)).with(label("severity", s.severity)))
-	}
 }

@@ -28,6 +28,7 @@ type config struct {
 
 	collectors map[string]*bool // whether each collector is enabled
 	objectives []collector.Objective
+	issueText  bool // whether the text of health issues is exposed
 
 	scrapeTimeout time.Duration
 	timeoutMargin time.Duration
@@ -89,6 +90,9 @@ func (c *config) addFlags(app *kingpin.Application, objectives *[]string) {
 		c.collectors[col.Name] = app.Flag("collector."+col.Name, "Enable the "+col.Name+" collector. "+col.Help).
 			Default(fmt.Sprint(col.Default)).Bool()
 	}
+	app.Flag("collector.statistics.health-issue-text",
+		"Expose the text of health issues in hyperv_replica_health_issue_info. It contains names of VMs and servers.").
+		Default("true").BoolVar(&c.issueText)
 	app.Flag("rpo.objective", "Recovery point objective: the lag that you promise not to exceed. "+
 		"Either DURATION, for all VMs, or VM-REGEXP=DURATION, where the expression must match the whole name or GUID "+
 		"of the VM. Repeatable; the first match wins. VMs without a match have twice their replication interval.").

@@ -165,7 +165,7 @@ func AdminArgs(t testing.TB) (args []string, policy string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	policy = TempFile(t, "rules: [{users: [omar], role: owner}]\n")
+	policy = TempFile(t, "rules: [{users: [omar], role: owner, vms: all, host: true}]\n...\n")
 	return []string{
 		"--admin.enabled", "--admin.listen-address=127.0.0.1:0", "--admin.data-dir=" + filepath.Join(dir, "data"),
 		"--admin.web.config.file=" + TempFile(t, fmt.Sprintf("basic_auth_users:\n  omar: %s\n", hash)),
@@ -195,8 +195,8 @@ func Post(t testing.TB, url, body string) (*http.Response, string) {
 	return resp, string(text)
 }
 
-// TempFile returns a file with the given text, which only this account can read, that exists until the test ends. Wine 8 cannot remove a directory that
-// has files in it, as t.TempDir would.
+// TempFile returns a file with the given text, which only this account can read, that exists until the test ends.
+// Wine 8 cannot remove a directory that has files in it, as t.TempDir would.
 func TempFile(t testing.TB, text string) string {
 	t.Helper()
 	f, err := os.CreateTemp("", "")

@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// protect makes a file readable for SYSTEM, the administrators and this account only. Wine does not do that by itself: it
-// ignores the list of the directory.
+// protect makes a file readable for SYSTEM, the administrators and this account only. Wine does not do that by itself:
+// it ignores the list of the directory.
 func protect(t testing.TB, path string) {
 	t.Helper()
 	user, err := windows.GetCurrentProcessToken().GetTokenUser()

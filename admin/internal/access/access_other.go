@@ -10,8 +10,8 @@ import (
 	"syscall"
 )
 
-// checkOwnerAndPermissions returns an error if others own a file or directory, can write to it or, if it is secret, read
-// it. The group may read a secret.
+// checkOwnerAndPermissions returns an error if others own a file or directory, can write to it or, if it is secret,
+// read it. The group may read a secret.
 func checkOwnerAndPermissions(path string, info fs.FileInfo, secret bool) error {
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok && stat.Uid != 0 && int(stat.Uid) != os.Geteuid() {
 		return fmt.Errorf("%s: belongs to the user %d, who can change it; run: chown %d %s",

@@ -67,8 +67,8 @@ func TestAccessControlLists(t *testing.T) {
 	}
 }
 
-// A new directory and the files in it are only for this account and administrators. If others get rights, it is refused,
-// with the command that mends it.
+// A new directory and the files in it are only for this account and administrators. If others get rights, it is
+// refused, with the command that mends it.
 func TestDirectoryOfTheProgram(t *testing.T) {
 	parent, err := os.MkdirTemp("", "") // not t.TempDir: it fails the test if Wine cannot delete a file
 	if err != nil {

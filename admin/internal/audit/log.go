@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"hyperv_replica_exporter/admin/internal/disk"
+	"hyperv_replica_exporter/internal/disk"
 )
 
 // Options configure a log.
@@ -183,8 +183,8 @@ func (l *Log) FlushPending() error {
 	return l.flushRefusals(false)
 }
 
-// flush writes the records that WriteOrKeep could not write. The caller must hold l.mu. There are never many pending records: each belongs to an action
-// whose intent was written, and no action starts while the log cannot be written.
+// flush writes the records that WriteOrKeep could not write. The caller must hold l.mu. There are never many pending
+// records: each belongs to an action whose intent was written, and no action starts while the log cannot be written.
 func (l *Log) flush() error {
 	for len(l.pending) > 0 {
 		if err := l.append(l.pending[0], true); err != nil {

@@ -7,7 +7,7 @@ import (
 	"syscall"
 	"testing"
 
-	"hyperv_replica_exporter/admin/internal/disk"
+	"hyperv_replica_exporter/internal/disk"
 )
 
 // limitFileSize limits the size of files that this process writes, until the test ends or unlimit is called. A write

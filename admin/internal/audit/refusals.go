@@ -30,8 +30,8 @@ type refusals struct {
 	last     Record
 }
 
-// WriteRefused appends a record of a refused request, which does not need to be on disk. Of several refusals of the same
-// type to the same caller it writes the first one at once, and then one record per interval.
+// WriteRefused appends a record of a refused request, which does not need to be on disk. Of several refusals of the
+// same type to the same caller it writes the first one at once, and then one record per interval.
 func (l *Log) WriteRefused(r Record) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -87,8 +87,8 @@ func (l *Log) writeRepeated(key refusalKey) error {
 	return nil
 }
 
-// flushRefusals writes the records of the refusals whose interval has ended, of all if all is true. The caller must hold
-// l.mu.
+// flushRefusals writes the records of the refusals whose interval has ended, of all if all is true. The caller must
+// hold l.mu.
 func (l *Log) flushRefusals(all bool) error {
 	now := l.options.Now()
 	ended := slices.Collect(maps.Keys(l.refusals))

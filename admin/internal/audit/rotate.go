@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"hyperv_replica_exporter/admin/internal/disk"
+	"hyperv_replica_exporter/internal/disk"
 )
 
 // rotatedTime is the format of the time in the name of a rotated file. The names sort by time.
@@ -92,8 +92,8 @@ func (l *Log) rotate(old fs.FileInfo) error {
 	return disk.SyncDir(filepath.Dir(l.options.Path))
 }
 
-// rotatedName returns the name for the current file, which is after those of all other files, also if the clock has gone
-// back.
+// rotatedName returns the name for the current file, which is after those of all other files, also if the clock has
+// gone back.
 func (l *Log) rotatedName() string {
 	extension := filepath.Ext(l.options.Path)
 	prefix := strings.TrimSuffix(l.options.Path, extension) + "-"

@@ -19,6 +19,8 @@ type WebConfig struct {
 	Certificates bool
 	// KeyFile is the file of the private key, ClientCAFile that of the authorities of client certificates; "" for none.
 	KeyFile, ClientCAFile string
+	// VerifiesCertificates reports whether a certificate that a client has is verified.
+	VerifiesCertificates bool
 }
 
 // ReadWebConfig reads a file in the format of the exporter toolkit. Without a file it returns an empty config.
@@ -44,6 +46,7 @@ func ReadWebConfig(file string) (WebConfig, error) {
 		Users:        map[string]string{},
 		Certificates: c.TLSConfig.ClientAuth == "RequireAndVerifyClientCert",
 	}
+	w.VerifiesCertificates = w.Certificates || c.TLSConfig.ClientAuth == "VerifyClientCertIfGiven"
 	for user, hash := range c.Users {
 		w.Users[user] = string(hash)
 	}

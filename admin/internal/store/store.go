@@ -13,7 +13,7 @@ import (
 	"go.etcd.io/bbolt"
 	bbolterrors "go.etcd.io/bbolt/errors"
 
-	"hyperv_replica_exporter/admin/internal/disk"
+	"hyperv_replica_exporter/internal/disk"
 )
 
 // Store is a database file with a set of buckets. Values are JSON.

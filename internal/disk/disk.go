@@ -35,8 +35,8 @@ func (r *Reservation) Extend(end int64) error {
 	return nil
 }
 
-// Close ends the reservation. On Windows the space is then free when nobody has the file open, on Linux when the file is
-// trimmed. A second Close does nothing.
+// Close ends the reservation. On Windows the space is then free when nobody has the file open, on Linux when the file
+// is trimmed. A second Close does nothing.
 func (r *Reservation) Close() error {
 	if err := r.file.Close(); !errors.Is(err, os.ErrClosed) {
 		return err
