@@ -25,6 +25,7 @@ import (
 var emptyPanels = map[string]string{
 	"exporter.json: Invalid values":                     "the simulated hosts have no invalid values",
 	"exporter.json: Failed operations in the last hour": "no operation fails",
+	"fleet.json: Operations":                            "no operation runs at that time",
 	"vm.json: Operations":                               "no operation runs for the VM",
 	"vm.json: Operation progress":                       "no operation runs for the VM",
 	"vm.json: Recovery points":                          "the VM keeps no recovery points",
