@@ -46,7 +46,11 @@ func expectedAlerts() map[string]string {
 		any     LagAlert backup-proxy-01 crm-app-01 intranet01 monitoring01 print01 rds01 sharepoint01 vpn01
 		mail    TestReplicaLeft mail01`,
 		"wan-outage": `
+		pager   HealthCritical app01 app01/extended dc01 file-server-01 mail01 sql01 web01
 		pager   ObjectiveMissed app01 app01/extended dc01 file-server-01 mail01 sql01 web01
+		mail    TestReplicaLeft mail01`,
+		"replica-backup": `
+		mail    ApplyLagHigh app01 app01/extended dc01 mail01 sql01 web01
 		mail    TestReplicaLeft mail01`,
 		"resync-storm": `
 		pager   ResynchronizationRequired dev-linux-01 erp-db-01 monitoring01 sharepoint01 vpn01
