@@ -119,8 +119,8 @@ func TestDashboardOfVMDrawsBothEndsOnce(t *testing.T) {
 	}
 }
 
-// The files have what Grafana 12 needs (schema version 41), and what the migration to the schema of Grafana 13 would add:
-// a hidden column has no tooltip. The wrapping of texts has two places, as pagination has.
+// The files have what Grafana 12 needs (schema version 41), and what the migration to the schema of Grafana 13 would
+// add: a hidden column has no tooltip. The wrapping of texts has two places, as pagination has.
 func TestDashboardsSuitGrafana12And13(t *testing.T) {
 	for file, d := range readDashboards(t) {
 		for _, p := range d.dataPanels() {
