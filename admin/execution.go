@@ -34,6 +34,7 @@ type execution struct {
 
 	confirmed       bool // with a token
 	lockTransferred bool // the call releases the lock
+	call            *hostCall
 }
 
 // executeAction handles POST /api/v1/replicas/{vm_id}/{relationship}/actions/{action}.
@@ -79,7 +80,7 @@ func (s *Server) execute(
 ) (problem.Response, *problem.Problem) {
 	x := &execution{
 		server: s, id: strings.ToLower(rand.Text()), caller: principalOf(r), request: req, key: &idempotentRequest{},
-		began: s.options.Now(), makePlan: makePlan,
+		began: s.options.Now(), makePlan: makePlan, call: &hostCall{},
 	}
 	if response, done, p := x.replay(r, body); done || p != nil {
 		return response, p
@@ -139,7 +140,7 @@ func (x *execution) prepare(r *http.Request) (response problem.Response, done bo
 
 // readAndPlan reads the host, makes the plan, and asks the policy.
 func (x *execution) readAndPlan(ctx context.Context) (*operation.Snapshot, *problem.Problem) {
-	snapshot, p := operation.ReadSnapshot(ctx, x.server.options.Reader)
+	snapshot, p := x.server.readSnapshot(ctx)
 	if p != nil {
 		return nil, p
 	}
@@ -177,18 +178,11 @@ func (x *execution) execute(ctx context.Context) (problem.Response, *problem.Pro
 		level.Error(x.server.options.Logger).Log("msg", "request rejected, cannot store job record", "err", err)
 		return problem.Response{}, problem.New(problem.Internal, "the request was not executed: cannot store its record")
 	}
+	x.server.changes.add(x.plan.VM, x.plan.LockVM)
 	x.lockTransferred = true
 	response := callHost(ctx, x, release)
 	x.saveResponse(response)
 	return response, nil
-}
-
-// lock returns the lock that the call needs.
-func (x *execution) lock() lock {
-	return lock{
-		vm: x.plan.LockVM, urgent: x.plan.Role == authz.RoleFailover, action: x.plan.Action,
-		since: x.server.options.Now(), resync: x.plan.Resynchronizes(),
-	}
 }
 
 // recheck reads the host again and repeats all checks, now that no other action can change the VM. It has a timeout of
