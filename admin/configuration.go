@@ -50,7 +50,7 @@ func readConfiguration(o Options) (*authz.Policy, WebConfig, error) {
 
 // isMethodOrAction reports whether a policy can list a name in methods.
 func isMethodOrAction(name string) bool {
-	if _, ok := operation.FindAction(name); ok || name == maintenanceAction {
+	if _, ok := operation.FindAction(name); ok || name == maintenanceAction || name == operation.UnlockAction {
 		return true
 	}
 	return slices.ContainsFunc(msvm.Methods(), func(m msvm.Method) bool { return m.Name == name })

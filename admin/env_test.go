@@ -107,7 +107,8 @@ func (s *spy) Invoke(ctx context.Context, c wmiquery.Call) (wmiquery.Reply, erro
 	failure, block := s.err, s.block
 	s.mu.Unlock()
 	s.called <- c
-	if block != nil {
+	if block != nil { // as a host that does not answer
+		wmiquery.StartedFunc(ctx)()
 		<-block
 	}
 	if s.panics {

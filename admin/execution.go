@@ -33,6 +33,7 @@ type execution struct {
 
 	confirmed       bool // with a token
 	lockTransferred bool // the call releases the lock
+	call            *hostCall
 }
 
 // executeAction handles POST /api/v1/replicas/{vm_id}/{relationship}/actions/{action}.
@@ -83,7 +84,7 @@ func (s *Server) executeMethod(r *http.Request) (problem.Response, *problem.Prob
 func (s *Server) newExecution(r *http.Request, req *operation.Request) *execution {
 	return &execution{
 		server: s, id: newID(s.options.Now()), caller: principalOf(r), request: req, key: &idempotentRequest{},
-		began: s.options.Now(),
+		began: s.options.Now(), call: &hostCall{},
 	}
 }
 
@@ -154,7 +155,7 @@ func (x *execution) prepare(r *http.Request) (response problem.Response, done bo
 
 // readAndPlan reads the host, makes the plan, and asks the policy.
 func (x *execution) readAndPlan(ctx context.Context) (*operation.Snapshot, *problem.Problem) {
-	snapshot, p := operation.ReadSnapshot(ctx, x.server.options.Reader)
+	snapshot, p := x.server.readSnapshot(ctx)
 	if p != nil {
 		return nil, p
 	}
@@ -193,18 +194,11 @@ func (x *execution) execute(ctx context.Context) (problem.Response, *problem.Pro
 		x.auditNotCalled()
 		return problem.Response{}, problem.New(problem.Internal, "the request was not executed: cannot store its record")
 	}
+	x.server.changes.add(x.plan.VM, x.plan.LockVM)
 	x.lockTransferred = true
 	response := callHost(ctx, x, release)
 	x.saveResponse(response)
 	return response, nil
-}
-
-// lock returns the lock that the call needs.
-func (x *execution) lock() lock {
-	return lock{
-		vm: x.plan.LockVM, urgent: x.plan.Role == authz.RoleFailover, action: x.plan.Action,
-		since: x.server.options.Now(), resync: x.plan.Resynchronizes(),
-	}
 }
 
 // recheck reads the host again and repeats all checks, now that no other action can change the VM. It has a timeout of

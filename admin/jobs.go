@@ -140,7 +140,7 @@ func cancelOnHost(r *http.Request, x *execution) (problem.Response, *problem.Pro
 	}
 	ctx, stop := context.WithTimeout(context.WithoutCancel(r.Context()), s.options.CallTimeout)
 	defer stop()
-	reply, err := s.options.Invoker.Invoke(ctx, x.plan.Call())
+	reply, err := s.invokerFor(x.caller).Invoke(ctx, x.plan.Call())
 	p := replyProblem(x.plan.Method.Name, reply, err)
 	var response problem.Response
 	if p != nil {

@@ -34,8 +34,10 @@ func TestJSONFields(t *testing.T) {
 			job.Record{},
 			"id state warnings? scheduled? percent_complete? action method job_type? vm_id? vm? " +
 				"claimed_vm_id? relationship? user reason? role created updated ended? native_job? native_state? " +
-				"cancellable return_code? error_code? error? errors? result? test_vm_id? test_result?",
+				"cancellable return_code? error_code? error? errors? result? late_reply? test_vm_id? test_result?",
 		},
+		{job.LateReply{}, "time return_code? native_job? error?"},
+		{unlockRequest{}, "confirmation_token? reason? vm_name?"},
 		{problem.Response{}, "status type location? retry? body"},
 		{storedResponse{}, "request job created answer?"},
 		{maintenance{}, "id scope vm_id? vm? owner reason user from until ended? active"},

@@ -149,7 +149,7 @@ func (s *Server) announce(r *http.Request, a announcement) (maintenance, *proble
 		m.Scope, m.VMID = scopeVM, strings.ToUpper(a.VMID)
 		ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
 		defer cancel()
-		snapshot, p := operation.ReadSnapshot(ctx, s.options.Reader)
+		snapshot, p := s.readSnapshot(ctx)
 		if p != nil {
 			return maintenance{}, p
 		}

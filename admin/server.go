@@ -43,8 +43,10 @@ import (
 type Options struct {
 	Reader  wmiquery.Reader
 	Invoker wmiquery.Invoker
-	Now     func() time.Time // clock of tokens, limits and logs
-	Logger  log.Logger
+	// FailoverInvoker makes the calls of callers with the role failover. If it is nil, Invoker does.
+	FailoverInvoker wmiquery.Invoker
+	Now             func() time.Time // clock of tokens, limits and logs
+	Logger          log.Logger
 	// Namespace is the prefix of the metrics.
 	Namespace string
 
@@ -92,6 +94,9 @@ const (
 const readTimeout = 20 * time.Second
 
 func (o Options) withDefaults() Options {
+	if o.FailoverInvoker == nil {
+		o.FailoverInvoker = o.Invoker
+	}
 	o.BodyTimeout = cmp.Or(o.BodyTimeout, 10*time.Second)
 	o.CallTimeout = cmp.Or(o.CallTimeout, 30*time.Second)
 	o.WatchInterval = cmp.Or(o.WatchInterval, 5*time.Second)
@@ -112,6 +117,7 @@ type Server struct {
 	store         *store.Store
 	jobs          *job.Tracker
 	locks         *locks
+	changes       *vmChanges
 	confirmations *confirmations
 	idempotency   *idempotency
 	maintenance   *maintenanceStore
@@ -151,14 +157,18 @@ func New(o Options) (*Server, error) {
 		return nil, errors.Join(err, s.store.Close(), s.audit.Close())
 	}
 	s.locks = newLocks(s.jobs, o.MaxActions, o.CallTimeout)
-	s.confirmations = newConfirmations(o.Now)
+	s.changes = newVMChanges()
+	s.confirmations = newConfirmations(o.Now, s.changes.number)
 	s.idempotency = newIdempotency(s.store, o.Now)
 	if s.maintenance, err = newMaintenanceStore(s.store, o.Now); err != nil {
 		return nil, errors.Join(err, s.store.Close(), s.audit.Close())
 	}
 	s.prune()
 	s.metrics = newMetrics(o.Namespace, s.jobs, s.audit, s.maintenance)
-	s.jobs.OnEnd = s.metrics.jobEnded
+	s.jobs.OnEnd = func(r job.Record) {
+		s.metrics.jobEnded(r)
+		s.changes.add(r.VMID, r.LockVM)
+	}
 	s.handler = s.newHandler()
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop, s.stopping = stop, ctx.Done()

@@ -150,7 +150,8 @@ func openAdmin(c *config, host *source, logger log.Logger, auditSink func([]byte
 		return nil, nil
 	}
 	o := c.admin.options()
-	o.Reader, o.Invoker, o.Logger = host.adminReads, host.adminCalls, log.With(logger, "component", "admin")
+	o.Reader, o.Invoker, o.FailoverInvoker = host.adminReads, host.adminCalls, host.adminFailovers
+	o.Logger = log.With(logger, "component", "admin")
 	o.Events = auditSink
 	return admin.New(o)
 }

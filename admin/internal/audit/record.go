@@ -20,6 +20,7 @@ const (
 	DryRun      Event = "dry_run"
 	Reload      Event = "reload"
 	Maintenance Event = "maintenance" // announced or ended, without a call of the host
+	Unlock      Event = "unlock"      // the lock of a call that hangs was released
 	Damage      Event = "damage"      // stored records were damaged and are lost
 )
 

@@ -68,6 +68,7 @@ type Record struct {
 	Error       string            `json:"error,omitempty"`
 	Errors      []operation.Issue `json:"errors,omitempty"` // from GetErrorEx
 	Result      map[string]any    `json:"result,omitempty"`
+	LateReply   *LateReply        `json:"late_reply,omitempty"`
 	// TestVM is the GUID of the VM that a test failover created. TestResult is the result that its clean-up reported.
 	TestVM     string `json:"test_vm_id,omitempty"`
 	TestResult string `json:"test_result,omitempty"`
