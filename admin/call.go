@@ -33,6 +33,9 @@ func callHost(ctx context.Context, x *execution, release func()) problem.Respons
 					r.Error = "internal error during the call of the host"
 					r.SetState(job.Unknown, s.options.Now())
 				})
+				outcome := x.auditRecord(audit.Outcome)
+				outcome.State, outcome.Error = string(job.Unknown), "internal error during the call of the host"
+				s.auditAfter(outcome)
 				release()
 				done <- problem.New(problem.OutcomeUnknown, "see the log of the exporter, and check the state of the VM").
 					With("job", apiJobs+"/"+x.id).Response()
