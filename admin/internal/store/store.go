@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,6 +20,7 @@ type Store struct {
 	db          *bbolt.DB
 	file        *os.File // of db
 	buckets     []Bucket
+	writing     sync.Mutex        // held during a write and the reservation after it
 	reservation *disk.Reservation // of file; nil if the file cannot be opened for it
 	// broken is set when db has panicked. It can hold its locks then, and is no longer used.
 	broken *atomic.Bool
@@ -142,15 +144,19 @@ func (s *Store) Close() error {
 // write changes some pages.
 const reserveBytes = 1 << 20
 
-// reserve makes sure that the file can grow. An error has no consequence: the next write that needs space may fail.
+// reserve makes sure that the file can grow. The caller must hold s.writing. An error has no consequence: the next write
+// that needs space may fail.
 func (s *Store) reserve() {
 	if info, err := s.file.Stat(); err == nil && s.reservation != nil {
 		_ = s.reservation.Extend(info.Size() + reserveBytes)
 	}
 }
 
-// update runs a transaction that writes.
+// update runs a transaction that writes. No other may make the file grow during the reservation: on Windows a file is
+// truncated to a reservation that is smaller than it.
 func (s *Store) update(f func(*bbolt.Tx) error) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
 	defer s.reserve()
 	return s.use(func() error { return s.db.Update(f) })
 }
