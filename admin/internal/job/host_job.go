@@ -42,3 +42,15 @@ func findTestVM(ctx context.Context, reader wmiquery.Reader, r Record) string {
 	}
 	return ""
 }
+
+// TestVMs returns the GUIDs of the test VMs that the jobs created, with the GUIDs of their replicas.
+func (t *Tracker) TestVMs() map[string]string {
+	all := map[string]string{}
+	_ = t.Newest("", func(r Record) bool { // a record that cannot be read gives no rights
+		if r.TestVM != "" {
+			all[r.TestVM] = r.VMID
+		}
+		return true
+	})
+	return all
+}

@@ -60,10 +60,11 @@ func (a Action) Summary() string { return summaryOf(a.Definition(), a.State) }
 // what the action can destroy.
 func (a Action) Destroys(r *Relationship) string { return destroyedBy(a.Definition(), a.State, r) }
 
-// Attributes returns the attributes that the policy decides on.
+// Attributes returns the attributes that the policy decides on. Whoever may start a test failover may end it.
 func (a Action) Attributes(r *Relationship) authz.Attributes {
 	return authz.Attributes{
-		Role: a.Role, Names: []string{a.Method, a.Name}, VM: r.Key.VM, VMName: r.VMName(), Destroys: a.Destroys(r) != "",
+		Role: a.Role, Names: []string{a.Method, a.Name}, VM: r.Key.VM, VMName: r.VMName(),
+		Destroys: a.Destroys(r) != "" && !(a.Method == msvm.MethodDestroySystem && r.testStartedHere()),
 	}
 }
 

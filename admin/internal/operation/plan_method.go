@@ -1,6 +1,7 @@
 package operation
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -81,6 +82,7 @@ func PlanMethod(
 	// is answered after that.
 	badTarget := resolveTarget(s, p, req)
 	p.Destroys = destroyedBy(m, p.state, p.Target)
+	p.endsOwnTest = m.Name == msvm.MethodDestroySystem && s.link(s.replicaOf(vm), msvm.Primary).testStartedHere()
 	if bad := authorize(p.Attributes()); bad != nil {
 		return nil, bad
 	}
@@ -94,11 +96,7 @@ func PlanMethod(
 		return nil, bad
 	}
 	if m.Name == msvm.MethodDestroySystem {
-		for replica, tests := range s.testVMs {
-			if slices.Contains(tests, vm) {
-				p.LockVM = replica
-			}
-		}
+		p.LockVM = cmp.Or(s.replicaOf(vm), vm)
 	}
 	return p, nil
 }
