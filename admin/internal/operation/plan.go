@@ -36,8 +36,9 @@ type Plan struct {
 	action        *Action               // the action that does the same, nil if there is none
 	explicit      bool                  // the request must give every parameter; there are no defaults
 	recoveryPoint *msvm.VirtualSystemSettingData
-	endsOwnTest   bool // it ends a test failover that this program started
-	deletesTestVM bool // AffectedSystem is a test VM that can be deleted
+	given         []string // names of the parameters and properties that the request gives
+	endsOwnTest   bool     // it ends a test failover that this program started
+	deletesTestVM bool     // AffectedSystem is a test VM that can be deleted
 	input         planInput
 }
 
@@ -96,7 +97,9 @@ func (p *Plan) Subject() string {
 	switch {
 	case p.VM == "":
 		return "this host"
-	case p.Method.Name == msvm.MethodDestroySystem && !p.explicit: // the action is about the replica
+	case p.Method.Name == msvm.MethodDestroySystem && p.explicit:
+		return "the test VM " + p.VM + ", which is deleted"
+	case p.Method.Name == msvm.MethodDestroySystem: // the action is about the replica
 		return "the replica " + p.VM + ", which is kept"
 	}
 	return "the VM " + p.VM

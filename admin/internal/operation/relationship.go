@@ -55,7 +55,9 @@ func (r *Relationship) prepared() bool {
 }
 
 // testStartedHere reports whether the VM has a test VM of a test failover that this program started.
-func (r *Relationship) testStartedHere() bool { return r != nil && r.startedTest != nil && r.startedTest() }
+func (r *Relationship) testStartedHere() bool {
+	return r != nil && r.startedTest != nil && r.startedTest()
+}
 
 func (s *Snapshot) readAssociations(ctx context.Context, r wmiquery.Reader) (err error) {
 	s.associations, err = readRows[msvm.SystemReplicationRelationship](ctx, r)

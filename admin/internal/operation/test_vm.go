@@ -37,6 +37,20 @@ func (s *Snapshot) SetStartedTests(started func() map[string]string) {
 	}
 }
 
+// deletes notes that the call deletes a test VM that can be deleted.
+func (p *Plan) deletes(s *Snapshot, test string) {
+	p.deletesTestVM = true
+	p.Destroys = "the test VM " + s.nameAndGUID(test)
+}
+
+// nameAndGUID returns the name and the GUID of a VM, only the GUID if the host shows no name.
+func (s *Snapshot) nameAndGUID(vm string) string {
+	if name := nameOr(msvm.StringOrEmpty(s.vms[vm].ElementName), ""); name != "" {
+		return name + " (" + vm + ")"
+	}
+	return vm
+}
+
 // replicaOf returns the GUID of the replica that a test VM belongs to, "" if there is none.
 func (s *Snapshot) replicaOf(test string) string {
 	for replica, tests := range s.testVMs {
@@ -69,7 +83,7 @@ func (s *Snapshot) checkDeletable(vm string) *problem.Problem {
 	}
 	if mode, known := system.Mode(); !known || mode != msvm.ModeTestReplica {
 		return c.describe(problem.New(problem.InvalidState,
-			"vm %s: the mode is %s; only a VM of mode test_replica can be deleted", vm, mode))
+			"vm %s: the mode is %s; only a VM of mode test_replica can be deleted", s.nameAndGUID(vm), mode))
 	}
 	return c.check(&Relationship{Key: msvm.Key{VM: vm, Link: msvm.Primary}, VM: system})
 }
