@@ -20,7 +20,7 @@ type Store struct {
 	db          *bbolt.DB
 	file        *os.File // of db
 	buckets     []Bucket
-	writing     sync.Mutex        // held during a write and the reservation after it
+	writing     *sync.Mutex       // held during a write and the reservation after it
 	reservation *disk.Reservation // of file; nil if the file cannot be opened for it
 	// broken is set when db has panicked. It can hold its locks then, and is no longer used.
 	broken *atomic.Bool
@@ -110,7 +110,7 @@ func open(path string, buckets []Bucket) (s *Store, undecodable int, err error) 
 
 // newStore returns a store for an open database.
 func newStore(path string, db *bbolt.DB, file *os.File, buckets []Bucket) *Store {
-	s := &Store{db: db, file: file, buckets: buckets, broken: new(atomic.Bool)}
+	s := &Store{db: db, file: file, buckets: buckets, writing: new(sync.Mutex), broken: new(atomic.Bool)}
 	s.reservation, _ = disk.Reserve(path) // without it the store works, until the volume is full
 	s.reserve()
 	return s
