@@ -22,7 +22,7 @@ WINE_PACKAGES := ./admin/... ./collector/... ./wmiquery/... ./internal/...
 # The packages whose tests need the programs of Prometheus.
 PROMETHEUS_PACKAGES := ./dashboards ./docs ./internal/exporter
 
-.PHONY: all build run test lint race wine prometheus pictures images bench fuzz release clean setup
+.PHONY: all build run test lint race wine prometheus pictures images kubernetes bench bench-rules fuzz release clean setup
 
 all: build
 
@@ -53,7 +53,7 @@ wine:
 # A real Prometheus scrapes the exporter, and a real Alertmanager routes its alerts; promtool and amtool check the rules
 # and the examples. One package at a time: they measure how alerts proceed in real time.
 prometheus:
-	scripts/setup.sh prometheus alertmanager
+	scripts/setup.sh prometheus alertmanager parsers
 	TOOLS=$(TOOLS) go test -p 1 -count=1 -timeout 20m -tags prometheus $(PROMETHEUS_PACKAGES)
 
 # Grafana's own panels draw the dashboards in a browser, with data of simulated hosts from a real Prometheus.
@@ -71,8 +71,18 @@ images:
 	rm docs/images/dashboard-*-light.png
 	pngquant --speed 1 --strip --force --ext .png 32 docs/images/dashboard-*.png
 
+# Updates the objects for Kubernetes that are made from the rules.
+kubernetes:
+	go test -count=1 -tags prometheus -run TestPrometheusRulesEqualRuleFiles ./dashboards -update
+
 bench:
 	go test -run '^$$' -bench . -benchmem ./...
+
+# How long Prometheus takes to evaluate the rules during an outage of all VMs.
+BENCH_VMS ?= 1000
+bench-rules:
+	scripts/setup.sh prometheus
+	TOOLS=$(TOOLS) go test -run '^$$' -bench BenchmarkRules -benchtime 1x -timeout 1h -tags prometheus ./dashboards -vms $(BENCH_VMS)
 
 FUZZTIME ?= 30s
 fuzz:

@@ -26,7 +26,7 @@ func TestMetricsOfActions(t *testing.T) {
 	ended("resynchronize", job.Failed, 2*time.Hour)
 	ended("failover", job.Cancelled, 0)
 	const want = `
-# HELP test_admin_action_duration_seconds Time from the start of an action of the admin endpoint to the end of its job.
+# HELP test_admin_action_duration_seconds Time from the start of an action of the admin endpoint to the end of its job. An action during which the clock was set back is not counted.
 # TYPE test_admin_action_duration_seconds histogram
 test_admin_action_duration_seconds_bucket{action="failover",state="cancelled",le="1"} 1
 test_admin_action_duration_seconds_bucket{action="failover",state="cancelled",le="10"} 1

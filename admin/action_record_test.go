@@ -50,6 +50,26 @@ func TestTimesOfAnAction(t *testing.T) {
 	}
 }
 
+// The duration of an action is unknown if the clock was set back in the meantime.
+func TestDurationWhenTheClockIsSetBack(t *testing.T) {
+	env := newTestEnv(t)
+	env.hosts["HV01"].pool.reply = func(context.Context, wmiquery.Call) (wmiquery.Reply, error) {
+		env.clock.Advance(-time.Hour)
+		return wmiquery.Reply{}, nil
+	}
+	env.want("suspend", env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil), 200, "")
+	records := env.auditRecords("HV01")
+	for _, record := range records {
+		if record.Duration != nil {
+			t.Errorf("%s: duration %v, want none", record.Event, *record.Duration)
+		}
+	}
+	durations := testutil.CollectAndCount(env.hosts["HV01"].server.Metrics(), "test_admin_action_duration_seconds")
+	if len(records) != 3 || durations != 0 {
+		t.Errorf("%d audit records, want 3; %d durations, want 0", len(records), durations)
+	}
+}
+
 // The intent in the audit log has what the request expects and accepts.
 func TestIntentHasWhatTheRequestExpects(t *testing.T) {
 	env := newTestEnv(t)

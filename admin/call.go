@@ -14,10 +14,11 @@ import (
 	"hyperv_replica_exporter/wmiquery"
 )
 
-// callHost calls the host once and waits for its answer, up to Options.CallTimeout. The call continues after the
-// timeout, and after the client has disconnected. It releases the lock when the host has answered.
+// callHost calls the host once and waits for its answer, up to Options.CallTimeout, and not while the program stops. The
+// call continues then, and after the client has disconnected. It releases the lock when the host has answered.
 func callHost(ctx context.Context, x *execution, release func()) problem.Response {
 	s := x.server
+	releaseSlot(ctx)
 	s.calls.Add(1)
 	done := make(chan problem.Response, 1)
 	go func() {
@@ -47,6 +48,7 @@ func callHost(ctx context.Context, x *execution, release func()) problem.Respons
 	case response := <-done:
 		return response
 	case <-timeout.C:
+	case <-s.stopping:
 	}
 	r, _ := s.jobs.Get(x.id)
 	return accepted(r)
@@ -86,7 +88,7 @@ func replyProblem(method string, reply wmiquery.Reply, err error) *problem.Probl
 // auditOutcome returns the audit record of the host's answer.
 func auditOutcome(x *execution, reply wmiquery.Reply, err error, p *problem.Problem) audit.Record {
 	r := x.auditRecord(audit.Outcome)
-	r.Duration = new(x.server.options.Now().Sub(x.began).Seconds())
+	r.Duration = job.Elapsed(x.began, x.server.options.Now())
 	if err == nil {
 		r.Code, r.Job = &reply.Code, string(reply.Job)
 	}

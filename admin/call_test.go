@@ -39,7 +39,7 @@ func TestStuckCallCanBeStopped(t *testing.T) {
 // The classes of a snapshot are read concurrently.
 func TestSnapshotReadsConcurrently(t *testing.T) {
 	env := newTestEnv(t)
-	const classes = 5
+	const classes = 6
 	var reading atomic.Int32
 	concurrent := make(chan struct{})
 	env.hosts["HV01"].pool.onRead = func(any) {

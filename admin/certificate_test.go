@@ -1,14 +1,20 @@
 package admin
 
 import (
+	"bytes"
 	"crypto/x509"
 	"encoding/pem"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"hyperv_replica_exporter/admin/internal/authz"
+
+	"github.com/go-kit/log"
 )
 
 // newCertificateEnv returns an environment whose callers have a client certificate and no password. The subject CN=a
@@ -28,8 +34,8 @@ func newCertificateEnv(t *testing.T, change ...func(*Options)) *testEnv {
 	env.writeFile(web+".key", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})))
 	env.writeFile(web, "tls_server_config: {cert_file: web.yml.cert, key_file: web.yml.key, "+
 		"client_auth_type: RequireAndVerifyClientCert, client_ca_file: web.yml.cert}")
-	env.writeFile(env.policy, "rules: [{subjects: [CN=a], role: operator, destructive: true}, "+
-		"{subjects: [CN=b], role: owner, destructive: true}]")
+	env.writePolicy("rules: [{subjects: [CN=a], role: operator, destructive: true, vms: all, host: true}, " +
+		"{subjects: [CN=b], role: owner, destructive: true, vms: all, host: true}]")
 	env.hosts["HV01"].close()
 	env.startEndpoint("HV01", env.hosts["HV01"].folder, change...)
 	return env
@@ -56,6 +62,7 @@ func TestTokensAndKeysCountBySubject(t *testing.T) {
 	first := reset("a", nil)
 	env.want("first request", first, 409, "confirmation-required")
 	var last response
+	env.issueTokens("HV01", authz.Principal{Subject: "CN=a"}, 450)
 	for range 49 {
 		last = reset("a", nil)
 		env.want("request within the limit", last, 409, "confirmation-required")
@@ -115,5 +122,16 @@ func TestRecordsNameTheSubject(t *testing.T) {
 		"maintenance announce-maintenance CN=a", "refused reload CN=a", "reload reload CN=b",
 	}; !slices.Equal(events, want) {
 		t.Errorf("the audit log has %q, want %q", events, want)
+	}
+}
+
+// The log of a rejected request names the subject of the client certificate.
+func TestLogOfRejectedRequestsNamesTheSubject(t *testing.T) {
+	var logs bytes.Buffer
+	env := newCertificateEnv(t, func(o *Options) { o.Logger = log.NewLogfmtLogger(log.NewSyncWriter(&logs)) })
+	env.want("subject without a rule",
+		env.request("HV01", "", http.MethodGet, apiReplicas, nil, headerSubject, "mallory"), 403, "forbidden")
+	if !strings.Contains(logs.String(), "type=forbidden") || !strings.Contains(logs.String(), `subject="CN=mallory"`) {
+		t.Errorf("the log is\n%s", &logs)
 	}
 }

@@ -32,8 +32,8 @@ type confirmation struct {
 
 // Maximum numbers of tokens.
 const (
-	maxTokens        = 1000
-	maxTokensPerUser = 50
+	maxTokens        = 5000
+	maxTokensPerUser = 500 // enough to fail over hundreds of VMs
 )
 
 // tokenLifetime is the lifetime of a token.
@@ -46,7 +46,7 @@ func newConfirmations(now func() time.Time) *confirmations {
 // confirmationHash identifies what a token confirms: the caller, the call with its parameters, and the current state of
 // the target.
 func confirmationHash(c authz.Principal, p *operation.Plan, t *operation.TargetState) [sha256.Size]byte {
-	parts := []any{c.User, c.Subject, p.Action, p.Method.Class, p.Method.Name, p.VM, string(p.Object), p.Parameters}
+	parts := []any{c.Identity(), p.Action, p.Method.Class, p.Method.Name, p.VM, string(p.Object), p.Parameters}
 	if p.Target != nil {
 		parts = append(parts, p.Target.Key.InstanceID(), t.State, t.Mode)
 	}
@@ -71,10 +71,10 @@ func (c *confirmations) confirm(
 	if req.Reason == "" {
 		return problem.New(problem.ConfirmationInvalid, "reason is missing")
 	}
-	if req.VMName != plan.ConfirmName {
+	if !plan.ConfirmedBy(req.VMName) {
 		return problem.New(problem.ConfirmationInvalid, "vm_name is not %s", plan.ConfirmTerm())
 	}
-	if target != nil && plan.Method.LosesUnsent {
+	if target != nil && plan.LosesUnsent() {
 		if p := req.CheckDataLoss(target); p != nil {
 			return p
 		}
@@ -90,12 +90,12 @@ func (c *confirmations) confirm(
 func (c *confirmations) challenge(
 	caller authz.Principal, plan *operation.Plan, target *operation.TargetState,
 ) *problem.Problem {
-	token, expires, ok := c.issue(caller.String(), confirmationHash(caller, plan, target))
+	token, expires, ok := c.issue(caller.Identity(), confirmationHash(caller, plan, target))
 	if !ok {
-		return problem.New(problem.RateLimited, "too many confirmation tokens are outstanding")
+		return rateLimited(tokenLifetime, "too many confirmation tokens are outstanding")
 	}
 	loss := ""
-	if target != nil && plan.Method.LosesUnsent {
+	if target != nil && plan.LosesUnsent() {
 		loss = ", and max_data_loss_seconds (at least lag_seconds of estimated_loss)"
 		if target.LagSeconds == nil {
 			loss = ", max_data_loss_seconds, and accept_unknown_loss because the lag is unknown"

@@ -89,6 +89,40 @@ func TestUnknownDataLossNeedsConsent(t *testing.T) {
 	}
 }
 
+// An old primary VM that becomes a replica VM loses what it has not sent, so the loss must be accepted. A dry run shows
+// that, and a VM that runs or that is prepared for a planned failover is refused.
+func TestMakeReplicaNeedsLossLimit(t *testing.T) {
+	env := newTestEnv(t)
+	const action = "make-replica"
+	post := func(payload object) response {
+		return env.postAction("HV01", "fred", vmReplicating, "primary", action, payload)
+	}
+	refused := post(object{})
+	env.want("VM that runs", refused, 409, "invalid-state")
+	wantDetail(t, "VM that runs", refused, "the VM must be turned off")
+	if err := env.world.SetPower(env.vms[vmReplicating], "HV01", false); err != nil {
+		t.Fatal(err)
+	}
+	dry := post(object{"dry_run": true})
+	if plan := dry.json["plan"].(object); dry.json["requires_confirmation"] != true || dry.json["estimated_loss"] == nil ||
+		plan["destroys"] == nil || plan["expected_state_after"] != "waiting_to_complete_initial_replication" {
+		t.Errorf("dry run: %s", dry)
+	}
+	env.want("operator", env.postAction("HV01", "olga", vmReplicating, "primary", action, nil), 403, "forbidden")
+	first := post(object{})
+	wantDetail(t, "first request", first, ", and max_data_loss_seconds (at least lag_seconds of estimated_loss)")
+	small := env.confirmation("HV01", vmReplicating, first, object{"max_data_loss_seconds": 0})
+	env.want("no loss accepted", post(small), 412, "data-loss-exceeded")
+	if calls := env.hosts["HV01"].pool.callCount(); calls != 0 {
+		t.Errorf("%d calls before the confirmation, want 0", calls)
+	}
+	env.waitForJob(action, "HV01", post(env.confirmation("HV01", vmReplicating, first, nil)), "succeeded")
+	shown := env.get("HV01", "vic", env.replicaPath(vmReplicating, "primary")).json
+	if shown["mode"] != "replica" || shown["state"] != "waiting_to_complete_initial_replication" {
+		t.Errorf("afterwards the mode is %v and the state %v", shown["mode"], shown["state"])
+	}
+}
+
 // A reset of the statistics loses no data of the VM, so it needs no limit of the data loss.
 func TestResetStatisticsNeedsNoLossLimit(t *testing.T) {
 	env := newTestEnv(t)

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -131,11 +132,12 @@ func (s *spy) callCount() int {
 // fullPolicy allows each user everything that the role includes, except that tim cannot destroy anything.
 const fullPolicy = `
 rules:
-  - {users: [vic], role: viewer}
-  - {users: [olga], role: operator, destructive: true}
-  - {users: [tim], role: operator}
-  - {users: [fred], role: failover, destructive: true}
-  - {users: [omar], role: owner, destructive: true}
+  - {users: [vic], role: viewer, vms: all, host: true}
+  - {users: [olga], role: operator, destructive: true, vms: all, host: true}
+  - {users: [tim], role: operator, vms: all, host: true}
+  - {users: [fred], role: failover, destructive: true, vms: all, host: true}
+  - {users: [omar], role: owner, destructive: true, vms: all, host: true}
+...
 `
 
 // password is the password of all users.
@@ -215,6 +217,12 @@ func (env *testEnv) writeFile(file, text string) {
 	}
 }
 
+// writePolicy writes the policy and its last line.
+func (env *testEnv) writePolicy(text string) {
+	env.Helper()
+	env.writeFile(env.policy, text+"\n...\n")
+}
+
 // startEndpoint starts the endpoint of a host.
 func (env *testEnv) startEndpoint(host, folder string, change ...func(*Options)) {
 	env.Helper()
@@ -261,7 +269,11 @@ const headerSubject = "Test-Certificate-Name"
 func acceptSubject(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if name := r.Header.Get(headerSubject); name != "" {
-			certificate := &x509.Certificate{Subject: pkix.Name{CommonName: name}}
+			subject, err := asn1.Marshal(pkix.Name{CommonName: name}.ToRDNSequence())
+			if err != nil {
+				panic(err)
+			}
+			certificate := &x509.Certificate{RawSubject: subject}
 			r.TLS = &tls.ConnectionState{VerifiedChains: [][]*x509.Certificate{{certificate}}}
 		}
 		h.ServeHTTP(w, r)

@@ -47,11 +47,8 @@ func (s *Server) executeAction(r *http.Request) (problem.Response, *problem.Prob
 		return problem.Response{}, p
 	}
 	makePlan := func(ctx context.Context, snapshot *operation.Snapshot) (*operation.Plan, *problem.Problem) {
-		target, p := snapshot.Find(r.PathValue("vm_id"), r.PathValue("relationship"))
+		target, p := s.findReplica(r, snapshot, a.Attributes) // before any problem that depends on the VM
 		if p != nil {
-			return nil, p
-		}
-		if p := s.authorize(r, a.Attributes(target)); p != nil { // before any problem that depends on the VM
 			return nil, p
 		}
 		return operation.PlanAction(ctx, s.options.Reader, snapshot, a, target, req)
@@ -127,15 +124,15 @@ func (x *execution) prepare(r *http.Request) (response problem.Response, done bo
 		response, p = callGetMethod(ctx, x)
 		return response, true, p
 	}
-	if x.request.DryRun {
-		response, p = dryRun(ctx, x, snapshot)
-		return response, true, p
-	}
 	// Running jobs may have ended. A running resynchronization may only be scheduled.
-	if len(x.server.jobs.Running(x.plan.VM)) > 0 || x.plan.Resynchronizes() {
+	if len(x.server.jobs.Running(x.plan.VM)) > 0 || x.plan.Resynchronizes() || x.server.locks.full() {
 		if err := x.server.jobs.Refresh(ctx); err != nil {
 			return response, true, x.auditRefusal(problem.FromHost("read Msvm_ConcreteJob", err))
 		}
+	}
+	if x.request.DryRun {
+		response, p = dryRun(ctx, x, snapshot)
+		return response, true, p
 	}
 	return response, false, nil
 }

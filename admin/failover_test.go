@@ -166,7 +166,7 @@ func TestContinueExtended(t *testing.T) {
 // A caller who can prepare a failover can also cancel it, without a confirmation. Otherwise the VM would stay locked.
 func TestCancelPreparedFailover(t *testing.T) {
 	env := newTestEnv(t)
-	env.writeFile(env.policy, "rules: [{users: [vic], role: viewer}, {users: [fred], role: failover}, {users: [omar], role: owner}]")
+	env.writePolicy("rules: [{users: [vic], role: viewer, vms: all, host: true}, {users: [fred], role: failover, vms: all, host: true}, {users: [omar], role: owner, vms: all, host: true}]")
 	env.want("reload", env.request("HV01", "omar", http.MethodPost, "/-/reload", nil), 200, "")
 	if err := env.world.SetPower(env.vms[vmReplicating], "HV01", false); err != nil {
 		t.Fatal(err)

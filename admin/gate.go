@@ -2,15 +2,11 @@ package admin
 
 import (
 	"context"
-	"maps"
 	"mime"
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
-
-	"golang.org/x/time/rate"
 
 	"hyperv_replica_exporter/admin/internal/authz"
 	"hyperv_replica_exporter/admin/internal/problem"
@@ -20,16 +16,14 @@ import (
 const maxBodyBytes = 64 << 10
 
 // gate decides which requests reach the API. A request must have an allowed Host header, must not come from another web
-// page, must be authenticated, must not exceed the rate limits, and must have a JSON body.
+// page, must be authenticated, must not exceed the limits of its caller, and must have a JSON body.
 type gate struct {
 	hosts       []string // allowed values of the Host header
 	origin      *http.CrossOriginProtection
 	identify    func(*http.Request) (authz.Principal, error)
-	known       func(authz.Principal) bool // reports whether the policy has a rule for a caller
-	now         func() time.Time
-	bodyTimeout time.Duration // by the clock of this computer, not by now
-	requests    *limiter      // by address, before authentication
-	actions     *limiter      // by caller; limits requests that are not GET or HEAD
+	role        func(authz.Principal) authz.Role // highest role that the policy gives a caller
+	limits      *callerLimits
+	bodyTimeout time.Duration // by the clock of this computer, not by Options.Now
 }
 
 // principalKey is the context key of the caller.
@@ -41,11 +35,20 @@ func principalOf(r *http.Request) authz.Principal {
 	return c
 }
 
-// admit checks a request. It returns the request with its caller in the context.
-func (g *gate) admit(w http.ResponseWriter, r *http.Request) (*http.Request, *problem.Problem) {
-	if !g.requests.allow(authz.RemoteHost(r.RemoteAddr), g.now()) {
-		return r, problem.New(problem.RateLimited, "too many requests from this address").WithHeader("Retry-After", "1")
+// admit checks a request. It returns the request with its caller in the context. The caller of admit must call done at
+// the end of the request.
+func (g *gate) admit(w http.ResponseWriter, r *http.Request) (_ *http.Request, done func(), p *problem.Problem) {
+	if r, p = g.authenticate(r); p != nil {
+		return r, func() {}, p
 	}
+	if r, done, p = g.limits.admit(r, g.role(principalOf(r))); p != nil {
+		return r, done, p
+	}
+	return r, done, g.checkBody(w, r)
+}
+
+// authenticate checks where a request comes from and whose it is.
+func (g *gate) authenticate(r *http.Request) (*http.Request, *problem.Problem) {
 	if !g.allowsHost(r) {
 		return r, problem.New(problem.HostNotAllowed, "host %.80q: not allowed; --admin.host adds allowed names", r.Host)
 	}
@@ -58,26 +61,31 @@ func (g *gate) admit(w http.ResponseWriter, r *http.Request) (*http.Request, *pr
 			WithHeader("WWW-Authenticate", `Basic realm="hyperv_replica_exporter admin"`)
 	}
 	r = r.WithContext(context.WithValue(r.Context(), principalKey{}, c))
-	if !g.known(c) {
+	if g.role(c) == authz.RoleNone {
 		return r, problem.New(problem.Forbidden, "no rule of the policy is for %s", c)
 	}
-	if r.Method == http.MethodGet || r.Method == http.MethodHead {
-		return r, nil
-	}
-	if !g.actions.allow(c.String(), g.now()) {
-		return r, problem.New(problem.RateLimited, "too many actions by %s", c).WithHeader("Retry-After", "5")
+	return r, nil
+}
+
+// checkBody checks the type of the body of a request, and limits its size and the time to read it.
+func (g *gate) checkBody(w http.ResponseWriter, r *http.Request) *problem.Problem {
+	if isRead(r) {
+		return nil
 	}
 	if r.Method == http.MethodPost {
 		media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 		if err != nil || media != "application/json" {
-			return r, problem.New(problem.UnsupportedMediaType, "set Content-Type: application/json")
+			return problem.New(problem.UnsupportedMediaType, "set Content-Type: application/json")
 		}
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxBodyBytes)
 	// This fails for a connection without deadlines. Then only the timeouts of the server apply.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(g.bodyTimeout))
-	return r, nil
+	return nil
 }
+
+// isRead reports whether a request only reads.
+func isRead(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }
 
 // allowsHost reports whether the Host header names this endpoint. The check stops DNS rebinding: a web page can make
 // its own name resolve to this address, but it cannot send another name.
@@ -103,44 +111,4 @@ func (g *gate) allowsHost(r *http.Request) bool {
 	}
 	tcp, ok := local.(*net.TCPAddr)
 	return ok && tcp.IP.Equal(ip)
-}
-
-// limiter limits the rate of each of many clients.
-type limiter struct {
-	rate  rate.Limit
-	burst int
-
-	mu      sync.Mutex
-	clients map[string]*rate.Limiter
-}
-
-// maxClients is the maximum number of clients that a limiter remembers. When it is reached, the limiter forgets the
-// clients that may send a full burst again. If there are none, it forgets all.
-const maxClients = 4096
-
-func newLimiter(perSecond float64, burst int) *limiter {
-	return &limiter{rate: rate.Limit(perSecond), burst: burst, clients: map[string]*rate.Limiter{}}
-}
-
-// allow reports whether a client may send a request now.
-func (l *limiter) allow(client string, now time.Time) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	c := l.clients[client]
-	if c == nil {
-		if len(l.clients) >= maxClients {
-			l.prune(now)
-		}
-		c = rate.NewLimiter(l.rate, l.burst)
-		l.clients[client] = c
-	}
-	return c.AllowN(now, 1)
-}
-
-// prune forgets clients. The caller must hold l.mu.
-func (l *limiter) prune(now time.Time) {
-	maps.DeleteFunc(l.clients, func(_ string, c *rate.Limiter) bool { return c.TokensAt(now) >= float64(l.burst) })
-	if len(l.clients) >= maxClients {
-		clear(l.clients)
-	}
 }

@@ -80,7 +80,7 @@ func (i *idempotency) begin(
 	}
 	q := &idempotentRequest{
 		owner:   i,
-		key:     hash(c.User, c.Subject, values[0]),
+		key:     hash(c.Identity(), values[0]),
 		request: hash(r.Method, r.URL.Path, r.URL.RawQuery, string(body)),
 	}
 	i.mu.Lock()

@@ -89,7 +89,7 @@ func TestKeyBelongsToItsCaller(t *testing.T) {
 		users += "  " + u + ": " + passwordHash() + "\n"
 	}
 	env.writeFile(env.hosts["HV01"].server.options.WebConfigFile, users)
-	env.writeFile(env.policy, "rules: [{users: [tim, tim2, omar], role: operator}, {users: [vic], role: viewer}]")
+	env.writePolicy("rules: [{users: [tim, tim2, omar], role: operator, vms: all, host: true}, {users: [vic], role: viewer, vms: all, host: true}]")
 	if err := env.hosts["HV01"].server.Reload(); err != nil {
 		t.Fatal(err)
 	}

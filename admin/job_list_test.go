@@ -13,8 +13,8 @@ import (
 func TestListOfJobsIsLimited(t *testing.T) {
 	env := newTestEnv(t)
 	mine, others := env.vms[vmReplicating], env.vms[vmSuspended]
-	env.writeFile(env.policy, "rules:\n  - {users: [vic], role: viewer, vms: \""+mine+"\"}\n"+
-		"  - {users: [omar], role: owner, destructive: true}\n")
+	env.writePolicy("rules:\n  - {users: [vic], role: viewer, vms: \"" + mine + "\"}\n" +
+		"  - {users: [omar], role: owner, destructive: true, vms: all, host: true}\n")
 	env.want("reload", env.request("HV01", "omar", "POST", "/-/reload", nil), 200, "")
 	put := func(from, to int, vm string) {
 		t.Helper()
@@ -55,8 +55,8 @@ func TestListOfJobsIsLimited(t *testing.T) {
 func TestReplicasAreAuthorizedByVM(t *testing.T) {
 	env := newTestEnv(t)
 	mine := env.vms[vmReplicating]
-	env.writeFile(env.policy, "rules:\n  - {users: [vic], role: viewer, vms: \""+mine+"\"}\n"+
-		"  - {users: [omar], role: owner, destructive: true}\n")
+	env.writePolicy("rules:\n  - {users: [vic], role: viewer, vms: \"" + mine + "\"}\n" +
+		"  - {users: [omar], role: owner, destructive: true, vms: all, host: true}\n")
 	env.want("reload", env.request("HV01", "omar", "POST", "/-/reload", nil), 200, "")
 	all := env.get("HV01", "vic", apiReplicas).json["replicas"].([]any)
 	if len(all) != 1 || all[0].(object)["vm_id"] != mine {

@@ -18,7 +18,7 @@ func TestLimiterAllowsBurstAndRate(t *testing.T) {
 	want := func(client string, allowed int) {
 		t.Helper()
 		for i := range allowed + 1 {
-			if got := l.allow(client, now); got != (i < allowed) {
+			if got := l.take(client, now) == 0; got != (i < allowed) {
 				t.Errorf("request %d of %s: allowed %v", i+1, client, got)
 			}
 		}
@@ -37,60 +37,30 @@ func TestLimiterAllowsBurstAndRate(t *testing.T) {
 	want("a", 0)
 }
 
-// The limiter remembers 4096 clients. A new one makes it forget those that could send a full burst again, but not one
+// The limiter remembers 4096 callers. A new one makes it forget those that could send a full burst again, but not one
 // that has used up its burst.
 func TestLimiterForgetsOnlyIdleClients(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	l := newLimiter(1, 2)
 	for i := range 4095 {
-		l.allow(fmt.Sprint("idle ", i), now)
+		l.take(fmt.Sprint("idle ", i), now)
 	}
 	now = now.Add(time.Minute)
 	for range 3 {
-		l.allow("busy", now)
+		l.take("busy", now)
 	}
-	if len(l.clients) != 4096 || l.allow("busy", now) {
-		t.Errorf("%d clients are remembered, want 4096; or the busy client is allowed", len(l.clients))
+	if len(l.callers) != 4096 || l.take("busy", now) == 0 {
+		t.Errorf("%d callers are remembered, want 4096; or the busy caller is allowed", len(l.callers))
 	}
-	l.allow("another", now)
-	if len(l.clients) != 2 || l.allow("busy", now) {
-		t.Errorf("%d clients are remembered, want 2; or the busy client is allowed", len(l.clients))
+	l.take("another", now)
+	if len(l.callers) != 2 || l.take("busy", now) == 0 {
+		t.Errorf("%d callers are remembered, want 2; or the busy caller is allowed", len(l.callers))
 	}
 	for i := range 5000 { // none of them is idle
-		l.allow(fmt.Sprint("new ", i), now)
+		l.take(fmt.Sprint("new ", i), now)
 	}
-	if n := len(l.clients); n > 4096 {
-		t.Errorf("%d clients are remembered, want at most 4096", n)
-	}
-}
-
-// The rate of requests counts those with a wrong password, and those of all ports of an address. The rate of actions
-// counts by user, and does not count reading.
-func TestRateLimitsCountByAddressAndUser(t *testing.T) {
-	env := newTestEnv(t, func(o *Options) { o.RequestRate, o.RequestBurst, o.ActionRate, o.ActionBurst = 1, 12, 1, 2 })
-	dryRun := func(user string) response {
-		return env.postAction("HV01", user, vmReplicating, "primary", "suspend", object{"dry_run": true})
-	}
-	env.want("first action", dryRun("tim"), 200, "")
-	env.want("second action", dryRun("tim"), 200, "")
-	r := dryRun("tim")
-	env.want("third action", r, http.StatusTooManyRequests, "rate-limited")
-	if r.header.Get("Retry-After") != "5" {
-		t.Errorf("Retry-After is %q, want 5", r.header.Get("Retry-After"))
-	}
-	env.want("reading", env.get("HV01", "tim", "/api/v1/methods"), 200, "")
-	env.want("action of another user", dryRun("olga"), 200, "")
-	env.clock.Advance(time.Second)
-	env.want("action a second later", dryRun("tim"), 200, "")
-	env.want("second action a second later", dryRun("tim"), http.StatusTooManyRequests, "rate-limited")
-	for range 6 { // seven requests were sent; one second allows one more
-		http.DefaultClient.CloseIdleConnections() // so that each request has another port
-		env.want("wrong password", env.get("HV01", "nobody", "/api/v1/methods"), 401, "unauthenticated")
-	}
-	r = env.get("HV01", "vic", "/api/v1/methods")
-	env.want("request above the limit", r, http.StatusTooManyRequests, "rate-limited")
-	if r.header.Get("Retry-After") != "1" {
-		t.Errorf("Retry-After is %q, want 1", r.header.Get("Retry-After"))
+	if n := len(l.callers); n > 4096 {
+		t.Errorf("%d callers are remembered, want at most 4096", n)
 	}
 }
 

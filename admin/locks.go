@@ -86,7 +86,6 @@ func (l *locks) checkCalls(want lock, allowedDuringJob bool) *problem.Problem {
 // checkJobs returns a problem if a running job or the limit of actions conflicts with the lock. The caller must hold
 // l.mu.
 func (l *locks) checkJobs(want lock, allowedDuringJob bool) *problem.Problem {
-	running := len(l.held)
 	for _, j := range l.jobs.Running("") {
 		switch {
 		case j.Scheduled:
@@ -97,15 +96,31 @@ func (l *locks) checkJobs(want lock, allowedDuringJob bool) *problem.Problem {
 			return problem.New(problem.ResynchronizationRunning,
 				"vm %s: resynchronizes now; only one VM can do so at a time", j.VMID).
 				WithHeader("Retry-After", "60").With("job", jobURL(j))
-		case j.Path != "": // a job without a path is counted as a call
-			running++
 		}
 	}
-	if running >= l.maxActions && !allowedDuringJob && !want.urgent {
-		return problem.New(problem.TooManyActions, "%d actions are in progress, which is the maximum", running).
+	if n := l.inProgress(); n >= l.maxActions && !allowedDuringJob && !want.urgent {
+		return problem.New(problem.TooManyActions, "%d actions are in progress, which is the maximum", n).
 			WithHeader("Retry-After", "10")
 	}
 	return nil
+}
+
+// full reports whether the limit of actions is reached, as far as the ends of jobs are known.
+func (l *locks) full() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.inProgress() >= l.maxActions
+}
+
+// inProgress returns the number of actions in progress. The caller must hold l.mu.
+func (l *locks) inProgress() int {
+	n := len(l.held)
+	for _, j := range l.jobs.Running("") {
+		if !j.Scheduled && j.Path != "" { // a job without a path is counted as a call
+			n++
+		}
+	}
+	return n
 }
 
 // checkScheduled rejects a second scheduled resynchronization, because the end of the first one is not known.

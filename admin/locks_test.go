@@ -169,13 +169,33 @@ func TestMaxActions(t *testing.T) {
 	full("third action, again")
 }
 
-// By default eight actions can be in progress.
-func TestEightActionsByDefault(t *testing.T) {
-	env := newTestEnv(t)
-	for vm := 22; vm < 30; vm++ {
-		env.want("action within the limit", env.postAction("HV01", "tim", vm, "primary", "test-connection", nil), 202, "")
+// By default 32 actions can be in progress.
+func TestActionsInProgressByDefault(t *testing.T) {
+	env := newTestEnvWith(t, 80, []string{"HV01"}, nil)
+	started := 0
+	for vm := 22; vm < len(env.vms); vm++ {
+		switch r := env.postAction("HV01", "tim", vm, "primary", "test-connection", nil); r.slug() {
+		case "":
+			started++
+		case "too-many-actions":
+			if started != 32 {
+				t.Errorf("%d actions are in progress, want 32", started)
+			}
+			return
+		}
 	}
-	env.want("ninth action", env.postAction("HV01", "tim", 30, "primary", "test-connection", nil),
+	t.Errorf("no limit after %d actions", started)
+}
+
+// A job that has ended does not count, although nobody has asked for it since.
+func TestEndedJobsDoNotCount(t *testing.T) {
+	env := newTestEnv(t, func(o *Options) { o.MaxActions = 1 })
+	env.want("first action", env.postAction("HV01", "tim", vmReplicating, "primary", "test-connection", nil), 202, "")
+	env.clock.Advance(time.Hour)
+	env.want("dry run after the job",
+		env.postAction("HV01", "tim", 2, "primary", "test-connection", object{"dry_run": true}), 200, "")
+	env.want("action after the job", env.postAction("HV01", "tim", 2, "primary", "test-connection", nil), 202, "")
+	env.want("action during the job", env.postAction("HV01", "tim", 3, "primary", "test-connection", nil),
 		http.StatusServiceUnavailable, "too-many-actions")
 }
 

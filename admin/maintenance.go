@@ -73,7 +73,7 @@ const (
 // check returns a problem if an announcement is incomplete or exceeds a limit.
 func (a announcement) check(now time.Time) *problem.Problem {
 	switch {
-	case a.Owner == "" || a.Reason == "":
+	case operation.IsBlank(a.Owner) || operation.IsBlank(a.Reason):
 		return problem.New(problem.InvalidParameter, "owner and reason are required")
 	case len(a.Owner) > operation.MaxTextBytes || len(a.Reason) > operation.MaxTextBytes:
 		return problem.New(problem.InvalidParameter, "a text is longer than %d bytes", operation.MaxTextBytes)

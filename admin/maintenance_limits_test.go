@@ -149,8 +149,8 @@ func TestMaintenanceOfSeveralVMs(t *testing.T) {
 func TestMaintenanceIsAuthorizedByVM(t *testing.T) {
 	env := newTestEnv(t)
 	mine, others := env.vms[vmReplicating], env.vms[vmSuspended]
-	env.writeFile(env.policy, "rules:\n  - {users: [tim], role: operator, vms: \""+mine+"\"}\n"+
-		"  - {users: [omar], role: owner, destructive: true}\n")
+	env.writePolicy("rules:\n  - {users: [tim], role: operator, vms: \"" + mine + "\"}\n" +
+		"  - {users: [omar], role: owner, destructive: true, vms: all, host: true}\n")
 	env.want("reload", env.request("HV01", "omar", "POST", "/-/reload", nil), 200, "")
 	announce := func(user, vm string) response {
 		payload := object{"owner": "Ada", "reason": "x", "until": env.clock.Now().Add(time.Hour)}

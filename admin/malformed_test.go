@@ -115,7 +115,7 @@ func TestInjectionInParameters(t *testing.T) {
 	env := newTestEnv(t)
 	vm := env.vms[vmReplicating]
 	evil := `</VALUE></PROPERTY></INSTANCE><INSTANCE CLASSNAME="Msvm_X"><PROPERTY NAME="TrustGroup" TYPE="string"><VALUE>' OR 1=1 --`
-	r := env.postMethod("HV01", "omar", "AddAuthorizationEntry", object{"parameters": object{"AuthorizationEntry": object{
+	r := env.postMethodConfirmed("HV01", "omar", "AddAuthorizationEntry", object{"parameters": object{"AuthorizationEntry": object{
 		"AllowedPrimaryHostSystem": "hv09.contoso.com", "ReplicaStorageLocation": `D:\x`, "TrustGroup": evil,
 	}}})
 	env.want("XML in a property", r, 200, "")

@@ -31,7 +31,7 @@ func TestListOfMethods(t *testing.T) {
 			`{"name":"RecoveryConnectionPoint","type":"string"},{"name":"RecoveryServerPortNumber","type":"uint16"},` +
 			`{"name":"AuthenticationType","type":"uint16"},{"name":"CertificateThumbPrint","optional":true,"type":"string"},` +
 			`{"name":"BypassProxyServer","optional":true,"type":"boolean"}],"reads":true}`,
-		"Msvm_ConcreteJob.GetErrorEx": `{"class":"Msvm_ConcreteJob","does":"returns the errors of a failed job",` +
+		"Msvm_ConcreteJob.GetErrorEx": `{"class":"Msvm_ConcreteJob","does":"returns the errors of a job that failed or was terminated",` +
 			`"name":"GetErrorEx","parameters":[],"reads":true}`,
 	} {
 		wantJSON(t, name, listed[name], want)

@@ -32,7 +32,8 @@ func newMetrics(namespace string, jobs *job.Tracker, maintenance *maintenanceSto
 		}, []string{"method", "code"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "admin_action_duration_seconds",
-			Help:    "Time from the start of an action of the admin endpoint to the end of its job.",
+			Help: "Time from the start of an action of the admin endpoint to the end of its job. " +
+				"An action during which the clock was set back is not counted.",
 			Buckets: []float64{1, 10, 60, 600, 3600, 6 * 3600, 24 * 3600},
 		}, []string{"action", "state"}),
 		last: prometheus.NewGaugeVec(prometheus.GaugeOpts{
@@ -64,7 +65,9 @@ func (m *metrics) collectors() []prometheus.Collector {
 
 // jobEnded counts a job that has ended.
 func (m *metrics) jobEnded(r job.Record) {
-	m.duration.WithLabelValues(r.Action, string(r.State)).Observe(r.Ended.Sub(r.Created).Seconds())
+	if d := job.Elapsed(r.Created, *r.Ended); d != nil {
+		m.duration.WithLabelValues(r.Action, string(r.State)).Observe(*d)
+	}
 	m.last.WithLabelValues(r.Action).Set(float64(r.Ended.UnixMilli()) / 1000)
 }
 

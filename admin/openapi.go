@@ -108,7 +108,7 @@ func (d *describer) action(r route, a operation.Action) jsonObject {
 		body["properties"].(jsonObject)["parameters"] = closed(parameters, nil)
 	})
 	o["tags"] = []any{"actions"}
-	o["description"] = methodDescription(m, a.Role.String())
+	o["description"] = callDescription(m, a.Destroys(nil), a.Role.String())
 	return o
 }
 
@@ -137,16 +137,16 @@ func (d *describer) method(r route, m msvm.Method) jsonObject {
 		role = authz.RoleViewer.String()
 	}
 	o["tags"] = []any{m.Class}
-	o["description"] = methodDescription(m, role)
+	o["description"] = callDescription(m, m.Destroys, role)
 	o["deprecated"] = m.ReplacedBy != ""
 	return o
 }
 
-// methodDescription describes the call of a method.
-func methodDescription(m msvm.Method, role string) string {
+// callDescription describes the call of a method that can destroy something; "" stands for nothing.
+func callDescription(m msvm.Method, destroys, role string) string {
 	text := "Calls " + m.Class + "." + m.Name + ". Requires the role " + role + "."
-	if m.Destroys != "" {
-		text += " Destroys " + m.Destroys + ", so it must be confirmed."
+	if destroys != "" {
+		text += " Destroys " + destroys + ", so it must be confirmed."
 	}
 	return text
 }

@@ -16,6 +16,14 @@ func (env *testEnv) postMethod(host, user, name string, payload any) response {
 	return env.request(host, user, http.MethodPost, "/api/v1/methods/"+name, payload)
 }
 
+// postMethodConfirmed calls a method about the host and confirms the call.
+func (env *testEnv) postMethodConfirmed(host, user, name string, payload object) response {
+	env.Helper()
+	first := env.postMethod(host, user, name, payload)
+	env.want("first request of "+name, first, http.StatusConflict, "confirmation-required")
+	return env.postMethod(host, user, name, env.confirmation(host, 0, first, payload))
+}
+
 // methodBody returns a body for a call of a method about a relationship, with only the required parameters.
 func (env *testEnv) methodBody(method msvm.Method, vm string, link msvm.Link) object {
 	values := map[msvm.Type]any{
@@ -165,7 +173,7 @@ func TestOmittedPropertiesKeepTheirValues(t *testing.T) {
 		}
 	}
 	env.want("add authorization entry",
-		env.postMethod("HV01", "omar", "AddAuthorizationEntry",
+		env.postMethodConfirmed("HV01", "omar", "AddAuthorizationEntry",
 			object{"parameters": object{"AuthorizationEntry": object{
 				"AllowedPrimaryHostSystem": "hv09.contoso.com",
 				"ReplicaStorageLocation":   `D:\Replica`, "TrustGroup": "A & <B>",

@@ -23,14 +23,14 @@ func TestNoPolicyAllowsOnlyReading(t *testing.T) {
 func TestPolicyRules(t *testing.T) {
 	env := newTestEnv(t)
 	name := env.vmName("HV01", vmReplicating)
-	env.writeFile(env.policy, fmt.Sprintf(`
+	env.writePolicy(fmt.Sprintf(`
 rules:
-  - {users: [vic], role: viewer}
+  - {users: [vic], role: viewer, vms: all, host: true}
   - {users: [olga], role: operator, vms: '%s'}
-  - {users: [tim], role: operator, methods: [suspend]}
+  - {users: [tim], role: operator, methods: [suspend], vms: all, host: true}
   - {users: [fred], role: operator, methods: [RequestReplicationStateChangeEx], vms: '(?i)%s'}
-  - {users: [fred], role: failover, methods: [CommitFailover], destructive: true}
-  - {users: [omar], role: owner}
+  - {users: [fred], role: failover, methods: [CommitFailover], destructive: true, vms: all, host: true}
+  - {users: [omar], role: owner, vms: all, host: true}
 `, env.vms[vmReplicating], name))
 	env.hosts["HV01"].server.Reload()
 	dry := object{"dry_run": true}
@@ -83,9 +83,9 @@ func TestReadOnlyPolicy(t *testing.T) {
 // A rule for some VMs includes neither VMs whose name only begins or ends with the expression, nor the host.
 func TestRuleForVMsIsNotForOthers(t *testing.T) {
 	env := newTestEnv(t)
-	env.writeFile(env.policy, `
+	env.writePolicy(`
 rules:
-  - {users: [vic], role: viewer}
+  - {users: [vic], role: viewer, vms: all, host: true}
   - {users: [olga], role: owner, destructive: true, vms: 'web|sql.*|c0\d'}
   - {users: [omar], role: owner, destructive: true, vms: '.*'}
 `)
@@ -123,12 +123,12 @@ rules:
 // on that, too.
 func TestPolicyDecidesOnTheWholePlan(t *testing.T) {
 	env := newTestEnv(t)
-	env.writeFile(env.policy, `
+	env.writePolicy(`
 rules:
-  - {users: [vic], role: viewer}
-  - {users: [olga], role: operator, destructive: true}
-  - {users: [tim], role: owner}
-  - {users: [omar], role: owner, destructive: true}
+  - {users: [vic], role: viewer, vms: all, host: true}
+  - {users: [olga], role: operator, destructive: true, vms: all, host: true}
+  - {users: [tim], role: owner, vms: all, host: true}
+  - {users: [omar], role: owner, destructive: true, vms: all, host: true}
 `)
 	if err := env.hosts["HV01"].server.Reload(); err != nil {
 		t.Fatal(err)

@@ -2,63 +2,18 @@ package admin
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
-	"fmt"
 	"net/http"
 	"os"
-	"slices"
 	"time"
 
 	"github.com/go-kit/log/level"
 
 	"hyperv_replica_exporter/admin/internal/audit"
 	"hyperv_replica_exporter/admin/internal/authz"
-	"hyperv_replica_exporter/admin/internal/operation"
 	"hyperv_replica_exporter/admin/internal/problem"
-	"hyperv_replica_exporter/wmiquery/msvm"
 )
-
-// WebConfig is the part of the listener's web config that the endpoint uses.
-type WebConfig = authz.WebConfig
-
-// ReadWebConfig reads a file in the format of the exporter toolkit. Without a file it returns an empty config.
-func ReadWebConfig(file string) (WebConfig, error) { return authz.ReadWebConfig(file) }
-
-// Check returns an error if the configuration is not valid. It opens no files for writing.
-func Check(o Options) error {
-	_, _, err := readConfiguration(o)
-	return err
-}
-
-// readConfiguration reads the policy and the web config, and checks that they fit together.
-func readConfiguration(o Options) (*authz.Policy, WebConfig, error) {
-	w, err := authz.ReadWebConfig(o.WebConfigFile)
-	if err != nil {
-		return nil, w, fmt.Errorf("admin endpoint: web config: %w", err)
-	}
-	for _, a := range o.Addresses {
-		if err := w.CheckAddress(a); err != nil {
-			return nil, w, fmt.Errorf("admin endpoint: %w", err)
-		}
-	}
-	p, err := authz.ReadPolicy(o.PolicyFile, isMethodOrAction)
-	if err != nil {
-		return nil, w, fmt.Errorf("admin endpoint: policy: %w", err)
-	}
-	if p.File() != "" && !w.Authenticates() {
-		return nil, w, errors.New("admin endpoint: a policy requires authentication: the web config must have users, " +
-			"or client certificates that are required and verified")
-	}
-	return p, w, nil
-}
-
-// isMethodOrAction reports whether a policy can list a name in methods.
-func isMethodOrAction(name string) bool {
-	if _, ok := operation.FindAction(name); ok || name == maintenanceAction {
-		return true
-	}
-	return slices.ContainsFunc(msvm.Methods(), func(m msvm.Method) bool { return m.Name == name })
-}
 
 // Reload reads the policy and the users again, and reopens the audit log. If the configuration is not valid, the old
 // one stays in effect. If the audit log cannot be written, the new configuration takes effect nevertheless, because it
@@ -72,8 +27,7 @@ func (s *Server) reloadBy(c authz.Principal) error {
 	s.fileVersions = fileVersions(s.options) // also if the files are not valid: each version is reported once
 	p, w, err := readConfiguration(s.options)
 	if err == nil {
-		s.policy.Store(p)
-		s.authenticator.Store(authz.NewAuthenticator(w))
+		s.use(p, w)
 	}
 	record := audit.Record{
 		Time: s.options.Now().UTC(), Event: audit.Reload, User: c.String(), Remote: c.Remote, Action: "reload",
@@ -96,17 +50,26 @@ func (s *Server) reloadBy(c authz.Principal) error {
 	return nil
 }
 
+// use makes a configuration take effect.
+func (s *Server) use(p *authz.Policy, w WebConfig) {
+	s.policy.Store(p)
+	s.authenticator.Store(authz.NewAuthenticator(w))
+	for _, warning := range p.Warnings(&w) {
+		level.Warn(s.options.Logger).Log("msg", "a part of the policy has no effect", "reason", warning)
+	}
+}
+
 // auditError is the error of a reload that could not be written to the audit log.
 type auditError struct{ error }
 
-// fileVersion identifies a version of a file.
-type fileVersion struct{ modified, size int64 }
+// fileVersion identifies the content of a file. It is zero for a file that cannot be read.
+type fileVersion [sha256.Size]byte
 
 // fileVersions returns the versions of the configuration files.
 func fileVersions(o Options) (versions [2]fileVersion) {
 	for i, file := range []string{o.PolicyFile, o.WebConfigFile} {
-		if info, err := os.Stat(file); err == nil {
-			versions[i] = fileVersion{info.ModTime().UnixNano(), info.Size()}
+		if text, err := os.ReadFile(file); err == nil {
+			versions[i] = sha256.Sum256(text)
 		}
 	}
 	return versions

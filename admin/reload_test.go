@@ -98,7 +98,7 @@ func TestChangedFilesAreReloaded(t *testing.T) {
 	s.reloadIfChanged()
 	env.want("action after an emergency stop",
 		env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", nil), 403, "forbidden")
-	env.writeFile(env.policy, "nonsense")
+	env.writePolicy("nonsense")
 	s.reloadIfChanged()
 	s.reloadIfChanged()
 	if n := reloads(); n != 2 {
@@ -118,16 +118,16 @@ func TestChangedFilesAreReloaded(t *testing.T) {
 func TestInvalidConfigurationIsNotUsed(t *testing.T) {
 	env := newTestEnv(t)
 	for _, tt := range []struct{ text, want string }{
-		{"rules: [{users: [a], role: king}]", "king"},
-		{"rules: [{users: [a], role: owner, methods: [Explode]}]", "Explode"},
+		{"rules: [{users: [a], role: king, vms: all, host: true}]", "king"},
+		{"rules: [{users: [a], role: owner, methods: [Explode], vms: all, host: true}]", "Explode"},
 		{"rules: [{role: owner}]", "neither users nor subjects"},
-		{"rules: [{users: [''], role: owner}]", "empty"},
-		{"rules: [{users: [a], role: owner, methods: []}]", "methods is empty"},
+		{"rules: [{users: [''], role: owner, vms: all, host: true}]", "empty"},
+		{"rules: [{users: [a], role: owner, methods: [], vms: all, host: true}]", "methods is empty"},
 		{"rules: [{users: [a], role: owner, vms: '('}]", "missing closing"},
 		{"rules: [{users: [a], role: owner, vms: 'a)|(b'}]", "unexpected )"},
-		{"rules: [{users: [a], role: owner, force: true}]", "force"},
+		{"rules: [{users: [a], role: owner, force: true, vms: all, host: true}]", "force"},
 	} {
-		env.writeFile(env.policy, tt.text)
+		env.writePolicy(tt.text)
 		r := env.request("HV01", "omar", "POST", "/-/reload", nil)
 		env.want(tt.text, r, 400, "invalid-parameter")
 		if !strings.Contains(r.text, tt.want) {
@@ -136,7 +136,7 @@ func TestInvalidConfigurationIsNotUsed(t *testing.T) {
 		env.want("action under the old policy",
 			env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", object{"dry_run": true}), 200, "")
 	}
-	env.writeFile(env.policy, "rules: [{users: [omar], role: owner}]")
+	env.writePolicy("rules: [{users: [omar], role: owner, vms: all, host: true}]")
 	env.want("reload of a valid policy", env.request("HV01", "omar", "POST", "/-/reload", nil), 200, "")
 	env.want("action under the new policy",
 		env.postAction("HV01", "tim", vmReplicating, "primary", "suspend", object{"dry_run": true}), 403, "forbidden")
@@ -146,8 +146,8 @@ func TestInvalidConfigurationIsNotUsed(t *testing.T) {
 	env.want("request without a password", env.get("HV01", "", apiReplicas), 401, "unauthenticated")
 }
 
-// A changed file is noticed by its time or by its size, also the web config. An unchanged file is not reloaded.
-func TestFileChangesAreNoticedByTimeAndSize(t *testing.T) {
+// A changed file is noticed by its content, also the web config. Its time and its size do not matter.
+func TestFileChangesAreNoticedByContent(t *testing.T) {
 	env := newTestEnv(t)
 	s := env.hosts["HV01"].server
 	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
@@ -158,14 +158,15 @@ func TestFileChangesAreNoticedByTimeAndSize(t *testing.T) {
 		at               time.Time
 		reloaded         bool
 	}{
-		{"first version", env.policy, fullPolicy, at, true},
+		{"first version", env.policy, fullPolicy, at, false},
 		{"no change", env.policy, fullPolicy, at, false},
-		{"other time", env.policy, fullPolicy, at.Add(time.Millisecond), true},
-		{"earlier time", env.policy, fullPolicy, at, true},
-		{"other size", env.policy, fullPolicy + "#", at, true},
+		{"other time", env.policy, fullPolicy, at.Add(time.Millisecond), false},
+		{"earlier time", env.policy, fullPolicy, at, false},
+		{"other size", env.policy, "#\n" + fullPolicy, at, true},
+		{"other content of the same size and time", env.policy, "\n#" + fullPolicy, at, true},
 		{"web config", s.options.WebConfigFile, users, at, true},
 		{"no change of the web config", s.options.WebConfigFile, users, at, false},
-		{"other time of the web config", s.options.WebConfigFile, users, at.Add(time.Second), true},
+		{"other time of the web config", s.options.WebConfigFile, users, at.Add(time.Second), false},
 		{"other size of the web config", s.options.WebConfigFile, users + "#", at.Add(time.Second), true},
 	} {
 		env.writeFile(tt.file, tt.text)
@@ -192,12 +193,12 @@ func TestFileChangesAreNoticedByTimeAndSize(t *testing.T) {
 // A reload by a user who may call only some methods or whose rule is limited to VMs is refused.
 func TestReloadNeedsAnUnlimitedOwner(t *testing.T) {
 	env := newTestEnv(t)
-	env.writeFile(env.policy, `
+	env.writePolicy(`
 rules:
-  - {users: [vic], role: failover, destructive: true}
+  - {users: [vic], role: failover, destructive: true, vms: all, host: true}
   - {users: [olga], role: owner, vms: '.*'}
-  - {users: [tim], role: owner, methods: [suspend]}
-  - {users: [omar], role: owner}
+  - {users: [tim], role: owner, methods: [suspend], vms: all, host: true}
+  - {users: [omar], role: owner, vms: all, host: true}
 `)
 	if err := env.hosts["HV01"].server.Reload(); err != nil {
 		t.Fatal(err)

@@ -131,16 +131,30 @@ func (s *Server) listReplicas(r *http.Request) (problem.Response, *problem.Probl
 	}
 	all := []replicaView{}
 	for _, x := range snapshot.Relationships() {
-		if x.Row.Replicates() && s.authorizeView(r, x) == nil {
+		if x.Row.Replicates() && s.authorize(r, viewAttributes(x)) == nil {
 			all = append(all, newReplicaView(snapshot, x))
 		}
 	}
 	return problem.JSON(http.StatusOK, replicaList{snapshot.Time, all}), nil
 }
 
-// authorizeView returns nil if the caller can see a relationship.
-func (s *Server) authorizeView(r *http.Request, x *operation.Relationship) *problem.Problem {
-	return s.authorize(r, authz.Attributes{Role: authz.RoleViewer, VM: x.Key.VM, VMName: x.VMName()})
+// viewAttributes returns the attributes of a request that only reads a relationship.
+func viewAttributes(x *operation.Relationship) authz.Attributes {
+	return authz.Attributes{Role: authz.RoleViewer, VM: x.Key.VM, VMName: x.VMName()}
+}
+
+// findReplica returns the relationship that the URL names if the policy allows the request. The policy is asked first,
+// so that a VM that the caller cannot see has the same response as a VM that does not exist.
+func (s *Server) findReplica(
+	r *http.Request, snapshot *operation.Snapshot, attributes func(*operation.Relationship) authz.Attributes,
+) (*operation.Relationship, *problem.Problem) {
+	x, missing := snapshot.Find(r.PathValue("vm_id"), r.PathValue("relationship"))
+	if x != nil {
+		if p := s.authorize(r, attributes(x)); p != nil {
+			return nil, p
+		}
+	}
+	return x, missing
 }
 
 // showReplica handles GET /api/v1/replicas/{vm_id}/{relationship}.
@@ -151,11 +165,8 @@ func (s *Server) showReplica(r *http.Request) (problem.Response, *problem.Proble
 	if p != nil {
 		return problem.Response{}, p
 	}
-	x, p := snapshot.Find(r.PathValue("vm_id"), r.PathValue("relationship"))
+	x, p := s.findReplica(r, snapshot, viewAttributes)
 	if p != nil {
-		return problem.Response{}, p
-	}
-	if p := s.authorizeView(r, x); p != nil {
 		return problem.Response{}, p
 	}
 	v := newReplicaView(snapshot, x)

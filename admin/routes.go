@@ -34,6 +34,7 @@ const (
 	apiAuthorization = "/api/v1/authorization"
 	apiJobs          = "/api/v1/jobs"
 	apiMaintenance   = "/api/v1/maintenance"
+	apiWhoAmI        = "/api/v1/whoami"
 	apiDescription   = "/api/v1/openapi.json"
 )
 
@@ -76,6 +77,7 @@ func (s *Server) routes() []route {
 			emptyRequest{},
 			map[int]any{200: maintenance{}},
 		},
+		{"GET " + apiWhoAmI, s.whoAmI, "Get the caller, and what the policy allows the caller.", nil, map[int]any{200: callerView{}}},
 		{"GET " + apiDescription, s.describe, "Get this description.", nil, map[int]any{200: map[string]any{}}},
 		{
 			"POST /-/reload", s.reload,
@@ -99,11 +101,9 @@ func (s *Server) newHandler() http.Handler {
 		hosts:       s.options.Hosts,
 		origin:      http.NewCrossOriginProtection(),
 		identify:    func(r *http.Request) (authz.Principal, error) { return s.authenticator.Load().Identify(r) },
-		known:       func(c authz.Principal) bool { return s.policy.Load().Knows(c) },
-		now:         s.options.Now,
+		role:        s.roleOf,
+		limits:      newCallerLimits(s.options),
 		bodyTimeout: s.options.BodyTimeout,
-		requests:    newLimiter(s.options.RequestRate, s.options.RequestBurst),
-		actions:     newLimiter(s.options.ActionRate, s.options.ActionBurst),
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		info := &requestInfo{method: "none"}
@@ -113,7 +113,8 @@ func (s *Server) newHandler() http.Handler {
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-		r, p := g.admit(recorder, r.WithContext(context.WithValue(r.Context(), requestInfoKey{}, info)))
+		r, done, p := g.admit(recorder, r.WithContext(context.WithValue(r.Context(), requestInfoKey{}, info)))
+		defer done()
 		if p == nil {
 			p = checkRoute(mux, r)
 		}
@@ -186,15 +187,16 @@ func (s *statusRecorder) WriteHeader(status int) {
 func (s *statusRecorder) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 
 // logRejected logs a rejected request, so that password guesses and requests of other web pages can be noticed. The
-// number of messages is limited. Requests without a matching route are not logged.
+// number of messages is limited; the log has the number of those that were left out. Requests without a matching route
+// are not logged.
 func (s *Server) logRejected(r *http.Request, p *problem.Problem) {
-	if p.Type == problem.NotFound || p.Type == problem.MethodNotAllowed || !s.rejectedLog.AllowN(s.options.Now(), 1) {
+	if p.Type == problem.NotFound || p.Type == problem.MethodNotAllowed {
 		return
 	}
 	user, _, _ := r.BasicAuth()
-	level.Warn(s.options.Logger).Log(
+	level.Warn(s.rejectedLog).Log(
 		"msg", "request rejected", "type", p.Type.Slug, "remote", r.RemoteAddr,
-		"user", truncate(user), "method", truncate(r.Method), "path", truncate(r.URL.Path))
+		"user", truncate(user), "subject", truncate(authz.VerifiedSubject(r.TLS)), "method", truncate(r.Method), "path", truncate(r.URL.Path))
 }
 
 // truncate limits the length of a text from an unauthenticated client.

@@ -105,7 +105,7 @@ func TestNamesInMethods(t *testing.T) {
 		"failover": true, "InitiateFailover": true, "RequestStateChange": true, "maintenance": true,
 		"reload": false, "Failover": false, "": false,
 	} {
-		env.writeFile(o.PolicyFile, "rules: [{users: [omar], role: owner, methods: ['"+name+"']}]")
+		env.writeFile(o.PolicyFile, "rules: [{users: [omar], role: owner, methods: ['"+name+"'], vms: all, host: true}]\n...\n")
 		if err := Check(o); (err == nil) != valid {
 			t.Errorf("methods: [%s]: error %v, want success %v", name, err, valid)
 		}

@@ -254,7 +254,7 @@ func TestControlPage(t *testing.T) {
 	actions.WriteString("| Action | Does | Destroys | Role | Calls | Parameters |\n|---|---|---|---|---|---|\n")
 	for _, v := range operation.Actions() {
 		m := v.Definition()
-		fmt.Fprintf(&actions, "| `%s` | %s | %s | %s | `%s` | %s |\n", v.Name, v.Summary(), m.Destroys, v.Role, m.Name,
+		fmt.Fprintf(&actions, "| `%s` | %s | %s | %s | `%s` | %s |\n", v.Name, v.Summary(), v.Destroys(nil), v.Role, m.Name,
 			code(v.Parameters))
 	}
 	errors.WriteString("| Type | Status | |\n|---|---|---|\n")

@@ -31,13 +31,13 @@ import (
 	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/time/rate"
 
 	"hyperv_replica_exporter/admin/internal/audit"
 	"hyperv_replica_exporter/admin/internal/authz"
 	"hyperv_replica_exporter/admin/internal/job"
 	"hyperv_replica_exporter/admin/internal/problem"
 	"hyperv_replica_exporter/admin/internal/store"
+	"hyperv_replica_exporter/internal/logging"
 	"hyperv_replica_exporter/wmiquery"
 )
 
@@ -67,12 +67,21 @@ type Options struct {
 	BodyTimeout   time.Duration // limit for reading the body of a request
 	CallTimeout   time.Duration // how long a request waits for the answer to a call; a longer call continues
 	WatchInterval time.Duration // interval at which jobs and configuration files are checked
-	MaxActions    int           // maximum number of actions in progress
-	RequestRate   float64       // requests per second from one address
+	MaxActions    int           // maximum number of actions in progress, without failovers
+	RequestRate   float64       // requests per second by one caller; ten times as many with the role failover
 	RequestBurst  int
-	ActionRate    float64 // actions per second by one caller
+	ActionRate    float64 // actions per second by one caller; ten times as many with the role failover
 	ActionBurst   int
 }
+
+// Defaults of the limits in Options.
+const (
+	DefaultMaxActions   = 32
+	DefaultRequestRate  = 10
+	DefaultRequestBurst = 100
+	DefaultActionRate   = 2
+	DefaultActionBurst  = 100
+)
 
 // readTimeout limits how long the host can take to show its state.
 const readTimeout = 20 * time.Second
@@ -87,9 +96,9 @@ func (o Options) withDefaults() Options {
 	o.BodyTimeout = cmp.Or(o.BodyTimeout, 10*time.Second)
 	o.CallTimeout = cmp.Or(o.CallTimeout, 30*time.Second)
 	o.WatchInterval = cmp.Or(o.WatchInterval, 5*time.Second)
-	o.MaxActions = cmp.Or(o.MaxActions, 8)
-	o.RequestRate, o.RequestBurst = cmp.Or(o.RequestRate, 10), cmp.Or(o.RequestBurst, 40)
-	o.ActionRate, o.ActionBurst = cmp.Or(o.ActionRate, 1), cmp.Or(o.ActionBurst, 10)
+	o.MaxActions = cmp.Or(o.MaxActions, DefaultMaxActions)
+	o.RequestRate, o.RequestBurst = cmp.Or(o.RequestRate, DefaultRequestRate), cmp.Or(o.RequestBurst, DefaultRequestBurst)
+	o.ActionRate, o.ActionBurst = cmp.Or(o.ActionRate, DefaultActionRate), cmp.Or(o.ActionBurst, DefaultActionBurst)
 	return o
 }
 
@@ -109,12 +118,13 @@ type Server struct {
 	metrics       *metrics
 	handler       http.Handler
 
-	rejectedLog *rate.Limiter // limits log messages about rejected requests
+	rejectedLog log.Logger // for messages about rejected requests, whose number is limited
 
 	reloading    sync.Mutex
 	fileVersions [2]fileVersion // of the configuration files at the last reload; guarded by reloading
 	calls        sync.WaitGroup // calls of the host in progress
 	stop         context.CancelFunc
+	stopping     <-chan struct{} // closed by stop
 	background   sync.WaitGroup
 }
 
@@ -126,9 +136,8 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{options: o, fileVersions: versions, rejectedLog: rate.NewLimiter(1, 20)}
-	s.policy.Store(policy)
-	s.authenticator.Store(authz.NewAuthenticator(w))
+	s := &Server{options: o, fileVersions: versions, rejectedLog: logging.NewLimited(o.Logger, 20, time.Minute)}
+	s.use(policy, w)
 	if err := s.openFiles(); err != nil {
 		return nil, err
 	}
@@ -147,7 +156,7 @@ func New(o Options) (*Server, error) {
 	s.jobs.OnEnd = s.metrics.jobEnded
 	s.handler = s.newHandler()
 	ctx, stop := context.WithCancel(context.Background())
-	s.stop = stop
+	s.stop, s.stopping = stop, ctx.Done()
 	s.background.Go(func() { s.jobs.Watch(ctx, o.WatchInterval, readTimeout) })
 	s.background.Go(func() { s.watchFiles(ctx) })
 	s.background.Go(func() { s.runHourly(ctx) })
@@ -215,6 +224,9 @@ func (s *Server) prune() {
 	}
 }
 
+// Stop makes requests that wait for the host return: a client that waits for an action gets the job of the action.
+func (s *Server) Stop() { s.stop() }
+
 // Close stops the endpoint. It waits for calls of the host in progress until ctx is done. The next start finds out the
 // outcome of calls that have not returned by then. What is only in memory because it could not be written is written.
 func (s *Server) Close(ctx context.Context) error {
@@ -225,9 +237,16 @@ func (s *Server) Close(ctx context.Context) error {
 	case <-done:
 	case <-ctx.Done():
 	}
+	for _, r := range s.jobs.Running("") { // state is queued if the host has not answered, running if it runs the job
+		level.Warn(s.options.Logger).Log("msg", "stopping while an action is open",
+			"action", r.Action, "job", r.ID, "state", r.State, "vm_id", r.VMID, "vm", r.VM, "user", r.User)
+	}
 	s.jobs.RetryUnsaved()
 	return errors.Join(s.store.Close(), s.audit.Close())
 }
+
+// roleOf returns the highest role that the policy gives a caller.
+func (s *Server) roleOf(c authz.Principal) authz.Role { return s.policy.Load().Role(c) }
 
 // authorize asks the policy about a request.
 func (s *Server) authorize(r *http.Request, a authz.Attributes) *problem.Problem {

@@ -22,7 +22,7 @@ func TestDefaultsOfOptions(t *testing.T) {
 			o.ActionRate,
 		}
 	}
-	want := values{10 * time.Second, 30 * time.Second, 5 * time.Second, 8, 10, 40, 10, 1}
+	want := values{10 * time.Second, 30 * time.Second, 5 * time.Second, 32, 10, 100, 100, 2}
 	if got := valuesOf(Options{}.withDefaults()); got != want {
 		t.Errorf("the defaults are %+v, want %+v", got, want)
 	}
@@ -63,15 +63,21 @@ func TestCloseWaitsForCalls(t *testing.T) {
 		if !wait {
 			cancel()
 		}
-		closed := make(chan error)
+		closed := make(chan error, 1)
 		e.closed = true
 		go func() { closed <- e.server.Close(ctx) }()
 		if wait {
 			e.server.background.Wait() // Close has begun
 			close(block)
 		}
-		if err := <-closed; err != nil {
-			t.Error(err)
+		select {
+		case err := <-closed:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(20 * time.Second):
+			close(block)
+			t.Fatalf("Close waits: %v, but does not return", wait)
 		}
 		env.startEndpoint("HV01", e.folder)
 		j := env.get("HV01", "vic", started.header.Get("Location"))

@@ -78,8 +78,8 @@ func TestListOfAuthorizationEntries(t *testing.T) {
 	env.want("missing class", env.get("HV01", "vic", apiAuthorization), 501, "not-supported")
 	env.setFaults("denied")
 	env.want("no rights", env.get("HV01", "vic", apiAuthorization), 403, "access-denied")
-	env.writeFile(env.policy, "rules:\n  - {users: [vic], role: viewer, vms: \".*\"}\n"+
-		"  - {users: [omar], role: owner, destructive: true}\n")
+	env.writePolicy("rules:\n  - {users: [vic], role: viewer, vms: \".*\"}\n" +
+		"  - {users: [omar], role: owner, destructive: true, vms: all, host: true}\n")
 	env.want("reload", env.request("HV01", "omar", "POST", "/-/reload", nil), 200, "")
 	env.want("viewer of VMs", env.get("HV01", "vic", apiAuthorization), 403, "forbidden")
 }

@@ -29,7 +29,7 @@ type timedEndpoint struct {
 }
 
 // withTimedEndpoint runs a test in a bubble.
-func withTimedEndpoint(t *testing.T, test func(*timedEndpoint)) {
+func withTimedEndpoint(t *testing.T, test func(*timedEndpoint), change ...func(*Options)) {
 	t.Helper()
 	folder := tempDir(t)
 	policy, web := filepath.Join(folder, "policy.yml"), filepath.Join(folder, "web.yml")
@@ -52,11 +52,15 @@ func withTimedEndpoint(t *testing.T, test func(*timedEndpoint)) {
 			called: make(chan wmiquery.Call, 10),
 		}}
 		defer e.pool.Close()
-		e.server, err = New(Options{
+		o := Options{
 			Reader: e.pool, Invoker: e.pool, Now: time.Now, Logger: log.NewNopLogger(), Namespace: "test", PolicyFile: policy,
 			WebConfigFile: web, Addresses: []string{"127.0.0.1:0"}, DataDir: filepath.Join(folder, "data"),
 			WatchInterval: time.Hour,
-		})
+		}
+		for _, f := range change {
+			f(&o)
+		}
+		e.server, err = New(o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -77,11 +81,16 @@ func withTimedEndpoint(t *testing.T, test func(*timedEndpoint)) {
 }
 
 // want sends a request and checks the status, and how long the response took.
-func (e *timedEndpoint) want(method, path, body string, code int, after time.Duration) {
+func (e *timedEndpoint) want(method, path, body string, code int, after time.Duration, headers ...string) {
 	e.Helper()
 	r := httptest.NewRequestWithContext(e.Context(), method, "http://localhost"+path, strings.NewReader(body))
 	r.SetBasicAuth("omar", password)
 	r.Header.Set("Content-Type", "application/json")
+	for i := 0; i < len(headers); i += 2 {
+		if r.Header.Set(headers[i], headers[i+1]); headers[i] == "Host" {
+			r.Host = headers[i+1]
+		}
+	}
 	w, began := httptest.NewRecorder(), time.Now()
 	e.server.Handler().ServeHTTP(w, r)
 	if waited := time.Since(began); waited != after || w.Code != code {

@@ -10,8 +10,8 @@ import (
 func TestMaintenanceOfAVMByName(t *testing.T) {
 	env := newTestEnv(t)
 	mine := env.vms[vmReplicating]
-	env.writeFile(env.policy, "rules:\n  - {users: [tim], role: operator, vms: \""+env.vmName("HV01", vmReplicating)+"\"}\n"+
-		"  - {users: [omar], role: owner, destructive: true}\n")
+	env.writePolicy("rules:\n  - {users: [tim], role: operator, vms: \"" + env.vmName("HV01", vmReplicating) + "\"}\n" +
+		"  - {users: [omar], role: owner, destructive: true, vms: all, host: true}\n")
 	env.want("reload", env.request("HV01", "omar", "POST", "/-/reload", nil), 200, "")
 	r := env.postMaintenance("tim", object{"owner": "Ada", "reason": "x", "until": env.clock.Now().Add(time.Hour), "vm_id": mine})
 	env.want("announce", r, 201, "")
@@ -36,16 +36,16 @@ func TestViewHasJobsOfItsVMOnly(t *testing.T) {
 func TestFullLimiterKeepsThrottledClients(t *testing.T) {
 	l, now := newLimiter(1, 10), time.Now()
 	for range 10 {
-		l.allow("x", now)
+		l.take("x", now)
 	}
-	for i := range maxClients - 1 {
-		l.allow(fmt.Sprint(i), now)
+	for i := range maxCallers - 1 {
+		l.take(fmt.Sprint(i), now)
 	}
 	now = now.Add(2 * time.Second)
-	l.allow("new", now)
+	l.take("new", now)
 	n := 0
 	for range 10 {
-		if l.allow("x", now) {
+		if l.take("x", now) == 0 {
 			n++
 		}
 	}

@@ -181,7 +181,7 @@ func TestHealthIssueSeverityByNumber(t *testing.T) {
 		h := newHostWithVM(newFakeClock())
 		h.statistics = func(wmiquery.Call) (wmiquery.Reply, error) {
 			severity := property("PerceivedSeverity", "uint16", fmt.Sprint(n))
-			return statisticsReply("", property("MessageID", "string", "33680")+severity), nil
+			return statisticsReply("", property("MessageID", "string", "99006")+severity), nil
 		}
 		got := parseSeries(newFakeHostRig(h).gather(t, scrapeTimeout, "statistics"))
 		if values := valuesOf(got, "health_issue", "severity"); !maps.Equal(values, map[string]string{name: "1"}) {

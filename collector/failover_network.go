@@ -46,7 +46,7 @@ func failoverNetworkCollector() Collector {
 				}
 				l := vms.labels(id)
 				for _, c := range failoverConfigurations {
-					out.add(failoverNetworkAdapters, counts[id][c], l.with(label("configuration", c)))
+					out.add(failoverNetworkAdapters, counts[id][c], l, label("configuration", c))
 				}
 			}
 			return errors.Join(queryErr, newInvalidError(queried.invalid), checkAdapters(v, components.rows, vms))

@@ -100,7 +100,7 @@ func collectIssues(r relationship, issues []msvm.Error, texts *issueTexts, out *
 		}
 	}
 	for _, s := range order {
-		out.add(healthIssue, count[s], r.labels.with(label("message_id", s.id)).with(label("severity", s.severity)))
+		out.add(healthIssue, count[s], r.labels, label("message_id", s.id), label("severity", s.severity))
 	}
 	if texts.omit {
 		return
@@ -111,8 +111,8 @@ func collectIssues(r relationship, issues []msvm.Error, texts *issueTexts, out *
 		if text == (issueText{}) {
 			continue
 		}
-		out.add(healthIssueInfo, 1, r.labels.with(label("message_id", id)).
-			with(label("message", text.message)).with(label("recommended_action", text.action)))
+		out.add(healthIssueInfo, 1, r.labels, label("message_id", id), label("message", text.message),
+			label("recommended_action", text.action))
 	}
 }
 

@@ -57,6 +57,11 @@ func label(name, value string) *dto.LabelPair {
 	return &dto.LabelPair{Name: &name, Value: &value}
 }
 
+// value returns the value of a label, which the labels must have.
+func (l labels) value(name string) string {
+	return *l[slices.IndexFunc(l, func(p *dto.LabelPair) bool { return *p.Name == name })].Value
+}
+
 // with returns a copy of the labels that also contains p.
 func (l labels) with(p *dto.LabelPair) labels {
 	out := make(labels, 0, len(l)+1)

@@ -21,9 +21,11 @@ type relationship struct {
 }
 
 // relationshipTable contains the valid relationships and describes the invalid
-// ones, whose InstanceID is malformed or a duplicate.
+// ones, whose InstanceID is malformed or a duplicate. Collectors share it, so it must
+// not be modified.
 type relationshipTable struct {
 	table[relationship]
+	labels     map[msvm.Key]labels
 	invalid    error           // nil if all relationships are valid
 	invalidVMs map[string]bool // VMs with a malformed InstanceID, by GUID as far as it is known
 }
@@ -34,29 +36,39 @@ func readRelationships(ctx context.Context, v *view) (relationshipTable, error) 
 	if err != nil {
 		return relationshipTable{}, err
 	}
+	return v.tables.relationships.get(t, newRelationshipTable), nil
+}
+
+// newRelationshipTable returns the table of the instances t. Relationships that were
+// in the table before and have the same name keep their labels.
+func newRelationshipTable(t table[msvm.ReplicationRelationship], before relationshipTable) relationshipTable {
 	out := relationshipTable{
 		table:      table[relationship]{at: t.at, rows: make([]relationship, 0, len(t.rows))},
+		labels:     make(map[msvm.Key]labels, len(t.rows)),
 		invalidVMs: map[string]bool{},
 	}
 	var errs []error
-	seen := make(map[msvm.Key]bool, len(t.rows))
 	for _, row := range t.rows {
 		key, err := msvm.ParseKey(row.InstanceID)
 		switch {
 		case err != nil:
 			errs = append(errs, err)
 			out.invalidVMs[key.VM] = true
-		case seen[key]: // would result in duplicate series
+		case out.labels[key] != nil: // would result in duplicate series
 			errs = append(errs, fmt.Errorf("InstanceID %.100q: duplicate", row.InstanceID))
 		default:
-			seen[key] = true
-			l := newRelationshipLabels(msvm.StringOrEmpty(row.ElementName), key)
+			name := msvm.StringOrEmpty(row.ElementName)
+			l := before.labels[key]
+			if l == nil || l.value("vm") != displayName(name, key.VM) {
+				l = newRelationshipLabels(name, key)
+			}
+			out.labels[key] = l
 			out.rows = append(out.rows, relationship{row, key, l})
 		}
 	}
 	slices.SortFunc(out.rows, compareSeries)
 	out.invalid = errors.Join(errs...)
-	return out, nil
+	return out
 }
 
 // compareSeries orders relationships like most of their series in the exposition.
@@ -81,8 +93,15 @@ func replicating(rows []relationship) map[msvm.Key]relationship {
 	return out
 }
 
-// vmsByID contains the VMs of the host by GUID, in upper case as in labels.
-type vmsByID map[string]msvm.ComputerSystem
+// vm is the instance of Msvm_ComputerSystem of a VM, with the labels of its series.
+type vm struct {
+	msvm.ComputerSystem
+	seriesLabels labels
+}
+
+// vmsByID contains the VMs of the host by GUID, in upper case as in labels. Collectors
+// share it, so it must not be modified.
+type vmsByID map[string]vm
 
 // readVMs reads the VMs. If it fails, collectors must not expose series with
 // labels of VMs: without the name, they would be different series.
@@ -91,13 +110,25 @@ func readVMs(ctx context.Context, v *view) (vmsByID, error) {
 	if err == nil && len(t.rows) == 0 {
 		err = errNoComputerSystem
 	}
+	return v.tables.vms.get(t, newVMs), err
+}
+
+// newVMs returns the VMs of the instances t. VMs that were known before and have the
+// same name keep their labels.
+func newVMs(t table[msvm.ComputerSystem], before vmsByID) vmsByID {
 	vms := make(vmsByID, len(t.rows))
 	for _, s := range t.rows {
-		if s.IsVM() {
-			vms[strings.ToUpper(s.Name)] = s
+		if !s.IsVM() {
+			continue
 		}
+		id, name := strings.ToUpper(s.Name), msvm.StringOrEmpty(s.ElementName)
+		l := before[id].seriesLabels
+		if l == nil || l.value("vm") != displayName(name, id) {
+			l = newVMLabels(name, id)
+		}
+		vms[id] = vm{s, l}
 	}
-	return vms, err
+	return vms
 }
 
 // errNoComputerSystem means that the class is damaged: the host itself is an
@@ -109,7 +140,12 @@ func (m vmsByID) has(id string) bool { _, ok := m[id]; return ok }
 
 // labels returns the labels of a VM. The name of a VM that was created after the
 // VMs were read is its GUID.
-func (m vmsByID) labels(id string) labels { return newVMLabels(m.name(id), id) }
+func (m vmsByID) labels(id string) labels {
+	if l := m[id].seriesLabels; l != nil {
+		return l
+	}
+	return newVMLabels("", id)
+}
 
 // name returns the display name of a VM, or an empty string.
 func (m vmsByID) name(id string) string { return msvm.StringOrEmpty(m[id].ElementName) }

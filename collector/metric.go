@@ -1,6 +1,8 @@
 package collector
 
 import (
+	"slices"
+
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 )
@@ -56,4 +58,27 @@ func (s *sample) Write(m *dto.Metric) error {
 		m.Gauge = &dto.Gauge{Value: &s.value}
 	}
 	return nil
+}
+
+// isOf reports whether the sample is one of the metric m with the labels l and more.
+func (s *sample) isOf(m *Metric, l labels, more []*dto.LabelPair) bool {
+	if s.metric != m || len(s.labels) != len(l)+len(more) {
+		return false
+	}
+	if len(more) == 0 && len(l) > 0 && &s.labels[0] == &l[0] {
+		return true
+	}
+	for _, p := range s.labels {
+		switch {
+		case len(l) > 0 && equalLabel(p, l[0]):
+			l = l[1:]
+		case !slices.ContainsFunc(more, func(q *dto.LabelPair) bool { return equalLabel(p, q) }):
+			return false
+		}
+	}
+	return len(l) == 0
+}
+
+func equalLabel(a, b *dto.LabelPair) bool {
+	return a == b || *a.Name == *b.Name && *a.Value == *b.Value
 }

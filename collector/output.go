@@ -1,11 +1,17 @@
 package collector
 
-import "time"
+import (
+	"time"
+
+	dto "github.com/prometheus/client_model/go"
+)
 
 // output contains the results of one collector in one scrape.
 type output struct {
 	samples  []sample
 	warnings []warning
+	kept     []sample // of an earlier scrape
+	differs  bool     // whether a sample belongs to another series than the kept one
 }
 
 // warning is a message about a condition that is not a failure of the collector.
@@ -20,9 +26,22 @@ func (o *output) warn(key, message string, kv ...any) {
 	o.warnings = append(o.warnings, warning{key, message, kv})
 }
 
-func (o *output) add(m *Metric, v float64, l labels) {
+// add adds a sample with the labels l and more.
+func (o *output) add(m *Metric, v float64, l labels, more ...*dto.LabelPair) {
+	if i := len(o.samples); i < len(o.kept) && o.kept[i].isOf(m, l, more) {
+		o.samples = append(o.samples, sample{m, o.kept[i].labels, v})
+		return
+	}
+	o.differs = true
+	for _, p := range more {
+		l = l.with(p)
+	}
 	o.samples = append(o.samples, sample{m, l, v})
 }
+
+// sameSeries reports whether the samples are of the same series as the kept ones, in
+// the same order.
+func (o *output) sameSeries() bool { return !o.differs && len(o.samples) == len(o.kept) }
 
 // addBool adds 1 for true, 0 for false and no sample for nil.
 func (o *output) addBool(m *Metric, v *bool, l labels) {
@@ -46,10 +65,10 @@ func (o *output) addStates(m *Metric, set stateSet, current string, l labels) {
 	for _, p := range set {
 		v := boolToFloat(*p.Value == current)
 		found = found || v == 1
-		o.add(m, v, l.with(p))
+		o.add(m, v, l, p)
 	}
 	if !found && len(set) > 0 {
-		o.add(m, 1, l.with(label(*set[0].Name, current)))
+		o.add(m, 1, l, label(*set[0].Name, current))
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/go-kit/log"
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 // A collector that panics exposes none of its samples, fails, and does not affect others. The panic is
@@ -31,9 +30,8 @@ func TestPanickingCollectorExposesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	registry := prometheus.NewPedanticRegistry()
-	registry.MustRegister(selected)
-	families, err := registry.Gather()
+	families, done, err := selected.Gather()
+	defer done()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,8 @@ type queryCache struct {
 	callTimeout time.Duration // after it, a response is overdue and scrapes stop waiting
 	maxAge      time.Duration // of a last good response
 
+	tables tables
+
 	mu      sync.Mutex
 	queries map[string]*queryState // by the key of the query
 }

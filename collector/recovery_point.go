@@ -132,10 +132,10 @@ func addEmptyReplicas(byVM map[string]*recoveryPoints, vms vmsByID) {
 
 func collectRecoveryPoints(p *recoveryPoints, l labels, out *output) {
 	for _, kind := range msvm.RecoveryPointTypes() {
-		out.add(recoveryPointCount, p.count[kind], l.with(label("type", string(kind))))
+		out.add(recoveryPointCount, p.count[kind], l, label("type", string(kind)))
 	}
 	if n := p.count[msvm.PointUnknown]; n > 0 {
-		out.add(recoveryPointCount, n, l.with(label("type", string(msvm.PointUnknown))))
+		out.add(recoveryPointCount, n, l, label("type", string(msvm.PointUnknown)))
 	}
 	out.addTimestamp(recoveryPointOldest, p.oldest, !p.oldest.IsZero(), l)
 	out.addTimestamp(recoveryPointNewest, p.newest, !p.newest.IsZero(), l)

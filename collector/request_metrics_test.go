@@ -22,7 +22,7 @@ func (r *testRig) gatherRequests(tb testing.TB) map[string]string {
 	for _, c := range r.scraper.RequestMetrics() {
 		registry.MustRegister(c)
 	}
-	return parseSeries(encode(tb, registry))
+	return parseSeries(encode(tb, prometheus.ToTransactionalGatherer(registry)))
 }
 
 // requestResults returns the number of requests of an operation by result.

@@ -193,17 +193,14 @@ func (r *testRig) gather(tb testing.TB, timeout time.Duration, names ...string) 
 	if err != nil {
 		tb.Fatal(err)
 	}
-	registry := prometheus.NewPedanticRegistry()
-	if err := registry.Register(selected); err != nil {
-		tb.Fatal(err)
-	}
-	return encode(tb, registry)
+	return encode(tb, selected)
 }
 
-// encode gathers a registry and returns the exposition.
-func encode(tb testing.TB, registry *prometheus.Registry) string {
+// encode gathers and returns the exposition.
+func encode(tb testing.TB, gatherer prometheus.TransactionalGatherer) string {
 	tb.Helper()
-	families, err := registry.Gather()
+	families, done, err := gatherer.Gather()
+	defer done()
 	if err != nil {
 		tb.Errorf("gather: %v", err)
 	}
@@ -226,9 +223,9 @@ func (r *testRig) scrapeAndDisconnect(tb testing.TB, after time.Duration) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	registry := prometheus.NewPedanticRegistry()
-	registry.MustRegister(selected)
-	if _, err := registry.Gather(); err != nil {
+	_, done, err := selected.Gather()
+	done()
+	if err != nil {
 		tb.Error(err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-kit/log"
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 
 	"hyperv_replica_exporter/wmiquery"
 )
@@ -37,10 +38,15 @@ type Scraper struct {
 	cache      *queryCache
 	logger     *dedupLogger
 
-	mu        sync.Mutex
-	share     *scrapeShare         // of the scrapes in progress; nil if new scrapes may not join one
-	snapshots map[string]time.Time // time of the oldest response last exposed, by collector
+	mu          sync.Mutex
+	share       *scrapeShare         // of the scrapes in progress; nil if new scrapes may not join one
+	snapshots   map[string]time.Time // time of the oldest response last exposed, by collector
+	expositions []*exposition        // of earlier scrapes, for those to come
 }
+
+// maxExpositions is the maximum number of expositions that are kept. More are only
+// of use if more scrapes overlap all the time.
+const maxExpositions = 2
 
 // NewScraper returns a Scraper that runs the collectors of All(o) for whose name
 // enabled returns true.
@@ -74,9 +80,9 @@ func (s *Scraper) RequestMetrics() []prometheus.Collector {
 	return []prometheus.Collector{s.cache.metrics.total, s.cache.metrics.duration, s.cache.invalid.total}
 }
 
-// Select returns a prometheus.Collector that reads the host when it is collected,
-// until ctx ends. It runs the named collectors, or all if no name is given.
-func (s *Scraper) Select(ctx context.Context, names ...string) (prometheus.Collector, error) {
+// Select returns a gatherer that reads the host once, until ctx ends. It runs the
+// named collectors, or all if no name is given.
+func (s *Scraper) Select(ctx context.Context, names ...string) (prometheus.TransactionalGatherer, error) {
 	if len(names) == 0 {
 		return &scrape{ctx, s, s.collectors}, nil
 	}
@@ -123,10 +129,40 @@ func (s *Scraper) joinShare() (share *scrapeShare, leave func()) {
 	}
 }
 
-// run runs one collector and adds the metrics about the run itself.
-func (s *Scraper) run(ctx context.Context, c Collector, share *scrapeShare) *output {
+// takeExposition returns the exposition of an earlier scrape, or an empty one.
+func (s *Scraper) takeExposition() *exposition {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := len(s.expositions); n > 0 {
+		e := s.expositions[n-1]
+		s.expositions = s.expositions[:n-1]
+		return e
+	}
+	return &exposition{series: map[string]*keptSeries{}}
+}
+
+// keepExposition keeps an exposition that is no longer in use for a later scrape.
+func (s *Scraper) keepExposition(e *exposition) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.expositions) < maxExpositions {
+		s.expositions = append(s.expositions, e)
+	}
+}
+
+// run is one run of a collector.
+type run struct {
+	collector Collector
+	duration  time.Duration
+	complete  bool
+	supported bool
+	snapshot  time.Time // see snapshotTimestamp; zero if not known
+	canceled  bool      // whether the client has disconnected: the result says nothing about the host
+}
+
+// run runs one collector.
+func (s *Scraper) run(ctx context.Context, c Collector, share *scrapeShare, out *output) run {
 	start := time.Now()
-	out := &output{}
 	v := &view{scrapeShare: share}
 	err := runCollector(ctx, c, v, out)
 	if (err == nil || onlyMissingClasses(err)) && len(v.late) > 0 {
@@ -134,29 +170,41 @@ func (s *Scraper) run(ctx context.Context, c Collector, share *scrapeShare) *out
 		err = errors.Join(err, late)
 	}
 	if errors.Is(ctx.Err(), context.Canceled) {
-		return out // the client has disconnected: the result says nothing about the host
+		return run{canceled: true}
 	}
 	complete := err == nil || onlyMissingClasses(err)
 	// A complete result may have no samples, for example if there is no test replica.
 	exposed := complete || len(out.samples) > 0 && !errors.Is(err, wmiquery.ErrDenied)
-	l := newLabels("collector", c.Name)
-	out.add(collectorDuration, time.Since(start).Seconds(), l)
-	out.add(collectorSuccess, boolToFloat(complete), l)
-	out.add(collectorSupported, boolToFloat(!isMissingClass(err)), l)
+	duration := time.Since(start)
 	s.mu.Lock()
 	if exposed && !v.oldest.IsZero() {
 		s.snapshots[c.Name] = v.oldest
 	}
-	at, known := s.snapshots[c.Name]
+	snapshot := s.snapshots[c.Name]
 	s.mu.Unlock()
-	out.addTimestamp(snapshotTimestamp, at, known, l)
 	if s.endsEarly(ctx, start) && isOnly(err, isNoAnswer, isMissingClass) {
 		s.logger.logEarlyEnd(c.Name, err)
 	} else {
 		s.logger.logResult(c.Name, err)
 	}
 	s.logger.logWarnings(c.Name, []any{"collector", c.Name}, out.warnings, complete)
-	return out
+	return run{c, duration, complete, !isMissingClass(err), snapshot, false}
+}
+
+// collectRuns adds the metrics about the collectors themselves.
+func collectRuns(runs []run, out *output) {
+	for _, r := range runs {
+		if r.canceled {
+			continue
+		}
+		l := label("collector", r.collector.Name)
+		out.add(collectorDuration, r.duration.Seconds(), nil, l)
+		out.add(collectorSuccess, boolToFloat(r.complete), nil, l)
+		out.add(collectorSupported, boolToFloat(r.supported), nil, l)
+		if !r.snapshot.IsZero() {
+			out.add(snapshotTimestamp, unixSeconds(r.snapshot), nil, l)
+		}
+	}
 }
 
 // endsEarly reports whether the scrape that started at a time has ended because its
@@ -172,7 +220,7 @@ func (s *Scraper) endsEarly(ctx context.Context, start time.Time) bool {
 func runCollector(ctx context.Context, c Collector, v *view, out *output) error {
 	_, err := recoverPanic(func() (struct{}, error) { return struct{}{}, c.collect(ctx, v, out) })
 	if isPanic(err) {
-		*out = output{}
+		*out = output{kept: out.kept}
 	}
 	return err
 }
@@ -195,39 +243,41 @@ func countDuplicates(list []string) string {
 	return strings.Join(order, ", ")
 }
 
-// scrape is a single scrape as a prometheus.Collector.
+// scrape is a single scrape as a prometheus.TransactionalGatherer.
 type scrape struct {
-	ctx        context.Context //nolint:containedctx // prometheus.Collector has no place for it
+	ctx        context.Context //nolint:containedctx // Gather has no place for it
 	scraper    *Scraper
 	collectors []Collector
 }
 
-// Describe sends the descriptors of all metrics that the scrape may expose.
-func (s *scrape) Describe(ch chan<- *prometheus.Desc) {
-	for _, m := range ScrapeMetrics() {
-		ch <- m.desc
-	}
-	for _, c := range s.collectors {
-		for _, m := range c.Metrics {
-			ch <- m.desc
-		}
-	}
-}
-
-// Collect runs the collectors concurrently. A collector starts once the host has
-// received the queries for its classes.
-func (s *scrape) Collect(ch chan<- prometheus.Metric) {
+// Gather runs the collectors concurrently. A collector starts once the host has
+// received the queries for its classes. The metric families are sorted by name, and
+// valid until done is called. The error has the series that cannot be exposed.
+func (s *scrape) Gather() (families []*dto.MetricFamily, done func(), err error) {
+	e := s.scraper.takeExposition()
 	share, leave := s.scraper.joinShare()
 	defer leave()
+	outputs, runs := make([]*output, len(s.collectors)), make([]run, len(s.collectors))
 	var wg sync.WaitGroup
-	for _, c := range s.collectors {
+	for i, c := range s.collectors {
 		share.start(s.ctx, c)
-		wg.Go(func() {
-			out := s.scraper.run(s.ctx, c, share)
-			for i := range out.samples {
-				ch <- &out.samples[i]
-			}
-		})
+		outputs[i] = e.of(c.Name).newOutput()
+		wg.Go(func() { runs[i] = s.scraper.run(s.ctx, c, share, outputs[i]) })
 	}
 	wg.Wait()
+	var errs prometheus.MultiError
+	expose := func(name string, out *output, metrics []*Metric) {
+		k := e.of(name)
+		k.update(out, metrics)
+		families = append(families, k.families...)
+		errs.Append(k.err)
+	}
+	for i, c := range s.collectors {
+		expose(c.Name, outputs[i], c.Metrics)
+	}
+	about := e.of("").newOutput()
+	collectRuns(runs, about)
+	expose("", about, ScrapeMetrics())
+	sortFamilies(families)
+	return families, func() { s.scraper.keepExposition(e) }, errs.MaybeUnwrap()
 }

@@ -79,7 +79,7 @@ func settingsCollector(objectives []Objective) Collector {
 				if r, ok := missing[key]; ok {
 					delete(missing, key)
 					if vmErr == nil { // without the mode, it would be another series
-						out.add(relationshipInfo, 1, infoLabels(row, r, vms[key.VM]))
+						out.add(relationshipInfo, 1, r.labels, infoLabels(row, vms[key.VM])...)
 					}
 					collectSettings(row, r, objectives, out)
 				}
@@ -125,8 +125,8 @@ func missingSettings(relationships map[msvm.Key]relationship) error {
 	return fmt.Errorf("settings of %d replicating relationships, such as %s: not found", len(ids), ids[0])
 }
 
-// infoLabels returns the labels of relationship_info.
-func infoLabels(s msvm.ReplicationSettingData, r relationship, vm msvm.ComputerSystem) labels {
+// infoLabels returns the labels of relationship_info besides those of the relationship.
+func infoLabels(s msvm.ReplicationSettingData, vm vm) labels {
 	var authentication, mode, port string
 	if s.AuthenticationType != nil {
 		authentication = s.AuthenticationType.String()
@@ -137,15 +137,16 @@ func infoLabels(s msvm.ReplicationSettingData, r relationship, vm msvm.ComputerS
 	if n := s.RecoveryServerPortNumber; n != nil && *n > 0 {
 		port = strconv.Itoa(int(*n))
 	}
-	return r.labels.
-		with(label("mode", mode)).
-		with(label("primary_server", s.PrimaryServer())).
-		with(label("replica_server", msvm.StringOrEmpty(s.RecoveryHostSystem))).
-		with(label("primary_connection_point", msvm.StringOrEmpty(s.PrimaryConnectionPoint))).
-		with(label("replica_connection_point", msvm.StringOrEmpty(s.RecoveryConnectionPoint))).
-		with(label("replica_port", port)).
-		with(label("authentication", authentication)).
-		with(label("provider", s.ProviderID()))
+	return labels{
+		label("mode", mode),
+		label("primary_server", s.PrimaryServer()),
+		label("replica_server", msvm.StringOrEmpty(s.RecoveryHostSystem)),
+		label("primary_connection_point", msvm.StringOrEmpty(s.PrimaryConnectionPoint)),
+		label("replica_connection_point", msvm.StringOrEmpty(s.RecoveryConnectionPoint)),
+		label("replica_port", port),
+		label("authentication", authentication),
+		label("provider", s.ProviderID()),
+	}
 }
 
 func collectSettings(s msvm.ReplicationSettingData, r relationship, objectives []Objective, out *output) {

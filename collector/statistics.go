@@ -132,11 +132,7 @@ func collectStatistics(r relationship, s *relationshipStatistics, readAt time.Ti
 		if v, ok := f.value(&s.stats); ok {
 			out.add(f.gauge, v, l)
 		}
-		counterLabels := l
-		if f.label != nil {
-			counterLabels = l.with(f.label)
-		}
-		out.add(f.counter, s.totals.sums[i], counterLabels)
+		out.add(f.counter, s.totals.sums[i], l, f.labels...)
 	}
 	out.add(windowResets, s.totals.resets, l)
 }

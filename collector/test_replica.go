@@ -42,7 +42,7 @@ func testReplicaCollector() Collector {
 					continue
 				}
 				seen[p], replicas[p.replica] = true, true
-				out.add(testReplicaPresent, 1, vms.labels(p.replica).with(label("test_vm_id", p.test)))
+				out.add(testReplicaPresent, 1, vms.labels(p.replica), label("test_vm_id", p.test))
 			}
 			errs = append(errs, checkShown(v, every[msvm.ReplicaSystemDependency]),
 				checkShown(v, vmIn(func(id string) bool { return replicas[id] }), "Name", "ElementName"))

@@ -4,8 +4,6 @@ import (
 	"sync"
 	"time"
 
-	dto "github.com/prometheus/client_model/go"
-
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
@@ -27,9 +25,9 @@ var (
 // windowField is a count or a sum of Msvm_ReplicationStatistics, which Hyper-V
 // resets to 0 at the end of the monitoring window.
 type windowField struct {
-	gauge   *Metric        // the value in the current monitoring window
-	counter *Metric        // the total across monitoring windows
-	label   *dto.LabelPair // additional label of the counter; nil for none
+	gauge   *Metric // the value in the current monitoring window
+	counter *Metric // the total across monitoring windows
+	labels  labels  // additional labels of the counter
 	value   func(*msvm.ReplicationStatistics) (value float64, known bool)
 }
 
@@ -37,31 +35,31 @@ var windowFields = [...]windowField{
 	{
 		gauge("window_successful_cycles",
 			"Successful replication cycles in the current monitoring window.", perRelationship()...),
-		cyclesTotal, label("result", "success"),
+		cyclesTotal, newLabels("result", "success"),
 		func(s *msvm.ReplicationStatistics) (float64, bool) { return toFloat(s.ReplicationSuccessCount) },
 	},
 	{
 		gauge("window_missed_cycles",
 			"Missed replication cycles in the current monitoring window.", perRelationship()...),
-		cyclesTotal, label("result", "missed"),
+		cyclesTotal, newLabels("result", "missed"),
 		func(s *msvm.ReplicationStatistics) (float64, bool) { return toFloat(s.ReplicationMissCount) },
 	},
 	{
 		gauge("window_failures",
 			"Failed replication operations in the current monitoring window.", perRelationship()...),
-		failuresTotal, label("kind", "replication"),
+		failuresTotal, newLabels("kind", "replication"),
 		func(s *msvm.ReplicationStatistics) (float64, bool) { return toFloat(s.ReplicationFailureCount) },
 	},
 	{
 		gauge("window_network_failures",
 			"Network failures on the way to the replica server in the current monitoring window.", perRelationship()...),
-		failuresTotal, label("kind", "network"),
+		failuresTotal, newLabels("kind", "network"),
 		func(s *msvm.ReplicationStatistics) (float64, bool) { return toFloat(s.NetworkFailureCount) },
 	},
 	{
 		gauge("window_application_consistent_failures",
 			"Failed application-consistent snapshots in the current monitoring window.", perRelationship()...),
-		failuresTotal, label("kind", "application_consistent"),
+		failuresTotal, newLabels("kind", "application_consistent"),
 		func(s *msvm.ReplicationStatistics) (float64, bool) {
 			return toFloat(s.ApplicationConsistentSnapshotFailureCount)
 		},

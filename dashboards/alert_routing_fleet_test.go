@@ -85,8 +85,9 @@ func (f *fleet) identify(labels map[string]string) (simulation, alert string) {
 	return simulation, name + " " + vm
 }
 
-// prometheusConfig returns the example configuration of Prometheus with the targets of the fleet and shorter intervals.
-func (f *fleet) prometheusConfig(t *testing.T, a *alertmanager) string {
+// prometheusConfig returns the example configuration of Prometheus with the targets of the fleet, the given
+// Alertmanagers and shorter intervals.
+func (f *fleet) prometheusConfig(t *testing.T, alertmanagers ...*alertmanager) string {
 	t.Helper()
 	var config map[string]any
 	promtest.ReadYAML(t, "prometheus.yml", &config)
@@ -96,8 +97,12 @@ func (f *fleet) prometheusConfig(t *testing.T, a *alertmanager) string {
 	job := config["scrape_configs"].([]any)[0].(map[any]any)
 	job["scrape_timeout"], job["static_configs"] = "3s", []any{map[string]any{"targets": f.targets}}
 	config["scrape_configs"] = []any{job} // without the job of Prometheus itself
+	var addresses []string
+	for _, a := range alertmanagers {
+		addresses = append(addresses, strings.TrimPrefix(a.url, "http://"))
+	}
 	config["alerting"] = map[string]any{"alertmanagers": []any{map[string]any{
-		"static_configs": []any{map[string]any{"targets": []string{strings.TrimPrefix(a.url, "http://")}}},
+		"static_configs": []any{map[string]any{"targets": addresses}},
 	}}}
 	text, err := yaml.Marshal(config)
 	if err != nil {

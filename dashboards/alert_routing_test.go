@@ -110,7 +110,7 @@ func TestAlertsAreRoutedToExpectedReceivers(t *testing.T) {
 
 	hook := newWebhook(t, f)
 	a := startAlertmanager(t, hook.URL, true)
-	api := promtest.StartPrometheusWith(t, f.prometheusConfig(t, a))
+	api := promtest.Current.Start(t, f.prometheusConfig(t, a))
 	for _, name := range slices.Sorted(maps.Keys(alerts)) {
 		t.Run(name, func(t *testing.T) { hook.expect(t, name, parseExpectedAlerts(alerts[name])) })
 	}

@@ -15,12 +15,14 @@ import (
 var ruleTestFiles = filepath.Join("rules", "tests", "*.yml")
 
 func TestAlertUnitTestsPass(t *testing.T) {
-	for _, file := range promtest.Glob(t, ruleTestFiles) {
-		t.Run(filepath.Base(file), func(t *testing.T) {
-			t.Parallel()
-			promtest.Promtool(t, "test", "rules", file)
-		})
-	}
+	promtest.ForEachRelease(t, func(t *testing.T, r promtest.Release) {
+		for _, file := range promtest.Glob(t, ruleTestFiles) {
+			t.Run(filepath.Base(file), func(t *testing.T) {
+				t.Parallel()
+				r.RunPromtool(t, "test", "rules", file)
+			})
+		}
+	})
 }
 
 // unitTestFile has the fields of a file of promtool's unit tests that these tests use.

@@ -28,7 +28,7 @@ func startPrometheusWithHistory(t *testing.T) *promtest.Prometheus {
 	t.Helper()
 	// The results of the rules are written after the samples of the same time, so they are out of order. Blocks longer
 	// than the history keep all samples in memory.
-	api := promtest.StartPrometheusWith(t, "storage: {tsdb: {out_of_order_time_window: 30d}}\n",
+	api := promtest.Current.Start(t, "storage: {tsdb: {out_of_order_time_window: 30d}}\n",
 		"--web.enable-remote-write-receiver",
 		"--storage.tsdb.min-block-duration=30d", "--storage.tsdb.max-block-duration=30d")
 	api.Await(t, "vector(1)")

@@ -20,8 +20,10 @@ import (
 var ruleFiles = filepath.Join("rules", "*.yml")
 
 func TestPromtoolAcceptsRulesAndConfiguration(t *testing.T) {
-	promtest.Promtool(t, append([]string{"check", "rules"}, promtest.Glob(t, ruleFiles)...)...)
-	promtest.Promtool(t, "check", "config", "prometheus.yml")
+	promtest.ForEachRelease(t, func(t *testing.T, r promtest.Release) {
+		r.RunPromtool(t, append([]string{"check", "rules"}, promtest.Glob(t, ruleFiles)...)...)
+		r.RunPromtool(t, "check", "config", "prometheus.yml")
+	})
 }
 
 func alertsByName(rules []promtest.Rule) map[string]promtest.Rule {

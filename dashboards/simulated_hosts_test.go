@@ -84,7 +84,7 @@ func startPrometheusWithSimulatedJobs(t *testing.T) *promtest.Prometheus {
 	if err != nil {
 		t.Fatal(err)
 	}
-	api := promtest.StartPrometheusWith(t, string(config))
+	api := promtest.Current.Start(t, string(config))
 	for _, query := range []string{
 		`count_over_time(relationship:hyperv_replica_lag_intervals:ratio[1m]) > 8`,
 		`relationship:hyperv_replica_objective_met:avg30d`,

@@ -13,7 +13,7 @@ import (
 	"hyperv_replica_exporter/internal/promtest"
 )
 
-var update = flag.Bool("update", false, "write the table of alerts of the timelines")
+var update = flag.Bool("update", false, "write the files that the tests compare with")
 
 // In each timeline, the alerts of the table fire at the times of the table, and no others. Their receivers are those of
 // the table. The rules and their durations, and the example configuration of Alertmanager, are used without changes.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -133,7 +132,7 @@ func (r *timelineRecording) firingAlerts(
 		t.Fatal(err)
 	}
 	got := maps.Clone(want)
-	out, err := exec.CommandContext(t.Context(), promtest.Tool(t, "promtool"), "test", "rules", file).CombinedOutput()
+	out, err := promtest.Current.Promtool(t, "test", "rules", file).CombinedOutput()
 	if err == nil {
 		return got
 	}

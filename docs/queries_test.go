@@ -5,7 +5,6 @@ package docs_test
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -56,8 +55,8 @@ func checkRules(t *testing.T, rules string) {
 	if err := os.WriteFile(file, []byte(rules), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), promtest.Tool(t, "promtool"), "check", "rules", file)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Errorf("promtool check rules: %v\n%s\n%s", err, out, rules)
+	promtest.ForEachRelease(t, func(t *testing.T, r promtest.Release) { r.RunPromtool(t, "check", "rules", file) })
+	if t.Failed() {
+		t.Log(rules)
 	}
 }

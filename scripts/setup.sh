@@ -3,9 +3,11 @@
 #   lint          golangci-lint, built with go install
 #   wine          Wine, which runs the Windows tests, from the Debian package
 #   runbooks      curl and jq, which the runbooks of the admin endpoint use
-#   prometheus    prometheus and promtool, from the Debian package, which is only unpacked: installing it would start a
-#                 server
-#   alertmanager  alertmanager and amtool, in the same way
+#   prometheus    prometheus-3 and promtool-3, the current Prometheus, built with go install, which takes minutes; and
+#                 prometheus-2 and promtool-2, the oldest supported one, from the Debian package, which is only
+#                 unpacked: installing it would start a server
+#   alertmanager  alertmanager and amtool, from the Debian package in the same way
+#   parsers       the parsers of Prometheus' Python client, from the Debian package
 #   pictures      Chromium, Node.js and npm from Debian packages, and the npm packages of dashboards/pictures
 #   pngquant      reduces the size of the pictures in the documents
 # Tools that are already installed are not changed. Programs that do not come from an installed package go to .tools/,
@@ -16,6 +18,8 @@ tools=$PWD/.tools
 mkdir -p "$tools"
 
 LINT_VERSION=v2.15.0
+PROMETHEUS_VERSION=v0.316.0 # of the Go module: Prometheus 3.16
+OLDEST_PROMETHEUS_VERSION=2.42
 
 as_root() {
 	if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
@@ -33,6 +37,10 @@ lint() {
 apt_install() {
 	apt_update
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+}
+
+parsers() {
+	/usr/bin/python3 -c 'import prometheus_client' 2>/dev/null || apt_install python3-prometheus-client
 }
 
 wine() {
@@ -64,20 +72,38 @@ found() {
 	type -P "$2" >/dev/null && ln -sf "$(type -P "$2")" "$tools/$1"
 }
 
-# unpack PACKAGE: unpacks a Debian package into $files without installing it.
+# make_files: creates the temporary directory $files.
+make_files() {
+	[ -z "${files:-}" ] || return 0
+	files=$(mktemp -d)
+	trap 'rm -rf "$files"' EXIT
+}
+
+# unpack PACKAGE [VERSION]: unpacks a Debian package into $files without installing it. VERSION may be a prefix.
 unpack() {
 	apt_update
-	if [ -z "${files:-}" ]; then
-		files=$(mktemp -d)
-		trap 'rm -rf "$files"' EXIT
-	fi
-	(cd "$files" && apt-get download -qq "$1" && dpkg-deb -x "$1"_*.deb .)
+	make_files
+	(cd "$files" && apt-get download -qq "$1${2:+=$2*}" && dpkg-deb -x "$1"_*.deb .)
+}
+
+# prometheus_programs MAJOR DIRECTORY: moves prometheus and promtool from DIRECTORY to .tools.
+prometheus_programs() {
+	mv "$2/prometheus" "$tools/prometheus-$1"
+	mv "$2/promtool" "$tools/promtool-$1"
 }
 
 prometheus() {
-	if found prometheus prometheus && found promtool promtool; then return; fi
-	unpack prometheus
-	cp "$files"/usr/bin/{prometheus,promtool} "$tools/"
+	if ! [ -x "$tools/promtool-3" ]; then
+		make_files
+		# The tag leaves out service discovery in clouds, which is most of the program.
+		GOBIN=$files GOFLAGS= go install -tags remove_all_sd,netgo \
+			"github.com/prometheus/prometheus/cmd/"{prometheus,promtool}"@$PROMETHEUS_VERSION"
+		prometheus_programs 3 "$files"
+	fi
+	if ! [ -x "$tools/promtool-2" ]; then
+		unpack prometheus "$OLDEST_PROMETHEUS_VERSION"
+		prometheus_programs 2 "$files/usr/bin"
+	fi
 }
 
 alertmanager() {

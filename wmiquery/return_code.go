@@ -2,7 +2,9 @@ package wmiquery
 
 import "fmt"
 
-// Return codes of the methods of root\virtualization\v2, as documented for Msvm_ReplicationService.
+// Return codes of the methods of root\virtualization\v2, as documented for Msvm_ReplicationService. The schema has
+// the same 14 numbers for these methods, without names, but not CodeFileNotFound for ModifyServiceSettings and
+// SetFailoverNetworkAdapterSettings.
 const (
 	CodeCompleted       = 0
 	CodeJobStarted      = 4096
@@ -21,7 +23,8 @@ const (
 )
 
 // Return codes of the methods that CIM defines: the methods of Msvm_ConcreteJob, and RequestStateChange, StartService
-// and StopService of Msvm_ReplicationService, which always return CodeCIMNotSupported.
+// and StopService of Msvm_ReplicationService, which always return CodeCIMNotSupported. For RequestStateChange of
+// Msvm_ConcreteJob, the reference has these codes, and the schema has the codes above.
 const (
 	CodeCIMNotSupported = 1
 	CodeCIMInvalidParam = 5

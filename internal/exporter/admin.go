@@ -3,6 +3,7 @@ package exporter
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -28,6 +29,12 @@ type adminConfig struct {
 	policyFile    string
 	dataDir       string
 	hosts         []string
+
+	maxConnections, maxConnectionsPerAddress int
+
+	maxActions                int
+	requestRate, actionRate   float64
+	requestBurst, actionBurst int
 }
 
 func (c *adminConfig) addFlags(app *kingpin.Application) {
@@ -48,6 +55,31 @@ func (c *adminConfig) addFlags(app *kingpin.Application) {
 	app.Flag("admin.host", "Host name to accept in requests to the admin endpoint, in addition to localhost, "+
 		"its addresses and the name of this computer. Repeatable.").
 		PlaceHolder("NAME").StringsVar(&c.hosts)
+	c.addLimitFlags(app)
+}
+
+func (c *adminConfig) addLimitFlags(app *kingpin.Application) {
+	app.Flag("admin.max-connections", "Maximum number of connections to the admin endpoint. "+
+		"An address can have at most as many as are still free.").
+		Default("256").IntVar(&c.maxConnections)
+	app.Flag("admin.max-connections-per-address", "Maximum number of connections to the admin endpoint from one address, "+
+		"or from one IPv6 network of 64 bits. All clients behind a proxy have the same address.").
+		Default("32").IntVar(&c.maxConnectionsPerAddress)
+	app.Flag("admin.request-rate", "Requests per second to the admin endpoint by one user. "+
+		"Ten times as many for users with the role failover.").
+		Default(fmt.Sprint(admin.DefaultRequestRate)).Float64Var(&c.requestRate)
+	app.Flag("admin.request-burst", "Requests that one user can send at once, above the rate. "+
+		"Ten times as many for users with the role failover.").
+		Default(fmt.Sprint(admin.DefaultRequestBurst)).IntVar(&c.requestBurst)
+	app.Flag("admin.action-rate", "Requests to act, which include dry runs and confirmations, per second by one user. "+
+		"Ten times as many for users with the role failover.").
+		Default(fmt.Sprint(admin.DefaultActionRate)).Float64Var(&c.actionRate)
+	app.Flag("admin.action-burst", "Requests to act that one user can send at once, above the rate. "+
+		"Ten times as many for users with the role failover.").
+		Default(fmt.Sprint(admin.DefaultActionBurst)).IntVar(&c.actionBurst)
+	app.Flag("admin.max-actions", "Maximum number of actions in progress. Failovers, and actions that pause or cancel "+
+		"another one, are not limited.").
+		Default(fmt.Sprint(admin.DefaultMaxActions)).IntVar(&c.maxActions)
 }
 
 func defaultDataDir() string {
@@ -64,6 +96,8 @@ func (c *adminConfig) options() admin.Options {
 	o := admin.Options{
 		PolicyFile: c.policyFile, WebConfigFile: c.webConfigFile, Addresses: c.addresses,
 		DataDir: c.dataDir, Namespace: collector.Namespace, Now: time.Now, Hosts: c.hosts,
+		MaxActions: c.maxActions, RequestRate: c.requestRate, RequestBurst: c.requestBurst,
+		ActionRate: c.actionRate, ActionBurst: c.actionBurst,
 	}
 	for _, a := range c.addresses {
 		if host, _, err := net.SplitHostPort(a); err == nil && host != "" {
@@ -76,8 +110,25 @@ func (c *adminConfig) options() admin.Options {
 	return o
 }
 
-// check refuses an unsafe configuration.
+// check refuses values that make no sense and an unsafe configuration.
 func (c *adminConfig) check() error {
+	for _, f := range []struct {
+		name  string
+		value float64
+		min   float64
+	}{
+		{"admin.max-connections", float64(c.maxConnections), 1},
+		{"admin.max-connections-per-address", float64(c.maxConnectionsPerAddress), 1},
+		{"admin.request-rate", c.requestRate, 0.01},
+		{"admin.request-burst", float64(c.requestBurst), 1},
+		{"admin.action-rate", c.actionRate, 0.01},
+		{"admin.action-burst", float64(c.actionBurst), 1},
+		{"admin.max-actions", float64(c.maxActions), 1},
+	} {
+		if !(f.value >= f.min) { // also true for NaN
+			return fmt.Errorf("--%s must be at least %v", f.name, f.min)
+		}
+	}
 	if !c.enabled {
 		return nil
 	}
@@ -108,12 +159,17 @@ func adminServers(
 	if err != nil {
 		return nil, err
 	}
+	limits := newConnectionLimits(c.admin.maxConnections, c.admin.maxConnectionsPerAddress, logger)
 	var servers []*http.Server
 	for _, l := range listeners {
 		level.Warn(logger).Log("msg", "serving the admin endpoint, which can change this host",
 			"admin_address", l.Addr(), "policy", c.admin.policyFile)
-		servers = append(servers,
-			serveListener(ctx, l, endpoint.Handler(), c.admin.webConfigFile, c.logLevel, failed, logger))
+		server := newServer(ctx, endpoint.Handler(), logger)
+		// With HTTP/2 a connection could have hundreds of requests, and the limits of connections would not limit them.
+		server.Protocols = new(http.Protocols)
+		server.Protocols.SetHTTP1(true)
+		serveListener(limits.listener(l), server, c.admin.webConfigFile, c.logLevel, failed, logger)
+		servers = append(servers, server)
 	}
 	return servers, nil
 }
@@ -162,12 +218,12 @@ func reloadOnHangup(ctx context.Context, endpoint *admin.Server) {
 	}()
 }
 
-// closeAdmin waits for running calls, but not longer than ShutdownTimeout.
-func closeAdmin(endpoint *admin.Server, logger log.Logger) {
+// closeAdmin waits for running calls until the deadline.
+func closeAdmin(endpoint *admin.Server, deadline time.Time, logger log.Logger) {
 	if endpoint == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), ShutdownTimeout)
+	ctx, cancel := context.WithDeadline(context.Background(), deadline)
 	defer cancel()
 	if err := endpoint.Close(ctx); err != nil {
 		level.Error(logger).Log("msg", "cannot close the admin endpoint", "err", err)

@@ -68,7 +68,7 @@ func TestAdminListener(t *testing.T) {
 	if !strings.Contains(body, `hyperv_replica_admin_requests_total{code="404",method="none"} 1`) {
 		t.Error("the metrics of the admin endpoint are missing")
 	}
-	if err := os.WriteFile(policy, []byte("rules: [{users: [nobody], role: owner}]\n"), 0o600); err != nil {
+	if err := os.WriteFile(policy, []byte("rules: [{users: [nobody], role: owner, vms: all, host: true}]\n...\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if resp, body := exportertest.Post(t, adminURL+"/-/reload", ""); resp.StatusCode != http.StatusOK {
@@ -85,8 +85,8 @@ func TestAdminListener(t *testing.T) {
 
 // An unsafe or invalid configuration of the admin endpoint is refused with one line that names the problem.
 func TestUnsafeAdminConfiguration(t *testing.T) {
-	web := exportertest.TempFile(t, "basic_auth_users: {}\n")
-	policy := exportertest.TempFile(t, "rules: [{users: [omar], role: owner}]\n")
+	web := exportertest.TempFile(t, "basic_auth_users: {}\n...\n")
+	policy := exportertest.TempFile(t, "rules: [{users: [omar], role: owner, vms: all, host: true}]\n...\n")
 	users := exportertest.TempFile(t, "basic_auth_users:\n"+
 		"  omar: $2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi\n")
 	for _, tt := range []struct {
@@ -133,7 +133,7 @@ tls_server_config:
 		exportertest.TempFile(t, encode("CERTIFICATE", serverCert.Raw)),
 		exportertest.TempFile(t, encodeKey(t, serverKey)),
 		exportertest.TempFile(t, encode("CERTIFICATE", authority.Raw)))
-	policy := exportertest.TempFile(t, "rules: [{subjects: ['CN=ops'], role: viewer}]\n")
+	policy := exportertest.TempFile(t, "rules: [{subjects: ['CN=ops'], role: viewer, vms: all, host: true}]\n...\n")
 	args, _ := exportertest.AdminArgs(t)
 	args = append(args[:3], "--admin.web.config.file="+exportertest.TempFile(t, web), "--admin.policy.file="+policy)
 	p := exportertest.Start(t, args...)

@@ -33,9 +33,9 @@ func NewEmbedded(args []string, open func() (wmiquery.Session, error), now func(
 // ServeHTTP serves the metrics, whatever the path.
 func (e *Embedded) ServeHTTP(w http.ResponseWriter, r *http.Request) { e.metrics.ServeHTTP(w, r) }
 
-// Registry returns a registry that scrapes all enabled collectors each time it gathers, until ctx is done.
-func (e *Embedded) Registry(ctx context.Context) (*prometheus.Registry, error) {
-	return e.metrics.registry(ctx)
+// Gatherer returns a gatherer that scrapes all enabled collectors each time it gathers, until ctx is done.
+func (e *Embedded) Gatherer(ctx context.Context) (prometheus.TransactionalGatherer, error) {
+	return e.metrics.gatherer(ctx)
 }
 
 // Close waits for running calls of the host.

@@ -60,14 +60,15 @@ func Run(ctx context.Context, args []string, env Environment) int {
 		env.Output.Fatal(err)
 		return ExitUsage
 	}
-	defer host.close()
+	stopDeadline := newStopDeadline()
+	defer func() { host.close(stopDeadline()) }()
 	endpoint, err := openAdmin(c, host, logger, env.Output.AuditSink())
 	if err != nil {
 		env.Output.Fatal(err)
 		return ExitRuntime
 	}
-	defer closeAdmin(endpoint, logger)
-	if err := serve(ctx, c, host, endpoint, logger, env.Ready); err != nil {
+	defer func() { closeAdmin(endpoint, stopDeadline(), logger) }()
+	if err := serve(ctx, c, host, endpoint, logger, env.Ready, stopDeadline); err != nil {
 		level.Error(logger).Log("msg", "cannot serve", "err", err)
 		return ExitRuntime
 	}

@@ -90,7 +90,7 @@ func newFlagRig(t *testing.T, args ...string) *flagRig {
 	}
 	h := &stallingHost{open: simulated.Open}
 	s := newSource(c, h.Open, simulated.Now)
-	t.Cleanup(s.close)
+	t.Cleanup(func() { s.close(time.Now().Add(ShutdownTimeout)) })
 	return &flagRig{h, s, newMetricsHandler(c, s, log.NewNopLogger())}
 }
 

@@ -2,19 +2,23 @@ package exporter
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
+	"github.com/klauspost/compress/gzhttp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/collectors/version"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	_ "github.com/prometheus/client_golang/prometheus/promhttp/zstd" // offers zstd in addition to gzip
+	dto "github.com/prometheus/client_model/go"
 
 	"hyperv_replica_exporter/collector"
 	"hyperv_replica_exporter/wmiquery"
@@ -29,10 +33,10 @@ const maxScrapeTimeout = 2 * time.Minute
 // metricsHandler serves the metrics, one scrape per request.
 type metricsHandler struct {
 	scraper  *collector.Scraper
-	always   []prometheus.Collector // part of every scrape, whatever collect[] selects
-	timeout  time.Duration          // of a scrape without timeoutHeader
-	margin   time.Duration          // subtracted from the timeout
-	inFlight chan struct{}          // holds one element per running scrape
+	always   *prometheus.Registry // part of every scrape, whatever collect[] selects
+	timeout  time.Duration        // of a scrape without timeoutHeader
+	margin   time.Duration        // subtracted from the timeout
+	inFlight chan struct{}        // holds one element per running scrape
 	logger   log.Logger
 }
 
@@ -45,9 +49,13 @@ func newMetricsHandler(c *config, host *source, logger log.Logger) *metricsHandl
 		CallTimeout:   c.callTimeout,
 		MaxAge:        c.maxAge,
 	}, func(name string) bool { return *c.collectors[name] })
+	always := prometheus.NewRegistry()
+	for _, c := range append(processCollectors(host), s.RequestMetrics()...) {
+		always.MustRegister(c)
+	}
 	return &metricsHandler{
 		scraper:  s,
-		always:   append(processCollectors(host), s.RequestMetrics()...),
+		always:   always,
 		timeout:  c.scrapeTimeout,
 		margin:   c.timeoutMargin,
 		inFlight: make(chan struct{}, c.maxRequests),
@@ -61,7 +69,8 @@ func processCollectors(host *source) []prometheus.Collector {
 		return func() float64 { return float64(f(host.pool.Stats())) }
 	}
 	return []prometheus.Collector{
-		collectors.NewGoCollector(),
+		// In OpenMetrics go_memstats_alloc_bytes and go_memstats_alloc_bytes_total are the same family, which parsers reject.
+		collectors.NewGoCollector(collectors.WithGoCollectorMemStatsMetricsDisabled()),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		version.NewCollector(Name),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
@@ -84,6 +93,18 @@ func processCollectors(host *source) []prometheus.Collector {
 	}
 }
 
+// compressionLevel is that of gzip: higher ones take more time than the rest of a scrape.
+const compressionLevel = 2
+
+// newMetricsServer returns a handler that serves the metrics compressed, and does not let slow clients hold up others.
+func newMetricsServer(metrics *metricsHandler) (http.Handler, error) {
+	wrap, err := gzhttp.NewWrapper(gzhttp.CompressionLevel(compressionLevel), gzhttp.EnableZstd(true))
+	if err != nil {
+		return nil, err
+	}
+	return newBufferedHandler(wrap(metrics)), nil
+}
+
 func (h *metricsHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	select {
 	case h.inFlight <- struct{}{}:
@@ -96,30 +117,42 @@ func (h *metricsHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	timeout := scrapeTimeout(r.Header.Get(timeoutHeader), h.timeout, h.margin)
 	ctx, cancel := context.WithTimeout(r.Context(), timeout)
 	defer cancel()
-	registry, err := h.registry(ctx, r.URL.Query()["collect[]"]...)
+	g, err := h.gatherer(ctx, r.URL.Query()["collect[]"]...)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	promhttp.HandlerFor(registry, promhttp.HandlerOpts{
-		EnableOpenMetrics: true,
-		ErrorLog:          promhttpLogger{r.Context(), h.logger},
-		ErrorHandling:     promhttp.ContinueOnError,
+	promhttp.HandlerForTransactional(g, promhttp.HandlerOpts{
+		EnableOpenMetrics:  true,
+		DisableCompression: true,
+		ErrorLog:           promhttpLogger{r.Context(), h.logger},
+		ErrorHandling:      promhttp.ContinueOnError,
 	}).ServeHTTP(w, r)
 }
 
-// registry returns a registry that scrapes the named collectors, all enabled ones if there are no names, until ctx is
+// gatherer returns a gatherer that scrapes the named collectors, all enabled ones if there are no names, until ctx is
 // done.
-func (h *metricsHandler) registry(ctx context.Context, names ...string) (*prometheus.Registry, error) {
+func (h *metricsHandler) gatherer(ctx context.Context, names ...string) (prometheus.TransactionalGatherer, error) {
 	selected, err := h.scraper.Select(ctx, names...)
 	if err != nil {
 		return nil, err
 	}
-	registry := prometheus.NewRegistry()
-	for _, c := range append([]prometheus.Collector{selected}, h.always...) {
-		registry.MustRegister(c)
-	}
-	return registry, nil
+	return &gatherer{selected, h.always}, nil
+}
+
+// gatherer gathers the metrics of a scrape and those of the process.
+type gatherer struct {
+	scrape prometheus.TransactionalGatherer
+	always *prometheus.Registry
+}
+
+// Gather returns the metric families of both, sorted by name. They have no family in common.
+func (g *gatherer) Gather() ([]*dto.MetricFamily, func(), error) {
+	families, done, err := g.scrape.Gather()
+	more, alwaysErr := g.always.Gather()
+	families = append(families, more...)
+	slices.SortFunc(families, func(a, b *dto.MetricFamily) int { return strings.Compare(a.GetName(), b.GetName()) })
+	return families, done, errors.Join(err, alwaysErr)
 }
 
 // scrapeTimeout returns the time for a scrape: the value of timeoutHeader, or fallback if that is not a positive

@@ -6,8 +6,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-kit/log"
@@ -37,16 +37,29 @@ func TestScrapeTimeout(t *testing.T) {
 	}
 }
 
-// brokenPipe is the response to a client that cannot be written to.
-type brokenPipe struct{ http.ResponseWriter }
+// response is a http.ResponseWriter whose Write calls write.
+type response struct {
+	http.ResponseWriter
+	write    func()
+	deadline time.Time
+}
 
-func (brokenPipe) Write([]byte) (int, error) { return 0, syscall.EPIPE }
+func (r *response) Write(p []byte) (int, error) {
+	r.write()
+	return r.ResponseWriter.Write(p)
+}
 
-// A failed write is logged as an error only if the client has not disconnected.
-func TestDisconnectedClientIsNoError(t *testing.T) {
-	var logs bytes.Buffer
-	logger := level.NewFilter(log.NewLogfmtLogger(log.NewSyncWriter(&logs)), level.AllowError())
-	c, err := parseFlags([]string{"--source=simulator", "--simulator.vms=1", "--wmi.call-timeout=1m"}, io.Discard, "")
+func (r *response) SetWriteDeadline(t time.Time) error {
+	r.deadline = t
+	return nil
+}
+
+// newTestServer returns the handler of the metrics of a simulated host, and the errors in its log.
+func newTestServer(t *testing.T, flags ...string) (http.Handler, *bytes.Buffer) {
+	t.Helper()
+	logs := &bytes.Buffer{}
+	logger := level.NewFilter(log.NewLogfmtLogger(log.NewSyncWriter(logs)), level.AllowError())
+	c, err := parseFlags(append([]string{"--source=simulator", "--simulator.vms=1"}, flags...), io.Discard, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,19 +67,75 @@ func TestDisconnectedClientIsNoError(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer host.close()
-	h := newMetricsHandler(c, host, logger)
+	t.Cleanup(func() { host.close(time.Now().Add(ShutdownTimeout)) })
+	h, err := newMetricsServer(newMetricsHandler(c, host, logger))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h, logs
+}
+
+// A client that has disconnected is no error.
+func TestDisconnectedClientIsNoError(t *testing.T) {
+	h, logs := newTestServer(t, "--wmi.call-timeout=1m")
 	disconnected, disconnect := context.WithCancel(t.Context())
 	disconnect()
-	for _, tt := range []struct {
-		ctx    context.Context //nolint:containedctx // of a table
-		errors bool
-	}{{disconnected, false}, {t.Context(), true}} {
-		logs.Reset()
-		r := httptest.NewRequestWithContext(tt.ctx, http.MethodGet, "/metrics", nil)
-		h.ServeHTTP(brokenPipe{httptest.NewRecorder()}, r)
-		if got := logs.Len() > 0; got != tt.errors {
-			t.Errorf("errors in the log: %v, want %v\n%s", got, tt.errors, &logs)
-		}
+	r := httptest.NewRequestWithContext(disconnected, http.MethodGet, "/metrics", nil)
+	h.ServeHTTP(httptest.NewRecorder(), r)
+	if logs.Len() > 0 {
+		t.Errorf("errors in the log: %s", logs)
 	}
+}
+
+// A client that does not read its response does not count as a scrape, and has ten seconds.
+func TestSlowClientHoldsNoScrape(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, _ := newTestServer(t, "--web.max-requests=1", "--wmi.call-timeout=1m")
+		blocked := make(chan struct{})
+		slow := &response{ResponseWriter: httptest.NewRecorder(), write: func() { <-blocked }}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			h.ServeHTTP(slow, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+		}()
+		synctest.Wait()
+		if d := time.Until(slow.deadline); d != 10*time.Second {
+			t.Errorf("the client has %v to read the response, want 10s", d)
+		}
+		other := httptest.NewRecorder()
+		h.ServeHTTP(other, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+		if other.Code != http.StatusOK {
+			t.Errorf("another scrape: %d %s", other.Code, other.Body)
+		}
+		close(blocked)
+		<-done
+	})
+}
+
+// Responses that wait for their clients take up to 128 MiB. Then a scrape is refused.
+func TestUnreadResponsesAreLimited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newBufferedHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Encoding", "gzip")
+			w.Write(make([]byte, 50<<20))
+		}))
+		blocked := make(chan struct{})
+		get := func(write func()) *httptest.ResponseRecorder {
+			rec := httptest.NewRecorder()
+			h.ServeHTTP(&response{ResponseWriter: rec, write: write}, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+			return rec
+		}
+		for range 2 {
+			go get(func() { <-blocked })
+		}
+		synctest.Wait()
+		if rec := get(func() {}); rec.Code != http.StatusServiceUnavailable || rec.Header().Get("Content-Encoding") != "" {
+			t.Errorf("status %d, header %v, want 503 without compression", rec.Code, rec.Header())
+		}
+		close(blocked)
+		synctest.Wait()
+		if rec := get(func() {}); rec.Code != http.StatusOK {
+			t.Errorf("status %d after the clients have read, want 200", rec.Code)
+		}
+	})
 }

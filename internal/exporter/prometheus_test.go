@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,8 +21,17 @@ import (
 	"hyperv_replica_exporter/wmiquery/simulator"
 )
 
-// promtool check metrics finds no problem in the exposition of any scenario.
-func TestPromtoolCheckMetrics(t *testing.T) {
+// parseMetrics reads an exposition with the reference parser of a module and prints the number of samples.
+const parseMetrics = `
+import importlib, sys
+parser = importlib.import_module(sys.argv[1])
+text = sys.stdin.buffer.read().decode()
+print(sum(len(family.samples) for family in parser.text_string_to_metric_families(text)))
+`
+
+// promtool check metrics finds no problem in the exposition of any scenario, and the parsers of the Python client, which
+// is the reference for OpenMetrics, read every sample.
+func TestExposition(t *testing.T) {
 	runs := [][]string{
 		{"--simulator.host=HV02"},
 		{"--simulator.fault=denied"},
@@ -35,12 +45,33 @@ func TestPromtoolCheckMetrics(t *testing.T) {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
 			p := exportertest.Start(t, append(args, "--collector.perf")...)
 			_, body := exportertest.Get(t, p.URL)
-			cmd := exec.CommandContext(t.Context(), promtest.Tool(t, "promtool"), "check", "metrics")
-			cmd.Stdin = strings.NewReader(body)
-			if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
-				t.Errorf("promtool check metrics: %v\n%s", err, out)
-			}
+			promtest.ForEachRelease(t, func(t *testing.T, r promtest.Release) {
+				cmd := r.Promtool(t, "check", "metrics")
+				cmd.Stdin = strings.NewReader(body)
+				if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+					t.Errorf("promtool check metrics: %v\n%s", err, out)
+				}
+			})
+			checkParser(t, body, "prometheus_client.parser")
+			_, body = exportertest.Get(t, p.URL, "Accept", "application/openmetrics-text;version=1.0.0")
+			checkParser(t, body, "prometheus_client.openmetrics.parser")
 		})
+	}
+}
+
+func checkParser(t *testing.T, exposition, parser string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "/usr/bin/python3", "-c", parseMetrics, parser)
+	cmd.Stdin = strings.NewReader(exposition)
+	out, err := cmd.CombinedOutput()
+	samples := 0
+	for line := range strings.Lines(exposition) {
+		if !strings.HasPrefix(line, "#") {
+			samples++
+		}
+	}
+	if got := strings.TrimSpace(string(out)); err != nil || got != strconv.Itoa(samples) {
+		t.Errorf("%s: %v, %s, want %d samples", parser, err, got, samples)
 	}
 }
 
@@ -63,7 +94,8 @@ func (w *steppedWorld) Advance(d time.Duration) {
 	w.now = w.now.Add(d)
 }
 
-// A real Prometheus scrapes the exporter while a monitoring window of the simulated host ends.
+// A real Prometheus scrapes the exporter, in the format OpenMetrics, while a monitoring window of the simulated host
+// ends.
 func TestPrometheus(t *testing.T) {
 	// The window ends at 21:00; two minutes pass with each scrape.
 	const step = 2 * time.Minute
@@ -83,6 +115,10 @@ func TestPrometheus(t *testing.T) {
 	enough := make(chan struct{})
 	exporter := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		metrics.ServeHTTP(rw, r)
+		const want = "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=allow-utf-8"
+		if got := rw.Header().Get("Content-Type"); got != want {
+			t.Errorf("Content-Type for %q is %q, want %q", r.Header.Get("Accept"), got, want)
+		}
 		w.Advance(step)
 		if count.Add(1) == scrapes {
 			close(enough)

@@ -315,3 +315,22 @@ func TestHelpAndVersion(t *testing.T) {
 		}
 	}
 }
+
+// A request with a body is refused at once, since a client could take its time to send it.
+func TestScrapeWithBodyIsRefused(t *testing.T) {
+	p := exportertest.Start(t, "--simulator.vms=1", "--web.max-requests=1")
+	for _, body := range []string{"Content-Length: 9\r\n", "Transfer-Encoding: chunked\r\n"} {
+		c, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimSuffix(strings.TrimPrefix(p.URL, "http://"), "/metrics"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if _, err := io.WriteString(c, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n"+body+"\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		all, err := io.ReadAll(c) // until the server closes the connection
+		if err != nil || !strings.HasPrefix(string(all), "HTTP/1.1 400 ") {
+			t.Errorf("%s: %q, %v, want 400 and the end of the connection", body, all, err)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/go-kit/log"
@@ -18,14 +19,21 @@ import (
 	"hyperv_replica_exporter/internal/logging"
 )
 
-// ShutdownTimeout is how long the program waits for running requests when it stops, and then again for calls of the
-// admin endpoint and for calls of the host.
-const ShutdownTimeout = 5 * time.Second
+// ShutdownTimeout is how long the program waits when it stops: for running requests, for calls of the admin endpoint and
+// for calls of the host, together. The program ends within five seconds.
+const ShutdownTimeout = 4 * time.Second
+
+// newStopDeadline returns a function that returns the time until which the program waits when it stops. It is
+// ShutdownTimeout after the first call.
+func newStopDeadline() func() time.Time {
+	return sync.OnceValue(func() time.Time { return time.Now().Add(ShutdownTimeout) })
+}
 
 // serve listens and serves until ctx is done. It calls onReady, if not nil, once requests are served. It returns an
 // error if it cannot start or if a listener fails.
 func serve(
 	ctx context.Context, c *config, host *source, endpoint *admin.Server, logger log.Logger, onReady func(),
+	stopDeadline func() time.Time,
 ) error {
 	handler, err := newMux(c, host, endpoint, logger)
 	if err != nil {
@@ -44,7 +52,9 @@ func serve(
 	reloadOnHangup(ctx, endpoint)
 	for _, l := range listeners {
 		logAddress(logger, l.Addr(), c)
-		servers = append(servers, serveListener(ctx, l, handler, c.webConfigFile, c.logLevel, failed, logger))
+		server := newServer(ctx, handler, logger)
+		serveListener(l, server, c.webConfigFile, c.logLevel, failed, logger)
+		servers = append(servers, server)
 	}
 	if onReady != nil {
 		onReady()
@@ -54,7 +64,10 @@ func serve(
 		level.Info(logger).Log("msg", "stopping")
 	case err = <-failed:
 	}
-	if err := shutdown(servers); err != nil {
+	if endpoint != nil {
+		endpoint.Stop()
+	}
+	if err := shutdown(servers, stopDeadline()); err != nil {
 		level.Warn(logger).Log("msg", "requests interrupted", "err", err)
 	}
 	return err
@@ -80,18 +93,15 @@ func closeListeners(listeners []net.Listener) {
 	}
 }
 
-// serveListener starts a server of its own for a listener, since the exporter toolkit changes the server it is given.
-// The error that ends the server goes to failed.
+// serveListener starts a server for a listener. Each listener needs a server of its own, since the exporter toolkit
+// changes the server it is given. The error that ends the server goes to failed.
 func serveListener(
-	ctx context.Context, l net.Listener, h http.Handler, webConfigFile, logLevel string,
-	failed chan<- error, logger log.Logger,
-) *http.Server {
-	server := newServer(ctx, h, logger)
+	l net.Listener, server *http.Server, webConfigFile, logLevel string, failed chan<- error, logger log.Logger,
+) {
 	go func() {
 		flags := &web.FlagConfig{WebConfigFile: &webConfigFile}
 		failed <- web.Serve(l, server, flags, slog.New(logging.NewSlogHandler(logger, logLevel)))
 	}()
-	return server
 }
 
 // newServer returns a server whose requests end with ctx: running scrapes then return what they have.
@@ -109,9 +119,9 @@ func newServer(ctx context.Context, h http.Handler, logger log.Logger) *http.Ser
 	}
 }
 
-// shutdown waits for running requests, but not longer than ShutdownTimeout.
-func shutdown(servers []*http.Server) error {
-	ctx, cancel := context.WithTimeout(context.Background(), ShutdownTimeout)
+// shutdown waits for running requests until the deadline.
+func shutdown(servers []*http.Server, deadline time.Time) error {
+	ctx, cancel := context.WithDeadline(context.Background(), deadline)
 	defer cancel()
 	var errs []error
 	for _, s := range servers {
@@ -127,9 +137,13 @@ func newMux(c *config, host *source, endpoint *admin.Server, logger log.Logger) 
 	mux := http.NewServeMux()
 	metrics := newMetricsHandler(c, host, logger)
 	if endpoint != nil {
-		metrics.always = append(metrics.always, endpoint.Metrics())
+		metrics.always.MustRegister(endpoint.Metrics())
 	}
-	mux.Handle("GET "+c.telemetryPath, metrics)
+	server, err := newMetricsServer(metrics)
+	if err != nil {
+		return nil, err
+	}
+	mux.Handle("GET "+c.telemetryPath, server)
 	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintln(w, Name+" is healthy.")
 	})

@@ -272,11 +272,12 @@ type soakMetric struct {
 }
 
 func (s *soak) gather(ctx context.Context, e *exporter.Embedded) samples {
-	registry, err := e.Registry(ctx)
+	g, err := e.Gatherer(ctx)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	families, err := registry.Gather()
+	families, done, err := g.Gather()
+	defer done()
 	if err != nil {
 		s.t.Fatal(err)
 	}

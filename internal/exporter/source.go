@@ -43,9 +43,8 @@ func newSource(c *config, open func() (wmiquery.Session, error), now func() time
 	return s
 }
 
-// close waits for running calls, but not longer than ShutdownTimeout: a host that does not answer must not keep the
-// program from stopping.
-func (s *source) close() {
+// close waits for running calls until the deadline: a host that does not answer must not keep the program from stopping.
+func (s *source) close(deadline time.Time) {
 	done := make(chan struct{})
 	go func() {
 		for _, p := range []*wmiquery.Pool{s.pool, s.adminReads, s.adminCalls} {
@@ -57,6 +56,6 @@ func (s *source) close() {
 	}()
 	select {
 	case <-done:
-	case <-time.After(ShutdownTimeout):
+	case <-time.After(time.Until(deadline)):
 	}
 }

@@ -165,7 +165,7 @@ func AdminArgs(t testing.TB) (args []string, policy string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	policy = TempFile(t, "rules: [{users: [omar], role: owner}]\n")
+	policy = TempFile(t, "rules: [{users: [omar], role: owner, vms: all, host: true}]\n...\n")
 	return []string{
 		"--admin.enabled", "--admin.listen-address=127.0.0.1:0", "--admin.data-dir=" + filepath.Join(dir, "data"),
 		"--admin.web.config.file=" + TempFile(t, fmt.Sprintf("basic_auth_users:\n  omar: %s\n", hash)),

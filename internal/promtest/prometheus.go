@@ -6,13 +6,10 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/api"
 	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/common/model"
 )
@@ -32,30 +29,12 @@ type Series struct {
 // StartPrometheus starts a server that scrapes target, a host and port, every second until the test ends.
 func StartPrometheus(t testing.TB, target string) *Prometheus {
 	t.Helper()
-	return StartPrometheusWith(t, fmt.Sprintf(`
+	return Current.Start(t, fmt.Sprintf(`
 global: {scrape_interval: 1s, scrape_timeout: 1s}
 scrape_configs:
 - job_name: hyperv_replica
   static_configs: [{targets: [%q]}]
 `, target))
-}
-
-// StartPrometheusWith starts a server with the given text of the configuration file and additional command-line flags.
-// The server runs until the test ends.
-func StartPrometheusWith(t testing.TB, config string, flags ...string) *Prometheus {
-	t.Helper()
-	dir := t.TempDir()
-	file := filepath.Join(dir, "prometheus.yml")
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	url := RunServer(t, "prometheus",
-		append(flags, "--config.file="+file, "--storage.tsdb.path="+filepath.Join(dir, "data"))...)
-	client, err := api.NewClient(api.Config{Address: url})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &Prometheus{URL: url, API: v1.NewAPI(client)}
 }
 
 // Await repeats an instant query until its result is not empty.

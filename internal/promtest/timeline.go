@@ -69,21 +69,23 @@ func RunTimeline(t *testing.T, timeline Timeline, onScrape ScrapeFunc) {
 					onScrape(host, timeline.Start.Add(elapsed), nil)
 					continue
 				}
-				onScrape(host, timeline.Start.Add(elapsed), gather(t, exporters[host]))
+				families, done := gather(t, exporters[host])
+				onScrape(host, timeline.Start.Add(elapsed), families)
+				done()
 			}
 		}
 	})
 }
 
-func gather(t *testing.T, e *exporter.Embedded) []*dto.MetricFamily {
+func gather(t *testing.T, e *exporter.Embedded) (families []*dto.MetricFamily, done func()) {
 	t.Helper()
-	registry, err := e.Registry(t.Context())
+	g, err := e.Gatherer(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	families, err := registry.Gather()
+	families, done, err = g.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return families
+	return families, done
 }

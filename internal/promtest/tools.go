@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// Tool returns the path of a program, such as promtool. The environment variable TOOLS names the directory of the
+// Tool returns the path of a program, such as amtool. The environment variable TOOLS names the directory of the
 // programs: `make prometheus` installs them and sets the variable.
 func Tool(t testing.TB, name string) string {
 	t.Helper()
@@ -30,16 +30,8 @@ func Tool(t testing.TB, name string) string {
 	return path
 }
 
-// Promtool runs promtool. The test fails if promtool does.
-func Promtool(t testing.TB, args ...string) {
-	t.Helper()
-	if out, err := exec.CommandContext(t.Context(), Tool(t, "promtool"), args...).CombinedOutput(); err != nil {
-		t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-}
-
-// RunServer runs prometheus or alertmanager until the test ends, and returns its URL. The server listens on a port that
-// the system chooses, and says in its log which one that is.
+// RunServer runs the program of a Prometheus or an Alertmanager until the test ends, and returns its URL. The server
+// listens on a port that the system chooses, and says in its log which one that is.
 func RunServer(t testing.TB, name string, args ...string) (url string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())

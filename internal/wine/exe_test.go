@@ -20,7 +20,6 @@ import (
 	"hyperv_replica_exporter/internal/exportertest"
 
 	"github.com/go-kit/log"
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"hyperv_replica_exporter/collector"
@@ -210,9 +209,7 @@ func expositionOf(t *testing.T, open func() (wmiquery.Session, error), now func(
 	if err != nil {
 		t.Fatal(err)
 	}
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(selected)
-	server := httptest.NewServer(promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	server := httptest.NewServer(promhttp.HandlerForTransactional(selected, promhttp.HandlerOpts{}))
 	t.Cleanup(server.Close)
 	_, body := exportertest.Get(t, server.URL)
 	return body

@@ -61,8 +61,7 @@ type service struct {
 // Wait hints: how long the service control manager waits before it considers the service hung.
 const (
 	startHint = 30 * time.Second
-	// Requests, calls of the admin endpoint and calls of the host have their shutdown timeout one after the other.
-	stopHint = 3*exporter.ShutdownTimeout + 5*time.Second
+	stopHint  = exporter.ShutdownTimeout + 5*time.Second
 )
 
 // Execute implements svc.Handler. An exit code other than 0 is specific to the service: 1 or 2, as on a console.

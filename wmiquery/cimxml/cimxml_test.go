@@ -301,11 +301,11 @@ func TestUnmarshalInstancesOfHyperV(t *testing.T) {
 		t.Errorf("got class %q, %+v, error %v", class, s, err)
 	}
 	var e msvm.Error
-	_, err = cimxml.Unmarshal(`<INSTANCE CLASSNAME="Msvm_Error">`+value("ErrorType", "0")+value("MessageID", "33680")+
+	_, err = cimxml.Unmarshal(`<INSTANCE CLASSNAME="Msvm_Error">`+value("ErrorType", "0")+value("MessageID", "99006")+
 		value("Message", "20 % of cycles missed for 'web01'")+array("MessageArguments", "<VALUE.ARRAY><VALUE>web01</VALUE></VALUE.ARRAY>")+
 		value("PerceivedSeverity", "3")+property("ErrorSource", "")+"</INSTANCE>", &e)
 	issue := msvm.Error{
-		MessageID: new("33680"), Message: new("20 % of cycles missed for 'web01'"),
+		MessageID: new("99006"), Message: new("20 % of cycles missed for 'web01'"),
 		MessageArguments: []string{"web01"}, PerceivedSeverity: new(msvm.Severity(3)),
 	}
 	if err != nil || !reflect.DeepEqual(e, issue) {

@@ -1,6 +1,7 @@
 package msvm
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -34,13 +35,16 @@ var (
 // names. Modes, states and "the VM must be off" are what Microsoft's PowerShell module checks before the call.
 var conditions = map[string]methodFacts{
 	"ModifyServiceSettings":     {job: 90},
+	"AddAuthorizationEntry":     {destroys: "limits on which servers"},
+	"ModifyAuthorizationEntry":  {destroys: "limits on which servers"},
+	"SetAuthorizationEntry":     {destroys: "limits on which servers"},
 	"RemoveAuthorizationEntry":  {destroys: "authorization"}, // replication of the VMs that use the entry stops
 	"TestReplicationConnection": {job: 115, reads: true},
 	"GetSystemCertificates":     {reads: true},
 
 	// On a replica VM, the method extends replication to a third host.
 	"CreateReplicationRelationship": {
-		modes: []ReplicationMode{0, 2}, states: []ReplicationState{0}, sending: true, job: 91,
+		modes: []ReplicationMode{0, 2}, states: []ReplicationState{0}, sending: true, job: 91, destroys: "confidentiality",
 	},
 	"ModifyReplicationSettings": {modes: []ReplicationMode{1, 2}, states: notDisabled, sending: true, job: 92},
 	"RemoveReplicationRelationship": {
@@ -149,8 +153,13 @@ func TestConditionsOfRequestedStates(t *testing.T) {
 	want := map[ReplicationState]StateRequest{
 		// Stop-VMInitialReplication, and Stop-VMReplication during a change of the disks.
 		1: {Modes: []ReplicationMode{1, 2}, States: []ReplicationState{1, 2, 15, 16}, SendingSide: true, Job: 109},
-		// Enable-VMReplication -AsReplica.
-		2: {Modes: []ReplicationMode{0, 2}, States: []ReplicationState{0, 15, 16}, Job: 96},
+		// Enable-VMReplication -AsReplica. Set-VMReplication -AsReplica on the old primary after an unplanned failover, from
+		// replication-failover.md in MicrosoftDocs/windowsserverdocs. Stop-VMReplication during a change of the disks.
+		2: {
+			Modes: []ReplicationMode{0, 1, 2}, States: []ReplicationState{0},
+			StatesOfMode: map[ReplicationMode][]ReplicationState{1: {3, 7, 8, 9, 11}, 2: {15, 16}},
+			RequiresOff:  true, Job: 96, Destroys: "changes",
+		},
 		// Resume-VMReplication, and Stop-VMReplication on the replica server.
 		3: {Modes: []ReplicationMode{1, 2, 4}, States: []ReplicationState{7, 8, 9, 10, 11, 15, 16}, Job: 96},
 		// Start-VMFailover -Prepare.
@@ -169,7 +178,12 @@ func TestConditionsOfRequestedStates(t *testing.T) {
 		got = append(got, r.State)
 		w := want[r.State]
 		checkSet(t, "modes of "+r.State.String(), r.Modes, w.Modes)
-		checkSet(t, "states of "+r.State.String(), r.States, w.States)
+		for _, mode := range r.Modes {
+			checkSet(t, fmt.Sprintf("states of %s in mode %d", r.State, mode), r.StatesIn(mode), w.StatesIn(mode))
+		}
+		if (r.Destroys != "") != (w.Destroys != "") || !strings.Contains(r.Destroys, w.Destroys) {
+			t.Errorf("state %d: destroys %q, want a text with %q", r.State, r.Destroys, w.Destroys)
+		}
 		if r.SendingSide != w.SendingSide || r.RequiresOff != w.RequiresOff || r.Job != w.Job {
 			t.Errorf("state %d: SendingSide is %v, RequiresOff is %v, job type is %d; want %v, %v, %d",
 				r.State, r.SendingSide, r.RequiresOff, r.Job, w.SendingSide, w.RequiresOff, w.Job)

@@ -111,8 +111,9 @@ func TestSeveritiesAreThoseOfTheSchema(t *testing.T) {
 	checkTexts(t, rows, Severity.String)
 }
 
-// Sources: MicrosoftDocs/win32, HyperV_v2, msvm-computersystem.md, property EnabledState, where 6 is "enabled but
-// offline" (a saved VM) and 9 is "quiesce" (a paused VM), with 32768 and 32769 for paused and suspended VMs in the
+// Sources: MicrosoftDocs/win32, HyperV_v2, msvm-computersystem.md, property EnabledState, where 5 is "not
+// applicable", 6 is "enabled but offline" (a saved VM), 7 is "in test", 8 is "deferred" and 9 is "quiesce" (a paused VM),
+// with 32768 and 32769 for paused and suspended VMs in the
 // text; requeststatechange-msvm-computersystem.md, parameter RequestedState, for 11 and from 32773 on; the page of
 // version 1 for 32770, 32771 and 32774. Every other number is not known.
 func TestEnabledStatesAreAsDocumented(t *testing.T) {
@@ -126,7 +127,7 @@ func TestEnabledStatesAreAsDocumented(t *testing.T) {
 	add("off", 3, 32782)
 	add("saved", 6, 32769, 32779, 32784, 32791)
 	add("paused", 9, 32768, 32785)
-	add("other", 1, 4, 10, 11, 32770, 32771, 32773, 32774, 32776, 32777, 32780)
+	add("other", 1, 4, 7, 8, 10, 11, 32770, 32771, 32773, 32774, 32776, 32777, 32780)
 	add("other", 32783, 32786, 32787, 32788, 32789, 32790, 32792)
 	for n := range 1 << 16 {
 		want, ok := power[uint16(n)]

@@ -16,7 +16,7 @@ func TestStatisticsReplyWithInvalidValues(t *testing.T) {
 			`<PROPERTY NAME="StartStatisticTime" TYPE="datetime"><VALUE>00000000000000.000000+000</VALUE></PROPERTY>` +
 			`<PROPERTY NAME="ReplicationSuccessCount" TYPE="uint32"><VALUE>150</VALUE></PROPERTY></INSTANCE>`
 		issue = `<INSTANCE CLASSNAME="Msvm_Error"><PROPERTY NAME="PerceivedSeverity" TYPE="uint16"><VALUE>high</VALUE>` +
-			`</PROPERTY><PROPERTY NAME="MessageID" TYPE="string"><VALUE>33680</VALUE></PROPERTY></INSTANCE>`
+			`</PROPERTY><PROPERTY NAME="MessageID" TYPE="string"><VALUE>99006</VALUE></PROPERTY></INSTANCE>`
 	)
 	success := uint32(150)
 	for _, tt := range []struct {

@@ -20,7 +20,8 @@ type Method struct {
 	Summary string
 	// Reads means that the method does not change the host.
 	Reads bool
-	// Destroys is what is lost for good after the call, "" for nothing.
+	// Destroys is what is lost for good after the call, "" for nothing. Data that others get, and limits that keep
+	// others out, are lost, too.
 	Destroys string
 	// Modes and States are the modes of the VM and the states of the relationship in which the host accepts the call.
 	// If empty, the host accepts any.

@@ -17,12 +17,14 @@ var hostMethods = []Method{
 	{
 		Class: ClassReplicationService, Name: MethodAddAuthorizationEntry,
 		In: []Parameter{entry}, Out: []Parameter{job},
-		Summary: "authorizes a primary server, or a wildcard for several, to replicate to this host",
+		Summary:  "authorizes a primary server, or a wildcard for several, to replicate to this host",
+		Destroys: "the present limits on which servers replicate to this host",
 	},
 	{
 		Class: ClassReplicationService, Name: MethodModifyAuthorizationEntry,
 		In: []Parameter{entry}, Out: []Parameter{job},
-		Summary: "changes the authorization entry with the given AllowedPrimaryHostSystem",
+		Summary:  "changes the authorization entry with the given AllowedPrimaryHostSystem",
+		Destroys: "the present limits on which servers replicate to this host, and where to",
 	},
 	{
 		Class: ClassReplicationService, Name: MethodRemoveAuthorizationEntry,
@@ -34,7 +36,8 @@ var hostMethods = []Method{
 	{
 		Class: ClassReplicationService, Name: MethodSetAuthorizationEntry,
 		In: []Parameter{system, entry}, Out: []Parameter{job},
-		Summary: "assigns a VM to an authorization entry",
+		Summary:  "assigns a VM to an authorization entry",
+		Destroys: "the present limits on which servers replicate to the VM",
 	},
 	{
 		Class: ClassReplicationService, Name: MethodTestReplicationConnection,
@@ -75,8 +78,9 @@ var lifeCycleMethods = []Method{
 	{
 		Class: ClassReplicationService, Name: MethodCreateReplicationRelationship,
 		In: []Parameter{system, settings}, Out: []Parameter{job},
-		Summary: "creates a relationship and the replica VM; on a replica VM, extends replication to a third host",
-		Modes:   []ReplicationMode{ModeNone, ModeReplica}, States: []ReplicationState{Disabled},
+		Summary:  "creates a relationship and the replica VM; on a replica VM, extends replication to a third host",
+		Destroys: "the confidentiality of the VM's data, which is sent to the replica server",
+		Modes:    []ReplicationMode{ModeNone, ModeReplica}, States: []ReplicationState{Disabled},
 		Job:         JobCreateRelationship,
 		SendingSide: true,
 	},
@@ -269,11 +273,11 @@ var stateMethods = []Method{
 var jobMethods = []Method{
 	{
 		Class: ClassConcreteJob, Name: MethodGetErrorEx, Out: []Parameter{{"Errors", TypeEmbeddedArray, ClassError, true}},
-		Summary: "returns the errors of a failed job", Reads: true,
+		Summary: "returns the errors of a job that failed or was terminated", Reads: true,
 	},
 	{
 		Class: ClassConcreteJob, Name: MethodGetError, Out: []Parameter{{"Error", TypeEmbedded, ClassError, true}},
-		Summary: "returns the last error of a failed job", Reads: true,
+		Summary: "returns the last error of a job that failed or was terminated", Reads: true,
 	},
 	{
 		Class: ClassConcreteJob, Name: MethodRequestStateChange, In: []Parameter{requested, timeout},

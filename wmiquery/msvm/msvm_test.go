@@ -202,7 +202,7 @@ func TestGetReplicationStatisticsCall(t *testing.T) {
 func TestStatisticsReply(t *testing.T) {
 	const (
 		stats = `<INSTANCE CLASSNAME="Msvm_ReplicationStatistics"><PROPERTY NAME="ReplicationSuccessCount" TYPE="uint32"><VALUE>150</VALUE></PROPERTY></INSTANCE>`
-		issue = `<INSTANCE CLASSNAME="Msvm_Error"><PROPERTY NAME="MessageID" TYPE="string"><VALUE>33680</VALUE></PROPERTY></INSTANCE>`
+		issue = `<INSTANCE CLASSNAME="Msvm_Error"><PROPERTY NAME="MessageID" TYPE="string"><VALUE>99006</VALUE></PROPERTY></INSTANCE>`
 	)
 	for _, tt := range []struct {
 		name          string

@@ -12,7 +12,10 @@ const (
 	EnabledOn          EnabledState = 2
 	EnabledOff         EnabledState = 3
 	ShuttingDown       EnabledState = 4
+	NotApplicable      EnabledState = 5
 	EnabledSaved       EnabledState = 6 // documented as "enabled but offline": the memory is in a file
+	InTest             EnabledState = 7
+	Deferred           EnabledState = 8
 	EnabledPaused      EnabledState = 9 // documented as "quiesce"
 	Starting           EnabledState = 10
 	Resetting          EnabledState = 11
@@ -44,14 +47,14 @@ const (
 type PowerState string
 
 // The power states. A saved VM is not off: it continues where it was saved. PowerOther stands for a VM that is changing
-// its state.
+// its state, or that CIM describes in a way that Hyper-V is not known to use.
 const (
 	PowerOn      PowerState = "on"
 	PowerOff     PowerState = "off"
 	PowerSaved   PowerState = "saved"
 	PowerPaused  PowerState = "paused"
 	PowerOther   PowerState = "other"
-	PowerUnknown PowerState = "unknown" // null, EnabledUnknown, or a number that is not documented
+	PowerUnknown PowerState = "unknown" // null, EnabledUnknown, NotApplicable, or a number that is not documented
 )
 
 // Power returns the power state of the VM.
@@ -68,9 +71,9 @@ func (c ComputerSystem) Power() PowerState {
 		return PowerSaved
 	case EnabledPaused, PausedV1, PausedCritical:
 		return PowerPaused
-	case EnabledOther, ShuttingDown, Starting, Resetting, StartingV1, Snapshotting, Saving, Stopping, Pausing, Resuming,
-		FastSaving, StoppingCritical, StartingCritical, ResetCritical, SavingCritical, PausingCritical, ResumingCritical,
-		FastSavingCritical:
+	case EnabledOther, ShuttingDown, InTest, Deferred, Starting, Resetting, StartingV1, Snapshotting, Saving, Stopping,
+		Pausing, Resuming, FastSaving, StoppingCritical, StartingCritical, ResetCritical, SavingCritical, PausingCritical,
+		ResumingCritical, FastSavingCritical:
 		return PowerOther
 	}
 	return PowerUnknown

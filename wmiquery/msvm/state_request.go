@@ -8,12 +8,25 @@ type StateRequest struct {
 	// request.
 	Modes  []ReplicationMode
 	States []ReplicationState
+	// StatesOfMode has the states for the modes of the VM for which they are not those of States.
+	StatesOfMode map[ReplicationMode][]ReplicationState
 	// SendingSide means that the host accepts the request on the sending side only, see [ComputerSystem.Sends].
 	SendingSide bool
 	// RequiresOff means that the VM must be off.
 	RequiresOff bool
 	// Job is the type of the job that the request starts.
 	Job JobType
+	// Destroys is what is lost for good if the VM is a primary VM, "" for nothing. It includes the changes that have not
+	// been sent.
+	Destroys string
+}
+
+// StatesIn returns the states of the relationship in which the host accepts the request for a VM of the mode.
+func (r StateRequest) StatesIn(mode ReplicationMode) []ReplicationState {
+	if states, ok := r.StatesOfMode[mode]; ok {
+		return states
+	}
+	return r.States
 }
 
 // FindStateRequest returns the request for a state. It returns false if the state cannot be requested.
@@ -40,11 +53,22 @@ func StateRequests() []StateRequest {
 			Job: JobStopInitialReplication,
 		},
 		{
+			// Set-VMReplication -AsReplica on the old primary after an unplanned failover leads to this state. That the
+			// cmdlet requests it is inferred from Enable-VMReplication -AsReplica, which does so for a VM without replication.
+			// That the VM must be off is inferred, too: a replica VM cannot run before a failover.
 			State:   WaitingToCompleteInitialReplication,
-			Summary: "makes a VM without replication a replica VM that waits for its initial replication",
-			Modes:   []ReplicationMode{ModeNone, ModeReplica},
-			States:  []ReplicationState{Disabled, DiskUpdateInProgress, DiskUpdateCritical},
-			Job:     JobStateChange,
+			Summary: "makes a VM without replication, or an old primary VM, a replica VM that waits for its initial replication",
+			Modes:   []ReplicationMode{ModeNone, ModePrimary, ModeReplica},
+			States:  []ReplicationState{Disabled},
+			StatesOfMode: map[ReplicationMode][]ReplicationState{
+				ModePrimary: {
+					Replicating, Suspended, Critical, WaitingToStartResynchronization, ResynchronizationSuspended,
+				},
+				ModeReplica: {DiskUpdateInProgress, DiskUpdateCritical},
+			},
+			RequiresOff: true,
+			Job:         JobStateChange,
+			Destroys:    "the relationship of this VM to its replica, and the changes that the replica does not have",
 		},
 		{
 			State:   Replicating,

@@ -48,7 +48,7 @@ func TestMethodsAcceptOnlyDocumentedStates(t *testing.T) {
 
 		{"request 1", "HV01", request(1), []uint16{1, 2, 15, 16}, 4096},
 		{"request 1 on the replica", "HV02", request(1), nil, 0},
-		{"request 2", "HV01", request(2), nil, 0},
+		{"request 2", "HV01", request(2), []uint16{3, 7, 8, 9, 11}, 4096},
 		{"request 2 on the replica", "HV02", request(2), []uint16{15, 16}, 4096},
 		{"request 3", "HV01", request(3), []uint16{7, 8, 9, 11, 15, 16}, 4096},
 		{"request 3 on the replica", "HV02", request(3), []uint16{7, 8, 9, 10, 11, 15, 16}, 4096},

@@ -19,11 +19,12 @@ type traffic struct {
 	snapshotInterval time.Duration
 }
 
-// Probabilities of a failure per cycle while the network works.
-const (
-	networkFailures  = 0.004
-	snapshotFailures = 0.02
-)
+// snapshotFailures is the probability that an application-consistent snapshot fails.
+const snapshotFailures = 0.02
+
+// betweenFailures is the mean time between failures to send over a network that works. There are none in a scenario
+// without problems, because the health is critical after each.
+const betweenFailures = 24 * time.Hour
 
 // cycle is a replication cycle.
 type cycle struct {
@@ -74,54 +75,34 @@ func (t traffic) drawCycleDuration(r *rand.Rand, bytes float64) time.Duration {
 	return time.Duration(math.Ceil(d)) * time.Second
 }
 
-// maxRejectedCycles is the number of consecutive rejected cycles after which the sender enters the error
-// state. Microsoft documents that there is a limit, but not its value.
-const maxRejectedCycles = 3
-
 // beginCycle runs at every replication interval, whether a cycle can start or not.
 func (l *link) beginCycle(at time.Time) {
 	l.nextCycle = at.Add(l.traffic.interval)
 	l.updateBacklog(at)
+	if l.sender.vm.hasRunningJob() {
+		return // no cycle is expected, so none is missed
+	}
+	l.releaseReceiver(at)
+	isCycle := l.isSending() && l.transfer == nil
 	switch {
-	case l.peerRemoved():
+	case l.senderRemoved():
 		l.enterError(at)
 	case l.backlogTooLarge():
 		l.requireResync(at)
 	case l.autoResyncDue(at):
 		l.startResync(at, at, nil)
-	case l.sender.state != msvm.Replicating || l.sender.vm.hasRunningJob():
-		// No cycle is expected, so none is missed.
-	case l.currentCycle != nil:
-		l.missCycle(Totals{})
-	case l.receiver.state != msvm.Replicating || l.rejection != nil:
-		l.rejectCycle(at)
-	case l.random.Float64() < networkFailures || l.sender.vm.logical.world.networkDown(at):
-		l.missCycle(Totals{NetworkFailures: 1})
-	default:
-		l.sendCycle(at)
+	case !l.isSending():
+	case l.currentCycle == nil && l.retry.next.IsZero() && l.attempt(at):
+	case isCycle:
+		l.missCycle()
 	}
 }
 
-// rejectCycle handles a cycle that the replica server rejects. While replication is paused there, the
-// sender tries again. If the VM has failed over there, or the server does not authorize the sender any
-// more, the sender enters the error state.
-func (l *link) rejectCycle(at time.Time) {
-	l.lastCycleRejected = true
-	l.rejectedCycles++
-	l.missCycle(Totals{Failures: 1})
-	if r := l.receiver.state; r == msvm.Suspended || r == msvm.Replicating && l.rejectedCycles < maxRejectedCycles {
-		return
+// missCycle counts a cycle that was due and did not run or failed.
+func (l *link) missCycle() {
+	for _, e := range l.endpoints() {
+		e.count(Totals{Missed: 1})
 	}
-	if !l.receiver.vm.hasRunningJob() {
-		l.enterError(at)
-	}
-}
-
-// missCycle counts a cycle that was due and did not run. Only the sender knows the cause.
-func (l *link) missCycle(cause Totals) {
-	l.receiver.count(Totals{Missed: 1})
-	cause.Missed = 1
-	l.sender.count(cause)
 }
 
 func (l *link) sendCycle(at time.Time) {
@@ -141,11 +122,17 @@ func (l *link) sendCycle(at time.Time) {
 
 func (l *link) endCycle(at time.Time) {
 	c := l.currentCycle
-	l.currentCycle, l.lastCycleRejected, l.rejectedCycles = nil, false, 0
+	l.currentCycle, l.retry = nil, retry{}
 	l.backlog -= c.bytes
 	done := Totals{Cycles: 1, Bytes: uint64(c.bytes), Seconds: uint64(c.end.Sub(c.begin) / time.Second)}
 	for _, e := range l.endpoints() {
 		e.count(done)
+	}
+	if l.exported() { // nothing is applied before the import
+		l.exportedUntil = at
+		return
+	}
+	for _, e := range l.endpoints() {
 		e.lastReplication, e.lastType = at, c.kind
 		if c.kind == msvm.TypeApplicationConsistent {
 			e.lastConsistentReplication = at

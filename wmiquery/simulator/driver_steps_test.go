@@ -125,7 +125,19 @@ func extended(t *testing.T) *vmDriver {
 // newSingleVMDriver is a driver for the only VM of a World. It replicates from HV01 to HV02.
 func newSingleVMDriver(t *testing.T) *vmDriver {
 	t.Helper()
-	w, c := newWorld(t, simulator.Config{Seed: 1, VMs: 1})
+	return newDriver(t, simulator.Config{Seed: 1, VMs: 1})
+}
+
+// newOutageDriver is a driver for the only VM of a World in which the network has been down for 45 minutes.
+func newOutageDriver(t *testing.T) *vmDriver {
+	t.Helper()
+	return newDriver(t, simulator.Config{VMs: 1, Seed: 5, Scenario: "wan-outage"})
+}
+
+// newDriver is a driver for the first VM of a World.
+func newDriver(t *testing.T, config simulator.Config) *vmDriver {
+	t.Helper()
+	w, c := newWorld(t, config)
 	d := &vmDriver{t, w, c, map[string]wmiquery.Session{}, ""}
 	for _, h := range hosts {
 		d.hosts[h] = open(t, w, h)

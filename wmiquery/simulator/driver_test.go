@@ -31,11 +31,7 @@ const (
 
 func newVMDriver(t *testing.T, vm int) *vmDriver {
 	t.Helper()
-	w, c := newWorld(t, simulator.Config{Seed: 1, VMs: 40})
-	d := &vmDriver{t, w, c, map[string]wmiquery.Session{}, ""}
-	for _, h := range hosts {
-		d.hosts[h] = open(t, w, h)
-	}
+	d := newDriver(t, simulator.Config{Seed: 1, VMs: 40})
 	d.vm = vms(t, d.hosts["HV01"])[vm]
 	return d
 }

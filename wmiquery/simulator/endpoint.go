@@ -49,17 +49,25 @@ func newEndpoint(l *link, vm *hostVM) endpoint {
 	}
 }
 
-// setApplied schedules the apply of a replication that arrived at a time.
+// setApplied schedules the apply of a replication that arrived at a time. While the replica is backed up, nothing is
+// applied. Source: MicrosoftDocs/SupportArticles-docs, article on event 19050: since Windows Server 2012 R2, the
+// replica acknowledges changes before it applies them, and state and health do not change while applying is late.
 func (e *endpoint) setApplied(at time.Time, after time.Duration) {
+	if end := e.vm.logical.world.backupEnd(at); end.After(at) {
+		after += end.Sub(at)
+	}
 	e.previousApplied = e.lastApplyTime(at)
 	e.lastApplied = at.Add(after)
 }
 
 // setState changes the state. If only one of the old and the new state tracks changes, the backlog is
-// updated first.
+// updated first. A sender that changes its state forgets a failure to send.
 func (e *endpoint) setState(state msvm.ReplicationState, at time.Time) {
-	if e.sends() && tracksChanges(e.state) != tracksChanges(state) {
-		e.link.updateBacklog(at)
+	if e.sends() {
+		e.link.retry = retry{}
+		if tracksChanges(e.state) != tracksChanges(state) {
+			e.link.updateBacklog(at)
+		}
 	}
 	e.state = state
 }
@@ -78,10 +86,14 @@ func (e *endpoint) stateAfterAbort() msvm.ReplicationState {
 	return msvm.WaitingToCompleteInitialReplication
 }
 
-// revertFailover cancels a failover of the endpoint.
+// revertFailover cancels a failover of the endpoint. The point of a planned failover remains only while the sender is
+// prepared for it.
 func (e *endpoint) revertFailover(at time.Time) {
 	e.setState(msvm.Replicating, at)
 	e.failedOver, e.rewound = msvm.TypeNone, false
+	if e.link.sender.state != msvm.SyncedReplicationComplete {
+		e.mergePlannedPoint()
+	}
 }
 
 // copyStatistics continues with the statistics of another endpoint of the same VM.

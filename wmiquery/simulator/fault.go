@@ -176,7 +176,7 @@ func (f Faults) jobFailure() *failure {
 	if !f.JobFailing {
 		return nil
 	}
-	return &failure{wmiquery.CodeFailed, "Unspecified error (0x80004005)."}
+	return newFailure(wmiquery.CodeFailed, "Unspecified error (0x80004005).")
 }
 
 func setDuration(ifEmpty string, field func(*Faults) *time.Duration) func(*Faults, string) error {

@@ -10,8 +10,8 @@ import (
 )
 
 // Source: MicrosoftDocs/win32, HyperV_v2, msvm-error.md, PerceivedSeverity, with the numbers of the schema: 3 is
-// degraded, 6 is critical. The texts and the recommended actions, of which some are null, contain the name of the VM. The
-// probable cause is unknown, 0.
+// degraded, 6 is critical. The texts and the recommended actions, of which some are null, contain the name of the VM.
+// The probable cause is unknown, 0.
 func TestHealthIssues(t *testing.T) {
 	w, _ := newWorld(t, simulator.Config{Seed: 1})
 	s := open(t, w, "HV01")
@@ -23,7 +23,7 @@ func TestHealthIssues(t *testing.T) {
 		actions    int
 	}{
 		{healthy, "web01", "", 1, 0},
-		{slowLink, "mail01", "33", 2, 1},
+		{slowLink, "mail01", "3", 2, 0},
 		{pausedOnPrimary, "print01", "3", 2, 1},
 		{initialReplication, "erp-db-01", "3", 2, 0},
 		{critical, "backup-proxy-01", "63", 3, 2},
@@ -59,7 +59,7 @@ func TestReplicationAgeOfAnHour(t *testing.T) {
 		d.do("HV01", method("ResetReplicationStatisticsEx", d.relationshipParam(msvm.Primary)...))
 		d.do("HV01", request(7))
 		last := *d.rows(host)[0].LastReplicationTime
-		behind := func() bool { return strings.Contains(relationships(t, d.hosts[host], d.vm)[0].String(), " 33681") }
+		behind := func() bool { return strings.Contains(relationships(t, d.hosts[host], d.vm)[0].String(), " 33414") }
 		d.clock.Set(last.Add(time.Hour))
 		if behind() {
 			t.Errorf("%s: behind after an hour", host)

@@ -18,12 +18,13 @@ const domain = ".contoso.com"
 
 // host is a Hyper-V host.
 type host struct {
-	name     string // NetBIOS name
-	fqdn     string
-	provider string // full object path of the built-in replication provider
-	vms      []*hostVM
-	byID     map[string]*hostVM
-	jobs     []*job // scheduled, running and finished jobs; some may have expired
+	name string // NetBIOS name
+	fqdn string
+	// providers are the full object paths of the replication providers, by their GUIDs.
+	providers map[string]*string
+	vms       []*hostVM
+	byID      map[string]*hostVM
+	jobs      []*job // scheduled, running and finished jobs; some may have expired
 
 	// Configuration that administrators can change. applyDefaults sets the initial values.
 	settings       serverSettings
@@ -34,10 +35,12 @@ type host struct {
 
 func newHost(name string) *host {
 	h := &host{
-		name: name, fqdn: name + domain, byID: map[string]*hostVM{},
+		name: name, fqdn: name + domain, byID: map[string]*hostVM{}, providers: map[string]*string{},
 		failoverNetworks: map[string][]msvm.FailoverNetworkAdapterSettingData{},
 	}
-	h.provider = h.path(msvm.ProviderRef(msvm.BuiltinProvider))
+	for _, id := range []string{msvm.BuiltinProvider, externalProvider} {
+		h.providers[id] = new(h.path(msvm.ProviderRef(id)))
+	}
 	return h
 }
 

@@ -7,56 +7,42 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// authorize returns the reason why the host rejects replication from a VM with the settings, or nil if
-// it accepts it.
-func (h *host) authorize(from *hostVM, s msvm.ReplicationSettingData) *failure {
-	bound := ""
-	if existing := h.byID[from.id]; existing != nil {
-		bound = existing.authorization
-	}
-	switch {
-	case !*h.settings.RecoveryServerEnabled:
-		return errServerDisabled
-	case *s.AuthenticationType&*h.settings.AllowedAuthenticationType != *s.AuthenticationType:
-		return errAuthenticationType
-	case !h.hasEntryFor(from.host, bound):
-		return errNotAuthorized
-	}
-	return nil
-}
-
-// hasEntryFor reports whether an authorization entry matches the other host. If bound is not empty, only
-// the entry of that name counts.
-func (h *host) hasEntryFor(other *host, bound string) bool {
-	for _, e := range h.authorizations {
-		allowed := msvm.StringOrEmpty(e.AllowedPrimaryHostSystem)
-		if bound != "" && !strings.EqualFold(bound, allowed) {
-			continue
+// authorizes reports whether an authorization entry allows replication from the VM. If the VM here is bound to an
+// entry, only that one and the others with its TrustGroup count.
+func (h *host) authorizes(from *hostVM) bool {
+	var bound *msvm.ReplicationAuthorizationSettingData
+	if existing := h.byID[from.id]; existing != nil && existing.authorization != "" {
+		i := h.findEntry(existing.authorization)
+		if i < 0 {
+			return false
 		}
-		if matchesHost(allowed, other.fqdn) {
+		bound = &h.authorizations[i]
+	}
+	for i := range h.authorizations {
+		e := &h.authorizations[i]
+		if matchesHost(msvm.StringOrEmpty(e.AllowedPrimaryHostSystem), from.host.fqdn) &&
+			(bound == nil || e == bound || sameTrustGroup(e, bound)) {
 			return true
 		}
 	}
 	return false
 }
 
+// sameTrustGroup reports whether two entries belong to one trust group. Source: Set-VMReplication,
+// AllowedPrimaryServer: a replica accepts the server of its entry and all servers of the same trust group. That an
+// empty group is none, and that the names are not case-sensitive, is inferred.
+func sameTrustGroup(a, b *msvm.ReplicationAuthorizationSettingData) bool {
+	group := msvm.StringOrEmpty(a.TrustGroup)
+	return group != "" && strings.EqualFold(group, msvm.StringOrEmpty(b.TrustGroup))
+}
+
 // matchesHost reports whether a value of AllowedPrimaryHostSystem matches a host. It is a host name, a
 // wildcard for a domain, or * for all hosts.
 func matchesHost(allowed, fqdn string) bool {
-	if wildcard, ok := strings.CutPrefix(allowed, "*"); ok {
-		return strings.HasSuffix(strings.ToLower(fqdn), strings.ToLower(wildcard))
+	if domain, ok := strings.CutPrefix(allowed, "*"); ok {
+		fqdn, allowed = fqdn[max(0, len(fqdn)-len(domain)):], domain
 	}
 	return strings.EqualFold(allowed, fqdn)
-}
-
-// reauthorize checks all senders again. It must be called after a change of the settings or the
-// authorization entries.
-func (h *host) reauthorize() {
-	for _, vm := range h.vms {
-		if e := vm.endpoints[msvm.Primary]; e != nil && !e.sends() {
-			e.link.rejection = h.authorize(e.link.sender.vm, e.link.settings.ReplicationSettingData)
-		}
-	}
 }
 
 // findEntry is the index of the authorization entry with the name, or -1. Names are not case-sensitive.

@@ -31,9 +31,9 @@ func TestAuthorization(t *testing.T) {
 	if h := *d.rows("HV02")[0].ReplicationHealth; h != msvm.HealthCritical {
 		t.Errorf("health of the primary is %s, want critical", h)
 	}
-	d.clock.Advance(12 * time.Minute)
-	d.wantStates("sender rejected", "2[3 0] 1[8] -")
-	d.wantCode("resume", d.requestState("HV02", 3), wmiquery.CodeFailed)
+	d.wantStates("sender rejected", "2[8 0] 1[8] -")
+	d.wantCode("resume", d.requestState("HV02", 3), wmiquery.CodeAccessDenied)
+	d.wantStates("not resumed", "2[8 0] 1[8] -")
 
 	d.wantCode("add without a folder", d.call("HV01", "AddAuthorizationEntry", entryParam(t, "*.contoso.com", "")...),
 		wmiquery.CodeInvalidParam)
@@ -53,7 +53,7 @@ func TestAuthorization(t *testing.T) {
 	d.wantCode("bind to another entry",
 		d.call("HV01", "SetAuthorizationEntry", entryParam(t, "*.branch.contoso.com", "")...), wmiquery.CodeCompleted)
 	d.clock.Advance(20 * time.Minute)
-	d.wantStates("bound to the wrong entry", "2[3 0] 1[8] -")
+	d.wantStates("bound to the wrong entry", "2[8 0] 1[8] -")
 }
 
 // Authorization entries match a host name or a domain, in any case. A VM that is bound to an entry needs that entry.
@@ -91,7 +91,7 @@ func TestAuthorizationEntries(t *testing.T) {
 	d.wantCode("bind to an unknown entry", method("SetAuthorizationEntry", entryParam(t, "x", "")...)(d, "HV02"), 32773)
 	d.do("HV02", method("SetAuthorizationEntry", entryParam(t, "hv03.contoso.com", "")...))
 	d.clock.Advance(20 * time.Minute)
-	d.wantStates("bound to the entry for another host", "1[8] 2[3 0] -")
+	d.wantStates("bound to the entry for another host", "1[8] 2[8 0] -")
 }
 
 // A change of the configuration does not affect what happened before it, even if nothing was read since.
@@ -107,5 +107,5 @@ func TestConfigurationChangesFromNowOn(t *testing.T) {
 		d.wantStates("at the change", "1[3] 2[3 0] -")
 	}
 	d.clock.Advance(time.Hour)
-	d.wantStates("an hour later", "1[8] 2[3 0] -")
+	d.wantStates("an hour later", "1[8] 2[8 0] -")
 }

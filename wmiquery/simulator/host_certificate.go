@@ -5,6 +5,7 @@ import (
 	"crypto/sha1" // a thumbprint is a SHA-1 hash by definition
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/hex"
 	"fmt"
 	"math/big"
 	"strings"
@@ -15,8 +16,10 @@ import (
 
 // certificate is a certificate in the store LocalMachine\My of a host.
 type certificate struct {
-	der        []byte
-	thumbprint string // upper-case hex
+	der                 []byte
+	thumbprint          string // upper-case hex
+	notBefore, notAfter time.Time
+	authenticates       bool // it is for clients and servers, and has a private key
 }
 
 // certificates are the certificates of the hosts. The root has issued the others. It is in the store, too, because
@@ -60,11 +63,32 @@ func newCertificate(template, issuer *x509.Certificate, key, issuerKey ed25519.P
 	if err != nil {
 		panic(err) // the templates are valid
 	}
-	return certificate{der, fmt.Sprintf("%X", sha1.Sum(der))}
+	return certificate{
+		der, fmt.Sprintf("%X", sha1.Sum(der)), template.NotBefore, template.NotAfter, len(template.ExtKeyUsage) == 2,
+	}
 }
 
 // all are the certificates in the store.
 func (c certificates) all() []certificate { return []certificate{c.current, c.expired, c.root} }
+
+// valid reports whether replication accepts the certificate with the thumbprint at a time. Sources: Microsoft's
+// virtualization blog, 2012-03-13, and Set-VMReplicationServer, CertificateThumbprint: it must not be expired, be for
+// client and server authentication, have a private key, end at a trusted root and name the host. The simulated hosts
+// trust their root, and all certificates name all hosts.
+func (c certificates) valid(thumbprint *string, at time.Time) bool {
+	for _, known := range [...]*certificate{&c.current, &c.expired, &c.root} {
+		if known.authenticates && strings.EqualFold(msvm.StringOrEmpty(thumbprint), known.thumbprint) {
+			return !at.Before(known.notBefore) && !at.After(known.notAfter)
+		}
+	}
+	return false
+}
+
+// isThumbprint reports whether a text can be the thumbprint of a certificate: a SHA-1 hash in hex.
+func isThumbprint(text *string) bool {
+	raw, err := hex.DecodeString(msvm.StringOrEmpty(text))
+	return err == nil && len(raw) == sha1.Size
+}
 
 // rootOf is RootCertificateThumbPrint of the settings. It is null if the store does not have their certificate.
 func (c certificates) rootOf(s msvm.ReplicationSettingData) *string {

@@ -85,13 +85,10 @@ func (vm *hostVM) newReplicaVM(h *host, at time.Time) (*hostVM, *failure) {
 		mode = msvm.ModeExtendedReplica
 	}
 	if existing := h.byID[vm.id]; existing != nil {
-		e := existing.endpoints[msvm.Primary]
-		isFreeReplica := e != nil && !e.sends() && e.state == msvm.WaitingToCompleteInitialReplication &&
-			e.link.sender.state == msvm.Disabled && !existing.hasRunningJob()
-		if !isFreeReplica {
+		if !existing.waitsForSender() || existing.hasRunningJob() {
 			return nil, errVMExists
 		}
-		vm.logical.removeLink(e.link)
+		vm.logical.removeLink(existing.endpoints[msvm.Primary].link)
 		existing.mode = mode
 		return existing, nil
 	}
@@ -103,11 +100,33 @@ func (vm *hostVM) newReplicaVM(h *host, at time.Time) (*hostVM, *failure) {
 	return to, nil
 }
 
+// waitForSender makes the VM a replica that waits for the initial replication, from a sender that is not
+// known yet.
+func (vm *hostVM) waitForSender(at time.Time) {
+	noSender := &hostVM{logical: vm.logical, host: vm.host, id: vm.id, endpoints: map[msvm.Link]*endpoint{}}
+	l := vm.logical.connect(noSender, msvm.Primary, vm, linkSettings{ReplicationSettingData: unsetSettings()})
+	l.settings.PrimaryHostSystem, l.settings.PrimaryConnectionPoint = nil, nil
+	l.start(at)
+	l.receiver.state, vm.mode = msvm.WaitingToCompleteInitialReplication, msvm.ModeReplica
+}
+
+// waitsForSender reports whether the VM is a replica that has no sender. Such a replica may also remain
+// when the relationship was removed on the primary server.
+func (vm *hostVM) waitsForSender() bool {
+	e := vm.endpoints[msvm.Primary]
+	return e != nil && !e.sends() && e.state == msvm.WaitingToCompleteInitialReplication &&
+		e.link.sender.state == msvm.Disabled
+}
+
 // leaveLink detaches the VM from a link. The VM and its disks remain. The recovery points are removed
 // with the endpoint.
 func (vm *hostVM) leaveLink(linkType msvm.Link, at time.Time) {
 	e := vm.endpoints[linkType]
-	e.link.stopSending(at)
+	if e.sends() {
+		e.link.stopSending(at)
+	} else {
+		e.link.currentCycle = nil // the sender notices when it sends the next time
+	}
 	e.setState(msvm.Disabled, at)
 	delete(vm.endpoints, linkType)
 	if linkType == msvm.Primary {

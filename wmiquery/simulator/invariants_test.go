@@ -8,13 +8,13 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// allowed are the states that Microsoft's client knows for each mode. The states of the extended
+// allowed are the states that Microsoft's client knows for each mode, and 17, unknown, for a primary. The states of the extended
 // relationship of a replica are in allowedExtended. They include 4, because a failover of it can be
 // prepared.
 var allowed = map[msvm.ReplicationMode][]msvm.ReplicationState{
 	msvm.ModeNone:            {0},
 	msvm.ModeTestReplica:     {0},
-	msvm.ModePrimary:         {1, 2, 3, 4, 7, 8, 9, 10, 11, 12, 15, 16, 18, 19, 20},
+	msvm.ModePrimary:         {1, 2, 3, 4, 7, 8, 9, 10, 11, 12, 15, 16, 17, 18, 19, 20},
 	msvm.ModeReplica:         {2, 3, 5, 6, 7, 8, 10, 11, 12, 13, 14, 15, 16, 18, 21},
 	msvm.ModeExtendedReplica: {2, 3, 5, 6, 7, 8, 10, 11, 12, 13, 14, 15, 16, 18, 21},
 }

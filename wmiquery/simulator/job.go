@@ -24,6 +24,7 @@ type job struct {
 	submitted, begin, end time.Time
 	started               bool
 	suspendedAt           time.Time     // zero if the job is not suspended
+	stalled               bool          // suspended because the disks cannot be sent; JobState does not show it
 	suspendedTime         time.Duration // total of earlier suspensions
 	cancelled             bool
 	failure               *failure
@@ -61,11 +62,27 @@ func (j *job) advance(at time.Time) {
 		}
 		return
 	}
-	j.finish(at)
-	if j.failure == nil && j.onEnd != nil {
-		j.failure = j.onEnd(at)
+	if l := j.transfer; l != nil && j.failure == nil {
+		if f := l.receiverFailure(at, l.sender.state); f != nil {
+			l.handleFailure(at, f)
+			return
+		}
 	}
-	if j.failure != nil && j.onFail != nil {
+	j.finish(at)
+	f := j.failure
+	if f == nil && j.onEnd != nil {
+		f = j.onEnd(at)
+	}
+	if f != nil {
+		j.fail(at, f)
+	}
+}
+
+// fail ends the job with a failure.
+func (j *job) fail(at time.Time, f *failure) {
+	j.failure = f
+	j.finish(at)
+	if j.onFail != nil {
 		j.onFail(at)
 	}
 }
@@ -92,18 +109,24 @@ func (j *job) cancel(at time.Time) {
 
 // suspend suspends the job.
 func (j *job) suspend(at time.Time) {
+	j.stall(at)
+	j.stalled = false
+}
+
+// stall stops the progress of the job until it is resumed. Its state does not change.
+func (j *job) stall(at time.Time) {
 	if j.suspendedAt.IsZero() {
-		j.suspendedAt = at
+		j.suspendedAt, j.stalled = at, true
 	}
 }
 
-// resume resumes a suspended job.
+// resume resumes a suspended or stalled job.
 func (j *job) resume(at time.Time) {
 	if j.suspendedAt.IsZero() {
 		return
 	}
 	d := at.Sub(j.suspendedAt)
-	j.suspendedAt = time.Time{}
+	j.suspendedAt, j.stalled = time.Time{}, false
 	j.suspendedTime += d
 	j.end = j.end.Add(d)
 }
@@ -113,6 +136,8 @@ func (j *job) state(at time.Time) msvm.JobState {
 	switch {
 	case j.cancelled:
 		return msvm.JobTerminated
+	case j.stalled:
+		return msvm.JobRunning
 	case !j.suspendedAt.IsZero():
 		return msvm.JobSuspended
 	case at.Before(j.begin):

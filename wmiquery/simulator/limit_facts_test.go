@@ -1,6 +1,7 @@
 package simulator_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -49,7 +50,8 @@ func TestLimitsOfRelationshipSettings(t *testing.T) {
 		{"no server", func(s settings) { s.RecoveryConnectionPoint = new("") }, 32773},
 		{"no authentication", auth(0, "AB"), 32773},
 		{"Kerberos", auth(1, ""), 4096},
-		{"certificate", auth(2, "AB"), 4096},
+		{"certificate", auth(2, strings.Repeat("aB", 20)), 4096},
+		{"certificate with a text that is not a thumbprint", auth(2, strings.Repeat("aB", 19)), 32773},
 		{"certificate without a thumbprint", auth(2, ""), 32773},
 		{"both kinds of authentication", auth(3, "AB"), 32773},
 	} {
@@ -118,10 +120,12 @@ func TestLimitsOfExtendedSettings(t *testing.T) {
 	}
 }
 
-// Sources: MicrosoftDocs/win32, HyperV_v2, msvm-replicationservicesettingdata.md: windows of an hour to seven days. The
-// other limits follow from the types of the properties.
+// Sources: MicrosoftDocs/win32, HyperV_v2, msvm-replicationservicesettingdata.md: windows of an hour to seven days.
+// Set-VMReplicationServer in MicrosoftDocs/windows-powershell-docs: 1, 2, 3, 4, 6, 8, 12 or 24 hours, or 2 to 7 days.
+// The other limits follow from the types of the properties.
 func TestLimitsOfServiceSettings(t *testing.T) {
 	type settings = *msvm.ReplicationServiceSettingData
+	certificate := *read[msvm.ReplicationServiceSettingData](t, newSingleVMDriver(t).hosts["HV01"])[0].CertificateThumbPrint
 	window := func(seconds uint32) func(settings) { return func(s settings) { s.MonitoringInterval = &seconds } }
 	at := func(start time.Duration) func(settings) { return func(s settings) { s.MonitoringStartTime = &start } }
 	auth := func(enabled bool, n msvm.Authentication, thumbprint string) func(settings) {
@@ -138,6 +142,19 @@ func TestLimitsOfServiceSettings(t *testing.T) {
 		{"window of 3600 s", window(3600), 4096},
 		{"window of 604800 s", window(604800), 4096},
 		{"window of 604801 s", window(604801), 32773},
+		{"window of 90 minutes", window(5400), 32773},
+		{"window of 2 h", window(2 * 3600), 4096},
+		{"window of 3 h", window(3 * 3600), 4096},
+		{"window of 4 h", window(4 * 3600), 4096},
+		{"window of 5 h", window(5 * 3600), 32773},
+		{"window of 6 h", window(6 * 3600), 4096},
+		{"window of 8 h", window(8 * 3600), 4096},
+		{"window of 9 h", window(9 * 3600), 32773},
+		{"window of 12 h", window(12 * 3600), 4096},
+		{"window of 24 h", window(24 * 3600), 4096},
+		{"window of 36 h", window(36 * 3600), 32773},
+		{"window of 2 days", window(48 * 3600), 4096},
+		{"window of 6 days", window(144 * 3600), 4096},
 		{"start at midnight", at(0), 4096},
 		{"start at the last second", at(24*time.Hour - time.Second), 4096},
 		{"start after the day", at(24 * time.Hour), 32773},
@@ -147,9 +164,10 @@ func TestLimitsOfServiceSettings(t *testing.T) {
 		{"enabled without authentication", auth(true, 0, ""), 32773},
 		{"disabled without authentication", auth(false, 0, ""), 4096},
 		{"Kerberos", auth(true, 1, ""), 4096},
-		{"certificate", auth(true, 2, "AB"), 4096},
+		{"certificate", auth(true, 2, certificate), 4096},
 		{"certificate without a thumbprint", auth(true, 2, ""), 32773},
-		{"both", auth(true, 3, "AB"), 4096},
+		{"both", auth(true, 3, certificate), 4096},
+		{"text that is not a thumbprint", auth(true, 2, "AB"), 32773},
 		{"both without a thumbprint", auth(true, 3, ""), 32773},
 		{"unknown authentication", auth(true, 4, "AB"), 32773},
 	} {

@@ -29,20 +29,25 @@ type link struct {
 	writeRate   float64
 	backlogTime time.Time
 
-	nextSnapshot      time.Time // time of the next application-consistent cycle
-	lastCycleRejected bool
-	rejectedCycles    int // consecutive cycles that were rejected
-	// rejection is the reason why the receiving host rejects the sender, or nil if it accepts it.
-	// host.reauthorize updates it.
-	rejection *failure
+	nextSnapshot time.Time // time of the next application-consistent cycle
+	networkCut   time.Time // when the network goes down next; zero if it does not
+	retry        retry
 	// noAutoResync prevents an automatic resynchronization. It is set for situations that show a
 	// required resynchronization.
 	noAutoResync bool
 	// pendingSettings are the settings that a running disk update will apply.
 	pendingSettings *linkSettings
-	// initialReplicaExported is true while an exported initial replica waits to be imported.
-	initialReplicaExported bool
+	// disksModified means that a disk of the sending VM was changed outside of Hyper-V while the VM was off.
+	disksModified bool
+	// exportedUntil is the time of the last changes in an exported initial replica and what was sent since the export. It is
+	// zero unless such a replica waits to be imported.
+	exportedUntil time.Time
 }
+
+// exported reports whether an exported initial replica waits to be imported. Changes are sent meanwhile. Source:
+// Microsoft's virtualization blog, 2013-06-28: once the export has finished, changes are sent to the placeholder VM, and
+// are merged with the initial replica when that is imported.
+func (l *link) exported() bool { return !l.exportedUntil.IsZero() }
 
 func (l *link) endpoints() [2]*endpoint { return [2]*endpoint{&l.sender, &l.receiver} }
 
@@ -67,6 +72,7 @@ func (l *link) start(at time.Time) {
 	l.backlogTime = at
 	l.writeRate = l.drawWriteRate(at)
 	l.nextSnapshot = at
+	l.networkCut = l.sender.vm.logical.world.nextNetworkCut(at)
 }
 
 // next is the next event of the link.
@@ -80,6 +86,12 @@ func (l *link) next() event {
 	}
 	if l.nextCycle.Before(at) {
 		at, kind = l.nextCycle, cycleBegins
+	}
+	if t := l.retry.next; !t.IsZero() && t.Before(at) {
+		at, kind = t, retryBegins
+	}
+	if t := l.networkCut; !t.IsZero() && !t.After(at) {
+		at, kind = t, networkEnds
 	}
 	return event{at, kind, l, nil}
 }
@@ -97,6 +109,10 @@ func (l *link) handle(kind eventKind, at time.Time) {
 		l.endCycle(at)
 	case cycleBegins:
 		l.beginCycle(at)
+	case retryBegins:
+		l.tryAgain(at)
+	case networkEnds:
+		l.loseNetwork(at)
 	}
 }
 

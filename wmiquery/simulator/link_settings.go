@@ -43,11 +43,16 @@ func unsetSettings() msvm.ReplicationSettingData {
 	}
 }
 
+// external reports whether the relationship has a replication provider that is not the one of Hyper-V.
+func (s linkSettings) external() bool {
+	id := s.ProviderID()
+	return id != "" && id != msvm.BuiltinProvider
+}
+
 // applySettings changes the settings of the link.
 func (l *link) applySettings(s linkSettings) {
 	l.settings = s
 	l.traffic.interval = time.Duration(*s.ReplicationInterval) * time.Second
 	l.traffic.snapshotInterval = time.Duration(*s.ApplicationConsistentSnapshotInterval) * time.Hour
 	l.receiver.mergePoints(int(*s.RecoveryHistory))
-	l.rejection = l.receiver.vm.host.authorize(l.sender.vm, s.ReplicationSettingData)
 }

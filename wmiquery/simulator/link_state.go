@@ -17,13 +17,10 @@ func (l *link) diskBytes() float64 { return diskSize * float64(max(1, len(l.sett
 // by Microsoft's virtualization team.
 const maxBacklogShare = 0.5
 
-// backlogTooLarge reports whether the tracked changes require a resynchronization.
+// backlogTooLarge reports whether the tracked changes require a resynchronization. The source of the limit names no
+// state, so it applies in all states in which changes are tracked.
 func (l *link) backlogTooLarge() bool {
-	switch l.sender.state {
-	case msvm.Replicating, msvm.Resynchronizing:
-		return !l.sender.vm.hasRunningJob() && l.backlog > maxBacklogShare*l.diskBytes()
-	}
-	return false
+	return tracksChanges(l.sender.state) && l.backlog > maxBacklogShare*l.diskBytes()
 }
 
 // requireResync changes the state to WaitingToStartResynchronization, because the differences between
@@ -32,9 +29,7 @@ func (l *link) requireResync(at time.Time) {
 	l.stopSending(at)
 	l.sender.setState(msvm.WaitingToStartResynchronization, at)
 	l.backlog = 0
-	if l.receiver.state == msvm.Resynchronizing {
-		l.receiver.state = msvm.Replicating
-	}
+	l.releaseReceiver(at)
 }
 
 // stopSending aborts the running cycle and the running transfer. Unsent changes remain in the backlog.
@@ -46,31 +41,28 @@ func (l *link) stopSending(at time.Time) {
 	}
 }
 
-// enterError sets the sender to Critical, or the receiver if the sender does not replicate any more. For
-// the receiver this is inferred.
+// enterError sets both endpoints to Critical. Source: "Interpreting Replication Health - Part 1" by Microsoft's
+// virtualization team, table of states: the state applies to both. That a receiver keeps its state if the network is
+// down, or if it does not replicate because it is paused, fails over or has failed over, is inferred.
 func (l *link) enterError(at time.Time) {
 	l.stopSending(at)
-	switch l.sender.state {
-	case msvm.Disabled:
-		l.receiver.state = msvm.Critical
-	default:
+	if l.sender.state != msvm.Disabled {
 		l.sender.setState(msvm.Critical, at)
+	}
+	switch l.receiver.state {
+	case msvm.WaitingToCompleteInitialReplication, msvm.Replicating, msvm.Resynchronizing:
+		if l.connected(at) {
+			l.receiver.state = msvm.Critical
+		}
 	}
 }
 
-// peerRemoved reports whether the relationship was removed on one host only. That the other side is then
-// in an error state is inferred.
-func (l *link) peerRemoved() bool {
-	for i, e := range l.endpoints() {
-		other := l.endpoints()[1-i]
-		if other.state == msvm.Disabled && !e.vm.hasRunningJob() {
-			switch e.state {
-			case msvm.Replicating, msvm.Resynchronizing, msvm.ResynchronizationSuspended:
-				return true
-			}
-		}
-	}
-	return false
+// senderRemoved reports whether the relationship was removed on the sending host only. That the receiver is then in the
+// error state is inferred.
+func (l *link) senderRemoved() bool {
+	r := l.receiver.state
+	return l.sender.state == msvm.Disabled && !l.receiver.vm.hasRunningJob() &&
+		(r == msvm.Replicating || r == msvm.Resynchronizing)
 }
 
 // completePlannedSync records that the last changes before a planned failover have arrived.
@@ -111,10 +103,11 @@ func (l *link) startFailover(at time.Time, duration time.Duration, to *recoveryP
 func (l *link) swapRoles(at time.Time, settings linkSettings) {
 	from, to := l.receiver.vm, l.sender.vm
 	inSync := l.receiver.failedOver == msvm.TypePlanned && l.sender.state == msvm.SyncedReplicationComplete
-	was, wasSender := l.receiver, l.sender
+	was, wasSender := l.receiver, *to.endpoints[msvm.Primary]
 	var disks []string
 	l.stopSending(at)
 	from.logical.removeLink(l)
+	from.logical.removeLink(wasSender.link) // another one if the old primary was made a replica
 	from.mode, to.mode = msvm.ModePrimary, msvm.ModeReplica
 	for i := range settings.IncludedDisks {
 		disks = append(disks, diskPath(from, i))
@@ -133,48 +126,75 @@ func (l *link) swapRoles(at time.Time, settings linkSettings) {
 	n.sender.state, n.receiver.state = msvm.ReadyForReplication, msvm.WaitingToCompleteInitialReplication
 }
 
-// setDiskUpdateState sets both endpoints to a state of a disk update. An endpoint in an unrelated state
-// does not change.
+// setDiskUpdateState sets both endpoints to a state of a disk update. The receiver does not change while the network is
+// down, nor does an endpoint in an unrelated state.
 func (l *link) setDiskUpdateState(state msvm.ReplicationState, at time.Time) {
 	for _, e := range l.endpoints() {
 		switch e.state {
 		case msvm.Replicating, msvm.DiskUpdateInProgress, msvm.DiskUpdateCritical:
-			e.setState(state, at)
+			if e.sends() || l.connected(at) {
+				e.setState(state, at)
+			}
 		}
 	}
 }
 
 // endDiskUpdate ends a disk update, whether it succeeded or not.
 func (l *link) endDiskUpdate(at time.Time) {
-	for _, e := range l.endpoints() {
-		if e.state.IsDiskUpdate() {
-			e.setState(e.stateAfterAbort(), at)
-		}
+	if l.sender.state.IsDiskUpdate() {
+		l.sender.setState(l.sender.stateAfterAbort(), at)
 	}
+	l.releaseReceiver(at)
 }
 
 // resumeSending resumes the sender after it was suspended or in an error state.
 func (l *link) resumeSending(was msvm.ReplicationState, at time.Time) *failure {
-	if l.receiver.state == msvm.Critical {
-		l.receiver.state = l.receiver.stateAfterAbort()
+	next := msvm.Replicating
+	if !l.sender.hasReplicated() {
+		next = msvm.WaitingToCompleteInitialReplication
 	}
-	switch r := l.receiver.state; {
-	case was == msvm.Critical && !l.acceptsDisks():
-		return errDisksNotAccepted
-	case was == msvm.ResynchronizationSuspended && l.transfer != nil && r == msvm.Resynchronizing:
+	l.endReceiverError(at)
+	switch was {
+	case msvm.Critical:
+		if f := l.receiverFailure(at, next); f != nil {
+			return f
+		}
+	case msvm.WaitingToStartResynchronization:
+		return l.resumeWithResync(at)
+	}
+	switch {
+	case was == msvm.ResynchronizationSuspended && l.transfer != nil && l.receiver.state == msvm.Resynchronizing:
 		l.sender.setState(msvm.Resynchronizing, at)
-		l.transfer.resume(at)
 	case was == msvm.ResynchronizationSuspended:
 		l.requireResync(at)
-	case !l.sender.hasReplicated() && l.transfer != nil:
-		l.sender.setState(msvm.WaitingToCompleteInitialReplication, at)
-		l.transfer.resume(at)
-	case !l.sender.hasReplicated() && l.initialReplicaExported:
-		l.sender.setState(msvm.WaitingToCompleteInitialReplication, at)
-	case !l.sender.hasReplicated():
-		l.sender.setState(msvm.WaitingToCompleteInitialReplication, at)
-		l.startInitialTransfer(at, l.drawInitialDuration())
+	default:
+		l.sender.setState(next, at)
+		if next != msvm.Replicating && l.transfer == nil && !l.exported() {
+			l.startInitialTransfer(at, l.drawInitialDuration())
+		}
 	}
-	l.lastCycleRejected, l.rejectedCycles = false, 0
+	l.continueTransfer(at)
 	return nil
+}
+
+// resumeWithResync starts the resynchronization that is required. Sources: Resume-VMReplication in
+// MicrosoftDocs/windows-powershell-docs, which is also for VMs that require a resynchronization; Microsoft's virtualization
+// blog, 2013-05-10: the next resume starts it from the beginning. That the request alone does so is inferred.
+func (l *link) resumeWithResync(at time.Time) *failure {
+	l.stopSending(at) // replaces one that is scheduled
+	l.sender.setState(msvm.WaitingToStartResynchronization, at)
+	if f := l.receiverFailure(at, l.sender.state); f != nil {
+		return f
+	}
+	l.startResync(at, at, nil)
+	return nil
+}
+
+// endReceiverError ends the error state of the receiver if its host accepts the sender.
+func (l *link) endReceiverError(at time.Time) {
+	to := l.receiver.vm
+	if l.receiver.state == msvm.Critical && to.logical.world.connectionFailure(at, l.sender.vm, to.host,
+		l.settings.ReplicationSettingData) == nil {
+		l.receiver.state = l.receiver.stateAfterAbort()
+	}
 }

@@ -72,9 +72,6 @@ func (r *request) resolve(c wmiquery.Call) (code uint32, err error) {
 		return 0, fmt.Errorf("%s: %w", object, wmiquery.ErrNotFound)
 	}
 	if r.args, code = parseArguments(r.method.Method, c.In); code != wmiquery.CodeCompleted {
-		if r.job != nil { // jobs return other codes than the replication service
-			code = wmiquery.CodeCIMInvalidParam
-		}
 		return code, nil
 	}
 	if !r.findVM(object) {

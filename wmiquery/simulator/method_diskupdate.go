@@ -11,12 +11,19 @@ import (
 // endpoints are in a state of a disk update. For the other host this is inferred from the states of a
 // replica that Microsoft's client knows.
 func (r *request) updateDisks() *job {
-	l := r.endpoint.link
+	return r.endpoint.link.startDiskUpdate(r.at, r.vm, r.drawDuration(60, 240), r.faults.jobFailure())
+}
+
+// startDiskUpdate starts the job of a disk update on the host of a VM of the link.
+func (l *link) startDiskUpdate(at time.Time, vm *hostVM, duration time.Duration, cause *failure) *job {
 	l.currentCycle = nil
-	l.setDiskUpdateState(msvm.DiskUpdateInProgress, r.at)
-	return r.submitJob(&job{
-		kind: msvm.JobUpdateDiskSet, duration: r.drawDuration(60, 240),
+	l.setDiskUpdateState(msvm.DiskUpdateInProgress, at)
+	return vm.submitJob(at, &job{
+		kind: msvm.JobUpdateDiskSet, duration: duration, failure: cause,
 		onEnd: func(at time.Time) *failure {
+			if !l.connected(at) {
+				return errServerUnreachable
+			}
 			if l.pendingSettings != nil {
 				l.applySettings(*l.pendingSettings)
 				l.pendingSettings = nil

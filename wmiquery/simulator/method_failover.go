@@ -14,7 +14,22 @@ func initiateFailover(r *request) wmiquery.Reply {
 	if code != wmiquery.CodeCompleted {
 		return errorReply(code)
 	}
-	return jobReply(r.endpoint.link.startFailover(r.at, r.drawDuration(15, 60), to, r.faults.jobFailure()))
+	return jobReply(r.endpoint.link.startFailover(r.at, r.drawFailoverDuration(to), to, r.faults.jobFailure()))
+}
+
+// undoRate is how many bytes of changes a host undoes per second in a failover. It is an assumption.
+const undoRate = 50e6
+
+// drawFailoverDuration draws how long a failover to a recovery point takes; nil is the latest one. Source: Microsoft's
+// virtualization blog, 2014-01-27: since Windows Server 2012 R2 the replica keeps undo logs, so a failover to the latest
+// point is nearly instant, and one to an older point takes as long as there is to undo.
+func (r *request) drawFailoverDuration(to *recoveryPoint) time.Duration {
+	d := r.drawDuration(6, 12)
+	if to == nil {
+		return d
+	}
+	undo := r.endpoint.link.traffic.meanWriteRate * float64(r.at.Unix()-to.at)
+	return d + time.Duration(undo/undoRate)*time.Second
 }
 
 // givenPoint is the given recovery point, or nil for the latest one. It fails if nothing has been
@@ -78,9 +93,7 @@ func revertFailover(r *request) wmiquery.Reply {
 		kind: msvm.JobCancelSyncedReplication, duration: r.drawDuration(2, 8),
 		onEnd: func(at time.Time) *failure {
 			e.setState(msvm.Replicating, at)
-			if l.receiver.failedOver == msvm.TypeNone && l.receiver.state != msvm.FailoverInProgress {
-				l.receiver.mergePlannedPoint()
-			}
+			l.releaseReceiver(at)
 			return nil
 		},
 	}))
@@ -100,9 +113,29 @@ func commitFailover(r *request) wmiquery.Reply {
 	}))
 }
 
-// initiateFailback is Msvm_ReplicationService.InitiateFailback, which the built-in provider of Hyper-V
-// does not support.
-func initiateFailback(*request) wmiquery.Reply { return errorReply(wmiquery.CodeNotSupported) }
+// initiateFailback is Msvm_ReplicationService.InitiateFailback, which the reference describes as forwarded to the
+// provider of the relationship. That the provider of Hyper-V does not support it is inferred from its states, which only
+// external providers are known to use. The settings and the recovery point are a matter of the provider.
+func initiateFailback(r *request) wmiquery.Reply {
+	if !r.endpoint.link.settings.external() {
+		return errorReply(wmiquery.CodeNotSupported)
+	}
+	return jobReply(r.endpoint.link.startFailback(r.at, r.drawDuration(60, 240), r.faults.jobFailure()))
+}
+
+// startFailback starts the job in which an external provider fails the replica back (JobInitiateFailback).
+func (l *link) startFailback(at time.Time, duration time.Duration, cause *failure) *job {
+	e, was := &l.receiver, l.receiver.state
+	e.setState(msvm.FailbackInProgress, at)
+	return e.vm.submitJob(at, &job{
+		kind: msvm.JobInitiateFailback, duration: duration, failure: cause,
+		onEnd: func(at time.Time) *failure {
+			e.setState(msvm.FailbackComplete, at)
+			return nil
+		},
+		onFail: func(at time.Time) { e.setState(was, at) },
+	})
+}
 
 // testReplica is Msvm_ReplicationService.TestReplicaSystem. It creates a test VM from a recovery point;
 // a replica has at most one. Replication continues. Msvm_AffectedJobElement refers to the test VM when

@@ -10,12 +10,10 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// changeHost changes the configuration of the host with immediate effect. All VMs are advanced before,
-// and the senders are authorized again afterwards.
+// changeHost changes the configuration of the host with immediate effect. All VMs are advanced before.
 func (r *request) changeHost(change func()) {
 	r.world.advanceAll(r.at)
 	change()
-	r.host.reauthorize()
 }
 
 // modifyService is Msvm_ReplicationService.ModifyServiceSettings. As a simplification, the settings take
@@ -30,13 +28,18 @@ func modifyService(r *request) wmiquery.Reply {
 	}
 	s.InstanceID = r.host.settings.InstanceID
 	switch length := *s.MonitoringInterval; {
-	case length < 3600, length > 7*86400, *s.MonitoringStartTime < 0, *s.MonitoringStartTime >= 24*time.Hour,
+	case !validMonitoringInterval(length), *s.MonitoringStartTime < 0, *s.MonitoringStartTime >= 24*time.Hour,
 		*s.HttpPort == 0, *s.HttpsPort == 0, *s.AllowedAuthenticationType > msvm.AuthenticationBoth,
 		*s.RecoveryServerEnabled && *s.AllowedAuthenticationType == msvm.AuthenticationNotDefined,
-		*s.AllowedAuthenticationType&msvm.AuthenticationCertificate != 0 && msvm.StringOrEmpty(s.CertificateThumbPrint) == "":
+		*s.AllowedAuthenticationType&msvm.AuthenticationCertificate != 0 && !isThumbprint(s.CertificateThumbPrint):
 		return errorReply(wmiquery.CodeInvalidParam)
 	}
-	if f := r.faults.jobFailure(); f != nil {
+	f := r.faults.jobFailure()
+	if f == nil && *s.RecoveryServerEnabled && *s.AllowedAuthenticationType&msvm.AuthenticationCertificate != 0 &&
+		!r.world.certificates.valid(s.CertificateThumbPrint, r.at) {
+		f = errCertificate
+	}
+	if f != nil {
 		return r.startHostJob(msvm.JobModifyServerSettings, f)
 	}
 	r.changeHost(func() {
@@ -53,6 +56,17 @@ func modifyService(r *request) wmiquery.Reply {
 		}
 	})
 	return r.startHostJob(msvm.JobModifyServerSettings, nil)
+}
+
+// validMonitoringInterval reports whether the host accepts a length of the monitoring window, in seconds: 1, 2, 3, 4, 6,
+// 8 or 12 hours, or 1 to 7 days. Source: Set-VMReplicationServer in MicrosoftDocs/windows-powershell-docs; the schema,
+// too, wants values that are aligned to 24 hours. The reference has only the limits.
+func validMonitoringInterval(seconds uint32) bool {
+	const hour, day = 3600, 86400
+	if seconds < day {
+		return seconds >= hour && seconds%hour == 0 && day%seconds == 0
+	}
+	return seconds%day == 0 && seconds <= 7*day
 }
 
 // startHostJob starts a job about the host itself, which takes two seconds.
@@ -117,36 +131,28 @@ func bindEntry(r *request) wmiquery.Reply {
 // testConnection is TestReplicationConnection. It starts a job, which fails for the same reasons as that
 // of CreateReplicationRelationship.
 func testConnection(r *request) wmiquery.Reply {
-	auth, port := msvm.Authentication(r.args.number("AuthenticationType")), r.args.number("RecoveryServerPortNumber")
-	if auth != msvm.AuthenticationKerberos && auth != msvm.AuthenticationCertificate || port == 0 ||
-		auth == msvm.AuthenticationCertificate && r.args.text("CertificateThumbPrint") == "" {
+	s := msvm.ReplicationSettingData{
+		AuthenticationType:       new(msvm.Authentication(r.args.number("AuthenticationType"))),
+		RecoveryServerPortNumber: new(r.args.number("RecoveryServerPortNumber")),
+		CertificateThumbPrint:    new(r.args.text("CertificateThumbPrint")),
+	}
+	if !validConnection(s) {
 		return errorReply(wmiquery.CodeInvalidParam)
 	}
 	f := r.faults.jobFailure()
 	if f == nil {
-		f = r.checkConnection(r.args.text("RecoveryConnectionPoint"), port, auth)
+		to := r.world.serverAt(r.args.text("RecoveryConnectionPoint"))
+		f = r.world.connectionFailure(r.at, &hostVM{host: r.host}, to, s)
 	}
 	return r.startHostJob(msvm.JobTestConnection, f)
 }
 
-func (r *request) checkConnection(point string, port uint16, auth msvm.Authentication) *failure {
-	h := r.world.serverAt(point)
-	if h == nil || h == r.host {
-		return errServerNotFound
-	}
-	listener := *h.settings.HttpPort
-	if auth == msvm.AuthenticationCertificate {
-		listener = *h.settings.HttpsPort
-	}
-	if port != listener {
-		return errServerNotFound
-	}
-	return h.authorize(&hostVM{host: r.host}, msvm.ReplicationSettingData{AuthenticationType: &auth})
-}
-
 // setFailoverNetwork is SetFailoverNetworkAdapterSettings. IPAddresses and DHCPEnabled are required in
-// each element.
+// each element. External providers are not supported.
 func setFailoverNetwork(r *request) wmiquery.Reply {
+	if r.endpoint.link.settings.external() {
+		return errorReply(wmiquery.CodeNotSupported)
+	}
 	var all []msvm.FailoverNetworkAdapterSettingData
 	for _, text := range r.args.texts("NetworkSettings") {
 		var s msvm.FailoverNetworkAdapterSettingData

@@ -46,7 +46,10 @@ func TestServiceSettings(t *testing.T) {
 		modify(func(s *msvm.ReplicationServiceSettingData) { s.RecoveryServerEnabled = new(false) }),
 		msvm.JobModifyServerSettings, msvm.JobCompleted)
 	d.clock.Advance(20 * time.Minute)
-	d.wantStates("replica server disabled", "2[3 0] 1[8] -")
+	d.wantStates("replica server disabled", "2[3 0] 1[3] -")
+	if h := *d.rows("HV02")[0].ReplicationHealth; h != msvm.HealthCritical {
+		t.Errorf("health of the primary is %s while the replica server is disabled, want critical", h)
+	}
 	d.wantCode("start the service", d.call("HV01", "StartService"), 1)
 	d.wantCode("stop the service", d.call("HV01", "StopService"), 1)
 	object := read[msvm.ReplicationService](t, d.hosts["HV01"])[0].Ref()
@@ -60,12 +63,13 @@ func TestReplicationConnection(t *testing.T) {
 		return d.call("HV01", "TestReplicationConnection",
 			append(more, "RecoveryConnectionPoint", point, "RecoveryServerPortNumber", port, "AuthenticationType", auth)...)
 	}
+	certificate := *read[msvm.ReplicationServiceSettingData](t, d.hosts["HV01"])[0].CertificateThumbPrint
 	for _, tt := range []struct {
 		reply wmiquery.Reply
 		want  msvm.JobState
 	}{
 		{try("hv02", 80, 1), msvm.JobCompleted},
-		{try("HV02.contoso.com", 443, 2, "CertificateThumbPrint", "AB"), msvm.JobCompleted},
+		{try("HV02.contoso.com", 443, 2, "CertificateThumbPrint", certificate), msvm.JobCompleted},
 		{try("replica-broker.contoso.com", 80, 1), msvm.JobCompleted},
 		{try("HV02.contoso.com", 443, 1), msvm.JobException},
 		{try("HV01.contoso.com", 80, 1), msvm.JobException},
@@ -75,6 +79,7 @@ func TestReplicationConnection(t *testing.T) {
 	}
 	d.wantCode("invalid authentication type", try("hv02", 80, 3), wmiquery.CodeInvalidParam)
 	d.wantCode("no certificate", try("hv02", 443, 2), wmiquery.CodeInvalidParam)
+	d.wantCode("not a thumbprint", try("hv02", 443, 2, "CertificateThumbPrint", "AB"), wmiquery.CodeInvalidParam)
 	d.wantCode("no server", try(nil, 80, 1), wmiquery.CodeInvalidParam)
 	d.wantStates("afterwards", "1[3] 2[3 0] -")
 }

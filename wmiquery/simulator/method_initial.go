@@ -42,8 +42,11 @@ func startReplication(r *request) wmiquery.Reply {
 	return jobReply(r.submitJob(&job{
 		kind: kind, begin: begin, duration: duration, onFail: restore, onCancel: restore,
 		onBegin: func(at time.Time) *failure {
-			if l.sender.state != msvm.ReadyForReplication || !l.acceptsDisks() {
-				return errDisksNotAccepted
+			if l.sender.state != msvm.ReadyForReplication {
+				return errReplicaState
+			}
+			if f := l.receiverFailure(at, l.sender.state); f != nil {
+				return f
 			}
 			l.sender.setState(msvm.WaitingToCompleteInitialReplication, at)
 			return nil
@@ -51,7 +54,7 @@ func startReplication(r *request) wmiquery.Reply {
 		onEnd: func(at time.Time) *failure {
 			switch how {
 			case initialByExport:
-				l.initialReplicaExported = true
+				l.exportedUntil = begin
 			case initialFromExisting:
 				l.startInitialTransfer(at, l.drawInitialDuration()/4)
 			default:
@@ -73,12 +76,16 @@ func importInitialReplica(r *request) wmiquery.Reply {
 		kind: msvm.JobImportReplication, duration: l.drawInitialDuration(),
 		onCancel: func(time.Time) {},
 		onEnd: func(at time.Time) *failure {
-			if !l.initialReplicaExported || l.sender.state != msvm.WaitingToCompleteInitialReplication ||
+			if !l.exported() || l.sender.state != msvm.WaitingToCompleteInitialReplication ||
 				l.receiver.state != msvm.WaitingToCompleteInitialReplication {
 				return errNoExportedReplica
 			}
-			l.initialReplicaExported = false
-			l.setReplicating(at)
+			if !l.connected(at) { // the sender does not hear of the import
+				return errServerUnreachable
+			}
+			l.setReplicating(l.exportedUntil)
+			l.receiver.setApplied(at, 0)
+			l.exportedUntil = time.Time{}
 			return nil
 		},
 	}))

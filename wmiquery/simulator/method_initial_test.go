@@ -31,7 +31,7 @@ func TestInitialReplication(t *testing.T) {
 	}
 	d.wantCode("start again", start("InitialReplicationType", uint16(1)), wmiquery.CodeInUse)
 	d.checkJob("pause", "HV01", d.requestState("HV01", 7), msvm.JobStateChange, "1[7] 2[2 0] -", "1[7] 2[2 0] -")
-	d.clock.Advance(5 * time.Hour)
+	d.clock.Advance(2 * time.Hour)
 	d.wantStates("paused", "1[7] 2[2 0] -")
 	d.checkJob("resume", "HV01", d.requestState("HV01", 3), msvm.JobStateChange, "1[3] 2[2 0] -", "1[2] 2[2 0] -")
 	d.checkJob("cancel", "HV01", d.requestState("HV01", 1), msvm.JobStopInitialReplication,
@@ -79,8 +79,8 @@ func TestScheduledStart(t *testing.T) {
 	if code := call(t, d.hosts["HV01"], cancel).Code; code != 0 {
 		t.Errorf("cancel the job: code %d, want 0", code)
 	}
-	if code := call(t, d.hosts["HV01"], cancel).Code; code != 4097 {
-		t.Errorf("cancel the job again: code %d, want 4097", code)
+	if code := call(t, d.hosts["HV01"], cancel).Code; code != 32775 {
+		t.Errorf("cancel the job again: code %d, want 32775", code)
 	}
 	d.clock.Advance(2 * time.Hour)
 	d.wantStates("cancelled", "1[1] 2[2 0] -")
@@ -118,7 +118,7 @@ func TestExportAndImportInitialReplica(t *testing.T) {
 	export := d.call("HV01", "StartReplication", "InitialReplicationType", uint16(2), "InitialReplicationExportLocation",
 		`E:\`)
 	d.checkJob("export", "HV01", export, msvm.JobStartExportInitialReplication, "1[2] 2[2 0] -", "1[2] 2[2 0] -")
-	d.clock.Advance(24 * time.Hour)
+	d.clock.Advance(2 * time.Hour)
 	d.wantStates("before the import", "1[2] 2[2 0] -")
 	d.checkJob("import", "HV02", importReplica(), msvm.JobImportReplication, "1[2] 2[2 0] -", "1[3] 2[3 0] -")
 }
@@ -128,7 +128,9 @@ func TestExportedInitialReplica(t *testing.T) {
 	importReplica := method("ImportInitialReplica", "InitialReplicationImportLocation", `E:\`)
 	export := start(2, "InitialReplicationExportLocation", `E:\`)
 	d := newVMDriver(t, newlyEnabled)
-	d.do("HV01", export, request(1))
+	export(d, "HV01")
+	d.do("HV01", request(1))
+	d.wantStates("cancelled during the export", "1[1] 2[2 0] -")
 	d.wantFailedJob("import after the cancellation", "HV02", importReplica, 32779)
 	d.do("HV01", start(1))
 	d.wantFailedJob("import after another start", "HV02", importReplica, 32779)
@@ -153,6 +155,45 @@ func TestExportedInitialReplica(t *testing.T) {
 	d.wantCode("type 0", start(0)(d, "HV01"), 32773)
 	d.wantCode("import without a folder",
 		d.call("HV02", "ImportInitialReplica", "InitialReplicationImportLocation", ""), 32773)
+}
+
+// Sources: Microsoft's virtualization blog, 2013-06-28: after the export, changes are sent to the placeholder VM and merged
+// with the initial replica when that is imported. Stop-VMInitialReplication in MicrosoftDocs/windows-powershell-docs: the
+// initial replication cannot be stopped after the export. replication-virtual-machines.md in
+// MicrosoftDocs/windowsserverdocs: the health of the placeholder is Warning (2) until the import, and then Normal (1).
+func TestChangesAreSentAfterExport(t *testing.T) {
+	d := newVMDriver(t, newlyEnabled)
+	d.do("HV01", start(2, "InitialReplicationExportLocation", `E:\`))
+	before := *d.statistics("HV01").ReplicationSuccessCount
+	d.wantCode("stop after the export", d.requestState("HV01", 1), 32775)
+	d.clock.Advance(12 * time.Hour)
+	d.wantStates("waiting for the import", "1[2] 2[2 0] -")
+	for _, host := range []string{"HV01", "HV02"} {
+		r, s := d.rows(host)[0], d.statistics(host)
+		if _, replicated := msvm.Known(r.LastReplicationTime); replicated || *r.ReplicationHealth != 2 {
+			t.Errorf("%s: last replication is %v, health %d; want none, 2", host, r.LastReplicationTime, *r.ReplicationHealth)
+		}
+		if *s.ReplicationSuccessCount < before+20 || *s.ReplicationSize == 0 {
+			t.Errorf("%s: %d replications with %d bytes in 12 hours", host, *s.ReplicationSuccessCount, *s.ReplicationSize)
+		}
+	}
+	if got := *d.statistics("HV01").PendingReplicationSize; got > 2e9 {
+		t.Errorf("pending size is %d, want only the changes since the last replication", got)
+	}
+	d.setPower("HV01", false) // nothing pending any more
+	d.clock.Advance(30 * time.Minute)
+	d.do("HV02", method("ImportInitialReplica", "InitialReplicationImportLocation", `E:\`))
+	d.wantStates("imported", "1[3] 2[3 0] -")
+	for _, host := range []string{"HV01", "HV02"} {
+		r := d.rows(host)[0]
+		if age := d.clock.Now().Sub(*r.LastReplicationTime); *r.ReplicationHealth != 1 || age < 0 || age > 20*time.Minute {
+			t.Errorf("%s: health %d, last replication %v ago; want 1 and the last one before the import",
+				host, *r.ReplicationHealth, age)
+		}
+	}
+	if err := d.world.Invariants(); err != nil {
+		t.Error(err)
+	}
 }
 
 // Start and resynchronization can be scheduled for the next seven days.

@@ -17,17 +17,22 @@ func getJobError(r *request) wmiquery.Reply {
 	return r.replyWithJobError("Error", func(text string) any { return text })
 }
 
-// replyWithJobError returns a reply with the error of the job as an out parameter. The parameter is null if the job
-// has not failed.
+// replyWithJobError returns a reply with the error of the job as an out parameter. The parameter is null if the job has
+// neither failed nor been terminated. Source: the pages of GetError and GetErrorEx in MicrosoftDocs/win32, HyperV_v2,
+// which return errors of both.
 func (r *request) replyWithJobError(param string, value func(text string) any) wmiquery.Reply {
 	j := r.job
-	if j.failure == nil || !j.state(r.at).Done() {
+	cause := j.failure
+	if j.cancelled {
+		cause = errTerminated
+	}
+	if cause == nil || !j.state(r.at).Done() {
 		return completedReply()
 	}
 	instance := errorInstance{
 		ErrorType:         new(uint16(4)), // software error
-		MessageID:         new(fmt.Sprint(j.failure.code)),
-		Message:           new(r.errorDescription(j)),
+		MessageID:         new(fmt.Sprint(cause.code)),
+		Message:           new(r.errorDescription(j, cause)),
 		PerceivedSeverity: new(severities[msvm.HealthCritical]),
 		ErrorSource:       new(string(msvm.JobRef(j.id))),
 	}
@@ -49,13 +54,14 @@ const (
 )
 
 // changeJobState is Msvm_ConcreteJob.RequestStateChange. Of the documented states, clients are known to use only 4,
-// terminate.
+// terminate. The return codes are those of the schema, which overrides the ones that CIM defines; the reference has only
+// the latter (5 and 4097).
 func changeJobState(r *request) wmiquery.Reply {
 	switch n := r.args.number("RequestedState"); {
 	case n < requestStart || n > requestService:
-		return errorReply(wmiquery.CodeCIMInvalidParam)
+		return errorReply(wmiquery.CodeInvalidParam)
 	case n != requestTerminate || !r.job.cancellable(r.at):
-		return errorReply(wmiquery.CodeCIMTransition)
+		return errorReply(wmiquery.CodeInvalidState)
 	}
 	r.job.cancel(r.at)
 	return completedReply()

@@ -2,6 +2,7 @@ package simulator_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -59,10 +60,11 @@ func TestFailedJob(t *testing.T) {
 	}
 }
 
-// Source: MicrosoftDocs/win32, HyperV_v2, requeststatechange-msvm-concretejob.md: 0 completed, 5 invalid parameter,
-// 4097 invalid transition. Clients are known to use only 4, terminate.
+// Source: the schema of Msvm_ConcreteJob in Justsenger/HyperV-WMI-Documentation: 0 completed, 32773 invalid parameter,
+// 32775 invalid state. requeststatechange-msvm-concretejob.md in MicrosoftDocs/win32, HyperV_v2, has the codes that CIM
+// defines instead. Clients are known to use only 4, terminate.
 func TestRequestedStatesOfJob(t *testing.T) {
-	for n, want := range []uint32{5, 5, 4097, 4097, 0, 4097, 4097, 5, 5} {
+	for n, want := range []uint32{32773, 32773, 32775, 32775, 0, 32775, 32775, 32773, 32773} {
 		d := newVMDriver(t, newlyEnabled)
 		job := d.call("HV01", "StartReplication", "InitialReplicationType", uint16(1)).Job
 		reply := call(t, d.hosts["HV01"], newCall(job, "RequestStateChange", params("RequestedState", uint16(n))...))
@@ -74,9 +76,42 @@ func TestRequestedStatesOfJob(t *testing.T) {
 	d := newVMDriver(t, healthy)
 	job := d.requestState("HV01", 7).Job
 	reply := call(t, d.hosts["HV01"], newCall(job, "RequestStateChange", params("RequestedState", uint16(4))...))
-	d.wantCode("cancel a state change", reply, 4097)
+	d.wantCode("cancel a state change", reply, 32775)
 	d.wantCode("kill", call(t, d.hosts["HV01"], newCall(job, "KillJob")), 1)
-	d.wantCode("missing parameter", call(t, d.hosts["HV01"], newCall(job, "RequestStateChange")), 5)
+	d.wantCode("missing parameter", call(t, d.hosts["HV01"], newCall(job, "RequestStateChange")), 32773)
+}
+
+// Sources: geterrorex-msvm-concretejob.md and geterror-msvm-concretejob.md in MicrosoftDocs/win32, HyperV_v2: the errors
+// are of jobs that failed or that a client terminated. A job that runs or has completed has none.
+func TestErrorsOfTerminatedJob(t *testing.T) {
+	d := newVMDriver(t, newlyEnabled)
+	errorsOf := func(job wmiquery.Ref) (texts []string, last any) {
+		texts, _ = call(t, d.hosts["HV01"], newCall(job, "GetErrorEx")).Out["Errors"].([]string)
+		return texts, call(t, d.hosts["HV01"], newCall(job, "GetError")).Out["Error"]
+	}
+	export := d.call("HV01", "StartReplication",
+		"InitialReplicationType", uint16(2), "InitialReplicationExportLocation", `E:\`)
+	if texts, last := errorsOf(export.Job); texts != nil || last != nil {
+		t.Errorf("job that runs: errors are %q and %v, want null", texts, last)
+	}
+	call(t, d.hosts["HV01"], newCall(export.Job, "RequestStateChange", params("RequestedState", uint16(4))...))
+	if j, _ := d.job("HV01", export.Job); *j.JobState != 8 {
+		t.Fatalf("state of the terminated job is %d, want 8", *j.JobState)
+	}
+	texts, last := errorsOf(export.Job)
+	var e msvm.Error
+	if len(texts) != 1 || last != texts[0] {
+		t.Fatalf("terminated job: errors are %q and %v", texts, last)
+	}
+	if class, err := cimxml.Unmarshal(texts[0], &e); err != nil || class != "Msvm_Error" ||
+		!strings.Contains(*e.Message, d.vm) || *e.MessageID != "32768" {
+		t.Errorf("terminated job: error is %s %+v, %v", class, e, err)
+	}
+	started := d.call("HV01", "StartReplication", "InitialReplicationType", uint16(1))
+	d.finish("HV01", started)
+	if texts, last := errorsOf(started.Job); texts != nil || last != nil {
+		t.Errorf("job that has completed: errors are %q and %v, want null", texts, last)
+	}
 }
 
 // The jobs that start, send, export and import an initial replica can be cancelled.
@@ -98,7 +133,7 @@ func TestCancellableJobs(t *testing.T) {
 			"1[2] 2[2 0] -",
 		},
 		{"remove", "HV01", nil, method("RemoveReplicationRelationship"), ""},
-		{"request 1", "HV01", []step{export}, request(1), ""},
+		{"request 1", "HV01", []step{start(1)}, request(1), ""},
 	} {
 		d := newVMDriver(t, newlyEnabled)
 		d.do("HV01", tt.prepare...)
@@ -107,8 +142,8 @@ func TestCancellableJobs(t *testing.T) {
 		cancel := newCall(reply.Job, "RequestStateChange", params("RequestedState", uint16(4))...)
 		code := call(t, d.hosts[tt.host], cancel).Code
 		if tt.want == "" {
-			if code != 4097 {
-				t.Errorf("cancel %s: code %d, want 4097", tt.name, code)
+			if code != 32775 {
+				t.Errorf("cancel %s: code %d, want 32775", tt.name, code)
 			}
 			continue
 		}

@@ -20,10 +20,7 @@ func createRelationship(r *request) wmiquery.Reply {
 		kind: msvm.JobCreateRelationship, duration: r.drawDuration(5, 15),
 		onEnd: func(at time.Time) *failure {
 			h := r.world.serverAt(*settings.RecoveryConnectionPoint)
-			if h == nil || h == vm.host {
-				return errServerNotFound
-			}
-			if f := h.authorize(vm, settings.ReplicationSettingData); f != nil {
+			if f := r.world.connectionFailure(at, vm, h, settings.ReplicationSettingData); f != nil {
 				return f
 			}
 			to, f := vm.newReplicaVM(h, at)
@@ -59,10 +56,10 @@ func (r *request) givenSettings(base linkSettings) (linkSettings, bool) {
 			return i < 300 || inbound != nil && i < *inbound.link.settings.ReplicationInterval
 		})
 	}
+	isProvider := func(p msvm.ReplicationProvider) bool { return p.Name == s.ProviderID() }
 	switch {
-	case msvm.StringOrEmpty(s.RecoveryConnectionPoint) == "", *s.RecoveryServerPortNumber == 0,
-		*s.AuthenticationType != msvm.AuthenticationKerberos && *s.AuthenticationType != msvm.AuthenticationCertificate,
-		*s.AuthenticationType == msvm.AuthenticationCertificate && msvm.StringOrEmpty(s.CertificateThumbPrint) == "",
+	case s.ReplicationProvider != nil && !slices.ContainsFunc(r.providers(), isProvider),
+		msvm.StringOrEmpty(s.RecoveryConnectionPoint) == "", !validConnection(s.ReplicationSettingData),
 		!slices.Contains(intervals, *s.ReplicationInterval),
 		history > 24, hours > 12, hours > 0 && (history == 0 || r.linkType == msvm.Extended):
 		return s, false
@@ -71,25 +68,22 @@ func (r *request) givenSettings(base linkSettings) (linkSettings, bool) {
 }
 
 // makeReplica handles the requested state 2, WaitingToCompleteInitialReplication: a VM without
-// replication becomes a replica without a sender.
+// replication, or an old primary, becomes a replica without a sender. No data is moved.
 func (r *request) makeReplica(q msvm.StateRequest) wmiquery.Reply {
 	vm := r.vm
-	if r.endpoint != nil || r.linkType != msvm.Primary {
-		return errorReply(wmiquery.CodeInvalidState)
-	}
-	noSender := &hostVM{logical: vm.logical, host: vm.host, id: vm.id, endpoints: map[msvm.Link]*endpoint{}}
-	l := vm.logical.connect(noSender, msvm.Primary, vm, linkSettings{ReplicationSettingData: unsetSettings()})
-	l.settings.PrimaryHostSystem, l.settings.PrimaryConnectionPoint = nil, nil
-	l.start(r.at)
-	l.receiver.state, vm.mode = msvm.WaitingToCompleteInitialReplication, msvm.ModeReplica
-	return jobReply(r.submitJob(&job{
-		kind: q.Job, duration: r.drawDuration(1, 4),
-		onEnd: func(time.Time) *failure {
+	if vm.mode == msvm.ModePrimary {
+		return r.changeState(q, r.drawDuration(1, 4), func(at time.Time) *failure {
 			if vm.on {
 				return errVMRunning
 			}
+			vm.leaveLink(msvm.Primary, at)
+			vm.waitForSender(at)
 			return nil
-		},
+		})
+	}
+	vm.waitForSender(r.at)
+	return jobReply(r.submitJob(&job{
+		kind: q.Job, duration: r.drawDuration(1, 4),
 		onFail: func(at time.Time) { vm.leaveLink(msvm.Primary, at) },
 	}))
 }
@@ -111,9 +105,12 @@ func modifyRelationship(r *request) wmiquery.Reply {
 	}
 	return jobReply(r.submitJob(&job{
 		kind: msvm.JobModifyRelationship, duration: r.drawDuration(2, 5),
-		onEnd: func(time.Time) *failure {
+		onEnd: func(at time.Time) *failure {
 			if r.world.serverAt(*settings.RecoveryConnectionPoint) != l.receiver.vm.host {
 				return errOtherServer
+			}
+			if !l.connected(at) {
+				return errServerUnreachable
 			}
 			l.applySettings(settings)
 			return nil
@@ -122,8 +119,12 @@ func modifyRelationship(r *request) wmiquery.Reply {
 }
 
 // removeRelationship is Msvm_ReplicationService.RemoveReplicationRelationship(Ex). It removes the
-// relationship on this host only. The extended relationship of a replica must be removed first.
+// relationship on this host only. The extended relationship of a replica must be removed first. The Ex method does not
+// support external providers.
 func removeRelationship(r *request) wmiquery.Reply {
+	if r.method.Name == msvm.MethodRemoveReplicationRelationshipEx && r.endpoint.link.settings.external() {
+		return errorReply(wmiquery.CodeNotSupported)
+	}
 	if r.vm.hasRunningJob() {
 		return errorReply(wmiquery.CodeInUse)
 	}

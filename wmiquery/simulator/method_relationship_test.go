@@ -140,13 +140,16 @@ func TestSettingsAreAuthorized(t *testing.T) {
 	}))
 	d.clock.Advance(20 * time.Minute)
 	d.wantStates("Kerberos only", "1[3] 2[3 0] -")
-	authentication := func(n msvm.Authentication) step {
-		return modify(func(s *msvm.ReplicationSettingData) { s.AuthenticationType, s.CertificateThumbPrint = &n, new("AB") })
+	certificate := *read[msvm.ReplicationServiceSettingData](t, d.hosts["HV01"])[0].CertificateThumbPrint
+	authentication := func(n msvm.Authentication, port uint16) step {
+		return modify(func(s *msvm.ReplicationSettingData) {
+			s.AuthenticationType, s.CertificateThumbPrint, s.RecoveryServerPortNumber = &n, &certificate, &port
+		})
 	}
-	d.do("HV01", authentication(2))
-	d.clock.Advance(20 * time.Minute)
-	d.wantStates("certificate", "1[8] 2[3 0] -")
-	d.do("HV01", authentication(1), request(3))
+	d.do("HV01", authentication(2, 443))
+	d.clock.Advance(5 * time.Minute)
+	d.wantStates("certificate", "1[8] 2[8 0] -")
+	d.do("HV01", authentication(1, 80), request(3))
 	d.clock.Advance(20 * time.Minute)
 	d.wantStates("Kerberos again", "1[3] 2[3 0] -")
 }

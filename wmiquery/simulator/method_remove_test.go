@@ -19,8 +19,8 @@ func TestOtherSideAfterRemoval(t *testing.T) {
 	}{
 		{"on the replica", healthy, "HV02", "1[8] 0[0] -"},
 		{"on the primary", healthy, "HV01", "0[0] 2[8 0] -"},
-		{"on the replica while resynchronizing", resynchronizing, "HV02", "1[8] 0[0] -"},
-		{"on the replica while the resynchronization is paused", resyncSuspended, "HV02", "1[8] 0[0] -"},
+		{"on the replica while resynchronizing", resynchronizing, "HV02", "1[9] 0[0] -"},
+		{"on the replica while the resynchronization is paused", resyncSuspended, "HV02", "1[11] 0[0] -"},
 		{"on the replica while paused", pausedOnPrimary, "HV02", "1[7] 0[0] -"},
 		{"on the replica before the initial replication", newlyEnabled, "HV02", "1[1] 0[0] -"},
 		{"on the primary before the initial replication", newlyEnabled, "HV01", "0[0] 2[2 0] -"},
@@ -113,7 +113,7 @@ func TestCreateAgain(t *testing.T) {
 			func(s *msvm.ReplicationSettingData) { toServer("HV02")(s); s.RecoveryConnectionPoint = &server }), 32768)
 	}
 	d.wantStates("unknown servers", "0[0] - -")
-	d.wantFailedJob("make a running VM a replica", "HV01", request(2), 32775)
+	d.wantCode("make a running VM a replica", d.requestState("HV01", 2), 32775)
 	d.wantStates("running VM", "0[0] - -")
 	d.setPower("HV01", false)
 	d.do("HV01", request(2))

@@ -8,7 +8,9 @@ import (
 )
 
 // reverseReplication is Msvm_ReplicationService.ReverseReplicationRelationship. The host of the old
-// primary must be a replica server that authorizes this host. It is inferred that the old primary must
+// primary must be a replica server that authorizes this host. The old primary may have been made a replica
+// before (Set-VMReplication -AsReplica), which Microsoft documents for unplanned failovers. Windows Admin
+// Center reverses without that step, so it is optional here. It is inferred that the old primary must
 // be off, and that neither an extended replication nor a replica with an extended replication can be
 // reversed: otherwise one VM would run twice or have three relationships.
 func reverseReplication(r *request) wmiquery.Reply {
@@ -28,7 +30,9 @@ func reverseReplication(r *request) wmiquery.Reply {
 			switch {
 			case h == nil:
 				return errServerNotFound
-			case l.sender.state == msvm.Disabled || h != old.host:
+			case !l.connected(at):
+				return errServerUnreachable
+			case h != old.host, l.sender.state == msvm.Disabled && !old.waitsForSender():
 				return errPrimaryNotEnabled
 			case l.linkType == msvm.Extended:
 				return errPrimaryIsReplica
@@ -37,7 +41,7 @@ func reverseReplication(r *request) wmiquery.Reply {
 			case old.hasRunningJob():
 				return errOperationInProgress
 			}
-			if f := h.authorize(vm, settings.ReplicationSettingData); f != nil {
+			if f := r.world.connectionFailure(at, vm, h, settings.ReplicationSettingData); f != nil {
 				return f
 			}
 			l.swapRoles(at, settings)
@@ -61,6 +65,9 @@ func changeToPrimary(r *request) wmiquery.Reply {
 	return jobReply(r.submitJob(&job{
 		kind: msvm.JobChangeModeToPrimary, duration: r.drawDuration(5, 15),
 		onEnd: func(at time.Time) *failure {
+			if !extended.link.connected(at) {
+				return errServerUnreachable
+			}
 			rewound := inbound.rewound
 			vm.leaveLink(msvm.Primary, at)
 			delete(vm.endpoints, msvm.Extended)

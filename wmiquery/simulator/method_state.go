@@ -23,7 +23,7 @@ func requestState(r *request) wmiquery.Reply {
 		return errorReply(wmiquery.CodeInvalidState)
 	case r.blockedByJob(q.State):
 		return errorReply(wmiquery.CodeInUse)
-	case !slices.Contains(q.States, was), q.SendingSide && !sends, q.RequiresOff && r.vm.on:
+	case !slices.Contains(q.StatesIn(r.vm.mode), was), q.SendingSide && !sends, q.RequiresOff && r.vm.on:
 		return errorReply(wmiquery.CodeInvalidState)
 	}
 	if was.IsDiskUpdate() && q.State != msvm.DiskUpdateInProgress && q.State != msvm.SyncedReplicationComplete {
@@ -64,7 +64,7 @@ func (r *request) changeState(
 		e.setState(was, at)
 		transferring := was == msvm.Resynchronizing || was == msvm.WaitingToCompleteInitialReplication
 		if transferring && transfer != nil && transfer == e.link.transfer {
-			transfer.resume(at)
+			e.link.continueTransfer(at)
 		}
 	}
 	if end == nil {
@@ -103,36 +103,42 @@ func (r *request) pause(q msvm.StateRequest) wmiquery.Reply {
 // resume handles the requested state 3, Replicating.
 func (r *request) resume(q msvm.StateRequest) wmiquery.Reply {
 	e, l, was := r.endpoint, r.endpoint.link, r.endpoint.state
+	sends := l.sender.state == msvm.Resynchronizing || l.sender.state == msvm.ResynchronizationSuspended
 	if was == msvm.Resynchronizing {
 		if e.sends() { // only a replica can end a resynchronization this way
 			return errorReply(wmiquery.CodeInvalidState)
 		}
-		if l.sender.state == msvm.Resynchronizing || l.sender.state == msvm.ResynchronizationSuspended {
+		if sends && l.connected(r.at) { // otherwise the sender does not hear of it before its next attempt
 			l.requireResync(r.at)
 		}
 	}
 	return r.changeState(q, r.drawDuration(2, 6), func(at time.Time) *failure {
 		switch {
-		case was == msvm.WaitingToStartResynchronization: // the result is not documented
-			return errResyncRequired
 		case e.sends():
 			return l.resumeSending(was, at)
 		}
-		e.state = e.stateAfterAbort()
+		if was == msvm.Suspended && sends {
+			e.state = msvm.Resynchronizing
+		} else {
+			e.state = e.stateAfterAbort()
+		}
 		return nil
 	})
 }
 
 // cancelInitial handles the requested state 1, ReadyForReplication. It stops the jobs that start, send
-// or export an initial replica.
+// or export an initial replica. Source: Stop-VMInitialReplication in MicrosoftDocs/windows-powershell-docs:
+// after an export has finished, the initial replication cannot be stopped.
 func (r *request) cancelInitial(q msvm.StateRequest) wmiquery.Reply {
 	l := r.endpoint.link
+	if l.exported() {
+		return errorReply(wmiquery.CodeInvalidState)
+	}
 	for _, j := range slices.Clone(r.vm.logical.jobs) {
 		if j.vm == r.vm && (startsInitial(j) || j.transfer == l) {
 			j.cancel(r.at)
 		}
 	}
-	l.initialReplicaExported = false
 	return r.changeState(q, r.drawDuration(1, 4), nil)
 }
 
@@ -151,10 +157,10 @@ func startsInitial(j *job) bool {
 func (r *request) preparePlannedFailover(q msvm.StateRequest) wmiquery.Reply {
 	l := r.endpoint.link
 	return r.changeState(q, r.drawDuration(5, 20), func(at time.Time) *failure {
-		switch {
-		case l.receiver.state != msvm.Replicating || l.rejection != nil:
-			return errDisksNotAccepted
-		case r.vm.on && l.linkType == msvm.Primary:
+		if f := l.receiverFailure(at, msvm.SyncedReplicationComplete); f != nil {
+			return f
+		}
+		if r.vm.on && l.linkType == msvm.Primary {
 			return errVMRunning
 		}
 		l.completePlannedSync(at)

@@ -69,6 +69,6 @@ func TestPrepareRequiresReplica(t *testing.T) {
 	d.wantFailedJob("replica paused", "HV01", request(4), 32768)
 	d.wantStates("replica paused", "1[3] 2[7 0] -")
 	d.do("HV02", request(3), method("RemoveAuthorizationEntry", "AllowedPrimaryHostSystem", "*"))
-	d.wantFailedJob("replica server does not authorize the primary", "HV01", request(4), 32768)
+	d.wantFailedJob("replica server does not authorize the primary", "HV01", request(4), 32769)
 	d.wantStates("not authorized", "1[3] 2[3 0] -")
 }

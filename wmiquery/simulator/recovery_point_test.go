@@ -51,7 +51,10 @@ func keepPoints(history, hours uint16) step {
 	})
 }
 
-// The first replication of every clock hour makes a recovery point, and so does every application-consistent one.
+// Every clock hour has one recovery point: its application-consistent replication if there is one, otherwise its first.
+// Sources: Microsoft's virtualization blog, 2013-10-22; Set-up-Hyper-V-Replica.md and replication-virtual-machines.md in
+// MicrosoftDocs/windowsserverdocs: hourly points, of which the option makes some application-consistent, and 24 points
+// reach back 24 hours.
 func TestReplicationsMakeRecoveryPoints(t *testing.T) {
 	for _, hours := range []uint16{0, 1, 4} {
 		d := newVMDriver(t, healthy)
@@ -76,8 +79,11 @@ func TestReplicationsMakeRecoveryPoints(t *testing.T) {
 				kind, consistent = consistentPoint, consistent+1
 			}
 			sameHour := len(want) > 0 && want[len(want)-1].at.Truncate(time.Hour).Equal(at.Truncate(time.Hour))
-			if kind == consistentPoint || !sameHour {
+			switch {
+			case !sameHour:
 				want = append(want, point{kind, at})
+			case kind == consistentPoint:
+				want[len(want)-1] = point{kind, at}
 			}
 		}
 		if got, _ := d.points(); !slices.Equal(got, want) {
@@ -86,8 +92,8 @@ func TestReplicationsMakeRecoveryPoints(t *testing.T) {
 		if least := map[uint16]int{0: 0, 1: 10, 4: 3}[hours]; consistent < least || consistent > least+1 {
 			t.Errorf("%d consistent replications, want about %d", consistent, least)
 		}
-		if hours == 1 && len(want) < 20 {
-			t.Errorf("points are %v, want two in most hours", want)
+		if len(want) < 11 || len(want) > 12 {
+			t.Errorf("%d points in 11 hours are %v, want one per clock hour", len(want), want)
 		}
 	}
 }
@@ -156,7 +162,8 @@ func TestInitialRecoveryPoints(t *testing.T) {
 	}
 }
 
-// The point of a cancelled planned failover is merged, unless the replica has failed over to it.
+// The point of a cancelled planned failover is merged. If the replica has failed over to it, it is merged when that
+// failover is cancelled, too.
 func TestPointOfPlannedFailover(t *testing.T) {
 	prepared := func() *vmDriver {
 		d := newVMDriver(t, healthy)
@@ -184,7 +191,20 @@ func TestPointOfPlannedFailover(t *testing.T) {
 	}
 	d.finish("HV02", failover)
 	d.do("HV02", method("RevertFailover"))
+	if all, _ := d.points(); count(all, plannedPoint) != 0 {
+		t.Errorf("recovery points after both were cancelled are %v, want none of a planned failover", all)
+	}
 	d.do("HV01", request(4), method("RevertFailover"))
+
+	d = prepared()
+	d.do("HV02", method("InitiateFailover"), method("RevertFailover"))
+	if all, _ := d.points(); count(all, plannedPoint) != 1 {
+		t.Errorf("recovery points are %v, want that of the planned failover while the primary is prepared", all)
+	}
+	d.do("HV01", method("RevertFailover"))
+	if all, _ := d.points(); count(all, plannedPoint) != 0 {
+		t.Errorf("recovery points are %v, want none of a planned failover", all)
+	}
 
 	d = prepared()
 	d.do("HV02", method("InitiateFailover"))
@@ -195,8 +215,27 @@ func TestPointOfPlannedFailover(t *testing.T) {
 	d.do("HV02", method("RevertFailover"))
 	d.clock.Advance(10 * time.Hour)
 	all, _ := d.points()
-	if count(all, plannedPoint) != 1 || count(all, standardPoint) != 4 || all[0].kind != plannedPoint {
-		t.Errorf("recovery points ten hours later are %v, want that of the planned failover and 4 newer ones", all)
+	if count(all, plannedPoint) != 0 || count(all, standardPoint) != 4 {
+		t.Errorf("recovery points ten hours later are %v, want 4 without that of the planned failover", all)
+	}
+}
+
+// Source: Microsoft's virtualization blog, 2014-01-27: a failover to the latest point is nearly instant, one to an older
+// point takes as long as there is to undo.
+func TestFailoverToOlderPointTakesLonger(t *testing.T) {
+	d := newVMDriver(t, healthy)
+	d.do("HV01", keepPoints(24, 0))
+	d.clock.Advance(23 * time.Hour)
+	_, paths := d.points()
+	var took []time.Duration
+	for _, of := range [][]any{nil, {"SnapshotSettingData", paths[len(paths)/2]}, {"SnapshotSettingData", paths[0]}} {
+		begun := d.clock.Now()
+		d.do("HV02", method("InitiateFailover", of...))
+		took = append(took, d.clock.Now().Sub(begun))
+		d.do("HV02", method("RevertFailover"))
+	}
+	if took[0] > 15*time.Second || took[1] <= took[0]+10*time.Second || took[2] <= took[1]+10*time.Second {
+		t.Errorf("failovers to the latest, an older and the oldest point took %v", took)
 	}
 }
 

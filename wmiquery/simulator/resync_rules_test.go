@@ -22,7 +22,9 @@ func needsResync(t *testing.T) (*vmDriver, time.Time) {
 	if err := d.world.ModifyDisk(d.vm, "HV01"); err != nil {
 		t.Fatal(err)
 	}
-	d.wantStates("modified", "1[9] 2[3 0] -")
+	d.wantStates("modified", "1[3] 2[3 0] -")
+	d.setPower("HV01", true)
+	d.wantStates("turned on", "1[9] 2[3 0] -")
 	return d, cycle
 }
 
@@ -118,18 +120,18 @@ func TestStatesOfTransferJob(t *testing.T) {
 		t.Errorf("resynchronization after a pause failed: job state is %d, want 4", got)
 	}
 
-	// A pause of the replica does not stop the transfer, which then fails.
+	// A transfer to a paused replica waits.
 	d = newVMDriver(t, initialReplication)
 	transfer = jobOfType(d, 116)
 	d.do("HV02", request(7))
+	d.clock.Advance(126 * time.Minute) // see TestSituationsChangeWithTime
 	if got := stateOf(d, transfer); got != 4 {
 		t.Errorf("transfer to a paused replica: job state is %d, want 4", got)
 	}
-	d.clock.Advance(126 * time.Minute) // see TestSituationsChangeWithTime
-	if got := stateOf(d, transfer); got != 10 {
-		t.Errorf("transfer to a paused replica at its end: job state is %d, want 10", got)
-	}
-	d.wantStates("transfer failed", "1[8] 2[7 0] -")
+	d.wantStates("replica paused", "1[2] 2[7 0] -")
+	d.do("HV02", request(3))
+	d.clock.Advance(126 * time.Minute)
+	d.wantStates("replica resumed", "1[3] 2[3 0] -")
 
 	d = newVMDriver(t, initialReplication)
 	transfer = jobOfType(d, 116)

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"time"
 
 	"hyperv_replica_exporter/wmiquery/msvm"
@@ -83,13 +84,14 @@ func (v view) relationship(r relationship, e *endpoint) msvm.ReplicationRelation
 func (v view) replicationSettings() []msvm.ReplicationSettingData {
 	rows := make([]msvm.ReplicationSettingData, 0, 2*len(v.host.vms))
 	for r, e := range v.host.relationships() {
-		row := unsetSettings()
+		row, provider := unsetSettings(), msvm.BuiltinProvider
 		if e != nil && e.state != msvm.Disabled {
 			row = e.link.settings.ReplicationSettingData
+			provider = cmp.Or(row.ProviderID(), provider)
 		}
 		row.InstanceID = r.key().InstanceID()
 		row.ElementName = new(v.faults.displayName(r.vm))
-		row.ReplicationProvider = &v.host.provider
+		row.ReplicationProvider = v.host.providers[provider]
 		row.RootCertificateThumbPrint = v.world.certificates.rootOf(row)
 		rows = append(rows, row)
 	}

@@ -15,19 +15,29 @@ func (v view) authorizations() []msvm.ReplicationAuthorizationSettingData {
 	return slices.Clone(v.host.authorizations)
 }
 
-// providers are the built-in provider and, on the third host, an external one.
+// providers are the built-in provider and an external one, on the third host and on hosts that use it.
 func (v view) providers() []msvm.ReplicationProvider {
 	rows := []msvm.ReplicationProvider{{
 		Name:              msvm.BuiltinProvider,
 		ElementName:       new("Virtual machine replication provider to Hyper-V host"),
 		OperationalStatus: []uint16{msvm.StatusOK},
 	}}
-	if v.host.name == hostNames[2] {
+	if v.host.name == hostNames[2] || v.usesExternalProvider() {
 		rows = append(rows, msvm.ReplicationProvider{
 			Name: externalProvider, ElementName: new("Site recovery provider"), OperationalStatus: []uint16{msvm.StatusOK},
 		})
 	}
 	return rows
+}
+
+// usesExternalProvider reports whether a relationship of the host has an external provider.
+func (v view) usesExternalProvider() bool {
+	for _, e := range v.host.relationships() {
+		if e != nil && e.link.settings.external() {
+			return true
+		}
+	}
+	return false
 }
 
 // externalProvider is a provider that is not part of Hyper-V, such as that of Azure Site Recovery. Its

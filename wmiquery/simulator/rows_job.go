@@ -52,20 +52,20 @@ func (v view) concreteJobs() []msvm.ConcreteJob {
 		if f := j.failure; f != nil && row.JobState.Done() {
 			row.ErrorCode = new(uint16(f.code))
 			row.ErrorSummaryDescription = new(v.world.scenario.texts.failed)
-			row.ErrorDescription = new(v.errorDescription(j))
+			row.ErrorDescription = new(v.errorDescription(j, f))
 		}
 		rows = append(rows, row)
 	}
 	return rows
 }
 
-// errorDescription is ErrorDescription of a failed job: the operation, the VM and the cause.
-func (v view) errorDescription(j *job) string {
+// errorDescription is ErrorDescription of a job that failed: the operation, the VM and the cause.
+func (v view) errorDescription(j *job, cause *failure) string {
 	about := j.host.name
 	if j.vm != nil {
 		about = fmt.Sprintf("'%s' (%s)", v.faults.displayName(j.vm), j.vm.id)
 	}
-	return fmt.Sprintf("%s %s: %s", v.world.scenario.texts.failed, about, j.failure.text)
+	return fmt.Sprintf("%s %s: %s", v.world.scenario.texts.failed, about, cause.text)
 }
 
 // affectedJobElements refers each job to its VM, and to the test replica that it has created.

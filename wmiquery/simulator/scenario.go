@@ -10,20 +10,30 @@ import (
 
 // scenario is a set of situations for the VMs of a World.
 type scenario struct {
-	name     string
-	help     string
-	includes func(situation) bool // which situations are shown; nil means all
+	name string
+	help string
+	// withoutFailures means that the network fails in outages only.
+	withoutFailures bool
+	includes        func(situation) bool // which situations are shown; nil means all
+	more            []situation          // situations that other scenarios do not show
 	// draw changes the situation of a typical VM, for the VMs beyond the shown situations. Nil changes
 	// nothing.
 	draw func(*rand.Rand, situation) situation
 	// when the network between the hosts is down
-	outage          outage
+	outage period
+	// when the replicas are backed up
+	backup          period
 	neverReplicated int // percentage of the VMs beyond the shown situations
 	texts           texts
 }
 
-// outage is a network outage between the hosts, from before until after the time of New.
-type outage struct{ before, after time.Duration }
+// period is a time around that of New. The zero value is empty.
+type period struct{ before, after time.Duration }
+
+// covers reports whether a time belongs to the period around the time of New.
+func (p period) covers(at, created time.Time) bool {
+	return p != period{} && !at.Before(created.Add(-p.before).Truncate(time.Second)) && at.Before(created.Add(p.after))
+}
 
 // scenarios are all scenarios, the default first.
 var scenarios = []scenario{
@@ -33,7 +43,7 @@ var scenarios = []scenario{
 	},
 	{
 		name: "healthy", help: "all VMs replicate without problems",
-		includes: situation.replicates, texts: english,
+		withoutFailures: true, includes: situation.replicates, texts: english,
 	},
 	{
 		name: "lagging", help: "two of three VMs cannot send changes as fast as they write them",
@@ -41,7 +51,12 @@ var scenarios = []scenario{
 	},
 	{
 		name: "wan-outage", help: "the network between the hosts went down 45 minutes ago and comes back in an hour",
-		includes: situation.replicates, outage: outage{45 * time.Minute, time.Hour}, texts: english,
+		includes: situation.replicates, outage: period{45 * time.Minute, time.Hour}, texts: english,
+	},
+	{
+		name: "replica-backup", help: "the replica servers are backed up for two hours, and apply changes only afterwards",
+		withoutFailures: true, includes: situation.replicates, texts: english,
+		backup: period{20 * time.Minute, 100 * time.Minute},
 	},
 	{
 		name: "resync-storm", help: "after an outage most VMs require a resynchronization, and many are resynchronizing",
@@ -53,6 +68,10 @@ var scenarios = []scenario{
 	},
 	{name: "german", help: "like mixed, on a German version of Windows", neverReplicated: 10, texts: german},
 	{name: "chinese", help: "like mixed, on a Chinese version of Windows", neverReplicated: 10, texts: chinese},
+	{
+		name: "every-state", help: "like mixed, and the states of disk updates, of external providers and of groups of VMs",
+		more: rareSituations, neverReplicated: 10, texts: english,
+	},
 }
 
 // drawLagging makes two of three VMs slow.
@@ -128,7 +147,7 @@ func ScenarioHelp() []string {
 // situations are the situations that the scenario shows.
 func (s scenario) situations() []situation {
 	var shown []situation
-	for _, x := range situations {
+	for _, x := range slices.Concat(situations, s.more) {
 		if s.includes == nil || s.includes(x) {
 			shown = append(shown, x)
 		}

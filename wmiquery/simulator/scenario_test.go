@@ -36,8 +36,10 @@ func TestScenarios(t *testing.T) {
 			"chinese":        {"critical": 2, "warning": 5, "ok": n / 2},
 			"healthy":        {"ok": n, "replicating": n},
 			"lagging":        {"warning": n / 2, "replicating": n},
-			"wan-outage":     {"replicating": n},
+			"wan-outage":     {"replicating": n, "critical": n / 2},
+			"replica-backup": {"ok": n, "replicating": n},
 			"resync-storm":   {"waiting_to_start_resynchronization": n / 3, "resynchronizing": n / 5},
+			"every-state":    {"failback_in_progress": 1, "firedrill_in_progress": 1, "critical": 2, "ok": n / 2},
 			"failover-drill": {"recovered": n / 40, "committed": n / 40, "failover_in_progress": n / 40, "replicating": n / 2},
 		}
 		for key, want := range least[name] {
@@ -73,7 +75,7 @@ func TestNetworkOutage(t *testing.T) {
 	if s := of(); s.NetworkFailures == 0 || s.Cycles > 100 {
 		t.Errorf("totals during the outage are %+v", s)
 	}
-	if _, by := countStates(t, w); by["warning"] < 95 {
+	if _, by := countStates(t, w); by["critical"] < 70 || by["critical"]+by["warning"] < 95 {
 		t.Errorf("relationships during the outage are %v", by)
 	}
 	before := of()

@@ -27,6 +27,8 @@ type situation struct {
 	senderOff        bool                 // the sending VM was turned off
 	receiverOn       bool                 // the receiving VM was turned on
 
+	exported    bool // the initial replica was exported and waits to be imported
+	external    bool // the relationship has an external replication provider
 	extended    bool // HV01 sends to HV03, too
 	testReplica bool // the replica has a test replica
 }

@@ -13,7 +13,7 @@ import (
 func TestSituations(t *testing.T) {
 	const (
 		ok      = "replicating/ok"
-		initial = "waiting_to_complete_initial_replication/warning 33683"
+		initial = "waiting_to_complete_initial_replication/warning 99007"
 		never   = -1
 	)
 	situations := []struct {
@@ -28,19 +28,19 @@ func TestSituations(t *testing.T) {
 		{"every 30 s", false, ok, ok, "", 0, 2},
 		{"every 900 s", false, ok, ok, "", 0, 31},
 		{"never replicated", false, "disabled/not_applicable", "", "", never, 0},
-		{"slow link", false, "replicating/warning 33680 33682", "replicating/warning 33680 33682", "", 0, 20},
-		{"paused on the primary", false, "suspended/warning 33684", ok, "", 40, 50},
+		{"slow link", false, "replicating/warning 99006", "replicating/warning 99006", "", 0, 20},
+		{"paused on the primary", false, "suspended/warning 99008", ok, "", 40, 50},
 		{"initial replication", false, initial, initial, "", never, 0},
-		{"resynchronization required", false, "waiting_to_start_resynchronization/critical 33671 33681", "replicating/warning 33681", "", 90, 100},
-		{"critical", false, "critical/critical 33670 33681", "critical/critical 33670 33681", "", 80, 90},
-		{"freshly enabled", false, "ready_for_replication/warning 33683", initial, "", never, 0},
-		{"paused on the replica", true, "replicating/critical 33673", "suspended/critical 33672", "", 25, 35},
-		{"resynchronizing", false, "resynchronizing/warning 33686", "resynchronizing/warning 33686", "", 20, 30},
-		{"resynchronization suspended", false, "resynchronization_suspended/warning 33686", "resynchronizing/warning 33686", "", 50, 60},
+		{"resynchronization required", false, "waiting_to_start_resynchronization/critical 99002 33414", "replicating/warning 33414", "", 90, 100},
+		{"critical", false, "critical/critical 99001 33414", "critical/critical 99001 33414", "", 80, 90},
+		{"freshly enabled", false, "ready_for_replication/warning 99007", initial, "", never, 0},
+		{"paused on the replica", true, "replicating/critical 99004", "suspended/critical 99003", "", 25, 35},
+		{"resynchronizing", false, "resynchronizing/warning 99010", "resynchronizing/warning 99010", "", 20, 30},
+		{"resynchronization suspended", false, "resynchronization_suspended/warning 99010", "resynchronizing/warning 99010", "", 50, 60},
 		{"prepared for planned failover", false, "synced_replication_complete/ok last planned", "replicating/ok last planned", "", 5, 5},
-		{"failover in progress", true, "critical/critical 33670", "failover_in_progress/warning 33685", "", 2, 12},
-		{"failed over", true, "critical/critical 33670", "recovered/warning failed over regular 33685", "", 30, 40},
-		{"failover committed", true, "critical/critical 33670 33681", "committed/warning failed over regular 33685", "", 100, 110},
+		{"failover in progress", true, "critical/critical 99001", "failover_in_progress/warning 99009", "", 2, 12},
+		{"failed over", true, "critical/critical 99001", "recovered/warning failed over regular 99009", "", 30, 40},
+		{"failover committed", true, "critical/critical 99001 33414", "committed/warning failed over regular 99009", "", 100, 110},
 		{"extended", true, ok, ok + " " + ok, "extended_replica: " + ok, 0, 6},
 		{"test failover", true, ok, ok, "test_replica: disabled/not_applicable", 0, 6},
 		{"initial replication inbound", true, initial, initial, "", never, 0},

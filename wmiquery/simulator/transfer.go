@@ -7,13 +7,11 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// acceptsDisks reports whether the receiver accepts complete disks.
-func (l *link) acceptsDisks() bool {
-	switch l.receiver.state {
-	case msvm.WaitingToCompleteInitialReplication, msvm.Replicating, msvm.Resynchronizing:
-		return l.rejection == nil
+// continueTransfer continues a transfer that was suspended or stalled, if its disks can be sent.
+func (l *link) continueTransfer(at time.Time) {
+	if l.transfer != nil && l.isSending() {
+		l.attempt(at)
 	}
-	return false
 }
 
 // startInitialTransfer starts the job that sends the initial replica (JobSendInitialReplica). When it
@@ -21,14 +19,8 @@ func (l *link) acceptsDisks() bool {
 func (l *link) startInitialTransfer(at time.Time, duration time.Duration) {
 	l.submitJob(at, &job{
 		kind: msvm.JobSendInitialReplica, duration: duration, transfer: l,
-		onEnd: func(at time.Time) *failure {
-			if !l.acceptsDisks() {
-				return errDisksNotAccepted
-			}
-			l.setReplicating(at)
-			return nil
-		},
-		onFail:   func(at time.Time) { l.sender.setState(msvm.Critical, at) },
+		onEnd:    func(at time.Time) *failure { l.setReplicating(at); return nil },
+		onFail:   l.enterError,
 		onCancel: func(at time.Time) { l.sender.setState(msvm.ReadyForReplication, at) },
 	})
 }
@@ -45,9 +37,6 @@ func (l *link) startResync(at, begin time.Time, cause *failure) *job {
 		kind: kind, begin: begin, duration: l.drawResyncDuration(), transfer: l, failure: cause,
 		onBegin: l.beginResync,
 		onEnd: func(at time.Time) *failure {
-			if !l.acceptsDisks() {
-				return errDisksNotAccepted
-			}
 			l.receiver.mergeAllPoints()
 			l.setReplicating(at)
 			return nil
@@ -64,11 +53,12 @@ func (l *link) beginResync(at time.Time) *failure {
 	default:
 		return errResyncNotAllowed
 	}
-	if l.receiver.state == msvm.Critical {
-		l.receiver.state = msvm.Replicating // it accepts the disks
+	l.endReceiverError(at)
+	if f := l.receiverFailure(at, msvm.WaitingToStartResynchronization); f != nil {
+		return f
 	}
-	if !l.acceptsDisks() || !l.receiver.hasReplicated() {
-		return errDisksNotAccepted
+	if !l.receiver.hasReplicated() && l.sender.state != msvm.WaitingToStartResynchronization {
+		return errReplicaState // the initial replication is not replaced
 	}
 	l.currentCycle, l.noAutoResync = nil, false
 	l.sender.setState(msvm.Resynchronizing, at)
@@ -99,7 +89,7 @@ func (l *link) autoResyncDue(at time.Time) bool {
 	s := l.settings
 	switch {
 	case l.noAutoResync, !*s.AutoResynchronizeEnabled, l.sender.state != msvm.WaitingToStartResynchronization,
-		l.transfer != nil, l.sender.vm.hasRunningJob(), !l.acceptsDisks():
+		l.transfer != nil, l.receiverFailure(at, l.sender.state) != nil:
 		return false
 	}
 	clock := at.Sub(at.Truncate(24 * time.Hour))

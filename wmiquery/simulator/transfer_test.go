@@ -48,9 +48,13 @@ func TestResynchronize(t *testing.T) {
 		t.Errorf("running job is %s, want %s", j, msvm.JobStopResynchronizing)
 	}
 	d.checkJob("cancel", "HV01", cancel, msvm.JobStopResynchronizing, "1[9] 2[3 0] -", "1[9] 2[3 0] -")
-	d.waitForJob("resume without resynchronization", "HV01", d.requestState("HV01", 3), msvm.JobStateChange,
-		msvm.JobException)
-	d.wantStates("after resume failed", "1[9] 2[3 0] -")
+	d.checkJob("resume when a resynchronization is required", "HV01", d.requestState("HV01", 3), msvm.JobStateChange,
+		"1[3] 2[3 0] -", "1[10] 2[10 0] -")
+	if j := d.runningJob("HV01"); j != msvm.JobResynchronize {
+		t.Errorf("running job is %s, want %s", j, msvm.JobResynchronize)
+	}
+	d.do("HV01", request(9))
+	d.wantStates("cancelled by request", "1[9] 2[3 0] -")
 
 	reply := force()
 	if code := call(t, d.hosts["HV01"],
@@ -82,8 +86,8 @@ func TestResynchronize(t *testing.T) {
 		}
 	}
 	if code := call(t, d.hosts["HV01"],
-		newCall(reply.Job, "RequestStateChange", params("RequestedState", uint16(4))...)).Code; code != 4097 {
-		t.Errorf("cancel the job during the final merge: code %d, want 4097", code)
+		newCall(reply.Job, "RequestStateChange", params("RequestedState", uint16(4))...)).Code; code != 32775 {
+		t.Errorf("cancel the job during the final merge: code %d, want 32775", code)
 	}
 	d.checkJob("resynchronize", "HV01", reply, msvm.JobResynchronize, "1[10] 2[10 0] -", "1[3] 2[3 0] -")
 	if kinds, _ := d.recoveryPoints(); len(kinds) != 0 {

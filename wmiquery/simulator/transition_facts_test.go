@@ -129,6 +129,11 @@ var transitions = []transition{
 		call: method("Resynchronize"), job: 121, during: "1[3] 2[3 10] 4[10]", after: "1[3] 2[3 3] 4[3]",
 	},
 	{
+		// Resume-VMReplication in MicrosoftDocs/windows-powershell-docs is also for "resynchronization required".
+		name: "resume when a resynchronization is required", vm: resyncRequired, host: "HV01", call: request(3),
+		job: 96, during: "1[3] 2[3 0] -", after: "1[10] 2[10 0] -",
+	},
+	{
 		name: "pause the resynchronization", vm: resynchronizing, host: "HV01", call: request(7),
 		job: 96, during: "1[7] 2[10 0] -", after: "1[11] 2[10 0] -",
 	},
@@ -190,6 +195,19 @@ var transitions = []transition{
 		name: "reverse after a commit", vm: committed, host: "HV01",
 		prepare: func(d *vmDriver) { d.setPower("HV02", false) },
 		call:    reverseTo("HV02"), job: 104, during: "2[6 0] 1[8] -", after: "1[1] 2[2 0] -",
+	},
+	{
+		name: "make the old primary a replica", vm: failedOver, host: "HV02",
+		prepare: func(d *vmDriver) { d.setPower("HV02", false) },
+		call:    request(2), job: 96, during: "2[5 0] 1[2] -", after: "2[5 0] 2[2 0] -",
+	},
+	{
+		name: "reverse after the old primary was made a replica", vm: failedOver, host: "HV01",
+		prepare: func(d *vmDriver) {
+			d.setPower("HV02", false)
+			d.do("HV02", request(2))
+		},
+		call: reverseTo("HV02"), job: 104, during: "2[5 0] 2[2 0] -", after: "1[1] 2[2 0] -",
 	},
 	{
 		name: "test failover", host: "HV02", call: method("TestReplicaSystem"),

@@ -29,14 +29,16 @@ func (lv *logicalVM) rand() *rand.Rand {
 }
 
 // eventKind is the kind of an event. Events at the same second are processed in the order of their
-// kinds: windows end first, and operations end before new ones begin.
+// kinds: the network goes down and windows end first, and operations end before new ones begin.
 type eventKind int
 
 const (
-	windowEnds eventKind = iota
+	networkEnds eventKind = iota
+	windowEnds
 	cycleEnds
 	jobSteps
 	cycleBegins
+	retryBegins
 )
 
 // event is the next event of a link, or of a job if job is not nil.

@@ -67,6 +67,8 @@ type World struct {
 	mu      sync.Mutex // guards the fields below and the state of the hosts
 	lastNow time.Time  // latest reading of the clock
 	hosts   map[string]*host
+	// networkCut is set by SetNetworkDown.
+	networkCut bool
 	// vmsWithJobs are all VMs that have jobs. It may also contain VMs whose jobs have ended.
 	vmsWithJobs []*logicalVM
 	random      *rand.Rand // for jobs about hosts; see also logicalVM.rand
@@ -214,10 +216,13 @@ func (w *World) advanceAll(at time.Time) {
 	}
 }
 
-// networkDown reports whether the network between the hosts is down at the time.
-func (w *World) networkDown(at time.Time) bool {
-	o := w.scenario.outage
-	return o.before > 0 && !at.Before(w.created.Add(-o.before)) && at.Before(w.created.Add(o.after))
+// backupEnd is when the backup of the replicas ends that the scenario runs at the time. It is zero if there is none.
+func (w *World) backupEnd(at time.Time) time.Time {
+	b := w.scenario.backup
+	if b.covers(at, w.created) {
+		return w.created.Add(b.after).Truncate(time.Second)
+	}
+	return time.Time{}
 }
 
 // submitJob adds a job to its host. The job begins at once if it is not scheduled. The caller must hold

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"fmt"
+	"time"
 
 	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
@@ -22,8 +23,13 @@ func (w *World) SetPower(id, host string, on bool) error {
 	}
 	vm.on = on
 	for _, e := range vm.endpoints {
-		if e.sends() {
-			e.link.updateBacklog(w.lastNow)
+		if !e.sends() {
+			continue
+		}
+		e.link.updateBacklog(w.lastNow)
+		if on && e.link.disksModified && e.state == msvm.Replicating {
+			e.link.disksModified = false
+			e.link.requireResync(w.lastNow)
 		}
 	}
 	return nil
@@ -37,8 +43,9 @@ func (w *World) IsOn(id, host string) (bool, error) {
 	return err == nil && vm.on, err
 }
 
-// ModifyDisk changes a virtual disk of a VM that is off, outside of Hyper-V. Its replication then
-// requires a resynchronization. Errors are as for SetPower.
+// ModifyDisk changes a virtual disk of a VM that is off, outside of Hyper-V. Its replication requires a
+// resynchronization when the VM is turned on again. Source: Microsoft's virtualization blog, 2013-11-14.
+// Errors are as for SetPower.
 func (w *World) ModifyDisk(id, host string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -51,10 +58,33 @@ func (w *World) ModifyDisk(id, host string) error {
 	}
 	for _, e := range vm.endpoints {
 		if e.sends() && e.state == msvm.Replicating {
-			e.link.requireResync(w.lastNow)
+			e.link.disksModified = true
 		}
 	}
 	return nil
+}
+
+// SetNetworkDown cuts the network between all hosts, or restores it. An outage of the scenario is independent of it.
+func (w *World) SetNetworkDown(down bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.advanceAll(w.now())
+	if down == w.networkCut {
+		return
+	}
+	w.networkCut = down
+	if !down {
+		return // the senders find out when they try again
+	}
+	for _, h := range w.hosts {
+		for _, vm := range h.vms {
+			for _, e := range vm.endpoints {
+				if e.sends() {
+					e.link.loseNetwork(w.lastNow.Truncate(time.Second))
+				}
+			}
+		}
+	}
 }
 
 // SetState sets the state of a relationship on a host. Use it for states that no method leads to, such

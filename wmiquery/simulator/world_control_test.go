@@ -43,7 +43,14 @@ func TestPower(t *testing.T) {
 	if err := d.world.ModifyDisk(d.vm, "HV01"); err != nil {
 		t.Error(err)
 	}
-	d.wantStates("modified", "1[9] 2[3 0] -")
+	d.clock.Advance(time.Hour)
+	d.wantStates("modified and off", "1[3] 2[3 0] -")
+	d.setPower("HV01", true)
+	d.wantStates("modified and turned on", "1[9] 2[3 0] -")
+	d.do("HV01", method("Resynchronize"))
+	d.setPower("HV01", false)
+	d.setPower("HV01", true)
+	d.wantStates("resynchronized and turned on", "1[3] 2[3 0] -")
 }
 
 // SetState sets states that no method leads to.

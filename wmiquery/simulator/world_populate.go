@@ -94,6 +94,9 @@ func (v *vmBuilder) addLink(from *hostVM, linkType msvm.Link, to *hostVM) *link 
 	}
 	l := newLink(v.random, t, from, linkType, to)
 	l.settings = v.drawSettings(from, to, linkType, &l.traffic)
+	if v.situation.external {
+		l.settings.ReplicationProvider = new(from.host.path(msvm.ProviderRef(externalProvider)))
+	}
 	to.host.configureFailoverNetwork(to)
 	return l
 }
@@ -130,11 +133,21 @@ func (v *vmBuilder) enterSituation(l *link, at time.Time) {
 	s, from, to := v.situation, l.sender.vm, l.receiver.vm
 	from.on, to.on = from.on && !s.senderOff, s.receiverOn
 	l.updateBacklog(at)
+	if s.sender == msvm.WaitingToStartResynchronization { // changes are no longer tracked
+		l.backlog = 0
+	}
 	l.sender.state, l.receiver.state = s.sender, s.receiver
 	l.noAutoResync = s.sender == msvm.WaitingToStartResynchronization
-	l.currentCycle = nil
+	l.currentCycle, l.retry = nil, retry{}
 	l.receiver.failedOver = s.failedOver
+	if s.exported {
+		l.exportedUntil = at
+	}
 	switch {
+	case s.sender == msvm.DiskUpdateInProgress:
+		l.startDiskUpdate(at, l.sender.vm, s.jobDuration, nil)
+	case s.receiver == msvm.FailbackInProgress:
+		l.startFailback(at, s.jobDuration, nil)
 	case s.receiver == msvm.FailoverInProgress:
 		l.startFailover(at, s.jobDuration, nil, nil)
 	case s.receiver == msvm.Committed:

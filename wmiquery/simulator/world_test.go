@@ -89,14 +89,14 @@ func TestSituationsChangeWithTime(t *testing.T) {
 		want  string
 	}{
 		// It began 74 minutes ago and takes 200 minutes.
-		{"initial replication, unfinished", initialReplication, "HV01", 126*time.Minute - time.Second, "waiting_to_complete_initial_replication/warning 33683"},
+		{"initial replication, unfinished", initialReplication, "HV01", 126*time.Minute - time.Second, "waiting_to_complete_initial_replication/warning 99007"},
 		{"initial replication, finished", initialReplication, "HV01", 126 * time.Minute, "replicating/ok"},
 		{"initial replication, finished", initialReplication, "HV02", 126 * time.Minute, "replicating/ok"},
 		{"resynchronization, finished", resynchronizing, "HV02", 50 * time.Minute, "replicating/ok"},
-		{"behind by an hour", pausedOnPrimary, "HV01", 30 * time.Minute, "suspended/warning 33681 33684"},
-		{"cycles are missed", pausedOnReplica, "HV02", 2 * time.Hour, "replicating/critical 33673 33680 33681"},
-		{"cycles are missed", pausedOnReplica, "HV01", 2 * time.Hour, "suspended/critical 33672 33680 33681"},
-		{"too slow", slowLink, "HV01", 6*time.Hour + 30*time.Minute - time.Second, "replicating/warning 33680 33682"},
+		{"behind by an hour", pausedOnPrimary, "HV01", 30 * time.Minute, "suspended/warning 33414 99008"},
+		{"cycles are missed", pausedOnReplica, "HV02", 2 * time.Hour, "replicating/critical 99004 99006 33414"},
+		{"cycles are missed", pausedOnReplica, "HV01", 2 * time.Hour, "suspended/critical 99003 99006 33414"},
+		{"too slow", slowLink, "HV01", 6*time.Hour + 30*time.Minute - time.Second, "replicating/warning 99006"},
 		{"too slow, but the window is new", slowLink, "HV01", 6*time.Hour + 30*time.Minute, "replicating/ok"},
 	} {
 		w, c := newWorld(t, simulator.Config{Seed: 1})

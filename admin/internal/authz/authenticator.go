@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -18,21 +19,36 @@ import (
 // Principal is the authenticated caller of a request.
 type Principal struct {
 	User    string // name of a user with a valid password
-	Subject string // subject of a verified client certificate
-	Remote  string // address of the client
+	Subject string // subject of a verified client certificate, as [subjectText] returns it
+	// AlternativeNames are those of the certificate.
+	AlternativeNames
+	Remote string // address of the client
 }
 
-// String returns a name for logs and messages.
+// String returns a name for logs and messages. It has everything by which rules can tell callers apart.
 func (p Principal) String() string {
+	certificate := p.Subject // has no semicolon that is not escaped
+	switch names := p.AlternativeNames.String(); {
+	case certificate == "":
+		certificate = names
+	case names != "":
+		certificate += "; " + names
+	}
 	switch {
-	case p.User != "" && p.Subject != "":
-		return p.User + " (" + p.Subject + ")"
+	case p.User != "" && certificate != "":
+		return p.User + " (" + certificate + ")"
 	case p.User != "":
 		return p.User
-	case p.Subject != "":
-		return p.Subject
+	case certificate != "":
+		return certificate
 	}
 	return "anonymous"
+}
+
+// Identity returns a text that is the same for two callers only if they have the same user name, the same subject and
+// the same alternative names.
+func (p Principal) Identity() string {
+	return fmt.Sprintf("%q %q %s", p.User, p.Subject, p.AlternativeNames)
 }
 
 // Authenticator authenticates callers by password and client certificate.
@@ -60,8 +76,15 @@ var errUnauthenticated = errors.New("a user and password, or a client certificat
 // Identify returns the caller of a request. The error does not say which part of the credentials is wrong.
 func (a *Authenticator) Identify(r *http.Request) (Principal, error) {
 	p := Principal{Remote: RemoteHost(r.RemoteAddr)}
-	p.Subject = verifiedSubject(r.TLS)
-	if a.config.Certificates && p.Subject == "" {
+	if c := verifiedCertificate(r.TLS); c != nil {
+		var errSubject, errNames error
+		p.Subject, errSubject = subjectText(c.RawSubject)
+		p.AlternativeNames, errNames = alternativeNames(c)
+		if errSubject != nil || errNames != nil {
+			return Principal{Remote: p.Remote}, errUnauthenticated
+		}
+	}
+	if a.config.Certificates && p.Subject == "" && p.AlternativeNames.empty() {
 		return p, errUnauthenticated
 	}
 	if len(a.config.Users) > 0 {
@@ -74,12 +97,22 @@ func (a *Authenticator) Identify(r *http.Request) (Principal, error) {
 	return p, nil
 }
 
-// verifiedSubject returns the subject of the client certificate, "" if the certificate was not verified.
-func verifiedSubject(t *tls.ConnectionState) string {
-	if t == nil || len(t.VerifiedChains) == 0 || len(t.VerifiedChains[0]) == 0 {
+// VerifiedSubject returns the subject of the client certificate, "" if the certificate was not verified.
+func VerifiedSubject(t *tls.ConnectionState) string {
+	c := verifiedCertificate(t)
+	if c == nil {
 		return ""
 	}
-	return t.VerifiedChains[0][0].Subject.String()
+	subject, _ := subjectText(c.RawSubject)
+	return subject
+}
+
+// verifiedCertificate returns the client certificate, nil if there is none or if it was not verified.
+func verifiedCertificate(t *tls.ConnectionState) *x509.Certificate {
+	if t == nil || len(t.VerifiedChains) == 0 || len(t.VerifiedChains[0]) == 0 {
+		return nil
+	}
+	return t.VerifiedChains[0][0]
 }
 
 // maxVerified is the maximum number of entries in Authenticator.verified.

@@ -14,6 +14,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"testing"
 	"time"
 
@@ -66,7 +67,7 @@ func TestPasswordAuthenticatesItsUser(t *testing.T) {
 			if tt.ok {
 				want.User = tt.user
 			}
-			if (err == nil) != tt.ok || c != want {
+			if (err == nil) != tt.ok || !reflect.DeepEqual(c, want) {
 				t.Errorf("user %q with password %q: %+v, %v; want success %v", tt.user, tt.password, c, err, tt.ok)
 			}
 		}
@@ -90,7 +91,7 @@ func TestErrorDoesNotRevealUsers(t *testing.T) {
 
 // A listener that requires a certificate and a password accepts neither alone.
 func TestCertificateAndPasswordAreBothRequired(t *testing.T) {
-	certificate := &x509.Certificate{Subject: pkix.Name{CommonName: "ops"}}
+	certificate := certificateOf(t, pkix.Name{CommonName: "ops"})
 	verified := &tls.ConnectionState{VerifiedChains: [][]*x509.Certificate{{certificate}}}
 	users := map[string]string{"ada": hashOf(t, "one")}
 	for _, tt := range []struct {

@@ -4,9 +4,20 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"net/http/httptest"
 	"testing"
 )
+
+// certificateOf returns a certificate of a subject.
+func certificateOf(t *testing.T, name pkix.Name) *x509.Certificate {
+	t.Helper()
+	subject, err := asn1.Marshal(name.ToRDNSequence())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &x509.Certificate{RawSubject: subject}
+}
 
 func TestCheckAddress(t *testing.T) {
 	users := map[string]string{"a": "b"}
@@ -38,7 +49,7 @@ func TestCheckAddress(t *testing.T) {
 
 // A certificate authenticates only if it was verified.
 func TestOnlyVerifiedCertificatesAuthenticate(t *testing.T) {
-	certificate := &x509.Certificate{Subject: pkix.Name{CommonName: "ops", Organization: []string{"Contoso"}}}
+	certificate := certificateOf(t, pkix.Name{CommonName: "ops", Organization: []string{"Contoso"}})
 	a := NewAuthenticator(WebConfig{TLS: true, Certificates: true})
 	for _, tt := range []struct {
 		state *tls.ConnectionState
@@ -62,7 +73,7 @@ func TestOnlyVerifiedCertificatesAuthenticate(t *testing.T) {
 
 // A user name that equals a subject does not match a rule for the subject, and neither does an anonymous caller.
 func TestUserIsNotASubject(t *testing.T) {
-	p, err := parsePolicy([]byte("rules: [{subjects: ['CN=ops,O=Contoso'], role: failover}]"),
+	p, err := parsePolicy([]byte("rules: [{subjects: ['CN=ops,O=Contoso'], role: failover, vms: all, host: true}]\n..."),
 		func(string) bool { return true })
 	if err != nil {
 		t.Fatal(err)

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// policyOf returns the policy of a file with this text. The only known names are suspend, failover and
+// policyOf returns the policy of a file with this text and the last line. The only known names are suspend, failover and
 // InitiateFailover.
 func policyOf(t *testing.T, text string) *Policy {
 	t.Helper()
@@ -21,7 +21,7 @@ func policyOf(t *testing.T, text string) *Policy {
 func readPolicy(t *testing.T, text string) (*Policy, error) {
 	t.Helper()
 	file := filepath.Join(tempDir(t), "policy.yml")
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(text+"\n...\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return ReadPolicy(file, func(name string) bool {
@@ -83,8 +83,10 @@ func TestVMsMatchesWholeNameOrGUID(t *testing.T) {
 		{guid + "|sql01", "web01", true},
 		{"sql01|" + guid, "web01", true},
 		{guid[:35] + "|sql01", "web01", false},
-		{"", "web01", true},
-		{".+", "", true}, // the GUID
+		{"all", "web01", true},
+		{"all", "", true},
+		{"All", "web01", false}, // an expression
+		{".+", "", true},        // the GUID
 		{"web01|", "", false},
 		{"x*", "", false}, // a VM without a name does not match an expression for the empty text
 	} {
@@ -96,14 +98,16 @@ func TestVMsMatchesWholeNameOrGUID(t *testing.T) {
 	}
 }
 
-// A rule with vms does not include the host itself, whatever the expression is.
+// A rule includes the host itself only with host: true, whatever vms is.
 func TestVMsDoesNotIncludeTheHost(t *testing.T) {
-	for _, vms := range []string{".*", "", "x*", "HV01"} {
-		p := policyOf(t, "rules: [{users: [ada], role: owner, destructive: true, vms: '"+vms+"'}]")
-		for _, role := range []Role{RoleViewer, RoleOwner} {
-			want := vms == ""
-			if got := allows(p, Principal{User: "ada"}, Attributes{Role: role}); got != want {
-				t.Errorf("vms %q, request for %s about the host: allowed %v, want %v", vms, role, got, want)
+	for _, vms := range []string{".*", "all", "x*", "HV01"} {
+		for _, host := range []string{"", ", host: false", ", host: true"} {
+			p := policyOf(t, "rules: [{users: [ada], role: owner, destructive: true, vms: '"+vms+"'"+host+"}]")
+			for _, role := range []Role{RoleViewer, RoleOwner} {
+				want := host == ", host: true"
+				if got := allows(p, Principal{User: "ada"}, Attributes{Role: role}); got != want {
+					t.Errorf("vms %q%s, request for %s about the host: allowed %v, want %v", vms, host, role, got, want)
+				}
 			}
 		}
 	}
@@ -119,7 +123,7 @@ func TestRoleIncludesLowerRoles(t *testing.T) {
 	for granted, text := range map[string]string{
 		"viewer": "+---", "operator": "++--", "failover": "+++-", "owner": "++++",
 	} {
-		p := policyOf(t, "rules: [{users: [ada], role: "+granted+"}]")
+		p := policyOf(t, "rules: [{users: [ada], role: "+granted+", vms: all, host: true}]")
 		for i, required := range roles {
 			role, err := ParseRole(required)
 			if err != nil || role.String() != required {
@@ -154,7 +158,7 @@ func TestMethodsLimitsActions(t *testing.T) {
 		{", methods: [suspend]", false, true, true, false},
 		{", methods: [suspend, failover]", true, true, true, false},
 	} {
-		p := policyOf(t, "rules: [{users: [ada], role: owner"+tt.methods+"}]")
+		p := policyOf(t, "rules: [{users: [ada], role: owner"+tt.methods+", vms: all, host: true}]")
 		for _, c := range []struct {
 			name string
 			a    Attributes
@@ -176,7 +180,7 @@ func TestMethodsLimitsActions(t *testing.T) {
 func TestDestructiveIsNotPartOfARole(t *testing.T) {
 	for _, role := range []Role{RoleViewer, RoleOperator, RoleFailover, RoleOwner} {
 		for _, destructive := range []string{"true", "false"} {
-			p := policyOf(t, "rules: [{users: [ada], role: owner, destructive: "+destructive+"}]")
+			p := policyOf(t, "rules: [{users: [ada], role: owner, destructive: "+destructive+", vms: all, host: true}]")
 			a := Attributes{Role: role, VM: guid, Destroys: true}
 			if got := allows(p, Principal{User: "ada"}, a); got != (destructive == "true") {
 				t.Errorf("destructive %s, destructive request for %s: allowed %v", destructive, role, got)
@@ -187,7 +191,7 @@ func TestDestructiveIsNotPartOfARole(t *testing.T) {
 			}
 		}
 	}
-	p := policyOf(t, "rules: [{users: [ada], role: owner}]")
+	p := policyOf(t, "rules: [{users: [ada], role: owner, vms: all, host: true}]")
 	if allows(p, Principal{User: "ada"}, Attributes{Role: RoleOwner, VM: guid, Destroys: true}) {
 		t.Error("without destructive a destructive request is allowed")
 	}
@@ -222,8 +226,8 @@ func TestRulesDoNotAddUp(t *testing.T) {
 func TestRuleIsForNamedCallers(t *testing.T) {
 	p := policyOf(t, `
 rules:
-  - {users: [ada, bob], role: operator}
-  - {subjects: ['CN=ops,O=Contoso'], role: owner}
+  - {users: [ada, bob], role: operator, vms: all, host: true}
+  - {subjects: ['CN=ops,O=Contoso'], role: owner, vms: all, host: true}
 `)
 	for _, tt := range []struct {
 		caller               Principal
@@ -245,7 +249,7 @@ rules:
 		{Principal{User: "eve", Subject: "CN=ops,O=Contoso"}, true, true, true},
 		{Principal{User: "ada", Subject: "CN=ops,O=Contoso"}, true, true, true},
 	} {
-		if got := p.Knows(tt.caller); got != tt.known {
+		if got := p.Role(tt.caller) != RoleNone; got != tt.known {
 			t.Errorf("%v: known %v, want %v", tt.caller, got, tt.known)
 		}
 		for role, want := range map[Role]bool{RoleViewer: tt.known, RoleOperator: tt.operator, RoleOwner: tt.all} {
@@ -258,7 +262,7 @@ rules:
 
 // A read_only policy allows reading and, for an owner, a reload. It allows nothing else, whatever the rules say.
 func TestReadOnlyAllowsReadingAndReload(t *testing.T) {
-	const rules = "rules: [{users: [ada], role: owner, destructive: true}, {users: [bob], role: failover}]"
+	const rules = "rules: [{users: [ada], role: owner, destructive: true, vms: all, host: true}, {users: [bob], role: failover, vms: all, host: true}]"
 	for _, tt := range []struct {
 		name                   string
 		user                   string
@@ -292,7 +296,7 @@ func TestNoPolicyFileAllowsReading(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []Principal{{}, {User: "ada"}, {Subject: "CN=ops"}} {
-		if !p.Knows(c) || !allows(p, c, Attributes{Role: RoleViewer, VM: guid}) ||
+		if p.Role(c) == RoleNone || !allows(p, c, Attributes{Role: RoleViewer, VM: guid}) ||
 			!allows(p, c, Attributes{Role: RoleViewer}) {
 			t.Errorf("%v cannot read", c)
 		}
@@ -310,31 +314,33 @@ func TestNoPolicyFileAllowsReading(t *testing.T) {
 	}
 }
 
-// An empty policy file denies everything, unlike no policy file.
+// A policy without rules denies everything, unlike no policy file.
 func TestEmptyPolicyDeniesEverything(t *testing.T) {
-	p := policyOf(t, "")
-	if c := (Principal{User: "ada"}); p.Knows(c) || allows(p, c, Attributes{Role: RoleViewer, VM: guid}) {
-		t.Error("a caller can read")
+	for _, text := range []string{"{}", "rules: []", "read_only: false"} {
+		p := policyOf(t, text)
+		if c := (Principal{User: "ada"}); p.Role(c) != RoleNone || allows(p, c, Attributes{Role: RoleViewer, VM: guid}) {
+			t.Errorf("%s: a caller can read", text)
+		}
 	}
 }
 
 // A policy with a mistake in any rule is not valid. The error names the rule.
 func TestInvalidPolicies(t *testing.T) {
-	const valid = "{users: [ada], role: owner}"
+	const valid = "{users: [ada], role: owner, vms: all, host: true}"
 	for _, tt := range []struct{ text, want string }{
-		{"rules: [" + valid + ", {users: [ada], role: king}]", "rule 2: role"},
-		{"rules: [{users: [ada], role: king}, " + valid + "]", "rule 1: role"},
+		{"rules: [" + valid + ", {users: [ada], role: king, vms: all, host: true}]", "rule 2: role"},
+		{"rules: [{users: [ada], role: king, vms: all, host: true}, " + valid + "]", "rule 1: role"},
 		{"rules: [{users: [ada]}]", "rule 1: role"},
-		{"rules: [{users: [ada], role: none}]", "rule 1: role"},
-		{"rules: [{users: [], role: owner}]", "neither users nor subjects"},
-		{"rules: [{users: [ada, ''], role: owner}]", "is empty"},
-		{"rules: [{subjects: [''], role: owner}]", "is empty"},
-		{"rules: [{users: [ada], role: owner, methods: []}]", "methods is empty"},
-		{"rules: [{users: [ada], role: owner, methods: [suspend, explode]}]", `"explode"`},
-		{"rules: [{users: [ada], role: owner, methods: [Suspend]}]", `"Suspend"`},
+		{"rules: [{users: [ada], role: none, vms: all, host: true}]", "rule 1: role"},
+		{"rules: [{users: [], role: owner, vms: all, host: true}]", "neither users nor subjects"},
+		{"rules: [{users: [ada, ''], role: owner, vms: all, host: true}]", "is empty"},
+		{"rules: [{subjects: [''], role: owner, vms: all, host: true}]", "is empty"},
+		{"rules: [{users: [ada], role: owner, methods: [], vms: all, host: true}]", "methods is empty"},
+		{"rules: [{users: [ada], role: owner, methods: [suspend, explode], vms: all, host: true}]", `"explode"`},
+		{"rules: [{users: [ada], role: owner, methods: [Suspend], vms: all, host: true}]", `"Suspend"`},
 		{"rules: [{users: [ada], role: owner, vms: '['}]", "missing closing ]"},
 		{"rules: [{users: [ada], role: owner, vms: 'a)|(?:b'}]", "unexpected )"},
-		{"rules: [{users: [ada], role: owner, vm: web01}]", "vm"},
+		{"rules: [{users: [ada], role: owner, vm: web01, vms: all, host: true}]", "vm"},
 		{"rules: [" + valid + "]\nreadonly: true", "readonly"},
 		{"read_only: true\nread_only: false", "read_only"},
 	} {

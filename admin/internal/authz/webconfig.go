@@ -16,6 +16,8 @@ type WebConfig struct {
 	Users map[string]string
 	// Certificates reports whether every client must have a verified certificate.
 	Certificates bool
+	// VerifiesCertificates reports whether a certificate that a client has is verified.
+	VerifiesCertificates bool
 }
 
 // ReadWebConfig reads a file in the format of the exporter toolkit. Without a file it returns an empty config.
@@ -39,6 +41,7 @@ func ReadWebConfig(file string) (WebConfig, error) {
 		Users:        map[string]string{},
 		Certificates: c.TLSConfig.ClientAuth == "RequireAndVerifyClientCert",
 	}
+	w.VerifiesCertificates = w.Certificates || c.TLSConfig.ClientAuth == "VerifyClientCertIfGiven"
 	for user, hash := range c.Users {
 		w.Users[user] = string(hash)
 	}

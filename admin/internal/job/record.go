@@ -57,6 +57,8 @@ type Record struct {
 	// Resync reports whether the action is a resynchronization, or a resume that continues one. It is not stored:
 	// after a restart the state of the relationship shows the same.
 	Resync bool `json:"-"`
+	// ErrorRetries is the number of failed reads of Errors since the start of the program.
+	ErrorRetries int `json:"-"`
 
 	Path        string            `json:"native_job,omitempty"` // object path of the host's own job
 	NativeState uint16            `json:"native_state,omitempty"`
@@ -123,6 +125,14 @@ func (r *Record) SetState(s State, now time.Time) {
 	if s.Ended() && r.Ended == nil {
 		r.Ended, r.Cancellable, r.Scheduled = &now, false, false
 	}
+}
+
+// Elapsed returns the seconds between two times, nil if the clock was set back between them.
+func Elapsed(from, to time.Time) *float64 {
+	if d := to.Sub(from); d >= 0 {
+		return new(d.Seconds())
+	}
+	return nil
 }
 
 // ApplyReply updates the record with the host's answer to the call of a method. The problem is the one that the answer
@@ -194,6 +204,6 @@ func (r *Record) auditEnd(now time.Time) audit.Record {
 	return audit.Record{
 		Time: now.UTC(), Event: audit.JobEnded, ID: r.ID, User: r.User, Action: r.Action, Method: r.Method,
 		VMID: r.VMID, VM: r.VM, Relationship: r.Relationship, Job: r.Path, State: string(r.State), Error: r.Error,
-		Code: r.Code, Duration: new(r.Updated.Sub(r.Created).Seconds()),
+		Code: r.Code, Duration: Elapsed(r.Created, r.Updated),
 	}
 }

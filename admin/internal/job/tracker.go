@@ -42,8 +42,6 @@ type Tracker struct {
 	active  map[string]*Record // jobs that have not ended, or whose record is not stored yet; by ID
 	unsaved map[string]bool    // IDs of the jobs in active that could not be stored
 	ended   map[State]int      // number of jobs that have ended since the start
-
-	errorRetries map[string]int // failed reads of the errors of a job; guarded by refreshing
 }
 
 // maxErrorRetries is the maximum number of reads of the errors of a failed job that can fail.
@@ -54,7 +52,6 @@ const maxErrorRetries = 5
 func NewTracker(o Options) (*Tracker, error) {
 	t := &Tracker{
 		Options: o, active: map[string]*Record{}, unsaved: map[string]bool{}, ended: map[State]int{},
-		errorRetries: map[string]int{},
 	}
 	all, err := t.All()
 	if err != nil {
@@ -258,11 +255,11 @@ func (t *Tracker) refreshRecord(ctx context.Context, r Record, row msvm.Concrete
 		var err error
 		issues, err = readErrors(ctx, t.Reader, r.Path)
 		permanent := errors.Is(err, wmiquery.ErrNotFound) || errors.Is(err, wmiquery.ErrUnsupported)
-		if err != nil && !permanent && t.errorRetries[r.ID] < maxErrorRetries {
-			t.errorRetries[r.ID]++ // the host still has the job; the next refresh reads its errors again
+		if err != nil && !permanent && r.ErrorRetries < maxErrorRetries {
+			// The host still has the job; the next refresh reads its errors again.
+			t.Update(r.ID, func(r *Record) { r.ErrorRetries++ })
 			return
 		}
-		delete(t.errorRetries, r.ID)
 	}
 	testVM := ""
 	if r.State == Succeeded && r.Method == msvm.MethodTestReplicaSystem {

@@ -56,8 +56,9 @@ func (a Action) Definition() msvm.Method { return methodNamed(a.Method) }
 // Summary describes the action in one sentence.
 func (a Action) Summary() string { return summaryOf(a.Definition(), a.State) }
 
-// Destroys returns what the action destroys in the current state of a relationship, "" for nothing.
-func (a Action) Destroys(r *Relationship) string { return destroyedBy(a.Definition(), r) }
+// Destroys returns what the action destroys in the current state of a relationship, "" for nothing. For nil, it returns
+// what the action can destroy.
+func (a Action) Destroys(r *Relationship) string { return destroyedBy(a.Definition(), a.State, r) }
 
 // Attributes returns the attributes that the policy decides on.
 func (a Action) Attributes(r *Relationship) authz.Attributes {
@@ -75,7 +76,7 @@ func (a Action) Check(s *Snapshot, r *Relationship) *problem.Problem {
 		_, p := s.testVM(r.Key.VM)
 		return p
 	}
-	c, _ := preconditionsOf(a.Definition(), a.State)
+	c, _ := preconditionsOf(a.Definition(), a.State, r)
 	if p := c.check(r); p != nil {
 		return p
 	}
@@ -111,9 +112,17 @@ func summaryOf(m msvm.Method, state msvm.ReplicationState) string {
 	return m.Summary
 }
 
-// destroyedBy returns what a method destroys in the current state of a relationship, "" for nothing. Cancelling a
-// failover that is only prepared destroys nothing.
-func destroyedBy(m msvm.Method, r *Relationship) string {
+// destroyedBy returns what a method, or the state that it requests, destroys in the current state of a relationship, ""
+// for nothing. Cancelling a failover that is only prepared destroys nothing. A request destroys something only of a
+// primary VM, or of one whose mode is unknown.
+func destroyedBy(m msvm.Method, state msvm.ReplicationState, r *Relationship) string {
+	if m.RequestsState() {
+		request, _ := msvm.FindStateRequest(state)
+		if mode, known := r.mode(); known && mode != msvm.ModePrimary {
+			return ""
+		}
+		return request.Destroys
+	}
 	if m.Name == msvm.MethodDestroySystem { // only a test VM can be deleted
 		return "the test VM"
 	}
@@ -132,12 +141,13 @@ type preconditions struct {
 }
 
 // preconditionsOf returns the preconditions of a method. It returns false if the state cannot be requested.
-func preconditionsOf(m msvm.Method, state msvm.ReplicationState) (preconditions, bool) {
+func preconditionsOf(m msvm.Method, state msvm.ReplicationState, r *Relationship) (preconditions, bool) {
 	if !m.RequestsState() {
 		return preconditions{m.Modes, m.States, m.RequiresOff, false}, true
 	}
 	request, ok := msvm.FindStateRequest(state)
-	return preconditions{request.Modes, request.States, request.RequiresOff, request.SendingSide}, ok
+	mode, _ := r.mode()
+	return preconditions{request.Modes, request.StatesIn(mode), request.RequiresOff, request.SendingSide}, ok
 }
 
 // check returns nil if the host accepts the call for the relationship now. Otherwise it returns the reason, with the
@@ -147,6 +157,8 @@ func (c preconditions) check(r *Relationship) *problem.Problem {
 	state, power := r.State(), r.VM.Power()
 	reason := ""
 	switch {
+	case r.otherVM != "":
+		return problem.New(problem.InvalidState, "the host associates the relationship with another VM: %.80s", r.otherVM)
 	case len(c.modes) > 0 && !known:
 		reason = "the mode of the VM is unknown"
 	case len(c.modes) > 0 && !slices.Contains(c.modes, mode):

@@ -28,7 +28,7 @@ func TestActionsMatchTheMethodTable(t *testing.T) {
 				t.Errorf("%s: method %s has no parameter %s", a.Name, a.Method, name)
 			}
 		}
-		if _, ok := preconditionsOf(m, a.State); !ok {
+		if _, ok := preconditionsOf(m, a.State, nil); !ok {
 			t.Errorf("%s: the state %d cannot be requested", a.Name, a.State)
 		}
 	}
@@ -47,6 +47,7 @@ func TestTableOfActions(t *testing.T) {
 		"import-initial-replica: ImportInitialReplica 0, owner, [InitialReplicationImportLocation], primary",
 		"reset-statistics: ResetReplicationStatisticsEx 0, operator, [], all",
 		"prepare-failover: RequestReplicationStateChangeEx 4, failover, [], all",
+		"make-replica: RequestReplicationStateChangeEx 2, failover, [], primary",
 		"cancel-failover: RevertFailover 0, failover, during a job, [], all",
 		"failover: InitiateFailover 0, failover, [SnapshotSettingData], primary",
 		"test-failover: TestReplicaSystem 0, operator, [SnapshotSettingData], primary",

@@ -44,6 +44,10 @@ func Actions() []Action {
 			State: msvm.SyncedReplicationComplete, Role: authz.RoleFailover,
 		},
 		{
+			Name: "make-replica", Method: msvm.MethodRequestReplicationStateChangeEx,
+			State: msvm.WaitingToCompleteInitialReplication, Role: authz.RoleFailover, appliesTo: (*Relationship).isPrimary,
+		},
+		{
 			Name: "cancel-failover", Method: msvm.MethodRevertFailover, Role: authz.RoleFailover, AllowedDuringJob: true,
 			check: checkRevertTarget,
 		},

@@ -152,40 +152,6 @@ func relationshipRow(s *Snapshot, p *Plan, text json.RawMessage) (*msvm.Replicat
 	return new(r.Row), nil
 }
 
-// protectedSettings are settings whose change can destroy something.
-type protectedSettings struct {
-	replicaServer bool   // the host accepts replication
-	history       uint16 // number of recovery points
-	disks         []string
-}
-
-func protectedSettingsOf(instance wmiquery.Instance) protectedSettings {
-	switch i := instance.(type) {
-	case *msvm.ReplicationServiceSettingData:
-		return protectedSettings{replicaServer: i.RecoveryServerEnabled != nil && *i.RecoveryServerEnabled}
-	case *msvm.ReplicationSettingData:
-		s := protectedSettings{disks: i.IncludedDisks}
-		if i.RecoveryHistory != nil {
-			s.history = *i.RecoveryHistory
-		}
-		return s
-	}
-	return protectedSettings{}
-}
-
-// destroyedBy returns what a change to other settings destroys, "" for nothing.
-func (s protectedSettings) destroyedBy(to protectedSettings) string {
-	switch {
-	case s.replicaServer && !to.replicaServer:
-		return "the inbound replication of all VMs that replicate to this host"
-	case to.history < s.history:
-		return "the recovery points that exceed the new history"
-	case slices.ContainsFunc(s.disks, func(d string) bool { return !slices.Contains(to.disks, d) }):
-		return "the replica of the disks that are removed"
-	}
-	return ""
-}
-
 // instanceID returns the InstanceID of an instance whose InstanceID cannot be changed, "" for other instances.
 func instanceID(instance wmiquery.Instance) string {
 	switch i := instance.(type) {

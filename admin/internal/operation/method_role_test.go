@@ -38,7 +38,8 @@ func TestRolesOfMethods(t *testing.T) {
 		{"RequestReplicationStateChangeEx", vmA, "primary", 3, `"RequestedState": 4`, "failover", "prepare-failover"},
 		{"RequestReplicationStateChangeEx", vmA, "primary", 10, `"RequestedState": 9`, "operator", "cancel-resynchronize"},
 		{"RequestReplicationStateChangeEx", vmA, "primary", 2, `"RequestedState": 1`, "operator", "cancel-initial-replication"},
-		{"RequestReplicationStateChangeEx", vmA, "none", 0, `"RequestedState": 2`, "owner", "RequestReplicationStateChangeEx"},
+		{"RequestReplicationStateChangeEx", vmA, "none", 0, `"RequestedState": 2`, "failover", "make-replica"},
+		{"RequestReplicationStateChangeEx", vmA, "primary", 8, `"RequestedState": 2`, "failover", "make-replica"},
 		{"RequestReplicationStateChangeEx", vmA, "primary", 16, `"RequestedState": 15`, "owner", "RequestReplicationStateChangeEx"},
 		{"RequestReplicationStateChange", vmA, "primary", 3, `"RequestedState": 7`, "operator", "suspend"},
 	} {

@@ -51,7 +51,7 @@ func bindParameters(ctx context.Context, r wmiquery.Reader, s *Snapshot, p *Plan
 	return checkValues(p)
 }
 
-// checkValues rejects values that have the right type but make no sense. It also raises the role of the plan: an export
+// checkValues rejects values that have the right type but make no sense. It also raises what the plan needs: an export
 // writes disks to a folder, which needs more than the action's role.
 func checkValues(p *Plan) *problem.Problem {
 	for _, in := range p.in {
@@ -68,6 +68,7 @@ func checkValues(p *Plan) *problem.Problem {
 			}
 			if n == 2 {
 				p.Role = max(p.Role, authz.RoleOwner)
+				p.Destroys = "the confidentiality of the VM's data, which is written to a folder"
 			}
 		case "TimeoutPeriod":
 			if in.Value != nil {

@@ -108,9 +108,14 @@ func (p *Plan) ConfirmTerm() string {
 	return "the name of " + p.Subject()
 }
 
+// ConfirmedBy reports whether a text is ConfirmName. The case of a GUID does not matter.
+func (p *Plan) ConfirmedBy(name string) bool {
+	return name == p.ConfirmName || p.ConfirmName == p.VM && strings.EqualFold(name, p.VM)
+}
+
 // nameOr returns a name that the host shows, or another text if the name is blank. A blank name identifies nothing.
 func nameOr(name, other string) string {
-	if strings.TrimSpace(name) == "" {
+	if IsBlank(name) {
 		return other
 	}
 	return name
@@ -123,6 +128,11 @@ func (p *Plan) AllowedDuringJob() bool { return p.action != nil && p.action.Allo
 func (p *Plan) Resynchronizes() bool {
 	return p.Method.Name == msvm.MethodResynchronize ||
 		p.Target != nil && p.Method.RequestsState() && p.state == msvm.Replicating && p.Target.resumeResynchronizes()
+}
+
+// LosesUnsent reports whether the call loses changes that have not been sent, or the possibility to wait for them.
+func (p *Plan) LosesUnsent() bool {
+	return p.Method.LosesUnsent || p.Method.RequestsState() && p.Destroys != ""
 }
 
 // Scheduled reports whether the call only schedules a job.
@@ -143,7 +153,7 @@ func (p *Plan) Check(s *Snapshot) *problem.Problem {
 	case p.action != nil:
 		return p.action.Check(s, p.Target)
 	}
-	c, ok := preconditionsOf(p.Method, p.state)
+	c, ok := preconditionsOf(p.Method, p.state, p.Target)
 	if !ok {
 		return problem.New(problem.InvalidParameter, "RequestedState: this state cannot be requested")
 	}
@@ -157,7 +167,7 @@ func (p *Plan) TargetState(s *Snapshot) *TargetState {
 		return nil
 	}
 	t := s.TargetState(p.Target)
-	if p.recoveryPoint != nil && p.Method.LosesUnsent {
+	if p.recoveryPoint != nil && p.LosesUnsent() {
 		age := s.age(p.recoveryPoint.CreationTime)
 		if age == nil || t.LagSeconds == nil {
 			t.LagSeconds = nil

@@ -64,7 +64,7 @@ func PlanMethod(
 	}
 	system, found := s.VM(vm)
 	p := &Plan{
-		Action: m.Name, Method: m, Role: authz.RoleOwner, Destroys: destroyedBy(m, s.link(vm, s.defaultLink(m, vm))),
+		Action: m.Name, Method: m, Role: authz.RoleOwner,
 		VM: vm, VMName: msvm.StringOrEmpty(system.ElementName), LockVM: vm,
 		Object: s.object(m, vm), Parameters: map[string]any{}, explicit: true,
 	}
@@ -77,6 +77,7 @@ func PlanMethod(
 	if bad := matchAction(p, req); bad != nil {
 		return nil, bad
 	}
+	p.Destroys = destroyedBy(m, p.state, s.link(vm, s.defaultLink(m, vm)))
 	if bad := authorize(p.Attributes()); bad != nil {
 		return nil, bad
 	}

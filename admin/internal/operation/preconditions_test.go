@@ -13,10 +13,11 @@ import (
 //
 // Kinds: primary has mode 1; replica has mode 2 and no extended relationship; middle has mode 2 and an extended
 // relationship in state 3; onward is the extended relationship of a VM of mode 2 whose primary relationship is in
-// state 3; third has mode 4.
+// state 3; third has mode 4; none has mode 0.
 //
 // Sources: MicrosoftDocs/win32, HyperV_v2, for the states, the modes and the side of each method; the checks of
-// Microsoft's PowerShell module before it calls the method. That a replica cannot be removed, reversed or continued
+// Microsoft's PowerShell module before it calls the method; replication-failover.md in MicrosoftDocs/windowsserverdocs
+// for the old primary, which becomes a replica. That a replica cannot be removed, reversed or continued
 // without regard to its extended relationship is a rule of this program.
 var accepted = map[string]map[string][]uint16{
 	"suspend": {
@@ -38,6 +39,8 @@ var accepted = map[string]map[string][]uint16{
 		"primary": oneTo21, "replica": oneTo21, "middle": oneTo21, "onward": oneTo21, "third": oneTo21,
 	},
 	"prepare-failover": {"primary": {3}, "onward": {3}},
+	// A VM without replication, the old primary of an unplanned failover, or a replica whose disks are being changed.
+	"make-replica": {"none": {0}, "primary": {3, 7, 8, 9, 11}, "replica": {15, 16}, "middle": {15, 16}},
 	"cancel-failover": { // state 4 is a prepared failover, 5 and 12 are failovers of the replica
 		"primary": {4}, "replica": {5, 12}, "middle": {5, 12}, "onward": {4}, "third": {5, 12},
 	},
@@ -111,6 +114,8 @@ func TestActionsThatNeedTheVMOff(t *testing.T) {
 		{"failover", "third", 15, true},
 		{"cancel-failover", "replica", 5, true},
 		{"cancel-failover", "primary", 4, true},
+		{"make-replica", "primary", 8, true},
+		{"make-replica", "none", 0, true},
 		{"suspend", "primary", 3, false},
 		{"resume", "primary", 7, false},
 		{"resynchronize", "primary", 9, false},

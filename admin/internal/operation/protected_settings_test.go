@@ -33,6 +33,7 @@ func planMethod(t *testing.T, h *fakeHost, name, target, parameters string) (*Pl
 // replica because of it.
 func TestSettingsThatDestroySomething(t *testing.T) {
 	const points, disks = "the recovery points that exceed the new history", "the replica of the disks that are removed"
+	const elsewhere = "the confidentiality of the data, which is sent to another server or in another way"
 	for _, tt := range []struct {
 		history *uint16 // on the host
 		change  string
@@ -62,6 +63,19 @@ func TestSettingsThatDestroySomething(t *testing.T) {
 		{new(uint16(0)), `{"IncludedDisks": []}`, disks},
 		{new(uint16(0)), `{"IncludedDisks": null}`, disks},
 		{new(uint16(4)), `{"IncludedDisks": ["disk 1", "disk 2"], "RecoveryHistory": 3}`, points},
+		{new(uint16(4)), `{"IncludedDisks": ["disk 1"], "RecoveryHistory": 3}`, points + ", and " + disks},
+
+		{nil, `{"RecoveryConnectionPoint": "evil.example"}`, elsewhere},
+		{nil, `{"RecoveryConnectionPoint": null}`, elsewhere},
+		{nil, `{"RecoveryHostSystem": "evil.example"}`, elsewhere},
+		{nil, `{"RecoveryServerPortNumber": 8080}`, elsewhere},
+		{nil, `{"AuthenticationType": 1}`, elsewhere},
+		{nil, `{"CertificateThumbPrint": "AB"}`, elsewhere},
+		{nil, `{"BypassProxyServer": false}`, elsewhere},
+		{nil, `{"ReplicationProvider": "x"}`, elsewhere},
+		{nil, `{"RecoveryConnectionPoint": "HV02.contoso.com", "CertificateThumbPrint": "abcd"}`, ""},
+		{nil, `{"RecoveryServerPortNumber": 443, "AuthenticationType": 2, "BypassProxyServer": true}`, ""},
+		{new(uint16(4)), `{"RecoveryHistory": 3, "RecoveryServerPortNumber": 8080}`, points + ", and " + elsewhere},
 	} {
 		h := newFakeHost()
 		h.addVM(vmA, 1, 3)
@@ -84,9 +98,11 @@ func TestSettingsThatDestroySomething(t *testing.T) {
 	}
 }
 
-// A host that no longer accepts replication ends the inbound replication of all VMs.
+// A host that no longer accepts replication ends the inbound replication of all VMs. A host that begins to accept it, or
+// accepts it in another way, gives up the limits that it had.
 func TestServiceSettingsThatDestroySomething(t *testing.T) {
 	const inbound = "the inbound replication of all VMs that replicate to this host"
+	const limits = "the present limits on how other servers replicate to this host"
 	for _, tt := range []struct {
 		enabled *bool // on the host
 		change  string
@@ -97,7 +113,14 @@ func TestServiceSettingsThatDestroySomething(t *testing.T) {
 		{new(true), `{"RecoveryServerEnabled": true}`, ""},
 		{new(true), `{"MonitoringInterval": 3600}`, ""},
 		{new(false), `{"RecoveryServerEnabled": false}`, ""},
-		{new(false), `{"RecoveryServerEnabled": true}`, ""},
+		{new(false), `{"RecoveryServerEnabled": true}`, limits},
+		{new(false), `{"HttpPort": 8080, "HttpsPort": 8443, "AllowedAuthenticationType": 1}`, ""},
+		{new(true), `{"HttpPort": 80}`, ""},
+		{new(true), `{"HttpPort": 8080}`, limits},
+		{new(true), `{"HttpsPort": 443}`, limits},
+		{new(true), `{"AllowedAuthenticationType": 3}`, limits},
+		{new(true), `{"CertificateThumbPrint": "AB"}`, limits},
+		{new(true), `{"HttpPort": 8080, "RecoveryServerEnabled": false}`, inbound},
 		{nil, `{"RecoveryServerEnabled": false}`, ""},
 		{nil, `{"MonitoringInterval": 3600}`, ""},
 	} {
@@ -113,7 +136,8 @@ func TestServiceSettingsThatDestroySomething(t *testing.T) {
 		if plan.ConfirmName != "HV01" || plan.Subject() != "this host" {
 			t.Errorf("%s: the name to confirm is %q, the subject %q", tt.change, plan.ConfirmName, plan.Subject())
 		}
-		if text := plan.Call().Text("SettingData"); !strings.Contains(text, `<VALUE>80</VALUE>`) {
+		text := plan.Call().Text("SettingData")
+		if !strings.Contains(tt.change, "HttpPort") && !strings.Contains(text, `<VALUE>80</VALUE>`) {
 			t.Errorf("%s: the call does not have the port of the host: %s", tt.change, text)
 		}
 	}

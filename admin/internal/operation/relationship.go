@@ -3,7 +3,9 @@
 package operation
 
 import (
+	"cmp"
 	"context"
+	"strings"
 	"time"
 
 	"hyperv_replica_exporter/wmiquery"
@@ -18,10 +20,20 @@ type Relationship struct {
 	Settings *msvm.ReplicationSettingData // nil if the host shows none
 	// errSettings means that Settings has null for a value that the host has.
 	errSettings error
+	// otherVM is the GUID of another VM than Key.VM with which the host associates the relationship, "" for none.
+	otherVM string
 }
 
 // VMName returns the name of the VM, "" if it is not known.
 func (r *Relationship) VMName() string { return msvm.StringOrEmpty(r.VM.ElementName) }
+
+// mode returns the mode of the VM. It returns false if the mode is not known, and for nil.
+func (r *Relationship) mode() (msvm.ReplicationMode, bool) {
+	if r == nil {
+		return msvm.ModeNone, false
+	}
+	return r.VM.Mode()
+}
 
 // State returns the state of the relationship, StateUnknown for null.
 func (r *Relationship) State() msvm.ReplicationState { return r.Row.State() }
@@ -45,6 +57,25 @@ func (r *Relationship) failedOver() bool {
 // prepared reports whether a planned failover is prepared on the sending side. It is false for nil.
 func (r *Relationship) prepared() bool {
 	return r != nil && r.State() == msvm.SyncedReplicationComplete
+}
+
+func (s *Snapshot) readAssociations(ctx context.Context, r wmiquery.Reader) (err error) {
+	s.associations, err = readRows[msvm.SystemReplicationRelationship](ctx, r)
+	return err
+}
+
+// joinAssociations adds the VMs with which the host associates the relationships, if they are not those of their keys.
+func (s *Snapshot) joinAssociations() {
+	path := func(ref wmiquery.Ref) string { return strings.ToLower(string(ref)) } // the host uses both cases
+	byPath := make(map[string]*Relationship, len(s.relationships))
+	for _, r := range s.relationships {
+		byPath[path(r.Row.Ref())] = r
+	}
+	for _, a := range s.associations.all {
+		if r, vm := byPath[path(a.Dependent)], msvm.VMOf(a.Antecedent); r != nil && vm != r.Key.VM {
+			r.otherVM = cmp.Or(vm, string(a.Antecedent))
+		}
+	}
 }
 
 // TargetState is the state of a relationship before a call.

@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"hyperv_replica_exporter/admin/internal/problem"
@@ -32,8 +35,19 @@ type Request struct {
 	// TestResult is the result of a test failover, for the record of its clean-up.
 	TestResult string `json:"test_result,omitempty"`
 	// Target is the GUID of the VM or of the job that a method is called on.
-	Target     string                     `json:"target,omitempty"`
-	Parameters map[string]json.RawMessage `json:"parameters,omitempty"`
+	Target     string     `json:"target,omitempty"`
+	Parameters Parameters `json:"parameters,omitempty"`
+}
+
+// Parameters are the parameters of a method by their names, in JSON.
+type Parameters map[string]json.RawMessage
+
+// UnmarshalJSON decodes an object without duplicate names. Null leaves the parameters unchanged.
+func (p *Parameters) UnmarshalJSON(text []byte) (err error) {
+	if string(text) != "null" {
+		*p, err = decodeObject(text)
+	}
+	return err
 }
 
 // MaxTextBytes is the maximum length of a text that is written to the audit log.
@@ -45,9 +59,6 @@ func ReadRequest(r *http.Request) (*Request, []byte, *problem.Problem) {
 	text, p := ReadJSON(r, req)
 	if p != nil {
 		return nil, nil, p
-	}
-	if err := checkUniqueNamesIn(text, "parameters"); err != nil {
-		return nil, nil, problem.New(problem.BadRequest, "body: %v", err)
 	}
 	if query := r.URL.Query(); len(query) > 0 {
 		dryRun := query["dry_run"]
@@ -77,78 +88,61 @@ func ReadJSON(r *http.Request, into any) ([]byte, *problem.Problem) {
 	return text, nil
 }
 
-// decodeStrict decodes exactly one JSON object without unknown fields and without duplicate names.
+// decodeStrict decodes exactly one JSON object into a struct. Each name must be that of a field, with the same case:
+// package json also accepts names that differ in case, of which a reader of the request or another program could use
+// another value.
 func decodeStrict(text []byte, into any) error {
 	if !utf8.Valid(text) {
 		return errors.New("not valid UTF-8")
 	}
-	if err := checkUniqueNames(text); err != nil {
+	members, err := decodeObject(text)
+	if err != nil {
 		return err
 	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
-		return err
+	for field := range reflect.TypeOf(into).Elem().Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		delete(members, name)
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("unexpected text after the JSON object")
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		return fmt.Errorf("unknown field %.80q", name)
 	}
-	return nil
+	return json.Unmarshal(text, into)
 }
 
-// decodeObject decodes a JSON object without duplicate names.
+// decodeObject decodes exactly one JSON object without duplicate names. Parsers differ on which of the values counts.
 func decodeObject(text json.RawMessage) (map[string]json.RawMessage, error) {
-	if err := checkUniqueNames(text); err != nil {
-		return nil, err
-	}
-	var m map[string]json.RawMessage
-	if err := json.Unmarshal(text, &m); err != nil || m == nil {
-		return nil, fmt.Errorf("%.40q is not a JSON object", text)
-	}
-	return m, nil
-}
-
-// checkUniqueNames rejects a JSON object with a duplicate name, regardless of case. Parsers differ on which of the
-// values counts.
-func checkUniqueNames(text []byte) error {
 	d := json.NewDecoder(bytes.NewReader(text))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return fmt.Errorf("%.40q is not a JSON object", text)
+		return nil, fmt.Errorf("%.40q is not a JSON object", text)
 	}
-	seen := map[string]bool{}
+	members := map[string]json.RawMessage{}
 	for d.More() {
 		t, err := d.Token()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		name, _ := t.(string)
-		if seen[strings.ToLower(name)] {
-			return fmt.Errorf("duplicate name %.40q", name)
+		if _, duplicate := members[name]; duplicate {
+			return nil, fmt.Errorf("duplicate name %.40q", name)
 		}
-		seen[strings.ToLower(name)] = true
 		var value json.RawMessage
 		if err := d.Decode(&value); err != nil {
-			return err
+			return nil, err
 		}
+		members[name] = value
 	}
-	return nil
+	if _, err := d.Token(); err != nil {
+		return nil, err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("unexpected text after the JSON object")
+	}
+	return members, nil
 }
 
-// checkUniqueNamesIn checks the names in the object that is a member of the object.
-func checkUniqueNamesIn(text []byte, member string) error {
-	if len(bytes.TrimSpace(text)) == 0 {
-		return nil
-	}
-	var object map[string]json.RawMessage
-	if err := json.Unmarshal(text, &object); err != nil {
-		return err
-	}
-	for name, value := range object {
-		if strings.EqualFold(name, member) && string(value) != "null" {
-			return checkUniqueNames(value)
-		}
-	}
-	return nil
+// IsBlank reports whether a text has no character that can be seen.
+func IsBlank(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) })
 }
 
 func (req *Request) validate() *problem.Problem {
@@ -156,6 +150,9 @@ func (req *Request) validate() *problem.Problem {
 		if len(s) > MaxTextBytes {
 			return problem.New(problem.BadRequest, "body: a text is longer than %d bytes", MaxTextBytes)
 		}
+	}
+	if req.Reason != "" && IsBlank(req.Reason) {
+		return problem.New(problem.BadRequest, "reason: is blank")
 	}
 	for _, f := range []struct {
 		field, value string

@@ -48,8 +48,15 @@ func TestLimitsOfRequests(t *testing.T) {
 		`{"dry_run": true, "dry_run": true}`:                          false,
 		`{"dry_run": true, "DRY_RUN": true}`:                          false,
 		`{"dryrun": true}`:                                            false,
+		`{"REASON": "a"}`:                                             false,
+		`{"rea\u017fon": "a"}`:                                        false, // a long s
+		`{"reason": "a", "rea\u017fon": "b"}`:                         false,
+		`{"reason": ""}`:                                              true,
+		`{"reason": " \t\n"}`:                                         false,
+		`{"reason": "\u00a0\u200b\u2003"}`:                            false, // spaces, one of them of no width
+		`{"reason": " - "}`:                                           true,
 		`{"parameters": null}`:                                        true,
-		`{"parameters": {"a": 1, "A": 2}}`:                            false,
+		`{"parameters": {"a": 1, "A": 2}}`:                            true, // at most one of them is a parameter
 		`{"parameters": {"a": 1, "a": 2}}`:                            false,
 		`{"PARAMETERS": {"a": 1, "A": 2}}`:                            false,
 		`{"parameters": {"a": 1, "b": 1}}`:                            true,

@@ -26,6 +26,7 @@ type Snapshot struct {
 	keys          []msvm.Key          // of relationships, sorted
 	testVMs       map[string][]string // GUIDs of test VMs by the GUID of the replica
 	settings      rows[msvm.ReplicationSettingData]
+	associations  rows[msvm.SystemReplicationRelationship]
 	// errTestVMs means that the host may have more test VMs than testVMs has.
 	errTestVMs error
 }
@@ -40,7 +41,7 @@ func ReadSnapshot(ctx context.Context, r wmiquery.Reader) (*Snapshot, *problem.P
 	}
 	// The classes are read concurrently. A slow host can take seconds for each.
 	reads := []func(context.Context, wmiquery.Reader) error{
-		s.readService, s.readVMs, s.readRelationships, s.readSettings, s.readTestVMs,
+		s.readService, s.readVMs, s.readRelationships, s.readSettings, s.readTestVMs, s.readAssociations,
 	}
 	errs := make([]error, len(reads))
 	var wg sync.WaitGroup
@@ -151,7 +152,7 @@ func (s *Snapshot) readTestVMs(ctx context.Context, r wmiquery.Reader) error {
 	return err
 }
 
-// join adds the VMs and the settings to the relationships.
+// join adds the VMs, the settings and the associations to the relationships.
 func (s *Snapshot) join() {
 	for key, r := range s.relationships {
 		r.VM = s.vms[key.VM]
@@ -162,6 +163,7 @@ func (s *Snapshot) join() {
 			s.relationships[key].errSettings = s.settings.check(i)
 		}
 	}
+	s.joinAssociations()
 }
 
 // VM returns the VM with a GUID in upper case. It returns false if the host has none.
@@ -187,7 +189,9 @@ func (s *Snapshot) link(vm string, link msvm.Link) *Relationship {
 	return s.relationships[msvm.Key{VM: vm, Link: link}]
 }
 
-// Find returns the relationship that a URL names by the GUID of the VM and the link.
+// Find returns the relationship that a URL names by the GUID of the VM and the link. With the problem for a
+// relationship that the host does not have, it returns a relationship with the key and the VM only. With the problem
+// for a URL that is not valid it returns nil.
 func (s *Snapshot) Find(vm, link string) (*Relationship, *problem.Problem) {
 	key := msvm.Key{VM: strings.ToUpper(vm), Link: msvm.Link(link)}
 	if !msvm.IsGUID(vm) || key.Link != msvm.Primary && key.Link != msvm.Extended {
@@ -196,7 +200,8 @@ func (s *Snapshot) Find(vm, link string) (*Relationship, *problem.Problem) {
 	}
 	r := s.relationships[key]
 	if r == nil {
-		return nil, problem.New(problem.NotFound, "vm %s: no %s relationship on this host", key.VM, key.Link)
+		return &Relationship{Key: key, VM: s.vms[key.VM]},
+			problem.New(problem.NotFound, "vm %s: no %s relationship on this host", key.VM, key.Link)
 	}
 	return r, nil
 }
@@ -255,7 +260,7 @@ func (s *Snapshot) testVM(replica string) (string, *problem.Problem) {
 
 // checkDeletable returns nil only for a test VM that is turned off.
 func (s *Snapshot) checkDeletable(vm string) *problem.Problem {
-	c, _ := preconditionsOf(methodNamed(msvm.MethodDestroySystem), 0)
+	c, _ := preconditionsOf(methodNamed(msvm.MethodDestroySystem), 0, nil)
 	system, ok := s.vms[vm]
 	if !ok {
 		return problem.New(problem.NotFound, "vm %s: not found on this host", vm)

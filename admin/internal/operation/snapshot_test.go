@@ -129,7 +129,7 @@ func TestURLsOfRelationships(t *testing.T) {
 		{"{" + vmA + "}", "primary", false},
 	} {
 		r, p := s.Find(tt.vm, tt.link)
-		if (r != nil) != tt.found || !tt.found && slugOf(p) != "not-found" {
+		if (p == nil) != tt.found || !tt.found && slugOf(p) != "not-found" {
 			t.Errorf("%s/%s: got %+v, problem %+v", tt.vm, tt.link, r, p)
 		}
 	}

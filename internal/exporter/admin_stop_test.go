@@ -1,0 +1,72 @@
+package exporter_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"hyperv_replica_exporter/internal/exporter"
+	"hyperv_replica_exporter/internal/exportertest"
+)
+
+// firstReplicating returns the GUID of the first VM that replicates to another host.
+func firstReplicating(t *testing.T, url string) string {
+	t.Helper()
+	_, body := exportertest.Get(t, url+"/api/v1/replicas", exportertest.Owner...)
+	var list struct {
+		Replicas []struct {
+			VM    string `json:"vm_id"`
+			Mode  string `json:"mode"`
+			State string `json:"state"`
+		} `json:"replicas"`
+	}
+	if err := json.Unmarshal([]byte(body), &list); err != nil {
+		t.Fatalf("%v in %s", err, body)
+	}
+	for _, r := range list.Replicas {
+		if r.Mode == "primary" && r.State == "replicating" {
+			return r.VM
+		}
+	}
+	t.Fatalf("no VM replicates: %s", body)
+	return ""
+}
+
+// The program stops although the host does not answer a call: the client that waits for the action gets its job at once,
+// and the log names the action. Requests, calls of the admin endpoint and calls of the host share one timeout.
+func TestStopDuringCallThatHangs(t *testing.T) {
+	args, _ := exportertest.AdminArgs(t)
+	p := exportertest.Start(t, append(args, "--simulator.fault=hung=RequestReplicationStateChangeEx")...)
+	url := p.AdminURL(t)
+	suspend := url + "/api/v1/replicas/" + firstReplicating(t, url) + "/primary/actions/suspend"
+	answered := make(chan *http.Response, 1)
+	go func() {
+		response, _ := exportertest.Post(t, suspend, "{}") //nolint:bodyclose // closed by Post
+		answered <- response
+	}()
+	job := p.Logs.Await(t, `msg="calling the host" action=(\S+)`)
+	began := time.Now()
+	stopped := make(chan int, 1)
+	go func() { stopped <- p.Stop() }()
+	response := <-answered
+	if got := response.Header.Get("Location"); response.StatusCode != http.StatusAccepted || got != "/api/v1/jobs/"+job {
+		t.Errorf("the client gets %d with the job %q, want 202 with the job %s", response.StatusCode, got, job)
+	}
+	select {
+	case <-stopped:
+		t.Error("the program stopped without waiting for the call")
+	default:
+	}
+	if code := <-stopped; code != exporter.ExitOK {
+		t.Errorf("exit code %d, want 0", code)
+	}
+	if d := time.Since(began); d >= 2*exporter.ShutdownTimeout { // with a margin, because the computer can be busy
+		t.Errorf("the stop took %s", d)
+	}
+	log := p.Logs.String()
+	if open := `msg="stopping while an action is open" action=suspend job=` + job + " state=queued"; !strings.Contains(log, open) {
+		t.Errorf("the log does not name the action:\n%s", log)
+	}
+}
