@@ -7,7 +7,6 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"hyperv_replica_exporter/internal/promtest"
 )
