@@ -19,7 +19,8 @@ type inhibition struct{ source, equal, targets string }
 // inhibitions are all inhibitions of the example configuration, without those of maintenance and of a host that is not
 // monitored, which are those of inhibitsByHost.
 var inhibitions = func() []inhibition {
-	const sending = "CyclesMissed PendingGrowing PendingNotSent ApplicationConsistentStale HealthWarning ObjectiveBudgetBurns"
+	const sending = "CyclesMissed PendingGrowing PendingNotSent ApplicationConsistentStale HealthWarning " +
+		"ObjectiveBudgetBurns"
 	const lag = sending + " ObjectiveMissed HealthCritical"
 	const paused = lag + " ApplyLagHigh EndsDisagree"
 	return []inhibition{

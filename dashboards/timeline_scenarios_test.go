@@ -53,7 +53,8 @@ func timelineTests(t *testing.T) []timelineTest {
 			Timeline: promtest.Timeline{IsDown: downBetween(10*time.Minute, 70*time.Minute, "HV01")},
 		},
 		{
-			name: "one exporter after the other is down for 14 minutes", scraped: [][]string{threeHosts}, at: minutes(24, 54, 80),
+			name:    "one exporter after the other is down for 14 minutes",
+			scraped: [][]string{threeHosts}, at: minutes(24, 54, 80),
 			Timeline: promtest.Timeline{IsDown: func(host string, elapsed time.Duration) bool {
 				return downBetween(10*time.Minute, 24*time.Minute, "HV01")(host, elapsed) ||
 					downBetween(40*time.Minute, 54*time.Minute, "HV02")(host, elapsed)
@@ -69,7 +70,9 @@ func timelineTests(t *testing.T) []timelineTest {
 		},
 		{
 			name: "wan-outage, objective of 10 minutes", scraped: [][]string{threeHosts}, at: minutes(10, 30, 50, 120),
-			Timeline: promtest.Timeline{Config: simulator.Config{Scenario: "wan-outage"}, Flags: []string{"--rpo.objective=10m"}},
+			Timeline: promtest.Timeline{
+				Config: simulator.Config{Scenario: "wan-outage"}, Flags: []string{"--rpo.objective=10m"},
+			},
 		},
 	}
 	for _, scenario := range simulator.Scenarios() {
