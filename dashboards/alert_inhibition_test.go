@@ -44,6 +44,11 @@ func TestAlertmanagerInhibitsExplainedAlerts(t *testing.T) {
 			"CollectorFailing@hv01",
 		},
 		{
+			"statistics of a VM",
+			"StatisticsStale@hv01 CollectorFailing@hv01=statistics CollectorFailing@hv01=settings",
+			"CollectorFailing@hv01=statistics",
+		},
+		{
 			"line down",
 			"LineDown=hv01+hv02 ObjectiveMissed/a=hv01+hv02 HealthCritical/b/extended=hv01+hv02 ObjectiveMissed/c=hv01+hv03 " +
 				"ObjectiveMissed/d=hv02+hv01 ObjectiveMissed/e PausedOnReplica/f=hv01+hv02",
@@ -134,7 +139,7 @@ func TestAlertmanagerInhibitsExplainedAlerts(t *testing.T) {
 var receiverBySeverity = map[string]string{"critical": "pager", "warning": "mail", "info": "journal"}
 
 // parseAlert returns the labels of an alert of the form Name/vm, Name/vm/relationship, Name@host or Name. The servers of
-// a line follow as in Name/vm=hv01+hv02.
+// a line follow as in Name/vm=hv01+hv02, a collector as in Name@host=statistics.
 func parseAlert(text string) map[string]string {
 	text, line, hasLine := strings.Cut(text, "=")
 	name, host, _ := strings.Cut(text, "@")
@@ -142,7 +147,9 @@ func parseAlert(text string) map[string]string {
 	if host != "" {
 		l["instance"] = host
 	}
-	if hasLine {
+	if hasLine && host != "" {
+		l["collector"] = line
+	} else if hasLine {
 		l["primary_server"], l["replica_server"], _ = strings.Cut(line, "+")
 	}
 	if parts := append(strings.Split(text, "/"), "primary"); len(parts) > 2 {

@@ -30,12 +30,12 @@ func TestLimitsOfAlerts(t *testing.T) {
 	}
 	wantRows(t, got, []string{
 		"ObjectiveMissed critical 5m+30m: >",
-		"ObjectiveBudgetBurns warning 5m+30m: 1 < 1 1 5m < 1 1 < 1 1 30m < 1 1 1h",
+		"ObjectiveBudgetBurns warning 5m: 1 < 1 1 5m < 1 1 < 1 1 30m < 1 1 1h",
 		"LagUnknown warning 15m+15m:",
 		"ClockAnomaly warning 15m: 5m == 1",
 		"ObjectiveBudgetSpent warning 15m+1h: < 7d",
 		"ApplyLagHigh info 30m+30m: >",
-		"CyclesMissed warning 15m+30m: > > 1h > 0",
+		"CyclesMissed warning 15m+90m: > > 1h > 0",
 		"PendingGrowing info 30m+30m: > > 1h",
 		"PendingNotSent warning 15m+30m: > 2h 1h > 2h 2h > 0",
 		"ApplicationConsistentStale warning 15m+30m: > > 1d 0",
@@ -58,7 +58,7 @@ func TestLimitsOfAlerts(t *testing.T) {
 		"TestReplicaLeft warning 1d: 5m",
 		"RecoveryPointsNotMerging warning 6h+30m: > >",
 		"RecoveryPointsMissing warning 1d+1h: > >",
-		"LineDown critical 2m+30m: >= > > 0",
+		"LineDown critical 2m+30m: > >= > 0",
 		"LineFailures warning 30m+30m: > 0",
 		"SiteLost critical 15m: > 1 == 1",
 		"ExporterDown warning 15m: == 0",
