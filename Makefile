@@ -69,7 +69,7 @@ images:
 	mkdir -p docs/images
 	PICTURES=$(CURDIR)/docs/images $(MAKE) pictures PICTURE_TESTS='TestPicturesShowAllPanels'
 	rm docs/images/dashboard-*-light.png
-	pngquant --speed 1 --strip --force --ext .png 32 docs/images/dashboard-*.png
+	pngquant --speed 1 --strip --force --ext .png 128 docs/images/dashboard-*.png
 
 # Updates the objects for Kubernetes that are made from the rules.
 kubernetes:

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"hyperv_replica_exporter/admin/internal/authz"
 	"hyperv_replica_exporter/admin/internal/job"
 	"hyperv_replica_exporter/admin/internal/operation"
 	"hyperv_replica_exporter/admin/internal/problem"
@@ -68,6 +69,9 @@ func TestJSONFields(t *testing.T) {
 		{methodView{}, "name class does destroys? reads parameters modes? states? needs_vm_off? instead?"},
 		{parameterView{}, "name type class? optional?"},
 		{reloadResult{}, "reloaded rules"},
+		{callerView{}, "name user? subject? read_only permissions"},
+		{authz.AlternativeNames{}, "dns_names? uris? emails? upns?"},
+		{authz.Permission{}, "role vms host methods? destructive"},
 	} {
 		if got := jsonFields(reflect.TypeOf(tt.value)); got != tt.want {
 			t.Errorf("%T: got %s, want %s", tt.value, got, tt.want)

@@ -44,8 +44,8 @@ func newCallerLimits(o Options) *callerLimits {
 // slot, which done gives back.
 func (l *callerLimits) admit(r *http.Request, role authz.Role) (_ *http.Request, done func(), p *problem.Problem) {
 	c := principalOf(r)
-	caller := c.User + "\x00" + c.Subject
-	if c.User == "" && c.Subject == "" {
+	caller := c.Identity()
+	if !c.Authenticated() {
 		caller = c.Remote // without authentication only the addresses differ
 	}
 	class, done := 0, func() {}

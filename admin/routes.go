@@ -77,7 +77,10 @@ func (s *Server) routes() []route {
 			emptyRequest{},
 			map[int]any{200: maintenance{}},
 		},
-		{"GET " + apiWhoAmI, s.whoAmI, "Get the caller, and what the policy allows the caller.", nil, map[int]any{200: callerView{}}},
+		{
+			"GET " + apiWhoAmI, s.whoAmI, "Get the caller, and what the policy allows the caller.", nil,
+			map[int]any{200: callerView{}},
+		},
 		{"GET " + apiDescription, s.describe, "Get this description.", nil, map[int]any{200: map[string]any{}}},
 		{
 			"POST /-/reload", s.reload,
@@ -196,7 +199,8 @@ func (s *Server) logRejected(r *http.Request, p *problem.Problem) {
 	user, _, _ := r.BasicAuth()
 	level.Warn(s.rejectedLog).Log(
 		"msg", "request rejected", "type", p.Type.Slug, "remote", r.RemoteAddr,
-		"user", truncate(user), "subject", truncate(authz.VerifiedSubject(r.TLS)), "method", truncate(r.Method), "path", truncate(r.URL.Path))
+		"user", truncate(user), "subject", authz.CertificateName(r.TLS), "method", truncate(r.Method),
+		"path", truncate(r.URL.Path))
 }
 
 // truncate limits the length of a text from an unauthenticated client.

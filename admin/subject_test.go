@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -66,6 +67,10 @@ func TestSubjectsAreExact(t *testing.T) {
 			t.Errorf("the audit log has %+v, want %s", records, tt.text)
 		}
 		if tt.read != 200 {
+			if want := "subject=" + tt.text + " "; !strings.Contains(strings.ReplaceAll(logged.String(), `"`, ""), want) &&
+				!strings.Contains(logged.String(), strconv.Quote(tt.text)) {
+				t.Errorf("the log does not have %s:\n%s", want, &logged)
+			}
 			continue
 		}
 		var who struct{ Name, Subject string }
@@ -120,7 +125,8 @@ rules:
 	}{
 		{"DNS name", []asn1.RawValue{generalName(2, "ops.contoso.com")}, `CN=x; DNS "ops.contoso.com"`},
 		{
-			"one of several", []asn1.RawValue{generalName(2, "a.contoso.com"), generalName(2, "ops.contoso.com")},
+			"one of several",
+			[]asn1.RawValue{generalName(2, "a.contoso.com"), generalName(2, "ops.contoso.com")},
 			`CN=x; DNS "a.contoso.com"; DNS "ops.contoso.com"`,
 		},
 		{"other DNS name", []asn1.RawValue{generalName(2, "x.ops.contoso.com")}, ""},

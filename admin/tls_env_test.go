@@ -34,7 +34,7 @@ func newTLSEnv(t *testing.T, policy string, change ...func(*Options)) *tlsEnv {
 	if err != nil {
 		t.Fatal(err)
 	}
-	env := &tlsEnv{testEnv: newTestEnvVia(t, []string{"HV01"}, nil, change...), key: key}
+	env := &tlsEnv{testEnv: newTestEnv(t, change...), key: key}
 	env.authority = env.certificate(pkix.RDNSequence{{{Type: oidCN, Value: "authority"}}})
 	private, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {

@@ -46,6 +46,9 @@ func expectedAlerts() map[string]string {
 		"wan-outage": `
 		pager   LineDown HV01>HV02 HV01>HV03 HV02>HV01 HV02>HV03
 		mail    TestReplicaLeft mail01`,
+		"replica-backup": `
+		journal ApplyLagHigh app01 app01/extended dc01 mail01 sql01 web01
+		mail    TestReplicaLeft mail01`,
 		"resync-storm": `
 		pager   ResynchronizationRequired dev-linux-01 erp-db-01 monitoring01 sharepoint01 vpn01
 		pager   ResynchronizationStuck build01 crm-app-01 intranet01 wsus01

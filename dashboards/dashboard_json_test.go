@@ -101,11 +101,19 @@ func checkVariables(t *testing.T, file string, d dashboard) {
 	if variables["datasource"].Type != "datasource" {
 		t.Errorf("%s: no variable for the data source", file)
 	}
-	// All hosts means any host, even one that is down. All jobs means the jobs of this exporter only, since every job
-	// has the metric `up`.
-	job, host := variables["job"], variables["instance"]
-	if !job.Multi || !job.IncludeAll || job.AllValue != "" || !host.Multi || !host.IncludeAll || host.AllValue != ".+" {
-		t.Errorf("%s: variables job %+v, instance %+v", file, job, host)
+	// All jobs means the jobs of this exporter only, since every job has the metric `up`. All hosts means those of the
+	// chosen sites, even one that is down, so the names come from `up`. Recording rules have no label for the site.
+	// Targets do not need that label: All sites matches its absence.
+	for name, want := range map[string]variable{
+		"job":      {Definition: `label_values(hyperv_replica_up, job)`},
+		"site":     {Definition: `label_values(up{job=~"$job"}, site)`, AllValue: ".*"},
+		"instance": {Definition: `label_values(up{job=~"$job", site=~"$site"}, instance)`},
+	} {
+		v := variables[name]
+		if !v.Multi || !v.IncludeAll || v.AllValue != want.AllValue || v.Definition != want.Definition {
+			t.Errorf("%s: variable %s: multi %v, all %v with the value %q, query %s",
+				file, name, v.Multi, v.IncludeAll, v.AllValue, v.Definition)
+		}
 	}
 }
 
@@ -199,8 +207,11 @@ var (
 	linkedField   = regexp.MustCompile(`\$\{__data\.fields\.(\w+)\}`)
 )
 
-// checkLinks checks that links lead to existing dashboards and keep the time range and the data source, and that the
-// fields in a link are columns that keep the names of the query result.
+// runbookLink is the link of the name of an alert to its section of docs/runbooks.md.
+const runbookLink = "${runbooks}#${__value.text}"
+
+// checkLinks checks that links lead to a runbook, or to existing dashboards and keep the time range and the data source,
+// and that the fields in a link are columns that keep the names of the query result.
 func checkLinks(t *testing.T, file string, p panel, uids map[string]bool) {
 	t.Helper()
 	links := slices.Clone(p.FieldConfig.Defaults.Links)
@@ -212,6 +223,9 @@ func checkLinks(t *testing.T, file string, p panel, uids map[string]bool) {
 		links = append(links, more...)
 	}
 	for _, l := range links {
+		if l.URL == runbookLink {
+			continue
+		}
 		m := dashboardPath.FindStringSubmatch(l.URL)
 		if m == nil || !uids[m[1]] || !strings.Contains(l.URL, "${__url_time_range}") ||
 			!strings.Contains(l.URL, "${datasource:queryparam}") {

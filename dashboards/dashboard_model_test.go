@@ -30,9 +30,10 @@ type dashboard struct {
 	Templating  struct{ List []variable }
 	Annotations struct {
 		List []struct {
-			Name, Expr string
-			BuiltIn    int
-			Datasource datasource
+			Name, Expr      string
+			BuiltIn         int
+			UseValueForTime bool
+			Datasource      datasource
 		}
 	}
 }
@@ -84,6 +85,11 @@ type panel struct {
 			Properties []property
 		}
 	}
+	Options struct {
+		EnablePagination bool
+		Footer           struct{ EnablePagination bool }
+		ValueMode        string
+	}
 	Transformations []struct {
 		ID      string
 		Options struct {
@@ -108,8 +114,14 @@ func (p panel) overrides(id string) []json.RawMessage {
 
 type fieldDefaults struct {
 	Unit, NoValue string
+	Decimals      *int
+	Max           *float64
 	Thresholds    thresholds
+	Mappings      []valueMapping
 	Links         []link
+	Custom        struct {
+		ScaleDistribution struct{ Type string }
+	}
 }
 
 type property struct {
@@ -122,6 +134,12 @@ type thresholds struct {
 		Color string
 		Value *float64
 	}
+}
+
+// valueMapping maps values to texts and colors. Its options depend on its type.
+type valueMapping struct {
+	Type    string
+	Options json.RawMessage
 }
 
 type link struct{ Title, URL string }

@@ -3,12 +3,18 @@
 package dashboards_test
 
 import (
+	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/common/version"
 
 	"hyperv_replica_exporter/internal/promtest"
 	"hyperv_replica_exporter/wmiquery/simulator"
@@ -35,6 +41,7 @@ func startPrometheusWithHistory(t *testing.T) *promtest.Prometheus {
 	last := historyEnd().Add(-30 * time.Second) // a usual age of the last scrape when somebody opens a dashboard
 	start := last.Add(-historyLength)
 	h := promtest.NewHistory(start, last, historyStep)
+	version.Version = "1.0.0" // a build sets it
 	var scrapeStart time.Time // on the fake clock
 	promtest.RunTimeline(t, promtest.Timeline{
 		Config: simulator.Config{Seed: 1}, Hosts: threeHosts, Flags: []string{"--collector.perf"},
@@ -45,7 +52,8 @@ func startPrometheusWithHistory(t *testing.T) *promtest.Prometheus {
 		},
 	}, func(host string, at time.Time, families []*dto.MetricFamily) {
 		instance := strings.ToLower(host) + ".example.com:10483"
-		h.AddScrape("hyperv_replica", instance, at, time.Since(scrapeStart), withoutProcessMetrics(families))
+		families = append(withoutProcessMetrics(families), processMetrics(t, host, at.Sub(start))...)
+		h.AddScrape("hyperv_replica", instance, at, time.Since(scrapeStart), families)
 		scrapeStart = time.Now()
 	})
 	h.Write(t, api)
@@ -78,4 +86,40 @@ func withoutProcessMetrics(families []*dto.MetricFamily) []*dto.MetricFamily {
 		}
 	}
 	return out
+}
+
+// processMetrics returns the metrics that the process of an exporter on Windows and its admin endpoint have at a time
+// since the first scrape. Before noon an operator prepares a failover during announced maintenance of the host.
+func processMetrics(t *testing.T, host string, elapsed time.Duration) []*dto.MetricFamily {
+	t.Helper()
+	const drillStart, drillEnd = 18 * time.Hour, 20 * time.Hour
+	seconds := elapsed.Seconds()
+	maintenance, calls := 0, 0.0
+	if drillStart <= elapsed && host == threeHosts[1] {
+		calls = min(elapsed-drillStart, drillEnd-drillStart).Hours() * 12
+	}
+	if elapsed >= drillStart && elapsed < drillEnd || host == threeHosts[1] && elapsed >= 23*time.Hour {
+		maintenance = 1
+	}
+	text := fmt.Sprintf(`# TYPE process_resident_memory_bytes gauge
+process_resident_memory_bytes %f
+# TYPE process_cpu_seconds_total counter
+process_cpu_seconds_total %f
+# TYPE hyperv_replica_admin_requests_total counter
+hyperv_replica_admin_requests_total{method="none",code="200"} %f
+hyperv_replica_admin_requests_total{method="none",code="401"} %f
+hyperv_replica_admin_requests_total{method="RequestReplicationStateChange",code="202"} %f
+# TYPE hyperv_replica_admin_jobs gauge
+hyperv_replica_admin_jobs{state="succeeded"} %f
+hyperv_replica_admin_jobs{state="failed"} %f
+# TYPE hyperv_replica_maintenance_active gauge
+hyperv_replica_maintenance_active{scope="host",vm="",vm_id=""} %d
+`, 30e6+2e6*math.Sin(seconds/7000), seconds*0.004, seconds/60, seconds/3600, calls,
+		math.Floor(calls*0.8), math.Floor(calls*0.2), maintenance)
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.Collect(maps.Values(families))
 }

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
+	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
@@ -30,8 +31,9 @@ var benchVMs = flag.Int("vms", 1000, "number of VMs for BenchmarkRules")
 
 // BenchmarkRules measures the evaluation of the rules on a Prometheus server that scrapes three hosts whose VMs have all
 // stopped replicating. For each group of rules it reports the shortest duration of three evaluations, and the number of
-// alerts that are pending or firing, whose annotations need queries of their own. The server has data of a few minutes,
-// so rules about hours or days take longer in reality.
+// alerts that are pending or firing, whose annotations need queries of their own. For all groups it also reports the
+// processor time of the server per evaluation, including the scrape of the hosts, which depends less on other load. The
+// server has data of a few minutes, so rules about hours or days take longer in reality.
 func BenchmarkRules(b *testing.B) {
 	var targets []string
 	for _, host := range threeHosts {
@@ -44,22 +46,24 @@ scrape_configs:
 - job_name: hyperv_replica
   static_configs: [{targets: [%s]}]
 `, rulesWithoutIntervals(b), strings.Join(targets, ", ")))
-	durations := groupDurations(b, api)
+	durations, cpu := measureEvaluations(b, api)
 	alerts := activeAlerts(b, api)
-	report := func(name string, duration float64, alerts int) {
-		b.Run(name, func(b *testing.B) {
-			b.ReportMetric(0, "ns/op") // means nothing here
-			b.ReportMetric(duration, "s/evaluation")
-			b.ReportMetric(float64(alerts), "alerts")
-		})
-	}
 	totalDuration, totalAlerts := 0.0, 0
 	for _, group := range slices.Sorted(maps.Keys(durations)) {
-		report(group, durations[group], alerts[group])
+		b.Run(group, func(b *testing.B) {
+			b.ReportMetric(0, "ns/op") // means nothing here
+			b.ReportMetric(durations[group], "s/evaluation")
+			b.ReportMetric(float64(alerts[group]), "alerts")
+		})
 		totalDuration += durations[group]
 		totalAlerts += alerts[group]
 	}
-	report("all", totalDuration, totalAlerts)
+	b.Run("all", func(b *testing.B) {
+		b.ReportMetric(0, "ns/op")
+		b.ReportMetric(totalDuration, "s/evaluation")
+		b.ReportMetric(cpu, "cpu-s/evaluation")
+		b.ReportMetric(float64(totalAlerts), "alerts")
+	})
 }
 
 // serveExposition serves the metrics of a simulated host as they are now, until the benchmark ends, and returns the
@@ -107,40 +111,46 @@ func rulesWithoutIntervals(b *testing.B) string {
 	return filepath.Join(dir, "*.yml")
 }
 
-// groupDurations returns the duration in seconds of the shortest of three evaluations of each group. It ignores the
-// evaluations that may not have seen all hosts or the results of all other groups.
-func groupDurations(b *testing.B, api *promtest.Prometheus) map[string]float64 {
+// measureEvaluations returns the duration of the shortest of three evaluations of each group, and the processor time of
+// the server per evaluation of the group that is evaluated least often, both in seconds. It ignores the evaluations that
+// may not have seen all hosts or the results of all other groups.
+func measureEvaluations(b *testing.B, api *promtest.Prometheus) (durations map[string]float64, cpu float64) {
 	b.Helper()
 	promtest.Await(b, "the scrape of all hosts", func() bool {
 		up, err := api.QueryInstant(`sum(up) == 3`)
 		return err == nil && len(up) > 0
 	})
 	const ignored, measured = 2, 3
-	iterations, durations := map[string]float64{}, map[string][]float64{}
+	iterations, all := map[string]float64{}, map[string][]float64{}
+	cpuBefore := 0.0
 	for range time.Tick(time.Second) {
-		count := groupMetric(b, api, "prometheus_rule_group_iterations_total")
-		last := groupMetric(b, api, "prometheus_rule_group_last_duration_seconds")
-		complete := len(count) > 0
-		for group := range count {
-			if count[group] > iterations[group] {
-				iterations[group] = count[group]
-				durations[group] = append(durations[group], last[group])
+		metrics := serverMetrics(b, api)
+		last := groupValues(metrics["prometheus_rule_group_last_duration_seconds"])
+		fewest := ignored + measured
+		for group, count := range groupValues(metrics["prometheus_rule_group_iterations_total"]) {
+			if count > iterations[group] {
+				iterations[group] = count
+				all[group] = append(all[group], last[group])
 			}
-			complete = complete && len(durations[group]) >= ignored+measured
+			fewest = min(fewest, len(all[group]))
 		}
-		if complete {
-			break
+		cpu := metrics["process_cpu_seconds_total"].GetMetric()[0].GetCounter().GetValue()
+		if fewest == ignored && cpuBefore == 0 {
+			cpuBefore = cpu
+		}
+		if fewest == ignored+measured {
+			durations := map[string]float64{}
+			for group, d := range all {
+				durations[group] = slices.Min(d[ignored : ignored+measured])
+			}
+			return durations, (cpu - cpuBefore) / measured
 		}
 	}
-	shortest := map[string]float64{}
-	for group, all := range durations {
-		shortest[group] = slices.Min(all[ignored : ignored+measured])
-	}
-	return shortest
+	panic("the ticker ended")
 }
 
-// groupMetric returns the values of a metric that Prometheus has about each group of rules.
-func groupMetric(b *testing.B, api *promtest.Prometheus, name string) map[string]float64 {
+// serverMetrics returns the metrics of a Prometheus server about itself.
+func serverMetrics(b *testing.B, api *promtest.Prometheus) map[string]*dto.MetricFamily {
 	b.Helper()
 	_, body := exportertest.Get(b, api.URL+"/metrics")
 	parser := expfmt.NewTextParser(model.UTF8Validation)
@@ -148,8 +158,13 @@ func groupMetric(b *testing.B, api *promtest.Prometheus, name string) map[string
 	if err != nil {
 		b.Fatal(err)
 	}
+	return families
+}
+
+// groupValues returns the values of a metric that Prometheus has for each group of rules.
+func groupValues(family *dto.MetricFamily) map[string]float64 {
 	values := map[string]float64{}
-	for _, m := range families[name].GetMetric() {
+	for _, m := range family.GetMetric() {
 		for _, l := range m.Label {
 			if l.GetName() == "rule_group" {
 				_, group, _ := strings.Cut(l.GetValue(), ";")

@@ -34,7 +34,7 @@ type command struct {
 
 // commands returns all commands. Without one of their names, the command line is that of the exporter.
 func commands() []command {
-	return []command{captureCommand(), doctorCommand()}
+	return []command{captureCommand(), checkPolicyCommand(), doctorCommand()}
 }
 
 // usageError is an error of the command line.
@@ -57,7 +57,7 @@ func describeCommands() string {
 	var b strings.Builder
 	b.WriteString("Commands, each with its own --help:\n\n")
 	for _, c := range commands() {
-		fmt.Fprintf(&b, "  %-7s  %s\n", c.name, c.help)
+		fmt.Fprintf(&b, "  %-12s  %s\n", c.name, c.help)
 	}
 	return b.String()
 }

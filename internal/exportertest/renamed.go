@@ -17,8 +17,12 @@ var (
 	labelUnescaper = strings.NewReplacer(`\\`, `\`, `\n`, "\n", `\"`, `"`)
 )
 
+// quotedName matches the names in a message of the simulated host.
+var quotedName = regexp.MustCompile(`'.*'`)
+
 // Renamed returns an exposition in which the names in the values of labels are replaced as a capture has replaced them,
-// according to its mapping file. Thumbprints are all replaced by the same text: a replay has certificates of its own.
+// according to its mapping file. Thumbprints are all replaced by the same text: a replay has certificates of its own. So are
+// names within messages.
 func Renamed(t testing.TB, exposition, mappingFile string) string {
 	t.Helper()
 	f, err := os.Open(mappingFile)
@@ -39,8 +43,11 @@ func Renamed(t testing.TB, exposition, mappingFile string) string {
 	return labelPair.ReplaceAllStringFunc(exposition, func(pair string) string {
 		m := labelPair.FindStringSubmatch(pair)
 		value := labelUnescaper.Replace(m[2])
-		if m[1] == "thumbprint" {
+		switch m[1] {
+		case "thumbprint":
 			value = "thumbprint"
+		case "message", "recommended_action":
+			value = quotedName.ReplaceAllString(value, "'name'")
 		}
 		return m[1] + `="` + labelEscaper.Replace(renamed(names, value)) + `"`
 	})

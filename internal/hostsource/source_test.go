@@ -2,6 +2,7 @@ package hostsource
 
 import (
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -35,6 +36,31 @@ func TestDefaultSource(t *testing.T) {
 		}
 		if err := c.Resolve(); err != nil || c.Name != want {
 			t.Errorf("%q: got the source %s, error %v; want %s", args, c.Name, err, want)
+		}
+	}
+}
+
+// The help lists all scenarios and faults.
+func TestHelpListsScenariosAndFaults(t *testing.T) {
+	var c Config
+	app := kingpin.New("test", "")
+	c.AddSimulatorFlags(app)
+	for flag, names := range map[string][]string{
+		"simulator.scenario": {
+			"mixed", "healthy", "lagging", "wan-outage", "resync-storm", "failover-drill", "german", "chinese", "every-state",
+		},
+		"simulator.fault": {
+			"denied", "class-missing=CLASS", "slow[=DURATION]", "hung[=CLASS|METHOD]", "relationship-failing",
+			"relationship-hung", "nulls", "unknown-enum", "duplicate-names", "hostile-names", "disconnected", "service-error",
+			"statistics-job", "statistics-empty", "method-failing[=METHOD]", "job-failing", "saved", "failover-network-ids",
+			"clock-back[=DURATION]", "invalid-value[=CLASS.PROPERTY]",
+		},
+	} {
+		help := app.GetFlag(flag).Model().Help
+		for _, name := range names {
+			if !strings.Contains(help, " "+name+": ") {
+				t.Errorf("the help of --%s does not list %s", flag, name)
+			}
 		}
 	}
 }

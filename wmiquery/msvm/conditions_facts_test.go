@@ -159,9 +159,14 @@ func TestConditionsOfRequestedStates(t *testing.T) {
 			Modes: []ReplicationMode{0, 1, 2}, States: []ReplicationState{0},
 			StatesOfMode: map[ReplicationMode][]ReplicationState{1: {3, 7, 8, 9, 11}, 2: {15, 16}},
 			RequiresOff:  true, Job: 96, Destroys: "changes",
+			DestroysFrom: []ReplicationState{3, 7, 8, 9, 11}, LosesUnsent: true,
 		},
-		// Resume-VMReplication, and Stop-VMReplication on the replica server.
-		3: {Modes: []ReplicationMode{1, 2, 4}, States: []ReplicationState{7, 8, 9, 10, 11, 15, 16}, Job: 96},
+		// Resume-VMReplication, and Stop-VMReplication on the replica server. In state 9 it starts a resynchronization, after
+		// which the recovery points are deleted.
+		3: {
+			Modes: []ReplicationMode{1, 2, 4}, States: []ReplicationState{7, 8, 9, 10, 11, 15, 16}, Job: 96,
+			Destroys: "recovery points", DestroysFrom: []ReplicationState{9},
+		},
 		// Start-VMFailover -Prepare.
 		4: {
 			Modes: []ReplicationMode{1, 2}, States: []ReplicationState{3}, SendingSide: true, RequiresOff: true, Job: 100,
@@ -183,6 +188,10 @@ func TestConditionsOfRequestedStates(t *testing.T) {
 		}
 		if (r.Destroys != "") != (w.Destroys != "") || !strings.Contains(r.Destroys, w.Destroys) {
 			t.Errorf("state %d: destroys %q, want a text with %q", r.State, r.Destroys, w.Destroys)
+		}
+		checkSet(t, "states from which something is lost", r.DestroysFrom, w.DestroysFrom)
+		if r.LosesUnsent != w.LosesUnsent {
+			t.Errorf("state %d: LosesUnsent is %v, want %v", r.State, r.LosesUnsent, w.LosesUnsent)
 		}
 		if r.SendingSide != w.SendingSide || r.RequiresOff != w.RequiresOff || r.Job != w.Job {
 			t.Errorf("state %d: SendingSide is %v, RequiresOff is %v, job type is %d; want %v, %v, %d",

@@ -207,7 +207,7 @@ var failoverMethods = []Method{
 		Class: ClassReplicationService, Name: MethodInitiateFailback,
 		In:      []Parameter{system, settings, {"RecoveryPointIdentifier", TypeString, "", true}},
 		Out:     []Parameter{job},
-		Summary: "fails back; for external replication providers only", Modes: replicas,
+		Summary: "fails back, if the replication provider supports it; that of Hyper-V presumably does not", Modes: replicas,
 		States: []ReplicationState{Recovered, Committed}, Job: JobInitiateFailback,
 	},
 }

@@ -42,7 +42,8 @@ const (
 // recoveryPointPrefix is the prefix of VirtualSystemType of all recovery points.
 const recoveryPointPrefix = "Microsoft:Hyper-V:Snapshot:Replica:"
 
-// virtualSystemTypes has the values of VirtualSystemType, from Microsoft's samples.
+// virtualSystemTypes has the values of VirtualSystemType. The reference describes them as time-based, VSS and planned
+// replication.
 var virtualSystemTypes = map[RecoveryPointType]string{
 	PointStandard:              recoveryPointPrefix + "Standard",
 	PointApplicationConsistent: recoveryPointPrefix + "ApplicationConsistent",

@@ -16,9 +16,11 @@ type StateRequest struct {
 	RequiresOff bool
 	// Job is the type of the job that the request starts.
 	Job JobType
-	// Destroys is what is lost for good if the VM is a primary VM, "" for nothing. It includes the changes that have not
-	// been sent.
-	Destroys string
+	// Destroys is what is lost for good if the relationship is in one of the states of DestroysFrom, "" for nothing.
+	Destroys     string
+	DestroysFrom []ReplicationState
+	// LosesUnsent means that changes that have not been sent are lost, too.
+	LosesUnsent bool
 }
 
 // StatesIn returns the states of the relationship in which the host accepts the request for a VM of the mode.
@@ -69,16 +71,22 @@ func StateRequests() []StateRequest {
 			RequiresOff: true,
 			Job:         JobStateChange,
 			Destroys:    "the relationship of this VM to its replica, and the changes that the replica does not have",
+			DestroysFrom: []ReplicationState{
+				Replicating, Suspended, Critical, WaitingToStartResynchronization, ResynchronizationSuspended,
+			},
+			LosesUnsent: true,
 		},
 		{
-			State:   Replicating,
-			Summary: "resumes replication after a pause or an error; on a replica VM, ends a resynchronization",
-			Modes:   replicated,
+			State: Replicating,
+			Summary: "resumes replication after a pause or an error; starts a resynchronization that is required; " +
+				"on a replica VM, ends a resynchronization",
+			Modes: replicated,
 			States: []ReplicationState{
 				Suspended, Critical, WaitingToStartResynchronization, Resynchronizing, ResynchronizationSuspended,
 				DiskUpdateInProgress, DiskUpdateCritical,
 			},
-			Job: JobStateChange,
+			Job:      JobStateChange,
+			Destroys: "the recovery points", DestroysFrom: []ReplicationState{WaitingToStartResynchronization},
 		},
 		{
 			State:   SyncedReplicationComplete,

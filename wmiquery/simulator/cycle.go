@@ -22,10 +22,6 @@ type traffic struct {
 // snapshotFailures is the probability that an application-consistent snapshot fails.
 const snapshotFailures = 0.02
 
-// betweenFailures is the mean time between failures to send over a network that works. There are none in a scenario
-// without problems, because the health is critical after each.
-const betweenFailures = 24 * time.Hour
-
 // cycle is a replication cycle.
 type cycle struct {
 	begin, end time.Time

@@ -36,9 +36,6 @@ func (l *link) isSending() bool {
 // attempt begins a cycle, or continues the transfer. It returns false if that fails.
 func (l *link) attempt(at time.Time) bool {
 	f := l.receiverFailure(at, l.sender.state)
-	if f == nil && l.transfer == nil && l.drawFailure() {
-		f = errServerUnreachable
-	}
 	switch {
 	case f != nil:
 		l.handleFailure(at, f)
@@ -51,12 +48,6 @@ func (l *link) attempt(at time.Time) bool {
 		l.sendCycle(at)
 	}
 	return true
-}
-
-// drawFailure draws whether a cycle fails although the network works.
-func (l *link) drawFailure() bool {
-	drawn := l.random.Float64() < l.traffic.interval.Seconds()/betweenFailures.Seconds()
-	return drawn && !l.sender.vm.logical.world.scenario.withoutFailures
 }
 
 // handleFailure handles a failure to send. If it can end by itself, the sender tries again and keeps its state.

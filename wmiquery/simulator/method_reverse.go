@@ -27,11 +27,10 @@ func reverseReplication(r *request) wmiquery.Reply {
 		onEnd: func(at time.Time) *failure {
 			old := l.sender.vm
 			h := r.world.serverAt(*settings.RecoveryConnectionPoint)
+			if f := r.world.connectionFailure(at, vm, h, settings.ReplicationSettingData); f != nil {
+				return f
+			}
 			switch {
-			case h == nil:
-				return errServerNotFound
-			case !l.connected(at):
-				return errServerUnreachable
 			case h != old.host, l.sender.state == msvm.Disabled && !old.waitsForSender():
 				return errPrimaryNotEnabled
 			case l.linkType == msvm.Extended:
@@ -40,9 +39,6 @@ func reverseReplication(r *request) wmiquery.Reply {
 				return errPrimaryRunning
 			case old.hasRunningJob():
 				return errOperationInProgress
-			}
-			if f := r.world.connectionFailure(at, vm, h, settings.ReplicationSettingData); f != nil {
-				return f
 			}
 			l.swapRoles(at, settings)
 			return nil

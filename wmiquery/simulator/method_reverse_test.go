@@ -3,6 +3,8 @@ package simulator_test
 import (
 	"testing"
 	"time"
+
+	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
 // Source: replication-failover.md in MicrosoftDocs/windowsserverdocs: after an unplanned failover the old primary is
@@ -48,6 +50,29 @@ func TestReverseAfterUnplannedFailover(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Source: replication-failover.md in MicrosoftDocs/windowsserverdocs: after a failover is completed, the health is Warning
+// (2), because no direction of replication is configured. After the reverse and the replication it is Normal (1).
+func TestHealthUntilReverse(t *testing.T) {
+	d := newVMDriver(t, healthy)
+	health := func(want msvm.ReplicationHealth) {
+		t.Helper()
+		if got := *d.rows("HV02")[0].ReplicationHealth; got != want {
+			t.Errorf("health is %d, want %d", got, want)
+		}
+	}
+	d.do("HV02", method("InitiateFailover"), method("CommitFailover"))
+	health(2)
+	d.clock.Advance(13 * time.Hour) // also in the next monitoring window
+	health(2)
+	d.setPower("HV01", false)
+	d.do("HV01", request(2))
+	d.do("HV02", reverseTo("HV01"), start(1))
+	health(2) // the initial replication is not complete
+	d.clock.Advance(3 * time.Hour)
+	d.wantStates("reversed", "2[3 0] 1[3] -")
+	health(1)
 }
 
 // If the old primary cannot be made a replica, it keeps its relationship and its state.

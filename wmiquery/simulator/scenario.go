@@ -10,12 +10,10 @@ import (
 
 // scenario is a set of situations for the VMs of a World.
 type scenario struct {
-	name string
-	help string
-	// withoutFailures means that the network fails in outages only.
-	withoutFailures bool
-	includes        func(situation) bool // which situations are shown; nil means all
-	more            []situation          // situations that other scenarios do not show
+	name     string
+	help     string
+	includes func(situation) bool // which situations are shown; nil means all
+	more     []situation          // situations that other scenarios do not show
 	// draw changes the situation of a typical VM, for the VMs beyond the shown situations. Nil changes
 	// nothing.
 	draw func(*rand.Rand, situation) situation
@@ -43,7 +41,7 @@ var scenarios = []scenario{
 	},
 	{
 		name: "healthy", help: "all VMs replicate without problems",
-		withoutFailures: true, includes: situation.replicates, texts: english,
+		includes: situation.replicates, texts: english,
 	},
 	{
 		name: "lagging", help: "two of three VMs cannot send changes as fast as they write them",
@@ -52,11 +50,6 @@ var scenarios = []scenario{
 	{
 		name: "wan-outage", help: "the network between the hosts went down 45 minutes ago and comes back in an hour",
 		includes: situation.replicates, outage: period{45 * time.Minute, time.Hour}, texts: english,
-	},
-	{
-		name: "replica-backup", help: "the replica servers are backed up for two hours, and apply changes only afterwards",
-		withoutFailures: true, includes: situation.replicates, texts: english,
-		backup: period{20 * time.Minute, 100 * time.Minute},
 	},
 	{
 		name: "resync-storm", help: "after an outage most VMs require a resynchronization, and many are resynchronizing",
@@ -71,6 +64,11 @@ var scenarios = []scenario{
 	{
 		name: "every-state", help: "like mixed, and the states of disk updates, of external providers and of groups of VMs",
 		more: rareSituations, neverReplicated: 10, texts: english,
+	},
+	{
+		name: "replica-backup", help: "the replica servers are backed up for two hours, and apply changes only afterwards",
+		includes: situation.replicates, texts: english,
+		backup: period{20 * time.Minute, 100 * time.Minute},
 	},
 }
 

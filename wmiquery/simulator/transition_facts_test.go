@@ -175,6 +175,13 @@ var transitions = []transition{
 		call:    reverseTo("HV01"), job: 104, during: "1[4] 2[5 0] -", after: "2[3 0] 1[3] -",
 	},
 	{
+		// Windows Admin Center commits a planned failover before it reverses the replication, PowerShell does not
+		// (replication-failover.md in MicrosoftDocs/windowsserverdocs).
+		name: "reverse after a committed planned failover", vm: prepared, host: "HV02",
+		prepare: func(d *vmDriver) { d.do("HV02", method("InitiateFailover"), method("CommitFailover")) },
+		call:    reverseTo("HV01"), job: 104, during: "1[4] 2[6 0] -", after: "2[3 0] 1[3] -",
+	},
+	{
 		name: "unplanned failover", host: "HV02", call: method("InitiateFailover"),
 		job: 97, during: "1[3] 2[12 0] -", after: "1[3] 2[5 0] -",
 	},

@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -45,6 +44,9 @@ func (p Principal) String() string {
 	return "anonymous"
 }
 
+// Authenticated reports whether the caller has a name.
+func (p Principal) Authenticated() bool { return p.User != "" || p.Subject != "" || !p.empty() }
+
 // Identity returns a text that is the same for two callers only if they have the same user name, the same subject and
 // the same alternative names.
 func (p Principal) Identity() string {
@@ -76,16 +78,10 @@ var errUnauthenticated = errors.New("a user and password, or a client certificat
 // Identify returns the caller of a request. The error does not say which part of the credentials is wrong.
 func (a *Authenticator) Identify(r *http.Request) (Principal, error) {
 	p := Principal{Remote: RemoteHost(r.RemoteAddr)}
-	if c := verifiedCertificate(r.TLS); c != nil {
-		var errSubject, errNames error
-		p.Subject, errSubject = subjectText(c.RawSubject)
-		p.AlternativeNames, errNames = alternativeNames(c)
-		if errSubject != nil || errNames != nil {
-			return Principal{Remote: p.Remote}, errUnauthenticated
-		}
-	}
-	if a.config.Certificates && p.Subject == "" && p.AlternativeNames.empty() {
-		return p, errUnauthenticated
+	var err error
+	p.Subject, p.AlternativeNames, err = certificateNames(r.TLS)
+	if err != nil || a.config.Certificates && !p.Authenticated() {
+		return Principal{Remote: p.Remote}, errUnauthenticated
 	}
 	if len(a.config.Users) > 0 {
 		user, password, _ := r.BasicAuth()
@@ -97,22 +93,27 @@ func (a *Authenticator) Identify(r *http.Request) (Principal, error) {
 	return p, nil
 }
 
-// VerifiedSubject returns the subject of the client certificate, "" if the certificate was not verified.
-func VerifiedSubject(t *tls.ConnectionState) string {
-	c := verifiedCertificate(t)
-	if c == nil {
-		return ""
+// certificateNames returns the names in the client certificate, none if there is no certificate or if it was not
+// verified.
+func certificateNames(t *tls.ConnectionState) (subject string, names AlternativeNames, err error) {
+	if t == nil || len(t.VerifiedChains) == 0 || len(t.VerifiedChains[0]) == 0 {
+		return "", names, nil
 	}
-	subject, _ := subjectText(c.RawSubject)
-	return subject
+	c := t.VerifiedChains[0][0]
+	if subject, err = subjectText(c.RawSubject); err != nil {
+		return "", names, err
+	}
+	names, err = alternativeNames(c)
+	return subject, names, err
 }
 
-// verifiedCertificate returns the client certificate, nil if there is none or if it was not verified.
-func verifiedCertificate(t *tls.ConnectionState) *x509.Certificate {
-	if t == nil || len(t.VerifiedChains) == 0 || len(t.VerifiedChains[0]) == 0 {
-		return nil
+// CertificateName returns the name of the client certificate for logs, "" if there is none or if it was not verified.
+func CertificateName(t *tls.ConnectionState) string {
+	p := Principal{}
+	if p.Subject, p.AlternativeNames, _ = certificateNames(t); !p.Authenticated() {
+		return ""
 	}
-	return t.VerifiedChains[0][0]
+	return p.String()
 }
 
 // maxVerified is the maximum number of entries in Authenticator.verified.

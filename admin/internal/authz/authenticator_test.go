@@ -174,7 +174,8 @@ func TestWebConfigOfClientCertificates(t *testing.T) {
 			t.Fatal(err)
 		}
 		w, err := ReadWebConfig(file)
-		if err != nil || !w.TLS || w.Certificates != tt.certificates || w.Authenticates() != tt.authenticates {
+		verifies := tt.certificates || tt.auth == "VerifyClientCertIfGiven"
+		if err != nil || !w.TLS || w.VerifiesCertificates != verifies || w.Certificates != tt.certificates || w.Authenticates() != tt.authenticates {
 			t.Errorf("client_auth_type %s, users %v: %+v, authenticates %v, error %v; want certificates %v, authenticates %v",
 				tt.auth, tt.users, w, w.Authenticates(), err, tt.certificates, tt.authenticates)
 		}

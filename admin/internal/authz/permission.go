@@ -55,7 +55,7 @@ func (p *Policy) Grants() []Grant {
 	return all
 }
 
-// Warnings returns what is valid in the policy but has no effect, alone or with a web config. The web config can be nil.
+// Warnings returns what is valid in the policy but has no effect, alone or with a web config, which can be nil.
 func (p *Policy) Warnings(w *WebConfig) (all []string) {
 	if len(p.rules) == 0 {
 		all = append(all, "the policy has no rules, so it denies everything")
@@ -69,10 +69,11 @@ func (p *Policy) Warnings(w *WebConfig) (all []string) {
 				_, known := w.Users[name]
 				switch {
 				case list.field == "users" && !known:
-					all = append(all, fmt.Sprintf("rule %d: user %q: not in basic_auth_users of the web config", i+1, name))
+					all = append(all, fmt.Sprintf("rule %d: user %s: not in basic_auth_users of the web config",
+						i+1, quoteYAML(name)))
 				case list.field != "users" && !w.VerifiesCertificates:
-					all = append(all, fmt.Sprintf("rule %d: %s %q: the web config does not verify client certificates",
-						i+1, list.kind, name))
+					all = append(all, fmt.Sprintf("rule %d: %s %s: the web config does not verify client certificates",
+						i+1, list.kind, quoteYAML(name)))
 				}
 			}
 		}

@@ -54,8 +54,7 @@ func (p *Policy) RuleCount() int {
 	return len(slices.DeleteFunc(slices.Clone(p.rules), func(r rule) bool { return r.everyone }))
 }
 
-// Role returns the highest role of the rules for the caller, RoleNone if no rule is for the caller. Without a policy file
-// every caller is a viewer.
+// Role returns the highest role of the rules for the caller, RoleNone if no rule is for the caller.
 func (p *Policy) Role(c Principal) Role {
 	highest := RoleNone
 	for _, r := range p.rules {

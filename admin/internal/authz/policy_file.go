@@ -9,6 +9,8 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v2"
@@ -207,6 +209,8 @@ func (f ruleFile) checkCallers() error {
 			switch {
 			case name == "":
 				return fmt.Errorf("%s: a name is empty", list.field)
+			case strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
+				return fmt.Errorf("%s: %q has a character that cannot be seen", list.field, name)
 			case slices.Contains(list.names[:i], name):
 				return fmt.Errorf("%s: %q is given twice", list.field, name)
 			}

@@ -323,32 +323,3 @@ func TestEmptyPolicyDeniesEverything(t *testing.T) {
 		}
 	}
 }
-
-// A policy with a mistake in any rule is not valid. The error names the rule.
-func TestInvalidPolicies(t *testing.T) {
-	const valid = "{users: [ada], role: owner, vms: all, host: true}"
-	for _, tt := range []struct{ text, want string }{
-		{"rules: [" + valid + ", {users: [ada], role: king, vms: all, host: true}]", "rule 2: role"},
-		{"rules: [{users: [ada], role: king, vms: all, host: true}, " + valid + "]", "rule 1: role"},
-		{"rules: [{users: [ada]}]", "rule 1: role"},
-		{"rules: [{users: [ada], role: none, vms: all, host: true}]", "rule 1: role"},
-		{"rules: [{users: [], role: owner, vms: all, host: true}]", "neither users nor subjects"},
-		{"rules: [{users: [ada, ''], role: owner, vms: all, host: true}]", "is empty"},
-		{"rules: [{subjects: [''], role: owner, vms: all, host: true}]", "is empty"},
-		{"rules: [{users: [ada], role: owner, methods: [], vms: all, host: true}]", "methods is empty"},
-		{"rules: [{users: [ada], role: owner, methods: [suspend, explode], vms: all, host: true}]", `"explode"`},
-		{"rules: [{users: [ada], role: owner, methods: [Suspend], vms: all, host: true}]", `"Suspend"`},
-		{"rules: [{users: [ada], role: owner, vms: '['}]", "missing closing ]"},
-		{"rules: [{users: [ada], role: owner, vms: 'a)|(?:b'}]", "unexpected )"},
-		{"rules: [{users: [ada], role: owner, vm: web01, vms: all, host: true}]", "vm"},
-		{"rules: [" + valid + "]\nreadonly: true", "readonly"},
-		{"read_only: true\nread_only: false", "read_only"},
-	} {
-		if _, err := readPolicy(t, tt.text); err == nil || !strings.Contains(err.Error(), tt.want) {
-			t.Errorf("%s: error %v, want one with %q", tt.text, err, tt.want)
-		}
-	}
-	if _, err := ReadPolicy(filepath.Join(tempDir(t), "missing.yml"), nil); err == nil {
-		t.Error("a missing file is valid")
-	}
-}

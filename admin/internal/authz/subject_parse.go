@@ -18,10 +18,13 @@ func checkSubject(text string) error {
 		return fmt.Errorf("%q: %w", text, err)
 	}
 	if canonical != text {
-		return fmt.Errorf("%q: write it as %q; a subject has only one spelling", text, canonical)
+		return fmt.Errorf("%q: write it as %s; a subject has only one spelling", text, quoteYAML(canonical))
 	}
 	return nil
 }
+
+// quoteYAML returns a text without control characters as a YAML scalar, in which a backslash means itself.
+func quoteYAML(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
 
 // canonicalSubject returns the text that [subjectText] returns for the name that a text describes. It also reads what
 // other programs write: spaces around separators, values in quotation marks, names in lower case.
@@ -30,22 +33,19 @@ func canonicalSubject(text string) (string, error) {
 		return "", errors.New("not valid UTF-8")
 	}
 	var names, parts []string
-	for rest, separator := text, ""; ; {
-		var part string
-		var err error
-		if part, rest, err = parseAttribute(rest); err != nil {
+	for {
+		part, rest, err := parseAttribute(text)
+		if err != nil {
 			return "", err
 		}
 		parts = append(parts, part)
-		if rest != "" {
-			separator, rest = rest[:1], rest[1:]
-			if separator == "+" {
-				continue
-			}
+		if !strings.HasPrefix(rest, "+") {
 			names, parts = append(names, joinAttributes(parts)), nil
-			continue
 		}
-		return strings.Join(append(names, joinAttributes(parts)), ","), nil
+		if rest == "" {
+			return strings.Join(names, ","), nil
+		}
+		text = rest[1:]
 	}
 }
 

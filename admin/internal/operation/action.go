@@ -113,12 +113,11 @@ func summaryOf(m msvm.Method, state msvm.ReplicationState) string {
 }
 
 // destroyedBy returns what a method, or the state that it requests, destroys in the current state of a relationship, ""
-// for nothing. Cancelling a failover that is only prepared destroys nothing. A request destroys something only of a
-// primary VM, or of one whose mode is unknown.
+// for nothing. Cancelling a failover that is only prepared destroys nothing.
 func destroyedBy(m msvm.Method, state msvm.ReplicationState, r *Relationship) string {
 	if m.RequestsState() {
 		request, _ := msvm.FindStateRequest(state)
-		if mode, known := r.mode(); known && mode != msvm.ModePrimary {
+		if r != nil && !slices.Contains(request.DestroysFrom, r.State()) {
 			return ""
 		}
 		return request.Destroys
@@ -146,7 +145,10 @@ func preconditionsOf(m msvm.Method, state msvm.ReplicationState, r *Relationship
 		return preconditions{m.Modes, m.States, m.RequiresOff, false}, true
 	}
 	request, ok := msvm.FindStateRequest(state)
-	mode, _ := r.mode()
+	var mode msvm.ReplicationMode
+	if r != nil {
+		mode, _ = r.VM.Mode()
+	}
 	return preconditions{request.Modes, request.StatesIn(mode), request.RequiresOff, request.SendingSide}, ok
 }
 

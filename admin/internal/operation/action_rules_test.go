@@ -201,6 +201,8 @@ func TestActionsThatDestroySomething(t *testing.T) {
 	}{
 		{"suspend", "primary", 3, ""},
 		{"resume", "primary", 7, ""},
+		{"resume", "primary", 9, "the recovery points"}, // it starts a resynchronization
+		{"resume", "primary", 11, ""},                   // one that was confirmed continues
 		{"resynchronize", "primary", 7, "the recovery points"},
 		{"cancel-resynchronize", "primary", 10, ""},
 		{"start-initial-replication", "primary", 1, ""},

@@ -88,6 +88,28 @@ func TestStatesThatCannotBeRequested(t *testing.T) {
 	}
 }
 
+// What a call destroys, and thereby what the policy decides on, depends on the relationship that the call names: a resume
+// in state 9 starts a resynchronization, after which the recovery points are deleted.
+func TestNamedRelationshipDecidesWhatIsDestroyed(t *testing.T) {
+	h, _ := hostOfKind("onward", 9, 3)
+	for link, want := range map[string]string{"0": "", "1": "the recovery points"} {
+		parameters := `{"RequestedState": 3, "ReplicationRelationship": {"InstanceID": "Microsoft:` + vmA + `\\HVR\\` + link + `"}}`
+		plan, p := planMethod(t, h, "RequestReplicationStateChangeEx", vmA, parameters)
+		if p != nil {
+			t.Fatalf("relationship %s: %+v", link, p)
+		}
+		if plan.Destroys != want || plan.Attributes().Destroys != (want != "") || plan.LosesUnsent() {
+			t.Errorf("relationship %s: destroys %q, loses unsent changes: %v; want %q, false", link, plan.Destroys,
+				plan.LosesUnsent(), want)
+		}
+	}
+	h, _ = hostOfKind("primary", 8, 3)
+	plan, p := planMethod(t, h, "RequestReplicationStateChangeEx", vmA, `{"RequestedState": 2}`)
+	if p != nil || plan.Destroys == "" || !plan.LosesUnsent() {
+		t.Errorf("make an old primary a replica: %+v, %+v; want that unsent changes are lost", plan, p)
+	}
+}
+
 // A call about the extended relationship names it. Without a name, the host chooses the primary relationship.
 func TestCallsNameTheRelationship(t *testing.T) {
 	h, _ := hostOfKind("onward", 7, 3)

@@ -132,7 +132,11 @@ func (p *Plan) Resynchronizes() bool {
 
 // LosesUnsent reports whether the call loses changes that have not been sent, or the possibility to wait for them.
 func (p *Plan) LosesUnsent() bool {
-	return p.Method.LosesUnsent || p.Method.RequestsState() && p.Destroys != ""
+	if p.Method.RequestsState() {
+		request, _ := msvm.FindStateRequest(p.state)
+		return request.LosesUnsent && p.Destroys != ""
+	}
+	return p.Method.LosesUnsent
 }
 
 // Scheduled reports whether the call only schedules a job.

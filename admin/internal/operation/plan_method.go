@@ -77,17 +77,18 @@ func PlanMethod(
 	if bad := matchAction(p, req); bad != nil {
 		return nil, bad
 	}
-	p.Destroys = destroyedBy(m, p.state, s.link(vm, s.defaultLink(m, vm)))
+	// The policy decides on what the call destroys, which depends on the relationship. Why there is no such relationship
+	// is answered after that.
+	badTarget := resolveTarget(s, p, req)
+	p.Destroys = destroyedBy(m, p.state, p.Target)
 	if bad := authorize(p.Attributes()); bad != nil {
 		return nil, bad
 	}
-	if vm != "" {
-		if !found {
-			return nil, problem.New(problem.NotFound, "vm %s: not found on this host", vm)
-		}
-		if bad := resolveTarget(s, p, req); bad != nil {
-			return nil, bad
-		}
+	if vm != "" && !found {
+		return nil, problem.New(problem.NotFound, "vm %s: not found on this host", vm)
+	}
+	if badTarget != nil {
+		return nil, badTarget
 	}
 	if bad := bindParameters(ctx, r, s, p, req); bad != nil {
 		return nil, bad
@@ -193,8 +194,11 @@ func matchAction(p *Plan, req *Request) *problem.Problem {
 	return nil
 }
 
-// resolveTarget finds the relationship that the call is about.
+// resolveTarget finds the relationship that the call is about. A call that is about no VM is about none.
 func resolveTarget(s *Snapshot, p *Plan, req *Request) *problem.Problem {
+	if p.VM == "" {
+		return nil
+	}
 	key := msvm.Key{VM: p.VM, Link: s.defaultLink(p.Method, p.VM)}
 	if text := req.Parameters["ReplicationRelationship"]; text != nil && string(text) != "null" {
 		properties, err := decodeObject(text)

@@ -27,14 +27,6 @@ type Relationship struct {
 // VMName returns the name of the VM, "" if it is not known.
 func (r *Relationship) VMName() string { return msvm.StringOrEmpty(r.VM.ElementName) }
 
-// mode returns the mode of the VM. It returns false if the mode is not known, and for nil.
-func (r *Relationship) mode() (msvm.ReplicationMode, bool) {
-	if r == nil {
-		return msvm.ModeNone, false
-	}
-	return r.VM.Mode()
-}
-
 // State returns the state of the relationship, StateUnknown for null.
 func (r *Relationship) State() msvm.ReplicationState { return r.Row.State() }
 
