@@ -138,6 +138,9 @@ var durationField = regexp.MustCompile(`(?m)^( +(?:keep_firing_)?for: )([1-9]\w*
 // pauseThreshold matches the threshold of the duration of a pause.
 var pauseThreshold = regexp.MustCompile(`(hyperv_replica_paused\w*:threshold, expr: vector\()\d+\)`)
 
+// missingPointsThreshold matches the threshold of missing recovery points, which count only after a day.
+var missingPointsThreshold = regexp.MustCompile(`(hyperv_replica_recovery_points_missing:threshold, expr: vector\()\d+\)`)
+
 // rulesWithShortDurations writes the rule files with short durations to a temporary directory and returns their
 // pattern. Durations up to five minutes become 6 seconds and longer ones 18 seconds, so that an alert that inhibits
 // another still fires first, and thresholds of pauses 18 seconds. The range in which the last value of a metric counts
@@ -164,6 +167,7 @@ func rulesWithShortDurations(t *testing.T) string {
 		})
 		text = bytes.ReplaceAll(text, []byte("[5m]"), []byte("[30s]"))
 		text = pauseThreshold.ReplaceAll(text, []byte("${1}18)"))
+		text = missingPointsThreshold.ReplaceAll(text, []byte("${1}100)"))
 		if err := os.WriteFile(filepath.Join(dir, filepath.Base(file)), text, 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -24,11 +24,11 @@ import (
 // without progress fire for all copies, since the test is too short for progress to show.
 func expectedAlerts() map[string]string {
 	mixed := `
-		pager   HealthCritical backup-proxy-01
+		pager   HealthCritical backup-proxy-01 crm-app-01 vpn01
 		pager   PausedOnReplica rds01
 		pager   ResynchronizationRequired build01
 		pager   ResynchronizationStuck wsus01
-		mail    EndsDisagree crm-app-01 dev-linux-01 vpn01
+		pager   SplitBrain dev-linux-01
 		mail    InitialReplicationStuck erp-db-01 sharepoint01 web02
 		mail    LeftPrepared intranet01
 		mail    Paused monitoring01 print01
@@ -44,7 +44,8 @@ func expectedAlerts() map[string]string {
 		any     LagAlert backup-proxy-01 crm-app-01 intranet01 monitoring01 print01 rds01 sharepoint01 vpn01
 		mail    TestReplicaLeft mail01`,
 		"wan-outage": `
-		pager   LineDown HV01>HV02 HV01>HV03 HV02>HV01 HV02>HV03
+		pager   LineDown HV01>HV02 HV02>HV01
+		pager   HealthCritical app01/extended file-server-01
 		mail    TestReplicaLeft mail01`,
 		"replica-backup": `
 		journal ApplyLagHigh app01 app01/extended dc01 mail01 sql01 web01
@@ -55,7 +56,8 @@ func expectedAlerts() map[string]string {
 		mail    TestReplicaLeft mail01
 		journal Resynchronizing build01 crm-app-01 intranet01 wsus01`,
 		"failover-drill": `
-		mail    EndsDisagree app01 backup-proxy-01 crm-app-01 dc01 file-server-01 rds01 vpn01
+		pager   HealthCritical crm-app-01 dc01 file-server-01 vpn01
+		pager   SplitBrain app01 backup-proxy-01 rds01
 		mail    LeftPrepared sharepoint01 sql01
 		mail    TestReplicaLeft print01`,
 		"unreadable": `
@@ -98,7 +100,8 @@ func TestAlertsAreRoutedToExpectedReceivers(t *testing.T) {
 		}
 		seed := cmp.Or(scenarioSeeds[name], 1+i)
 		f.start(t, name, threeHosts,
-			"--simulator.scenario="+name, fmt.Sprintf("--simulator.seed=%d", seed), "--rpo.objective=10m")
+			"--simulator.scenario="+name, fmt.Sprintf("--simulator.seed=%d", seed),
+			"--rpo.objective=file-server-01=40m", "--rpo.objective=10m") // file-server-01 replicates every 15 minutes
 	}
 	f.start(t, "unreadable", oneHost, "--simulator.seed=20", "--simulator.fault=disconnected")
 	// Both VMs replicate from HV01 to HV02, so both hosts report them.
@@ -171,9 +174,9 @@ func checkInhibitedAlerts(t *testing.T, f *fleet, a *alertmanager, api *promtest
 		}
 	}
 	for _, want := range []string{
-		"mixed: HealthWarning build01", "mixed: ObjectiveMissed build01", "mixed: FailedOver crm-app-01",
+		"mixed: HealthWarning build01", "mixed: ObjectiveMissed build01", "mixed: EndsDisagree crm-app-01",
 		"mixed: HealthCritical build01", "mixed: HealthWarning wsus01", "mixed: ObjectiveMissed backup-proxy-01",
-		"wan-outage: ObjectiveMissed app01/extended", "resync-storm: HealthCritical erp-db-01",
+		"wan-outage: HealthCritical app01", "resync-storm: HealthCritical erp-db-01",
 		"resync-storm: HealthWarning wsus01", "unreadable: CollectorFailing HV01",
 		"maintenance: ObjectiveMissed web01", "maintenance: ObjectiveMissed sql01",
 	} {
