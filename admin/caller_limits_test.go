@@ -141,7 +141,8 @@ func TestSlots(t *testing.T) {
 			acquire("b", true, 0)
 		}
 		acquire("c", false, 10*time.Second)
-		time.AfterFunc(3*time.Second, func() { release[0](); release[0]() })
+		twice := release[0]
+		time.AfterFunc(3*time.Second, func() { twice(); twice() }) // counts once
 		acquire("c", true, 3*time.Second)
 		time.AfterFunc(3*time.Second, release[4]) // of b
 		acquire("a", true, 3*time.Second)

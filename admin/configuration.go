@@ -16,10 +16,14 @@ type WebConfig = authz.WebConfig
 // ReadWebConfig reads a file in the format of the exporter toolkit. Without a file it returns an empty config.
 func ReadWebConfig(file string) (WebConfig, error) { return authz.ReadWebConfig(file) }
 
-// Check returns an error if the configuration is not valid. It opens no files for writing.
+// Check returns an error if the configuration is not valid, or if others can change its files. It opens no files for
+// writing.
 func Check(o Options) error {
-	_, _, err := readConfiguration(o)
-	return err
+	_, w, err := readConfiguration(o)
+	if err != nil {
+		return err
+	}
+	return checkFiles(o, w)
 }
 
 // readConfiguration reads the policy and the web config, and checks that they fit together.
@@ -46,7 +50,7 @@ func readConfiguration(o Options) (*authz.Policy, WebConfig, error) {
 
 // isMethodOrAction reports whether a policy can list a name in methods.
 func isMethodOrAction(name string) bool {
-	if _, ok := operation.FindAction(name); ok || name == maintenanceAction {
+	if _, ok := operation.FindAction(name); ok || name == maintenanceAction || name == operation.UnlockAction {
 		return true
 	}
 	return slices.ContainsFunc(msvm.Methods(), func(m msvm.Method) bool { return m.Name == name })

@@ -17,7 +17,8 @@ import (
 // confirmations issue and redeem the tokens that confirm a destructive action. The tokens are kept in memory as hashes.
 // A restart makes all of them invalid.
 type confirmations struct {
-	now func() time.Time
+	now    func() time.Time
+	change func(vm string) uint64 // number of the last change of a VM
 
 	mu     sync.Mutex
 	issued map[[sha256.Size]byte]confirmation // by the hash of the token
@@ -39,14 +40,16 @@ const (
 // tokenLifetime is the lifetime of a token.
 const tokenLifetime = 3 * time.Minute
 
-func newConfirmations(now func() time.Time) *confirmations {
-	return &confirmations{now: now, issued: map[[sha256.Size]byte]confirmation{}}
+func newConfirmations(now func() time.Time, change func(vm string) uint64) *confirmations {
+	return &confirmations{now: now, change: change, issued: map[[sha256.Size]byte]confirmation{}}
 }
 
-// confirmationHash identifies what a token confirms: the caller, the call with its parameters, and the current state of
-// the target.
-func confirmationHash(c authz.Principal, p *operation.Plan, t *operation.TargetState) [sha256.Size]byte {
-	parts := []any{c.Identity(), p.Action, p.Method.Class, p.Method.Name, p.VM, string(p.Object), p.Parameters}
+// confirmationHash identifies what a token confirms: the caller, the call with its parameters, the current state of the
+// target, and the last change of the VM.
+func confirmationHash(
+	c authz.Principal, p *operation.Plan, t *operation.TargetState, change uint64,
+) [sha256.Size]byte {
+	parts := []any{change, c.Identity(), p.Action, p.Method.Class, p.Method.Name, p.VM, string(p.Object), p.Parameters}
 	if p.Target != nil {
 		parts = append(parts, p.Target.Key.InstanceID(), t.State, t.Mode)
 	}
@@ -79,9 +82,9 @@ func (c *confirmations) confirm(
 			return p
 		}
 	}
-	if !c.redeem(req.ConfirmationToken, confirmationHash(caller, plan, target)) {
+	if !c.redeem(req.ConfirmationToken, confirmationHash(caller, plan, target, c.change(plan.VM))) {
 		return problem.New(problem.ConfirmationInvalid, "confirmation_token is unknown, used or expired, or was issued "+
-			"for another action, another state or another caller; request a new one")
+			"for another action or another caller, or the VM has changed; request a new one")
 	}
 	return nil
 }
@@ -90,7 +93,7 @@ func (c *confirmations) confirm(
 func (c *confirmations) challenge(
 	caller authz.Principal, plan *operation.Plan, target *operation.TargetState,
 ) *problem.Problem {
-	token, expires, ok := c.issue(caller.Identity(), confirmationHash(caller, plan, target))
+	token, expires, ok := c.issue(caller.Identity(), confirmationHash(caller, plan, target, c.change(plan.VM)))
 	if !ok {
 		return rateLimited(tokenLifetime, "too many confirmation tokens are outstanding")
 	}

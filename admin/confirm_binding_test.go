@@ -150,6 +150,7 @@ func TestTokenIsBoundToEveryPartOfThePlan(t *testing.T) {
 		caller authz.Principal
 		plan   operation.Plan
 		target *operation.TargetState
+		change uint64
 	}
 	original := func() request {
 		return request{
@@ -159,7 +160,7 @@ func TestTokenIsBoundToEveryPartOfThePlan(t *testing.T) {
 				VM: "VM1", Object: wmiquery.Ref("object 1"), Parameters: map[string]any{"a": "1", "b": []string{"2"}},
 				Target: &operation.Relationship{Key: msvm.Key{VM: "VM1", Link: msvm.Primary}},
 			},
-			&operation.TargetState{State: "replicating", Mode: "replica", Health: "ok"},
+			&operation.TargetState{State: "replicating", Mode: "replica", Health: "ok"}, 7,
 		}
 	}
 	for _, tt := range []struct {
@@ -189,14 +190,15 @@ func TestTokenIsBoundToEveryPartOfThePlan(t *testing.T) {
 		{"no relationship", func(r *request) { r.plan.Target = nil }, false},
 		{"state", func(r *request) { r.target.State = "recovered" }, false},
 		{"mode", func(r *request) { r.target.Mode = "primary" }, false},
+		{"change of the VM", func(r *request) { r.change++ }, false},
 		{"state as mode", func(r *request) { r.target.State, r.target.Mode = "replica", "replicating" }, false},
 		{"parameter that cannot be encoded", func(r *request) { r.plan.Parameters["a"] = func() {} }, false},
 	} {
-		c := newConfirmations(func() time.Time { return time.Time{} })
+		c := newConfirmations(func() time.Time { return time.Time{} }, nil)
 		asked, sent := original(), original()
 		tt.change(&sent)
-		token, _, _ := c.issue("fred", confirmationHash(asked.caller, &asked.plan, asked.target))
-		if got := c.redeem(token, confirmationHash(sent.caller, &sent.plan, sent.target)); got != tt.valid {
+		token, _, _ := c.issue("fred", confirmationHash(asked.caller, &asked.plan, asked.target, asked.change))
+		if got := c.redeem(token, confirmationHash(sent.caller, &sent.plan, sent.target, sent.change)); got != tt.valid {
 			t.Errorf("%s changed: the token is valid: %v, want %v", tt.name, got, tt.valid)
 		}
 	}

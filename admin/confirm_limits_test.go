@@ -85,7 +85,7 @@ func (env *testEnv) issueTokens(host string, caller authz.Principal, n int) {
 // There are at most 5000 tokens, however many users request them. Expired tokens do not count.
 func TestTokensAreLimited(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	c := newConfirmations(func() time.Time { return now })
+	c := newConfirmations(func() time.Time { return now }, nil)
 	issue := func(user string) bool {
 		_, _, ok := c.issue(user, sha256.Sum256(nil))
 		return ok

@@ -107,7 +107,8 @@ func (s *spy) Invoke(ctx context.Context, c wmiquery.Call) (wmiquery.Reply, erro
 	failure, block := s.err, s.block
 	s.mu.Unlock()
 	s.called <- c
-	if block != nil {
+	if block != nil { // as a host that does not answer
+		wmiquery.StartedFunc(ctx)()
 		<-block
 	}
 	if s.panics {
@@ -237,7 +238,7 @@ func (env *testEnv) startEndpoint(host, folder string, change ...func(*Options))
 		Reader: pool, Invoker: pool, Now: env.clock.Now, Logger: log.NewNopLogger(), Namespace: "test",
 		PolicyFile: env.policy, WebConfigFile: filepath.Join(filepath.Dir(env.policy), "web.yml"),
 		Addresses: []string{"127.0.0.1:0"}, DataDir: folder, WatchInterval: time.Hour,
-		RequestRate: 1e6, RequestBurst: 1e6, ActionRate: 1e6, ActionBurst: 1e6,
+		RefusalInterval: -1, RequestRate: 1e6, RequestBurst: 1e6, ActionRate: 1e6, ActionBurst: 1e6,
 	}
 	for _, f := range change {
 		f(&o)

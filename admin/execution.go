@@ -2,9 +2,7 @@ package admin
 
 import (
 	"context"
-	"crypto/rand"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/go-kit/log/level"
@@ -29,11 +27,13 @@ type execution struct {
 	began   time.Time
 
 	makePlan planFunc
+	subject  audit.Record // what the request is about, as far as known before there is a plan
 	plan     *operation.Plan
 	target   *operation.TargetState // nil if the plan is about no relationship
 
 	confirmed       bool // with a token
 	lockTransferred bool // the call releases the lock
+	call            *hostCall
 }
 
 // executeAction handles POST /api/v1/replicas/{vm_id}/{relationship}/actions/{action}.
@@ -46,14 +46,19 @@ func (s *Server) executeAction(r *http.Request) (problem.Response, *problem.Prob
 	if p != nil {
 		return problem.Response{}, p
 	}
-	makePlan := func(ctx context.Context, snapshot *operation.Snapshot) (*operation.Plan, *problem.Problem) {
-		target, p := s.findReplica(r, snapshot, a.Attributes) // before any problem that depends on the VM
+	x := s.newExecution(r, req)
+	x.subject = audit.Record{
+		Action: a.Name, Method: a.Method, VMID: r.PathValue("vm_id"), Relationship: r.PathValue("relationship"),
+	}
+	attributes := func(target *operation.Relationship) authz.Attributes { return x.concerns(a.Attributes(target)) }
+	x.makePlan = func(ctx context.Context, snapshot *operation.Snapshot) (*operation.Plan, *problem.Problem) {
+		target, p := s.findReplica(r, snapshot, attributes) // before any problem that depends on the VM
 		if p != nil {
 			return nil, p
 		}
 		return operation.PlanAction(ctx, s.options.Reader, snapshot, a, target, req)
 	}
-	return s.execute(r, req, body, makePlan)
+	return x.run(r, body)
 }
 
 // executeMethod handles POST /api/v1/methods/{method}.
@@ -66,21 +71,32 @@ func (s *Server) executeMethod(r *http.Request) (problem.Response, *problem.Prob
 	if p != nil {
 		return problem.Response{}, p
 	}
-	makePlan := func(ctx context.Context, snapshot *operation.Snapshot) (*operation.Plan, *problem.Problem) {
-		authorize := func(a authz.Attributes) *problem.Problem { return s.authorize(r, a) }
+	x := s.newExecution(r, req)
+	x.subject = audit.Record{Action: m.Name, Method: m.Name, VMID: req.Target}
+	x.makePlan = func(ctx context.Context, snapshot *operation.Snapshot) (*operation.Plan, *problem.Problem) {
+		authorize := func(a authz.Attributes) *problem.Problem { return s.authorize(r, x.concerns(a)) }
 		return operation.PlanMethod(ctx, s.options.Reader, snapshot, m, req, authorize)
 	}
-	return s.execute(r, req, body, makePlan)
+	return x.run(r, body)
 }
 
-// execute executes a request.
-func (s *Server) execute(
-	r *http.Request, req *operation.Request, body []byte, makePlan planFunc,
-) (problem.Response, *problem.Problem) {
-	x := &execution{
-		server: s, id: strings.ToLower(rand.Text()), caller: principalOf(r), request: req, key: &idempotentRequest{},
-		began: s.options.Now(), makePlan: makePlan,
+// newExecution returns the execution of a request.
+func (s *Server) newExecution(r *http.Request, req *operation.Request) *execution {
+	return &execution{
+		server: s, id: newID(s.options.Now()), caller: principalOf(r), request: req, key: &idempotentRequest{},
+		began: s.options.Now(), call: &hostCall{},
 	}
+}
+
+// concerns notes what the request is about, and returns it.
+func (x *execution) concerns(a authz.Attributes) authz.Attributes {
+	x.subject.Method, x.subject.Action = a.Names[0], a.Names[len(a.Names)-1]
+	x.subject.VMID, x.subject.VM = a.VM, a.VMName
+	return a
+}
+
+// run executes the request.
+func (x *execution) run(r *http.Request, body []byte) (problem.Response, *problem.Problem) {
 	if response, done, p := x.replay(r, body); done || p != nil {
 		return response, p
 	}
@@ -139,7 +155,7 @@ func (x *execution) prepare(r *http.Request) (response problem.Response, done bo
 
 // readAndPlan reads the host, makes the plan, and asks the policy.
 func (x *execution) readAndPlan(ctx context.Context) (*operation.Snapshot, *problem.Problem) {
-	snapshot, p := operation.ReadSnapshot(ctx, x.server.options.Reader)
+	snapshot, p := x.server.readSnapshot(ctx)
 	if p != nil {
 		return nil, p
 	}
@@ -175,20 +191,14 @@ func (x *execution) execute(ctx context.Context) (problem.Response, *problem.Pro
 	}
 	if err := x.server.jobs.Begin(x.jobRecord(), x.key.entries(x.id)...); err != nil {
 		level.Error(x.server.options.Logger).Log("msg", "request rejected, cannot store job record", "err", err)
+		x.auditNotCalled()
 		return problem.Response{}, problem.New(problem.Internal, "the request was not executed: cannot store its record")
 	}
+	x.server.changes.add(x.plan.VM, x.plan.LockVM)
 	x.lockTransferred = true
 	response := callHost(ctx, x, release)
 	x.saveResponse(response)
 	return response, nil
-}
-
-// lock returns the lock that the call needs.
-func (x *execution) lock() lock {
-	return lock{
-		vm: x.plan.LockVM, urgent: x.plan.Role == authz.RoleFailover, action: x.plan.Action,
-		since: x.server.options.Now(), resync: x.plan.Resynchronizes(),
-	}
 }
 
 // recheck reads the host again and repeats all checks, now that no other action can change the VM. It has a timeout of
@@ -259,39 +269,4 @@ func (x *execution) jobRecord() job.Record {
 		r.Relationship = string(x.plan.Target.Key.Link)
 	}
 	return r
-}
-
-// auditRecord returns an audit record about the action.
-func (x *execution) auditRecord(event audit.Event) audit.Record {
-	r := audit.Record{
-		Time: x.server.options.Now().UTC(), Event: event, ID: x.id, User: x.caller.String(), Remote: x.caller.Remote,
-		Reason: x.request.Reason, TestResult: x.request.TestResult,
-	}
-	if x.target != nil {
-		r.Seen = x.target
-	}
-	accepted := audit.Accepted{
-		State: x.request.ExpectedState, Mode: x.request.ExpectedMode, MaxLossSeconds: x.request.MaxDataLossSeconds,
-		UnknownLoss: x.request.AcceptUnknownLoss, Confirmed: x.confirmed,
-	}
-	if accepted != (audit.Accepted{}) {
-		r.Accepted = &accepted
-	}
-	if p := x.plan; p != nil {
-		r.Action, r.Method, r.VMID, r.VM, r.Parameters = p.Action, p.Method.Name, p.VM, p.VMName, p.Parameters
-		if p.Target != nil {
-			r.Relationship = string(p.Target.Key.Link)
-		}
-	}
-	return r
-}
-
-// auditRefusal writes a refusal to the audit log and returns p. It only logs an error, because nothing is executed.
-func (x *execution) auditRefusal(p *problem.Problem) *problem.Problem {
-	r := x.auditRecord(audit.Refused)
-	r.Status, r.Type, r.Error = p.Type.Status, p.Type.Slug, p.Detail
-	if err := x.server.audit.Write(r, false); err != nil {
-		level.Error(x.server.options.Logger).Log("msg", "cannot write audit record of a refusal", "action", x.id, "err", err)
-	}
-	return p
 }

@@ -21,7 +21,7 @@ func TestListOfJobsIsLimited(t *testing.T) {
 		var entries []store.Entry
 		for i := from; i < to; i++ {
 			r := job.Record{
-				ID: fmt.Sprint("job", i), State: job.Succeeded, VMID: vm, Action: "suspend", Method: "X", User: "tim",
+				ID: fmt.Sprintf("job%03d", i), State: job.Succeeded, VMID: vm, Action: "suspend", Method: "X", User: "tim",
 				Role: "operator", Created: env.clock.Now().Add(time.Duration(i) * time.Second),
 			}
 			entries = append(entries, store.Entry{Bucket: job.Bucket, Key: r.ID, Value: r})
@@ -39,13 +39,13 @@ func TestListOfJobsIsLimited(t *testing.T) {
 		}
 	}
 	put(0, 499, mine)
-	wantJobs("below the limit", "vic", 499, "job498", "job0")
+	wantJobs("below the limit", "vic", 499, "job498", "job000")
 	put(499, 500, mine)
-	wantJobs("at the limit", "vic", 500, "job499", "job0")
+	wantJobs("at the limit", "vic", 500, "job499", "job000")
 	put(500, 501, mine)
-	wantJobs("above the limit", "vic", 500, "job500", "job1")
+	wantJobs("above the limit", "vic", 500, "job500", "job001")
 	put(501, 601, others)
-	wantJobs("with newer jobs of VMs that the caller cannot see", "vic", 500, "job500", "job1")
+	wantJobs("with newer jobs of VMs that the caller cannot see", "vic", 500, "job500", "job001")
 	wantJobs("all VMs", "omar", 500, "job600", "job101")
 	env.want("job of a VM that the caller cannot see", env.get("HV01", "vic", apiJobs+"/job600"), 404, "not-found")
 	env.want("job of a VM that the caller can see", env.get("HV01", "vic", apiJobs+"/job500"), 200, "")

@@ -14,11 +14,10 @@ import (
 	"hyperv_replica_exporter/admin/internal/problem"
 )
 
-// maxListedJobs is the maximum number of jobs in a list.
-const maxListedJobs = 500
-
 type jobList struct {
 	Jobs []job.Record `json:"jobs"`
+	// Continue is a parameter of the request for the next jobs, "" if there are none.
+	Continue string `json:"continue,omitempty"`
 }
 
 // jobURL returns the path of a job in the API.
@@ -26,18 +25,17 @@ func jobURL(r job.Record) string { return apiJobs + "/" + r.ID }
 
 // listJobs handles GET /api/v1/jobs.
 func (s *Server) listJobs(r *http.Request) (problem.Response, *problem.Problem) {
+	page, p := pageFromQuery(r)
+	if p != nil {
+		return problem.Response{}, p
+	}
 	s.refreshJobs(r)
-	all, err := s.jobs.All()
+	visible := func(j job.Record) bool { return s.authorize(r, j.Attributes(authz.RoleViewer)) == nil }
+	jobs, next, err := pageOf(page, s.jobs.Newest, visible, func(j job.Record) string { return j.ID })
 	if err != nil {
 		return problem.Response{}, errStoreRead()
 	}
-	visible := []job.Record{}
-	for _, j := range all {
-		if len(visible) < maxListedJobs && s.authorize(r, j.Attributes(authz.RoleViewer)) == nil {
-			visible = append(visible, j)
-		}
-	}
-	return problem.JSON(http.StatusOK, jobList{visible}), nil
+	return problem.JSON(http.StatusOK, jobList{jobs, next}), nil
 }
 
 // refreshJobs updates the job records from the host. If the host does not answer, the records stay as they are; their
@@ -136,12 +134,13 @@ func cancelOnHost(r *http.Request, x *execution) (problem.Response, *problem.Pro
 	}
 	if err := s.store.PutAll(x.key.entries(x.id)...); err != nil { // without the key the host could be called twice
 		level.Error(s.options.Logger).Log("msg", "request rejected, cannot store Idempotency-Key", "err", err)
+		x.auditNotCalled()
 		return problem.Response{}, problem.New(problem.Internal,
 			"the request was not executed: cannot store its Idempotency-Key")
 	}
 	ctx, stop := context.WithTimeout(context.WithoutCancel(r.Context()), s.options.CallTimeout)
 	defer stop()
-	reply, err := s.options.Invoker.Invoke(ctx, x.plan.Call())
+	reply, err := s.invokerFor(x.caller).Invoke(ctx, x.plan.Call())
 	p := replyProblem(x.plan.Method.Name, reply, err)
 	var response problem.Response
 	if p != nil {

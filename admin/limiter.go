@@ -74,8 +74,8 @@ func rateLimited(wait time.Duration, format string, args ...any) *problem.Proble
 		WithHeader("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 }
 
-// slots limit the requests in progress of callers without the role failover. A request reads the host several times, and
-// the workers that read it are few: a failover must not wait behind many other requests.
+// slots limit the requests in progress of callers without the role failover. A request reads the host several times,
+// and the workers that read it are few: a failover must not wait behind many other requests.
 type slots struct {
 	mu      sync.Mutex
 	taken   int

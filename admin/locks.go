@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"hyperv_replica_exporter/admin/internal/authz"
 	"hyperv_replica_exporter/admin/internal/job"
 	"hyperv_replica_exporter/admin/internal/problem"
 )
@@ -30,6 +31,15 @@ type lock struct {
 	since  time.Time
 	resync bool
 	urgent bool // not subject to maxActions: a failover must not wait for copies that run for hours
+	call   *hostCall
+}
+
+// lock returns the lock that the call needs.
+func (x *execution) lock() lock {
+	return lock{
+		vm: x.plan.LockVM, urgent: x.plan.Role == authz.RoleFailover, action: x.plan.Action,
+		since: x.server.options.Now(), resync: x.plan.Resynchronizes(), call: x.call,
+	}
 }
 
 func newLocks(jobs *job.Tracker, maxActions int, stuckAfter time.Duration) *locks {
@@ -65,6 +75,31 @@ func (l *locks) check(want lock) *problem.Problem {
 	return l.checkJobs(want, false)
 }
 
+// checkStuck returns a problem if an action holds no lock of a VM, or if its call is not stuck.
+func (l *locks) checkStuck(id string, now time.Time) *problem.Problem {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	held, ok := l.held[id]
+	switch age := now.Sub(held.since); {
+	case !ok || held.vm == "":
+		return problem.New(problem.InvalidState, "the call holds no lock of a VM")
+	case age <= l.stuckAfter:
+		return problem.New(problem.InvalidState, "the call is not stuck yet; the host has %s to answer", l.stuckAfter).
+			WithHeader("Retry-After", "5")
+	}
+	return nil
+}
+
+// unlock takes the lock from a call. If the call has not reached the host, it never will.
+func (l *locks) unlock(id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if call := l.held[id].call; call != nil {
+		call.abandon()
+	}
+	delete(l.held, id)
+}
+
 // checkCalls returns a problem if a call in progress conflicts with the lock. The caller must hold l.mu.
 func (l *locks) checkCalls(want lock, allowedDuringJob bool) *problem.Problem {
 	for id, other := range l.held {
@@ -72,7 +107,7 @@ func (l *locks) checkCalls(want lock, allowedDuringJob bool) *problem.Problem {
 		case other.vm == want.vm && (!allowedDuringJob || age <= l.stuckAfter):
 			what := fmt.Sprintf("the call of %s since %s", other.action, other.since.UTC().Format(time.RFC3339))
 			if age > l.stuckAfter {
-				what += ", which the host has not answered (if it never does, restart the exporter)"
+				what += ", which the host has not answered; a user with the role failover can POST to its /unlock"
 			}
 			return busy(want.vm, what).With("job", apiJobs+"/"+id)
 		case want.resync && other.resync:

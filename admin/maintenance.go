@@ -1,22 +1,17 @@
 package admin
 
 import (
-	"cmp"
 	"context"
-	"crypto/rand"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/go-kit/log/level"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"hyperv_replica_exporter/admin/internal/audit"
 	"hyperv_replica_exporter/admin/internal/authz"
 	"hyperv_replica_exporter/admin/internal/operation"
 	"hyperv_replica_exporter/admin/internal/problem"
-	"hyperv_replica_exporter/admin/internal/store"
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
@@ -68,6 +63,7 @@ const (
 	maxMaintenance      = 31 * 24 * time.Hour
 	maxMaintenanceCount = 1000
 	keepMaintenance     = 7 * 24 * time.Hour // after its end
+	maxKeptMaintenance  = 10_000             // of the latest ends
 )
 
 // check returns a problem if an announcement is incomplete or exceeds a limit.
@@ -88,87 +84,27 @@ func (a announcement) check(now time.Time) *problem.Problem {
 	return nil
 }
 
-const bucketMaintenance = "maintenance"
-
-// maintenanceBucket returns the bucket of maintenance.
-func maintenanceBucket() store.Bucket {
-	return store.Bucket{
-		Name: bucketMaintenance, New: func() any { return new(maintenance) },
-		Expired: func(values []store.Value, now time.Time) (keys []string) {
-			for _, v := range values {
-				m := v.Value.(*maintenance)
-				end := m.Until
-				if m.Ended != nil {
-					end = *m.Ended
-				}
-				if now.Sub(end) > keepMaintenance {
-					keys = append(keys, v.Key)
-				}
-			}
-			return keys
-		},
-	}
-}
-
-// maintenanceStore stores the announced maintenance.
-type maintenanceStore struct {
-	store *store.Store
-	now   func() time.Time
-}
-
-// all returns all stored maintenance, newest first.
-func (s *maintenanceStore) all() ([]maintenance, error) {
-	all, err := store.All[maintenance](s.store, bucketMaintenance)
-	now := s.now()
-	for i, m := range all {
-		all[i].Active = m.Ended == nil && now.Before(m.Until)
-	}
-	slices.SortFunc(all, func(a, b maintenance) int {
-		return cmp.Or(b.From.Compare(a.From), cmp.Compare(a.ID, b.ID))
-	})
-	return all, err
-}
-
-// collect sends the metric of active maintenance. There is always a sample for the host, but only samples for VMs with
-// active maintenance.
-func (s *maintenanceStore) collect(ch chan<- prometheus.Metric, desc *prometheus.Desc) {
-	all, err := s.all()
-	if err != nil {
-		ch <- prometheus.NewInvalidMetric(desc, err)
-		return
-	}
-	host, seen := 0.0, map[string]bool{}
-	for _, m := range all {
-		switch {
-		case !m.Active:
-		case m.Scope == scopeHost:
-			host = 1
-		case !seen[m.VMID]: // the name is that of the newest announcement
-			seen[m.VMID] = true
-			ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, 1, string(scopeVM), m.VM, m.VMID)
-		}
-	}
-	ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, host, string(scopeHost), "", "")
-}
-
 type maintenanceList struct {
 	Maintenance []maintenance `json:"maintenance"`
+	// Continue is a parameter of the request for the next entries, "" if there are none.
+	Continue string `json:"continue,omitempty"`
 }
 
 // listMaintenance handles GET /api/v1/maintenance. Every caller sees the maintenance of the host, because it affects
 // all VMs.
 func (s *Server) listMaintenance(r *http.Request) (problem.Response, *problem.Problem) {
-	all, err := s.maintenance.all()
+	page, p := pageFromQuery(r)
+	if p != nil {
+		return problem.Response{}, p
+	}
+	visible := func(m maintenance) bool {
+		return m.Scope == scopeHost || s.authorize(r, m.attributes(authz.RoleViewer)) == nil
+	}
+	all, next, err := pageOf(page, s.maintenance.newest, visible, func(m maintenance) string { return m.ID })
 	if err != nil {
 		return problem.Response{}, errStoreRead()
 	}
-	visible := []maintenance{}
-	for _, m := range all {
-		if m.Scope == scopeHost || s.authorize(r, m.attributes(authz.RoleViewer)) == nil {
-			visible = append(visible, m)
-		}
-	}
-	return problem.JSON(http.StatusOK, maintenanceList{visible}), nil
+	return problem.JSON(http.StatusOK, maintenanceList{all, next}), nil
 }
 
 // announceMaintenance handles POST /api/v1/maintenance.
@@ -205,7 +141,7 @@ func (s *Server) announce(r *http.Request, a announcement) (maintenance, *proble
 		return maintenance{}, p
 	}
 	m := maintenance{
-		ID: strings.ToLower(rand.Text()), Scope: scopeHost, Owner: a.Owner, Reason: a.Reason,
+		ID: newID(now), Scope: scopeHost, Owner: a.Owner, Reason: a.Reason,
 		User: principalOf(r).String(), From: now.UTC(), Until: a.Until.UTC(), Active: true,
 	}
 	found := true
@@ -213,7 +149,7 @@ func (s *Server) announce(r *http.Request, a announcement) (maintenance, *proble
 		m.Scope, m.VMID = scopeVM, strings.ToUpper(a.VMID)
 		ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
 		defer cancel()
-		snapshot, p := operation.ReadSnapshot(ctx, s.options.Reader)
+		snapshot, p := s.readSnapshot(ctx)
 		if p != nil {
 			return maintenance{}, p
 		}
@@ -227,14 +163,9 @@ func (s *Server) announce(r *http.Request, a announcement) (maintenance, *proble
 	if !found { // only an authorized caller learns whether the VM exists
 		return maintenance{}, problem.New(problem.NotFound, "vm %s: not found on this host", m.VMID)
 	}
-	all, err := s.maintenance.all()
-	if err != nil {
-		return maintenance{}, errStoreRead()
-	}
-	active := slices.DeleteFunc(all, func(m maintenance) bool { return !m.Active })
-	if len(active) >= maxMaintenanceCount {
+	if n := len(s.maintenance.active()); n >= maxMaintenanceCount {
 		return maintenance{}, problem.New(problem.TooManyActions,
-			"%d announcements are active, which is the maximum; end some of them", len(active))
+			"%d announcements are active, which is the maximum; end some of them", n)
 	}
 	return m, s.saveMaintenance(r, m, "announce-maintenance")
 }
@@ -277,7 +208,7 @@ func (s *Server) saveMaintenance(r *http.Request, m maintenance, action string) 
 	if err := s.audit.Write(record, true); err != nil {
 		return s.auditUnavailable(err)
 	}
-	if err := s.store.Put(bucketMaintenance, m.ID, m); err != nil {
+	if err := s.maintenance.put(m); err != nil {
 		level.Error(s.options.Logger).Log("msg", "cannot store maintenance", "id", m.ID, "err", err)
 		return problem.New(problem.Internal, "the maintenance cannot be stored")
 	}

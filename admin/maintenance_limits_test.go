@@ -60,6 +60,7 @@ func TestActiveMaintenanceIsLimited(t *testing.T) {
 	if err := env.hosts["HV01"].server.store.PutAll(entries...); err != nil {
 		t.Fatal(err)
 	}
+	env.restartEndpoint("HV01")
 	announcement := object{"owner": "Ada", "reason": "x", "until": now.Add(time.Minute)}
 	env.want("announcement 1000", env.postMaintenance("tim", announcement), 201, "")
 	env.want("announcement 1001", env.postMaintenance("tim", announcement), 503, "too-many-actions")
@@ -140,6 +141,7 @@ func TestMaintenanceOfSeveralVMs(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	env.restartEndpoint("HV01")
 	env.wantMetric("several VMs", noHostMaintenance+
 		`test_maintenance_active{scope="vm",vm="new",vm_id="A"} 1`+"\n"+
 		`test_maintenance_active{scope="vm",vm="web01",vm_id="B"} 1`+"\n")

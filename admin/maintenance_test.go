@@ -130,15 +130,16 @@ func TestRefusedAnnouncements(t *testing.T) {
 // Expired records are deleted while the exporter runs. Maintenance that has ended does not count towards the maximum.
 func TestExpiredRecordsAreDeleted(t *testing.T) {
 	env := newTestEnv(t)
-	s := env.hosts["HV01"].server
 	var entries []store.Entry
 	for i := range maxMaintenanceCount {
 		m := maintenance{ID: fmt.Sprint(i), Scope: scopeHost, Until: env.clock.Now().Add(time.Minute)}
 		entries = append(entries, store.Entry{Bucket: bucketMaintenance, Key: m.ID, Value: m})
 	}
-	if err := s.store.PutAll(entries...); err != nil {
+	if err := env.hosts["HV01"].server.store.PutAll(entries...); err != nil {
 		t.Fatal(err)
 	}
+	env.restartEndpoint("HV01")
+	s := env.hosts["HV01"].server
 	announce := func(headers ...string) response {
 		return env.request("HV01", "tim", http.MethodPost, apiMaintenance,
 			object{"owner": "tim", "reason": "x", "until": env.clock.Now().Add(time.Hour)}, headers...)
@@ -147,7 +148,7 @@ func TestExpiredRecordsAreDeleted(t *testing.T) {
 	env.clock.Advance(2 * time.Minute)
 	env.want("announcement after the others have ended", announce(headerIdempotencyKey, "k"), 201, "")
 	env.want("announcement with the same key", announce(headerIdempotencyKey, "k"), 201, "")
-	if all, err := s.maintenance.all(); err != nil || len(all) != maxMaintenanceCount+1 {
+	if all, err := store.All[maintenance](s.store, bucketMaintenance); err != nil || len(all) != maxMaintenanceCount+1 {
 		t.Errorf("%d announcements, %v", len(all), err)
 	}
 	env.clock.Advance(40 * 24 * time.Hour)

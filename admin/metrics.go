@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"hyperv_replica_exporter/admin/internal/audit"
 	"hyperv_replica_exporter/admin/internal/job"
 )
 
@@ -19,11 +20,14 @@ type metrics struct {
 
 	jobsDesc        *prometheus.Desc
 	jobs            *job.Tracker
+	auditSizeDesc   *prometheus.Desc
+	auditFreeDesc   *prometheus.Desc
+	audit           *audit.Log
 	maintenanceDesc *prometheus.Desc
 	maintenance     *maintenanceStore
 }
 
-func newMetrics(namespace string, jobs *job.Tracker, maintenance *maintenanceStore) *metrics {
+func newMetrics(namespace string, jobs *job.Tracker, log *audit.Log, maintenance *maintenanceStore) *metrics {
 	return &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: namespace, Name: "admin_requests_total",
@@ -51,6 +55,12 @@ func newMetrics(namespace string, jobs *job.Tracker, maintenance *maintenanceSto
 				"the other states count actions that ended since the start of the exporter.",
 			[]string{"state"}, nil),
 		jobs: jobs,
+		auditSizeDesc: prometheus.NewDesc(prometheus.BuildFQName(namespace, "", "admin_audit_log_size_bytes"),
+			"Size of all files of the audit log of the admin endpoint.", nil, nil),
+		auditFreeDesc: prometheus.NewDesc(prometheus.BuildFQName(namespace, "", "admin_audit_log_volume_free_bytes"),
+			"Free space that the exporter can use on the volume of the audit log. Without space, requests to the admin "+
+				"endpoint are refused, except for some actions. Absent if it cannot be read.", nil, nil),
+		audit: log,
 		maintenanceDesc: prometheus.NewDesc(prometheus.BuildFQName(namespace, "", "maintenance_active"),
 			"Whether maintenance is active (1), by scope. Without maintenance the host has the value 0, and a VM has no series.",
 			[]string{"scope", "vm", "vm_id"}, nil),
@@ -82,6 +92,8 @@ func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 		c.Describe(ch)
 	}
 	ch <- m.jobsDesc
+	ch <- m.auditSizeDesc
+	ch <- m.auditFreeDesc
 	ch <- m.maintenanceDesc
 }
 
@@ -93,6 +105,10 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	counts := m.jobs.CountByState()
 	for _, state := range job.States() {
 		ch <- prometheus.MustNewConstMetric(m.jobsDesc, prometheus.GaugeValue, float64(counts[state]), string(state))
+	}
+	ch <- prometheus.MustNewConstMetric(m.auditSizeDesc, prometheus.GaugeValue, float64(m.audit.Size()))
+	if free, err := m.audit.Free(); err == nil {
+		ch <- prometheus.MustNewConstMetric(m.auditFreeDesc, prometheus.GaugeValue, float64(free))
 	}
 	m.maintenance.collect(ch, m.maintenanceDesc)
 }

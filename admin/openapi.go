@@ -157,7 +157,7 @@ func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] + "." }
 func (d *describer) operation(r route, id, summary string, change func(jsonObject)) jsonObject {
 	method, path, _ := strings.Cut(r.pattern, " ")
 	o := jsonObject{"operationId": id, "summary": summary, "responses": d.responses(r)}
-	var parameters []any
+	parameters := pageParameters(r)
 	for part := range strings.SplitSeq(path, "/") {
 		if schema, ok := pathSchemas()[strings.Trim(part, "{}")]; ok && strings.HasPrefix(part, "{") {
 			parameters = append(parameters,

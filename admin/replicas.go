@@ -125,7 +125,7 @@ func knownTime(t *time.Time) *time.Time {
 func (s *Server) listReplicas(r *http.Request) (problem.Response, *problem.Problem) {
 	ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
 	defer cancel()
-	snapshot, p := operation.ReadSnapshot(ctx, s.options.Reader)
+	snapshot, p := s.readSnapshot(ctx)
 	if p != nil {
 		return problem.Response{}, p
 	}
@@ -161,7 +161,7 @@ func (s *Server) findReplica(
 func (s *Server) showReplica(r *http.Request) (problem.Response, *problem.Problem) {
 	ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
 	defer cancel()
-	snapshot, p := operation.ReadSnapshot(ctx, s.options.Reader)
+	snapshot, p := s.readSnapshot(ctx)
 	if p != nil {
 		return problem.Response{}, p
 	}

@@ -64,6 +64,11 @@ func (s *Server) routes() []route {
 			map[int]any{200: dryRunResult{}, 202: job.Record{}},
 		},
 		{
+			"POST " + apiJobs + "/{id}/unlock", s.unlockVM, "Unlock the VM of a call that hangs. Needs a confirmation.",
+			unlockRequest{},
+			map[int]any{200: job.Record{}},
+		},
+		{
 			"GET " + apiMaintenance, s.listMaintenance, "List active and recent maintenance.", nil,
 			map[int]any{200: maintenanceList{}},
 		},

@@ -22,8 +22,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,8 +43,10 @@ import (
 type Options struct {
 	Reader  wmiquery.Reader
 	Invoker wmiquery.Invoker
-	Now     func() time.Time // clock of tokens, limits and logs
-	Logger  log.Logger
+	// FailoverInvoker makes the calls of callers with the role failover. If it is nil, Invoker does.
+	FailoverInvoker wmiquery.Invoker
+	Now             func() time.Time // clock of tokens, limits and logs
+	Logger          log.Logger
 	// Namespace is the prefix of the metrics.
 	Namespace string
 
@@ -60,6 +60,13 @@ type Options struct {
 	Hosts []string
 	// DataDir is the directory of the audit log and the store.
 	DataDir string
+	// AuditMaxBytes is the size at which the audit log is rotated, 0 for never. AuditMaxFiles is the number of rotated
+	// files that are kept.
+	AuditMaxBytes int64
+	AuditMaxFiles int
+	// RefusalInterval is the interval at which refusals after the first one are written to the audit log, as one record.
+	// A negative one writes each.
+	RefusalInterval time.Duration
 	// Events is called with each line of the audit log, without the newline, after the line is in the file and in the
 	// order of the file. An error is only logged, because the file is the authoritative record.
 	Events func(line []byte) error
@@ -86,16 +93,14 @@ const (
 // readTimeout limits how long the host can take to show its state.
 const readTimeout = 20 * time.Second
 
-// Names of the files in Options.DataDir.
-const (
-	auditFile = "audit.jsonl"
-	storeFile = "admin.db"
-)
-
 func (o Options) withDefaults() Options {
+	if o.FailoverInvoker == nil {
+		o.FailoverInvoker = o.Invoker
+	}
 	o.BodyTimeout = cmp.Or(o.BodyTimeout, 10*time.Second)
 	o.CallTimeout = cmp.Or(o.CallTimeout, 30*time.Second)
 	o.WatchInterval = cmp.Or(o.WatchInterval, 5*time.Second)
+	o.RefusalInterval = cmp.Or(o.RefusalInterval, time.Minute)
 	o.MaxActions = cmp.Or(o.MaxActions, DefaultMaxActions)
 	o.RequestRate, o.RequestBurst = cmp.Or(o.RequestRate, DefaultRequestRate), cmp.Or(o.RequestBurst, DefaultRequestBurst)
 	o.ActionRate, o.ActionBurst = cmp.Or(o.ActionRate, DefaultActionRate), cmp.Or(o.ActionBurst, DefaultActionBurst)
@@ -112,6 +117,7 @@ type Server struct {
 	store         *store.Store
 	jobs          *job.Tracker
 	locks         *locks
+	changes       *vmChanges
 	confirmations *confirmations
 	idempotency   *idempotency
 	maintenance   *maintenanceStore
@@ -141,6 +147,9 @@ func New(o Options) (*Server, error) {
 	if err := s.openFiles(); err != nil {
 		return nil, err
 	}
+	if err := s.auditUnfinished(); err != nil {
+		return nil, errors.Join(err, s.store.Close(), s.audit.Close())
+	}
 	s.jobs, err = job.NewTracker(job.Options{
 		Reader: o.Reader, Store: s.store, Audit: s.audit, Logger: o.Logger, Now: o.Now,
 	})
@@ -148,12 +157,18 @@ func New(o Options) (*Server, error) {
 		return nil, errors.Join(err, s.store.Close(), s.audit.Close())
 	}
 	s.locks = newLocks(s.jobs, o.MaxActions, o.CallTimeout)
-	s.confirmations = newConfirmations(o.Now)
+	s.changes = newVMChanges()
+	s.confirmations = newConfirmations(o.Now, s.changes.number)
 	s.idempotency = newIdempotency(s.store, o.Now)
-	s.maintenance = &maintenanceStore{store: s.store, now: o.Now}
+	if s.maintenance, err = newMaintenanceStore(s.store, o.Now); err != nil {
+		return nil, errors.Join(err, s.store.Close(), s.audit.Close())
+	}
 	s.prune()
-	s.metrics = newMetrics(o.Namespace, s.jobs, s.maintenance)
-	s.jobs.OnEnd = s.metrics.jobEnded
+	s.metrics = newMetrics(o.Namespace, s.jobs, s.audit, s.maintenance)
+	s.jobs.OnEnd = func(r job.Record) {
+		s.metrics.jobEnded(r)
+		s.changes.add(r.VMID, r.LockVM)
+	}
 	s.handler = s.newHandler()
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop, s.stopping = stop, ctx.Done()
@@ -161,40 +176,6 @@ func New(o Options) (*Server, error) {
 	s.background.Go(func() { s.watchFiles(ctx) })
 	s.background.Go(func() { s.runHourly(ctx) })
 	return s, nil
-}
-
-// openFiles opens the audit log and the store.
-func (s *Server) openFiles() error {
-	err := os.MkdirAll(s.options.DataDir, 0o700)
-	if err != nil {
-		return err
-	}
-	if s.audit, err = audit.Open(filepath.Join(s.options.DataDir, auditFile), s.sendEvent); err != nil {
-		return err
-	}
-	var damage error
-	s.store, damage, err = store.Open(filepath.Join(s.options.DataDir, storeFile), s.options.Now(),
-		job.StoreBucket(), responseBucket(), maintenanceBucket())
-	if err != nil {
-		return errors.Join(err, s.audit.Close())
-	}
-	if damage != nil {
-		level.Error(s.options.Logger).Log("msg", "records of earlier actions are lost", "err", damage)
-		s.auditAfter(audit.Record{
-			Time: s.options.Now().UTC(), Event: audit.Damage, User: "(start)", Action: "open-store", Error: damage.Error(),
-		})
-	}
-	return nil
-}
-
-// sendEvent passes a line of the audit log to Options.Events.
-func (s *Server) sendEvent(line []byte) {
-	if s.options.Events == nil {
-		return
-	}
-	if err := s.options.Events(line); err != nil {
-		level.Error(s.options.Logger).Log("msg", "cannot forward audit record, it is only in the file", "err", err)
-	}
 }
 
 // Handler returns the HTTP API.
@@ -219,6 +200,7 @@ func (s *Server) runHourly(ctx context.Context) {
 
 // prune deletes expired records.
 func (s *Server) prune() {
+	s.maintenance.forget()
 	if err := s.store.Prune(s.options.Now()); err != nil {
 		level.Error(s.options.Logger).Log("msg", "cannot delete expired records, will retry", "err", err)
 	}
@@ -269,7 +251,7 @@ func (s *Server) auditRefusal(c authz.Principal, action string, p *problem.Probl
 		Time: s.options.Now().UTC(), Event: audit.Refused, User: c.String(), Remote: c.Remote, Action: action,
 		Status: p.Type.Status, Type: p.Type.Slug, Error: p.Detail,
 	}
-	if err := s.audit.Write(r, false); err != nil {
+	if err := s.audit.WriteRefused(r); err != nil {
 		level.Error(s.options.Logger).Log("msg", "cannot write audit record of a refusal", "action", action, "err", err)
 	}
 	return p

@@ -19,6 +19,8 @@ import (
 // audit log reports the damage.
 func TestDamagedStoreDoesNotPreventStart(t *testing.T) {
 	for name, damage := range map[string]func(file string) error{
+		"emptied file":   func(file string) error { return os.Truncate(file, 0) },
+		"missing file":   os.Remove,
 		"truncated file": func(file string) error { return os.Truncate(file, 12<<10) },
 		"empty pages": func(file string) error {
 			text, err := os.ReadFile(file)
@@ -64,7 +66,8 @@ func TestDamagedStoreDoesNotPreventStart(t *testing.T) {
 			}
 			renamed, _ := filepath.Glob(file + ".damaged-*")
 			jobs, _ := env.get("HV01", "vic", apiJobs).json["jobs"].([]any)
-			if kept := name == "record"; kept != (len(renamed) == 0) || kept != (len(jobs) == 201) {
+			if kept := name == "record"; kept != (len(jobs) == 201) ||
+				(kept || name == "missing file") != (len(renamed) == 0) {
 				t.Errorf("%d renamed files, %d jobs", len(renamed), len(jobs))
 			}
 			env.waitForJob("resume", "HV01", env.postAction("HV01", "tim", vmReplicating, "primary", "resume", nil), "succeeded")

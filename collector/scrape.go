@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 
+	"hyperv_replica_exporter/internal/textformat"
 	"hyperv_replica_exporter/wmiquery"
 )
 
@@ -80,11 +81,11 @@ func (s *Scraper) RequestMetrics() []prometheus.Collector {
 	return []prometheus.Collector{s.cache.metrics.total, s.cache.metrics.duration, s.cache.invalid.total}
 }
 
-// Select returns a gatherer that reads the host once, until ctx ends. It runs the
-// named collectors, or all if no name is given.
-func (s *Scraper) Select(ctx context.Context, names ...string) (prometheus.TransactionalGatherer, error) {
+// Select returns a scrape that lasts until ctx ends. It runs the named collectors,
+// or all if no name is given.
+func (s *Scraper) Select(ctx context.Context, names ...string) (*Scrape, error) {
 	if len(names) == 0 {
-		return &scrape{ctx, s, s.collectors}, nil
+		return &Scrape{ctx: ctx, scraper: s, collectors: s.collectors}, nil
 	}
 	var selected []Collector
 	seen := map[string]bool{}
@@ -100,7 +101,7 @@ func (s *Scraper) Select(ctx context.Context, names ...string) (prometheus.Trans
 		}
 		selected = append(selected, c)
 	}
-	return &scrape{ctx, s, selected}, nil
+	return &Scrape{ctx: ctx, scraper: s, collectors: selected}, nil
 }
 
 func (s *Scraper) find(name string) (Collector, bool) {
@@ -243,18 +244,20 @@ func countDuplicates(list []string) string {
 	return strings.Join(order, ", ")
 }
 
-// scrape is a single scrape as a prometheus.TransactionalGatherer.
-type scrape struct {
+// Scrape is a single scrape as a prometheus.TransactionalGatherer, which gathers once.
+type Scrape struct {
 	ctx        context.Context //nolint:containedctx // Gather has no place for it
 	scraper    *Scraper
 	collectors []Collector
+	exposition *exposition // nil before Gather and after done
 }
 
 // Gather runs the collectors concurrently. A collector starts once the host has
 // received the queries for its classes. The metric families are sorted by name, and
 // valid until done is called. The error has the series that cannot be exposed.
-func (s *scrape) Gather() (families []*dto.MetricFamily, done func(), err error) {
+func (s *Scrape) Gather() (families []*dto.MetricFamily, done func(), err error) {
 	e := s.scraper.takeExposition()
+	s.exposition = e
 	share, leave := s.scraper.joinShare()
 	defer leave()
 	outputs, runs := make([]*output, len(s.collectors)), make([]run, len(s.collectors))
@@ -279,5 +282,20 @@ func (s *scrape) Gather() (families []*dto.MetricFamily, done func(), err error)
 	collectRuns(runs, about)
 	expose("", about, ScrapeMetrics())
 	sortFamilies(families)
-	return families, func() { s.scraper.keepExposition(e) }, errs.MaybeUnwrap()
+	done = func() {
+		s.exposition = nil
+		s.scraper.keepExposition(e)
+	}
+	return families, done, errs.MaybeUnwrap()
+}
+
+// Text returns a metric family that was gathered as it is written, nil for any other.
+// It is valid until done is called.
+func (s *Scrape) Text(f *dto.MetricFamily) *textformat.Family {
+	for _, c := range s.collectors {
+		if t := s.exposition.of(c.Name).text(f); t != nil {
+			return t
+		}
+	}
+	return s.exposition.of("").text(f)
 }

@@ -6,6 +6,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
+
+	"hyperv_replica_exporter/internal/textformat"
 )
 
 // exposition contains the series of a scrape. It is kept for a later scrape, which
@@ -27,8 +29,9 @@ func (e *exposition) of(collector string) *keptSeries {
 // keptSeries are the series of one collector, checked and sorted.
 type keptSeries struct {
 	samples  []sample
-	spare    []sample            // to be used for the samples of the next scrape
-	families []*dto.MetricFamily // their values are those of samples
+	spare    []sample                                 // to be used for the samples of the next scrape
+	families []*dto.MetricFamily                      // their values are those of samples
+	texts    map[*dto.MetricFamily]*textformat.Family // of the families that have been written
 	err      error
 }
 
@@ -48,11 +51,26 @@ func (k *keptSeries) update(out *output, metrics []*Metric) {
 		return
 	}
 	k.samples, k.spare, k.families = out.samples, nil, nil
+	k.texts = map[*dto.MetricFamily]*textformat.Family{}
 	registry := prometheus.NewPedanticRegistry()
 	k.err = registry.Register(unchecked{metrics, k.samples})
 	if k.err == nil {
 		k.families, k.err = registry.Gather()
 	}
+}
+
+// text returns a family of these series as it is written, nil if it is not one of
+// them.
+func (k *keptSeries) text(f *dto.MetricFamily) *textformat.Family {
+	t := k.texts[f]
+	if t == nil && slices.Contains(k.families, f) {
+		var err error
+		if t, err = textformat.NewFamily(f); err != nil {
+			return nil
+		}
+		k.texts[f] = t
+	}
+	return t
 }
 
 // unchecked contains the samples of a collector as a prometheus.Collector.

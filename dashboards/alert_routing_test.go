@@ -55,6 +55,12 @@ func expectedAlerts() map[string]string {
 		pager   ResynchronizationStuck build01 crm-app-01 intranet01 wsus01
 		mail    TestReplicaLeft mail01
 		journal Resynchronizing build01 crm-app-01 intranet01 wsus01`,
+		"every-state": mixed + `
+		pager   ObjectiveMissed mail02 rds02 sharepoint02
+		mail    EndsDisagree dc02 erp-db-02 intranet02
+		mail    FailedOver backup-proxy-02 build02 dc02 erp-db-02 file-server-02
+		mail    InitialReplicationStuck sql02
+		mail    LeftPrepared file-server-02 monitoring02 wsus02`,
 		"failover-drill": `
 		pager   HealthCritical crm-app-01 dc01 file-server-01 vpn01
 		pager   SplitBrain app01 backup-proxy-01 rds01

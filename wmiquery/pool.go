@@ -151,11 +151,11 @@ func WithStarted(ctx context.Context, f func()) context.Context {
 // WithStartedOnce returns a context for several requests, of which only the first that talks to the host calls the
 // function of WithStarted.
 func WithStartedOnce(ctx context.Context) context.Context {
-	return WithStarted(ctx, sync.OnceFunc(startedFunc(ctx)))
+	return WithStarted(ctx, sync.OnceFunc(StartedFunc(ctx)))
 }
 
-// startedFunc returns the function of WithStarted, or a function that does nothing.
-func startedFunc(ctx context.Context) func() {
+// StartedFunc returns the function of WithStarted, or a function that does nothing.
+func StartedFunc(ctx context.Context) func() {
 	if f, ok := ctx.Value(startedKey{}).(func()); ok {
 		return f
 	}

@@ -65,7 +65,7 @@ func (q *workQueue) do(ctx context.Context, name string, run func(Session) error
 	if err := ctx.Err(); err != nil {
 		return contextError(err)
 	}
-	t := &task{operation: name, run: run, started: startedFunc(ctx), err: make(chan error, 1)}
+	t := &task{operation: name, run: run, started: StartedFunc(ctx), err: make(chan error, 1)}
 	q.add(t)
 	select {
 	case err := <-t.err:

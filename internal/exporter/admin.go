@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
+	"github.com/alecthomas/units"
 	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
 
@@ -29,6 +30,8 @@ type adminConfig struct {
 	policyFile    string
 	dataDir       string
 	hosts         []string
+	auditMaxSize  units.Base2Bytes
+	auditMaxFiles uint
 
 	maxConnections, maxConnectionsPerAddress int
 
@@ -52,6 +55,10 @@ func (c *adminConfig) addFlags(app *kingpin.Application) {
 	app.Flag("admin.data-dir", "Directory of the audit log and of the job records. "+
 		"Only this program and administrators should have access to it.").
 		Default(defaultDataDir()).StringVar(&c.dataDir)
+	app.Flag("admin.audit.max-size", "Size at which the audit log is renamed and a new one is started; 0 for never.").
+		Default("64MB").BytesVar(&c.auditMaxSize)
+	app.Flag("admin.audit.max-files", "Number of renamed audit logs to keep, at least 1. The oldest is deleted.").
+		Default("10").UintVar(&c.auditMaxFiles)
 	app.Flag("admin.host", "Host name to accept in requests to the admin endpoint, in addition to localhost, "+
 		"its addresses and the name of this computer. Repeatable.").
 		PlaceHolder("NAME").StringsVar(&c.hosts)
@@ -96,6 +103,7 @@ func (c *adminConfig) options() admin.Options {
 	o := admin.Options{
 		PolicyFile: c.policyFile, WebConfigFile: c.webConfigFile, Addresses: c.addresses,
 		DataDir: c.dataDir, Namespace: collector.Namespace, Now: time.Now, Hosts: c.hosts,
+		AuditMaxBytes: int64(c.auditMaxSize), AuditMaxFiles: int(c.auditMaxFiles),
 		MaxActions: c.maxActions, RequestRate: c.requestRate, RequestBurst: c.requestBurst,
 		ActionRate: c.actionRate, ActionBurst: c.actionBurst,
 	}
@@ -142,7 +150,8 @@ func openAdmin(c *config, host *source, logger log.Logger, auditSink func([]byte
 		return nil, nil
 	}
 	o := c.admin.options()
-	o.Reader, o.Invoker, o.Logger = host.adminReads, host.adminCalls, log.With(logger, "component", "admin")
+	o.Reader, o.Invoker, o.FailoverInvoker = host.adminReads, host.adminCalls, host.adminFailovers
+	o.Logger = log.With(logger, "component", "admin")
 	o.Events = auditSink
 	return admin.New(o)
 }

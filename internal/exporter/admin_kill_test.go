@@ -129,7 +129,7 @@ func TestKilledDuringCall(t *testing.T) {
 		}
 		events = append(events, strings.TrimSpace(l.Event+" "+l.State+l.Type))
 	}
-	if got := strings.Join(events, ", "); got != "intent, job unknown, refused idempotency-conflict" {
+	if got := strings.Join(events, ", "); got != "intent, outcome unknown, job unknown, refused idempotency-conflict" {
 		t.Errorf("events of the audit log: %s", got)
 	}
 }

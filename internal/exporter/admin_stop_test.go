@@ -11,8 +11,8 @@ import (
 	"hyperv_replica_exporter/internal/exportertest"
 )
 
-// firstReplicating returns the GUID of the first VM that replicates to another host.
-func firstReplicating(t *testing.T, url string) string {
+// replicating returns the GUIDs of the VMs that replicate to another host, two at least.
+func replicating(t *testing.T, url string) (vms []string) {
 	t.Helper()
 	_, body := exportertest.Get(t, url+"/api/v1/replicas", exportertest.Owner...)
 	var list struct {
@@ -27,11 +27,13 @@ func firstReplicating(t *testing.T, url string) string {
 	}
 	for _, r := range list.Replicas {
 		if r.Mode == "primary" && r.State == "replicating" {
-			return r.VM
+			vms = append(vms, r.VM)
 		}
 	}
-	t.Fatalf("no VM replicates: %s", body)
-	return ""
+	if len(vms) < 2 {
+		t.Fatalf("%d VMs replicate: %s", len(vms), body)
+	}
+	return vms
 }
 
 // The program stops although the host does not answer a call: the client that waits for the action gets its job at once,
@@ -40,10 +42,10 @@ func TestStopDuringCallThatHangs(t *testing.T) {
 	args, _ := exportertest.AdminArgs(t)
 	p := exportertest.Start(t, append(args, "--simulator.fault=hung=RequestReplicationStateChangeEx")...)
 	url := p.AdminURL(t)
-	suspend := url + "/api/v1/replicas/" + firstReplicating(t, url) + "/primary/actions/suspend"
+	suspend := url + "/api/v1/replicas/" + replicating(t, url)[0] + "/primary/actions/suspend"
 	answered := make(chan *http.Response, 1)
 	go func() {
-		response, _ := exportertest.Post(t, suspend, "{}") //nolint:bodyclose // closed by Post
+		response, _ := exportertest.Post(t, suspend, "{}")
 		answered <- response
 	}()
 	job := p.Logs.Await(t, `msg="calling the host" action=(\S+)`)

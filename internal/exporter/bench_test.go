@@ -95,8 +95,8 @@ func BenchmarkScrape(b *testing.B) {
 			b.Run(fmt.Sprintf("vms=%d/%s/constmetrics", vms, encoding), func(b *testing.B) {
 				registry := prometheus.NewRegistry()
 				registry.MustRegister(constant)
-				g := &gatherer{prometheus.ToTransactionalGatherer(registry), h.always}
-				bench(b, promhttp.HandlerForTransactional(g, promhttp.HandlerOpts{EnableOpenMetrics: true}), encoding, len(constant))
+				both := prometheus.Gatherers{registry, h.always}
+				bench(b, promhttp.HandlerFor(both, promhttp.HandlerOpts{EnableOpenMetrics: true}), encoding, len(constant))
 			})
 		}
 	}

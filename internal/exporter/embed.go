@@ -35,7 +35,11 @@ func (e *Embedded) ServeHTTP(w http.ResponseWriter, r *http.Request) { e.metrics
 
 // Gatherer returns a gatherer that scrapes all enabled collectors each time it gathers, until ctx is done.
 func (e *Embedded) Gatherer(ctx context.Context) (prometheus.TransactionalGatherer, error) {
-	return e.metrics.gatherer(ctx)
+	g, err := e.metrics.gatherer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return g, nil
 }
 
 // Close waits for running calls of the host.

@@ -48,6 +48,8 @@ var defaults = map[string]string{
 	"admin.web.config.file":                  "",
 	"admin.policy.file":                      "",
 	"admin.host":                             "",
+	"admin.audit.max-size":                   "64MB",
+	"admin.audit.max-files":                  "10",
 	"admin.max-connections":                  "256",
 	"admin.max-connections-per-address":      "32",
 	"admin.request-rate":                     "10",

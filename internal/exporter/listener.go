@@ -12,8 +12,8 @@ import (
 	"hyperv_replica_exporter/internal/logging"
 )
 
-// connectionLimits limit the connections of strangers: the exporter toolkit checks passwords, which needs much processor
-// time, before a request can be counted for a user. Several listeners share the limits.
+// connectionLimits limit the connections of strangers: the exporter toolkit checks passwords, which needs much
+// processor time, before a request can be counted for a user. Several listeners share the limits.
 type connectionLimits struct {
 	total, perAddress int
 	logger            log.Logger
@@ -50,7 +50,7 @@ func (l *limitedListener) Accept() (net.Conn, error) {
 			return &limitedConn{conn, sync.OnceFunc(func() { l.limits.give(address) })}, nil
 		}
 		level.Warn(l.limits.logger).Log("msg", "connection rejected, too many connections", "remote", conn.RemoteAddr())
-		conn.Close()
+		_ = conn.Close()
 	}
 }
 

@@ -1,9 +1,11 @@
 package exporter
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"net/http"
 	"slices"
@@ -19,8 +21,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors/version"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
 
 	"hyperv_replica_exporter/collector"
+	"hyperv_replica_exporter/internal/textformat"
 	"hyperv_replica_exporter/wmiquery"
 )
 
@@ -122,6 +126,11 @@ func (h *metricsHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
+	format := expfmt.NegotiateAccept(r.Header, expfmt.DefaultOpenMetricsAcceptedFormats()...)
+	if !r.URL.Query().Has("name[]") && textformat.Supports(format) {
+		h.writeText(w, r, g, format)
+		return
+	}
 	promhttp.HandlerForTransactional(g, promhttp.HandlerOpts{
 		EnableOpenMetrics:  true,
 		DisableCompression: true,
@@ -130,19 +139,30 @@ func (h *metricsHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}).ServeHTTP(w, r)
 }
 
+// writeText responds as promhttp does, in a text format.
+func (h *metricsHandler) writeText(w http.ResponseWriter, r *http.Request, g *gatherer, format expfmt.Format) {
+	families, done, err := g.Gather()
+	defer done()
+	w.Header().Add("Vary", "Accept")
+	w.Header().Set("Content-Type", string(format))
+	if err := errors.Join(err, g.write(w, families, format)); err != nil {
+		promhttpLogger{r.Context(), h.logger}.Println(err)
+	}
+}
+
 // gatherer returns a gatherer that scrapes the named collectors, all enabled ones if there are no names, until ctx is
 // done.
-func (h *metricsHandler) gatherer(ctx context.Context, names ...string) (prometheus.TransactionalGatherer, error) {
-	selected, err := h.scraper.Select(ctx, names...)
+func (h *metricsHandler) gatherer(ctx context.Context, names ...string) (*gatherer, error) {
+	scrape, err := h.scraper.Select(ctx, names...)
 	if err != nil {
 		return nil, err
 	}
-	return &gatherer{selected, h.always}, nil
+	return &gatherer{scrape, h.always}, nil
 }
 
 // gatherer gathers the metrics of a scrape and those of the process.
 type gatherer struct {
-	scrape prometheus.TransactionalGatherer
+	scrape *collector.Scrape
 	always *prometheus.Registry
 }
 
@@ -153,6 +173,24 @@ func (g *gatherer) Gather() ([]*dto.MetricFamily, func(), error) {
 	families = append(families, more...)
 	slices.SortFunc(families, func(a, b *dto.MetricFamily) int { return strings.Compare(a.GetName(), b.GetName()) })
 	return families, done, errors.Join(err, alwaysErr)
+}
+
+// write writes what Gather has returned, without the cost of expfmt where lines are kept.
+func (g *gatherer) write(w io.Writer, families []*dto.MetricFamily, format expfmt.Format) error {
+	var errs []error
+	buffered := bufio.NewWriterSize(w, 64<<10)
+	encoder := expfmt.NewEncoder(buffered, format)
+	for _, f := range families {
+		if text := g.scrape.Text(f); text != nil {
+			text.Write(buffered, format.FormatType() == expfmt.TypeOpenMetrics)
+		} else {
+			errs = append(errs, encoder.Encode(f))
+		}
+	}
+	if closer, ok := encoder.(expfmt.Closer); ok {
+		errs = append(errs, closer.Close())
+	}
+	return errors.Join(append(errs, buffered.Flush())...)
 }
 
 // scrapeTimeout returns the time for a scrape: the value of timeoutHeader, or fallback if that is not a positive

@@ -19,8 +19,8 @@ import (
 	"hyperv_replica_exporter/internal/logging"
 )
 
-// ShutdownTimeout is how long the program waits when it stops: for running requests, for calls of the admin endpoint and
-// for calls of the host, together. The program ends within five seconds.
+// ShutdownTimeout is how long the program waits when it stops: for running requests, for calls of the admin endpoint
+// and for calls of the host, together. The program ends within five seconds.
 const ShutdownTimeout = 4 * time.Second
 
 // newStopDeadline returns a function that returns the time until which the program waits when it stops. It is

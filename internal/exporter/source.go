@@ -13,9 +13,10 @@ import (
 type source struct {
 	name string // wmi, simulator or replay, as in the metric source_info
 	pool *wmiquery.Pool
-	// adminReads and adminCalls are the pools of the admin endpoint, nil if it is disabled. It has its own because it
-	// is needed most when the replica server is down and every worker of the scrapes is stuck.
-	adminReads, adminCalls *wmiquery.Pool
+	// adminReads, adminCalls and adminFailovers are the pools of the admin endpoint, nil if it is disabled. It has its own
+	// because it is needed most when the replica server is down and every worker of the scrapes is stuck. For the same
+	// reason the calls of users with the role failover have their own.
+	adminReads, adminCalls, adminFailovers *wmiquery.Pool
 }
 
 // openSource opens the source that the flags choose.
@@ -38,16 +39,17 @@ func newSource(c *config, open func() (wmiquery.Session, error), now func() time
 	}
 	s := &source{name: c.source.Name, pool: wmiquery.NewPool(o)}
 	if c.admin.enabled {
-		s.adminReads, s.adminCalls = wmiquery.NewPool(o), wmiquery.NewPool(o)
+		s.adminReads, s.adminCalls, s.adminFailovers = wmiquery.NewPool(o), wmiquery.NewPool(o), wmiquery.NewPool(o)
 	}
 	return s
 }
 
-// close waits for running calls until the deadline: a host that does not answer must not keep the program from stopping.
+// close waits for running calls until the deadline: a host that does not answer must not keep the program from
+// stopping.
 func (s *source) close(deadline time.Time) {
 	done := make(chan struct{})
 	go func() {
-		for _, p := range []*wmiquery.Pool{s.pool, s.adminReads, s.adminCalls} {
+		for _, p := range []*wmiquery.Pool{s.pool, s.adminReads, s.adminCalls, s.adminFailovers} {
 			if p != nil {
 				p.Close()
 			}

@@ -195,8 +195,8 @@ func Post(t testing.TB, url, body string) (*http.Response, string) {
 	return resp, string(text)
 }
 
-// TempFile returns a file with the given text that exists until the test ends. Wine 8 cannot remove a directory that
-// has files in it, as t.TempDir would.
+// TempFile returns a file with the given text, which only this account can read, that exists until the test ends.
+// Wine 8 cannot remove a directory that has files in it, as t.TempDir would.
 func TempFile(t testing.TB, text string) string {
 	t.Helper()
 	f, err := os.CreateTemp("", "")
@@ -204,6 +204,7 @@ func TempFile(t testing.TB, text string) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.Remove(f.Name()) })
+	protect(t, f.Name())
 	if _, err := f.WriteString(text); err != nil {
 		t.Fatal(err)
 	}

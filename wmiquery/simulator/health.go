@@ -105,7 +105,7 @@ var healthRules = []healthRule{
 	},
 	{
 		msvm.HealthWarning, "99009", "'%s' has failed over and reverse replication is not started.",
-		stateIn(msvm.FailoverInProgress, msvm.Recovered, msvm.Committed),
+		stateIn(msvm.FailoverInProgress, msvm.Recovered, msvm.Committed, msvm.FailbackInProgress, msvm.FailbackComplete),
 		"Reverse the replication of '%s', or cancel the failover.",
 	},
 	{

@@ -39,14 +39,14 @@ type link struct {
 	pendingSettings *linkSettings
 	// disksModified means that a disk of the sending VM was changed outside of Hyper-V while the VM was off.
 	disksModified bool
-	// exportedUntil is the time of the last changes in an exported initial replica and what was sent since the export. It is
-	// zero unless such a replica waits to be imported.
+	// exportedUntil is the time of the last changes in an exported initial replica and what was sent since the export. It
+	// is zero unless such a replica waits to be imported.
 	exportedUntil time.Time
 }
 
 // exported reports whether an exported initial replica waits to be imported. Changes are sent meanwhile. Source:
-// Microsoft's virtualization blog, 2013-06-28: once the export has finished, changes are sent to the placeholder VM, and
-// are merged with the initial replica when that is imported.
+// Microsoft's virtualization blog, 2013-06-28: once the export has finished, changes are sent to the placeholder VM,
+// and are merged with the initial replica when that is imported.
 func (l *link) exported() bool { return !l.exportedUntil.IsZero() }
 
 func (l *link) endpoints() [2]*endpoint { return [2]*endpoint{&l.sender, &l.receiver} }

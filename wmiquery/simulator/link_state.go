@@ -178,8 +178,9 @@ func (l *link) resumeSending(was msvm.ReplicationState, at time.Time) *failure {
 }
 
 // resumeWithResync starts the resynchronization that is required. Sources: Resume-VMReplication in
-// MicrosoftDocs/windows-powershell-docs, which is also for VMs that require a resynchronization; Microsoft's virtualization
-// blog, 2013-05-10: the next resume starts it from the beginning. That the request alone does so is inferred.
+// MicrosoftDocs/windows-powershell-docs, which is also for VMs that require a resynchronization; Microsoft's
+// virtualization blog, 2013-05-10: the next resume starts it from the beginning. That the request alone does so is
+// inferred.
 func (l *link) resumeWithResync(at time.Time) *failure {
 	l.stopSending(at) // replaces one that is scheduled
 	l.sender.setState(msvm.WaitingToStartResynchronization, at)

@@ -21,8 +21,8 @@ func initiateFailover(r *request) wmiquery.Reply {
 const undoRate = 50e6
 
 // drawFailoverDuration draws how long a failover to a recovery point takes; nil is the latest one. Source: Microsoft's
-// virtualization blog, 2014-01-27: since Windows Server 2012 R2 the replica keeps undo logs, so a failover to the latest
-// point is nearly instant, and one to an older point takes as long as there is to undo.
+// virtualization blog, 2014-01-27: since Windows Server 2012 R2 the replica keeps undo logs, so a failover to the
+// latest point is nearly instant, and one to an older point takes as long as there is to undo.
 func (r *request) drawFailoverDuration(to *recoveryPoint) time.Duration {
 	d := r.drawDuration(6, 12)
 	if to == nil {
@@ -114,8 +114,8 @@ func commitFailover(r *request) wmiquery.Reply {
 }
 
 // initiateFailback is Msvm_ReplicationService.InitiateFailback, which the reference describes as forwarded to the
-// provider of the relationship. That the provider of Hyper-V does not support it is inferred from its states, which only
-// external providers are known to use. The settings and the recovery point are a matter of the provider.
+// provider of the relationship. That the provider of Hyper-V does not support it is inferred from its states, which
+// only external providers are known to use. The settings and the recovery point are a matter of the provider.
 func initiateFailback(r *request) wmiquery.Reply {
 	if !r.endpoint.link.settings.external() {
 		return errorReply(wmiquery.CodeNotSupported)

@@ -58,9 +58,9 @@ func modifyService(r *request) wmiquery.Reply {
 	return r.startHostJob(msvm.JobModifyServerSettings, nil)
 }
 
-// validMonitoringInterval reports whether the host accepts a length of the monitoring window, in seconds: 1, 2, 3, 4, 6,
-// 8 or 12 hours, or 1 to 7 days. Source: Set-VMReplicationServer in MicrosoftDocs/windows-powershell-docs; the schema,
-// too, wants values that are aligned to 24 hours. The reference has only the limits.
+// validMonitoringInterval reports whether the host accepts a length of the monitoring window, in seconds: 1, 2, 3, 4,
+// 6, 8 or 12 hours, or 1 to 7 days. Source: Set-VMReplicationServer in MicrosoftDocs/windows-powershell-docs; the
+// schema, too, wants values that are aligned to 24 hours. The reference has only the limits.
 func validMonitoringInterval(seconds uint32) bool {
 	const hour, day = 3600, 86400
 	if seconds < day {

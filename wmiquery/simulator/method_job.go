@@ -54,8 +54,8 @@ const (
 )
 
 // changeJobState is Msvm_ConcreteJob.RequestStateChange. Of the documented states, clients are known to use only 4,
-// terminate. The return codes are those of the schema, which overrides the ones that CIM defines; the reference has only
-// the latter (5 and 4097).
+// terminate. The return codes are those of the schema, which overrides the ones that CIM defines; the reference has
+// only the latter (5 and 4097).
 func changeJobState(r *request) wmiquery.Reply {
 	switch n := r.args.number("RequestedState"); {
 	case n < requestStart || n > requestService:

@@ -113,8 +113,7 @@ func (r *request) resume(q msvm.StateRequest) wmiquery.Reply {
 		}
 	}
 	return r.changeState(q, r.drawDuration(2, 6), func(at time.Time) *failure {
-		switch {
-		case e.sends():
+		if e.sends() {
 			return l.resumeSending(was, at)
 		}
 		if was == msvm.Suspended && sends {

@@ -131,9 +131,9 @@ func (e *endpoint) statistics(at time.Time) statisticsInstance {
 	}
 }
 
-// resetStatistics is ResetReplicationStatistics(Ex). It starts a new monitoring window, which ends a warning about missed
-// cycles. Reset-VMReplicationStatistics in MicrosoftDocs/windows-powershell-docs says that a warning ends, without saying
-// which; that warnings about the state, or about the time since the last replication, stay is inferred.
+// resetStatistics is ResetReplicationStatistics(Ex). It starts a new monitoring window, which ends a warning about
+// missed cycles. Reset-VMReplicationStatistics in MicrosoftDocs/windows-powershell-docs says that a warning ends,
+// without saying which; that warnings about the state, or about the time since the last replication, stay is inferred.
 func resetStatistics(r *request) wmiquery.Reply {
 	e := r.endpoint
 	reset := func(at time.Time) *failure {

@@ -76,9 +76,9 @@ func TestEveryStateIsInAScenario(t *testing.T) {
 	}
 }
 
-// situationDriver is a driver for the VM of the scenario every-state that shows a situation: the first VM on HV01 in a
-// mode and a state, with a replication provider.
-func situationDriver(t *testing.T, mode, state uint16, external bool) *vmDriver {
+// replicaInState is a driver for the first replica VM on HV01 that is in a state in the scenario every-state, with an
+// external provider or that of Hyper-V.
+func replicaInState(t *testing.T, state uint16, external bool) *vmDriver {
 	t.Helper()
 	w, c := newWorld(t, simulator.Config{Seed: 1, Scenario: "every-state"})
 	d := &vmDriver{t, w, c, map[string]wmiquery.Session{}, ""}
@@ -86,14 +86,11 @@ func situationDriver(t *testing.T, mode, state uint16, external bool) *vmDriver 
 		d.hosts[h] = open(t, w, h)
 	}
 	for _, d.vm = range vms(t, d.hosts["HV01"]) {
-		prefix := fmt.Sprintf("%d[%d", mode, state)
-		if strings.HasPrefix(d.states(), prefix+" ") || strings.HasPrefix(d.states(), prefix+"]") {
-			if d.hasExternalProvider("HV01") == external {
-				return d
-			}
+		if strings.HasPrefix(d.states(), fmt.Sprintf("2[%d ", state)) && d.hasExternalProvider("HV01") == external {
+			return d
 		}
 	}
-	t.Fatalf("no VM in mode %d and state %d", mode, state)
+	t.Fatalf("no replica in state %d", state)
 	return nil
 }
 
@@ -116,16 +113,16 @@ func (d *vmDriver) hasExternalProvider(host string) bool {
 // provider of Hyper-V does not support it is inferred.
 func TestInitiateFailback(t *testing.T) {
 	failback := withSettings("InitiateFailback", msvm.Primary, func(*msvm.ReplicationSettingData) {})
-	d := situationDriver(t, 2, 6, true)
+	d := replicaInState(t, 6, true)
 	d.checkJob("fail back", "HV01", failback(d, "HV01"), 124, "2[13 0] 1[8] -", "2[14 0] 1[8] -")
 	d.wantCode("fail back again", failback(d, "HV01"), 32775)
 
-	d = situationDriver(t, 2, 6, true)
+	d = replicaInState(t, 6, true)
 	d.world.SetFaults(parseFaults(t, "job-failing"))
 	d.wantFailedJob("fail back", "HV01", failback, 32768)
 	d.wantStates("failed", "2[6 0] 1[8] -")
 
-	d = situationDriver(t, 2, 6, false)
+	d = replicaInState(t, 6, false)
 	d.wantCode("provider of Hyper-V", failback(d, "HV01"), 32770)
 	d.wantStates("provider of Hyper-V", "2[6 0] 1[8] -")
 }
@@ -133,7 +130,7 @@ func TestInitiateFailback(t *testing.T) {
 // Sources: the pages of the methods in MicrosoftDocs/win32, HyperV_v2: RemoveReplicationRelationshipEx and
 // SetFailoverNetworkAdapterSettings do not support external providers. That a provider must exist is inferred.
 func TestExternalProvider(t *testing.T) {
-	d := situationDriver(t, 2, 3, true)
+	d := replicaInState(t, 3, true)
 	remove := withRelationship("RemoveReplicationRelationshipEx", msvm.Primary)
 	d.wantCode("remove", remove(d, "HV01"), 32770)
 	d.wantCode("failover network", d.call("HV01", "SetFailoverNetworkAdapterSettings", "NetworkSettings", []string{}), 32770)
@@ -146,9 +143,31 @@ func TestExternalProvider(t *testing.T) {
 	d.do("HV01", modify(func(*msvm.ReplicationSettingData) {}))
 }
 
+// Replication continues during a fire drill, which is a test failover of a group of VMs. That is inferred from the test
+// failover of one VM.
+func TestReplicationContinuesDuringFiredrill(t *testing.T) {
+	d := replicaInState(t, 21, false)
+	before := *d.statistics("HV01").ReplicationSuccessCount
+	d.clock.Advance(time.Hour)
+	d.wantStates("an hour later", "2[21 0] 1[3] -")
+	if got := *d.statistics("HV01").ReplicationSuccessCount; got < before+3 {
+		t.Errorf("%d replications within an hour, want at least 3", got-before)
+	}
+}
+
+// A VM that requires a resynchronization from the start has nothing to send, like one that requires it later: changes are
+// not tracked.
+func TestNothingIsPendingBeforeResynchronization(t *testing.T) {
+	d := newVMDriver(t, resyncRequired)
+	d.wantStates("at the start", "1[9] 2[3 0] -")
+	if got := *d.statistics("HV01").PendingReplicationSize; got != 0 {
+		t.Errorf("%d bytes are pending, want 0", got)
+	}
+}
+
 // A placeholder whose initial replica was exported can import it.
 func TestImportOfExportedSituation(t *testing.T) {
-	d := situationDriver(t, 2, 2, false)
+	d := replicaInState(t, 2, false)
 	for _, d.vm = range vms(t, d.hosts["HV01"]) {
 		if d.states() == "2[2 0] 1[2] -" && d.runningJob("HV02") == 0 { // no disks are sent over the network
 			break

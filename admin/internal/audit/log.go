@@ -3,80 +3,63 @@ package audit
 
 import (
 	"bytes"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
+
+	"hyperv_replica_exporter/internal/disk"
 )
 
-// Event is the kind of a record.
-type Event string
-
-// The events.
-const (
-	Intent      Event = "intent"  // before a call of the host; synced to disk
-	Outcome     Event = "outcome" // the host has answered the call
-	JobEnded    Event = "job"
-	Refused     Event = "refused"
-	DryRun      Event = "dry_run"
-	Reload      Event = "reload"
-	Maintenance Event = "maintenance" // announced or ended, without a call of the host
-	Damage      Event = "damage"      // stored records were damaged and are lost
-)
-
-// Record is one record of the audit log. It never contains a password, token or key.
-type Record struct {
-	Time   time.Time `json:"time"`
-	Event  Event     `json:"event"`
-	ID     string    `json:"id"` // of the action; the same in all its records
-	User   string    `json:"user"`
-	Remote string    `json:"remote,omitempty"` // address of the client
-
-	Action       string         `json:"action"`
-	Method       string         `json:"method,omitempty"`
-	VMID         string         `json:"vm_id,omitempty"`
-	VM           string         `json:"vm,omitempty"`
-	Relationship string         `json:"relationship,omitempty"`
-	Parameters   map[string]any `json:"parameters,omitempty"`
-	Reason       string         `json:"reason,omitempty"`
-	Seen         any            `json:"seen,omitempty"` // state of the target before the call
-	Accepted     *Accepted      `json:"accepted,omitempty"`
-	TestResult   string         `json:"test_result,omitempty"`
-
-	Status   int      `json:"status,omitempty"` // HTTP status
-	Type     string   `json:"type,omitempty"`   // problem type
-	Code     *uint32  `json:"code,omitempty"`   // return code of the method
-	Job      string   `json:"job,omitempty"`    // object path of the host's job
-	State    string   `json:"state,omitempty"`  // state of the job
-	Error    string   `json:"error,omitempty"`
-	Duration *float64 `json:"duration_seconds,omitempty"`
-}
-
-// Accepted is what the request expects and accepts.
-type Accepted struct {
-	State          string   `json:"expected_state,omitempty"`
-	Mode           string   `json:"expected_mode,omitempty"`
-	MaxLossSeconds *float64 `json:"max_data_loss_seconds,omitempty"`
-	UnknownLoss    bool     `json:"unknown_loss,omitempty"`
-	Confirmed      bool     `json:"confirmed,omitempty"` // with a confirmation token
+// Options configure a log.
+type Options struct {
+	Path string
+	// OnWrite, if not nil, is called for each line after it is in the file, in the order of the file.
+	OnWrite func(line []byte)
+	// OnError, if not nil, is called with the first of several errors in a row of what the log does on its own, such as
+	// its rotation.
+	OnError func(error)
+	Now     func() time.Time // time.Now by default
+	// MaxBytes is the size at which the file is renamed and a new one started, 0 for never. MaxFiles is the number of
+	// renamed files that are kept.
+	MaxBytes int64
+	MaxFiles int
+	// ReserveBytes is the space that is reserved for records that must be written. Others are refused when there is no
+	// more space than that.
+	ReserveBytes int64
+	// RefusalInterval is the interval at which further refusals of the same type to the same caller are written, as one
+	// record. If it is 0, each is written.
+	RefusalInterval time.Duration
 }
 
 // Log is an audit log.
 type Log struct {
-	path    string
-	onWrite func(line []byte) // called for each line after it is in the file, in the order of the file
+	options Options
 
 	mu          sync.Mutex
 	file        *os.File
+	reservation *disk.Reservation
 	partialLine bool     // the file does not end with a newline
 	pending     [][]byte // lines of WriteOrKeep that are not in the file yet
+	refusals    map[refusalKey]*refusals
+	rotateErr   error // of the last try
 }
 
-// Open opens the log, or creates it. It calls onWrite for each line after it is in the file.
-func Open(path string, onWrite func(line []byte)) (*Log, error) {
-	l := &Log{path: path, onWrite: onWrite}
+// Open opens the log, or creates it.
+func Open(o Options) (*Log, error) {
+	if o.OnWrite == nil {
+		o.OnWrite = func([]byte) {}
+	}
+	if o.OnError == nil {
+		o.OnError = func(error) {}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	l := &Log{options: o, refusals: map[refusalKey]*refusals{}}
 	return l, l.Reopen()
 }
 
@@ -89,20 +72,41 @@ func (l *Log) Reopen() error {
 
 // reopen is Reopen. The caller must hold l.mu.
 func (l *Log) reopen() error {
-	f, err := openForAppend(l.path)
+	f, reservation, err := l.openFile(l.options.Path)
 	if err != nil {
 		return fmt.Errorf("audit log: %w", err)
 	}
 	partial, err := endsInPartialLine(f)
+	if err == nil {
+		err = disk.SyncDir(filepath.Dir(l.options.Path)) // so that the file exists after a power failure
+	}
 	if err != nil {
-		f.Close() //nolint:errcheck // the other error is returned
-		return fmt.Errorf("audit log: %w", err)
+		return fmt.Errorf("audit log: %w", errors.Join(err, f.Close(), reservation.Close()))
 	}
-	if l.file != nil {
-		l.file.Close() //nolint:errcheck // the error of every write was checked
-	}
-	l.file, l.partialLine = f, partial
+	l.use(f, reservation)
+	l.partialLine = partial
 	return nil
+}
+
+// openFile opens a file for appending, and for the reservation of space.
+func (l *Log) openFile(path string) (*os.File, *disk.Reservation, error) {
+	f, err := openForAppend(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	reservation, err := disk.Reserve(path)
+	if err != nil {
+		return nil, nil, errors.Join(err, f.Close())
+	}
+	return f, reservation, nil
+}
+
+// use replaces the open file. The caller must hold l.mu.
+func (l *Log) use(f *os.File, r *disk.Reservation) {
+	if l.file != nil {
+		_ = errors.Join(l.file.Close(), l.reservation.Close()) // the error of every write was checked
+	}
+	l.file, l.reservation = f, r
 }
 
 // endsInPartialLine reports whether a file does not end with a newline. This happens when the machine stops during a
@@ -126,19 +130,24 @@ func (l *Log) moved() bool {
 	if err != nil { // the next write returns the error
 		return false
 	}
-	there, err := os.Stat(l.path)
+	there, err := os.Stat(l.options.Path)
 	return err != nil || !os.SameFile(open, there)
 }
 
 // Write appends a record. If it returns an error, the caller must not start the action that the record announces.
-// With sync the record is on disk when Write returns.
+// With sync the record is on disk when Write returns, and it may use the reserved space.
 func (l *Log) Write(r Record, sync bool) error {
-	line, err := json.Marshal(r)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.write(r, sync)
+}
+
+// write is Write. The caller must hold l.mu.
+func (l *Log) write(r Record, sync bool) error {
+	line, err := encode(r)
 	if err != nil {
 		return err
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	if err := l.flush(); err != nil {
 		return err
 	}
@@ -148,7 +157,7 @@ func (l *Log) Write(r Record, sync bool) error {
 // WriteOrKeep appends a record of something that has already happened. If it returns an error, it keeps the record in
 // memory. The record is written as soon as possible, before any other.
 func (l *Log) WriteOrKeep(r Record) error {
-	line, err := json.Marshal(r)
+	line, err := encode(r)
 	if err != nil {
 		return err
 	}
@@ -164,15 +173,18 @@ func (l *Log) WriteOrKeep(r Record) error {
 	return err
 }
 
-// FlushPending writes the records that WriteOrKeep could not write.
+// FlushPending writes the records that WriteOrKeep could not write, and those of refusals that are due.
 func (l *Log) FlushPending() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.flush()
+	if err := l.flush(); err != nil {
+		return err
+	}
+	return l.flushRefusals(false)
 }
 
-// flush is FlushPending. The caller must hold l.mu. There are never many pending records: each belongs to an action
-// whose intent was written, and no action starts while the log cannot be written.
+// flush writes the records that WriteOrKeep could not write. The caller must hold l.mu. There are never many pending
+// records: each belongs to an action whose intent was written, and no action starts while the log cannot be written.
 func (l *Log) flush() error {
 	for len(l.pending) > 0 {
 		if err := l.append(l.pending[0], true); err != nil {
@@ -190,6 +202,12 @@ func (l *Log) append(line []byte, sync bool) error {
 			return err
 		}
 	}
+	if err := l.rotateIfFull(len(line) + 1); err != nil {
+		return fmt.Errorf("audit log: %w", err)
+	}
+	if err := l.reserve(len(line) + 1); err != nil && !sync {
+		return fmt.Errorf("audit log: %w", err)
+	}
 	text := append(bytes.Clone(line), '\n')
 	if l.partialLine {
 		text = append([]byte{'\n'}, text...)
@@ -202,7 +220,7 @@ func (l *Log) append(line []byte, sync bool) error {
 		if sync {
 			err = l.file.Sync()
 		}
-		l.onWrite(line)
+		l.options.OnWrite(line)
 	}
 	if err != nil {
 		return fmt.Errorf("audit log: %w", err)
@@ -210,9 +228,26 @@ func (l *Log) append(line []byte, sync bool) error {
 	return nil
 }
 
-// Close closes the file.
+// reserve makes sure that the file has its reserved space after a line of some bytes. The caller must hold l.mu.
+func (l *Log) reserve(lineBytes int) error {
+	info, err := l.file.Stat()
+	if err != nil || l.options.ReserveBytes == 0 {
+		return err
+	}
+	needed := info.Size() + int64(lineBytes) + l.options.ReserveBytes
+	const step = 64 << 10 // so that not every line needs a call of the system
+	if err := l.reservation.Extend((needed + step - 1) / step * step); err != nil {
+		return l.reservation.Extend(needed)
+	}
+	return nil
+}
+
+// trim gives up the space that a file has beyond its end. An error only costs the space.
+func trim(f *os.File, size int64) { _ = f.Truncate(size) }
+
+// Close writes what is still counted or kept, and closes the file.
 func (l *Log) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.file.Close()
+	return errors.Join(l.flushRefusals(true), l.file.Close(), l.reservation.Close())
 }

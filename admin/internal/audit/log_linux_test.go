@@ -1,10 +1,13 @@
 package audit
 
 import (
+	"errors"
 	"os"
 	"os/signal"
 	"syscall"
 	"testing"
+
+	"hyperv_replica_exporter/internal/disk"
 )
 
 // limitFileSize limits the size of files that this process writes, until the test ends or unlimit is called. A write
@@ -81,5 +84,50 @@ func TestReopenClosesTheOldFile(t *testing.T) {
 	}
 	if n := open() - before; n > 0 {
 		t.Errorf("%d more files are open", n)
+	}
+}
+
+// The file has reserved space beyond its end. It is given up when the file is rotated.
+func TestSpaceIsReserved(t *testing.T) {
+	l := newTestLog(t, "")
+	l.options.ReserveBytes = 1 << 20
+	l.write("a")
+	info, err := os.Stat(l.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if reserved := info.Sys().(*syscall.Stat_t).Blocks * 512; info.Size() > 1000 || reserved < 1<<20 {
+		t.Errorf("the file has %d bytes and %d on the disk, want 1 MiB there", info.Size(), reserved)
+	}
+	l.options.MaxBytes, l.options.MaxFiles = 1, 5
+	l.write("b")
+	old, err := os.Stat(l.Files()[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if reserved := old.Sys().(*syscall.Stat_t).Blocks * 512; reserved > 8<<10 {
+		t.Errorf("the rotated file has %d bytes on the disk", reserved)
+	}
+}
+
+// When space cannot be reserved, records that must be written are, and all others are refused.
+func TestReservedSpaceIsForRecordsThatMustBeWritten(t *testing.T) {
+	l := newTestLog(t, "")
+	l.options.ReserveBytes = 1 << 60 // no disk has that
+	if err := l.Write(Record{ID: "dry run"}, false); !errors.Is(err, disk.ErrFull) {
+		t.Errorf("a record that need not be written: error %v", err)
+	}
+	if err := l.WriteRefused(Record{ID: "refusal"}); !errors.Is(err, disk.ErrFull) {
+		t.Errorf("a refusal: error %v", err)
+	}
+	l.write("intent")
+	if err := l.WriteOrKeep(Record{ID: "outcome"}); err != nil {
+		t.Error(err)
+	}
+	l.wantIDs("on a full disk", "intent", "outcome")
+	l.options.MaxBytes, l.options.MaxFiles = 1, 5
+	l.write("not rotated, because the new file would have no space")
+	if files := l.Files(); len(files) != 1 {
+		t.Errorf("the files are %q", files)
 	}
 }

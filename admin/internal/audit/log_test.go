@@ -30,7 +30,7 @@ func newTestLog(t *testing.T, content string) *testLog {
 	if content != "" {
 		l.put(content)
 	}
-	l.Log, err = Open(l.path, func(line []byte) { l.written = append(l.written, string(line)) })
+	l.Log, err = Open(Options{Path: l.path, OnWrite: func(line []byte) { l.written = append(l.written, string(line)) }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 
 	"github.com/prometheus/exporter-toolkit/web"
 	"go.yaml.in/yaml/v2"
@@ -16,6 +17,8 @@ type WebConfig struct {
 	Users map[string]string
 	// Certificates reports whether every client must have a verified certificate.
 	Certificates bool
+	// KeyFile is the file of the private key, ClientCAFile that of the authorities of client certificates; "" for none.
+	KeyFile, ClientCAFile string
 	// VerifiesCertificates reports whether a certificate that a client has is verified.
 	VerifiesCertificates bool
 }
@@ -36,7 +39,9 @@ func ReadWebConfig(file string) (WebConfig, error) {
 	if err := yaml.UnmarshalStrict(text, &c); err != nil {
 		return WebConfig{}, err
 	}
+	c.TLSConfig.SetDirectory(filepath.Dir(file))
 	w := WebConfig{
+		KeyFile: c.TLSConfig.TLSKeyPath, ClientCAFile: c.TLSConfig.ClientCAs,
 		TLS:          c.TLSConfig.IsEnabled(),
 		Users:        map[string]string{},
 		Certificates: c.TLSConfig.ClientAuth == "RequireAndVerifyClientCert",

@@ -67,7 +67,7 @@ func (tt *testTracker) auditLines(file string) []string {
 
 func mustOpenAudit(t *testing.T, file string) *audit.Log {
 	t.Helper()
-	l, err := audit.Open(file, func([]byte) {})
+	l, err := audit.Open(audit.Options{Path: file})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -68,6 +68,7 @@ type Record struct {
 	Error       string            `json:"error,omitempty"`
 	Errors      []operation.Issue `json:"errors,omitempty"` // from GetErrorEx
 	Result      map[string]any    `json:"result,omitempty"`
+	LateReply   *LateReply        `json:"late_reply,omitempty"`
 	// TestVM is the GUID of the VM that a test failover created. TestResult is the result that its clean-up reported.
 	TestVM     string `json:"test_vm_id,omitempty"`
 	TestResult string `json:"test_result,omitempty"`
@@ -87,14 +88,21 @@ func StoreBucket() store.Bucket {
 	return store.Bucket{Name: Bucket, New: func() any { return new(Record) }, Expired: expired}
 }
 
-// expired returns the keys of the records that are too old or too many. Jobs that have not ended are kept.
+// expired returns the keys of the records whose jobs ended too long ago, and of those that are too many. Jobs that have
+// not ended are kept.
 func expired(values []store.Value, now time.Time) (keys []string) {
-	created := func(v store.Value) time.Time { return v.Value.(*Record).Created }
-	newestFirst := slices.SortedFunc(slices.Values(values), func(a, b store.Value) int {
-		return created(b).Compare(created(a))
+	end := func(v store.Value) time.Time {
+		r := v.Value.(*Record)
+		if r.Ended != nil {
+			return *r.Ended
+		}
+		return r.Created
+	}
+	latestFirst := slices.SortedFunc(slices.Values(values), func(a, b store.Value) int {
+		return end(b).Compare(end(a))
 	})
-	for i, v := range newestFirst {
-		if v.Value.(*Record).State.Ended() && (i >= maxRecords || now.Sub(created(v)) > keepFor) {
+	for i, v := range latestFirst {
+		if v.Value.(*Record).State.Ended() && (i >= maxRecords || now.Sub(end(v)) > keepFor) {
 			keys = append(keys, v.Key)
 		}
 	}

@@ -215,7 +215,7 @@ func TestStatesAfterTheReply(t *testing.T) {
 	}
 }
 
-// Records of jobs that have ended are kept for 30 days, and the newest 10,000 of them. A job that has not ended is
+// Records of jobs are kept for 30 days after their end, and those of the 10,000 that ended last. A job that has not ended is
 // always kept. A record without content, such as null, is not a job that has not ended.
 func TestRetentionOfRecords(t *testing.T) {
 	const day = 24 * time.Hour
@@ -229,9 +229,14 @@ func TestRetentionOfRecords(t *testing.T) {
 			value(string(s)+" above", s, 30*day+time.Second))
 	}
 	values = append(values, value("ahead", "succeeded", -40*day), store.Value{Key: "nothing", Value: &Record{}})
+	for id, ended := range map[string]time.Duration{"long job below": 30 * day, "long job above": 30*day + time.Second} {
+		v := value(id, "succeeded", 60*day)
+		v.Value.(*Record).Ended = new(now.Add(-ended))
+		values = append(values, v)
+	}
 	got := expired(values, now)
 	slices.Sort(got)
-	want := []string{"cancelled above", "failed above", "nothing", "succeeded above", "unknown above"}
+	want := []string{"cancelled above", "failed above", "long job above", "nothing", "succeeded above", "unknown above"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

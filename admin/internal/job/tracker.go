@@ -168,6 +168,19 @@ func (t *Tracker) All() ([]Record, error) {
 	return all, err
 }
 
+// Newest calls visit with the records, the one with the greatest ID first, until visit returns false. With before, it
+// starts after that ID.
+func (t *Tracker) Newest(before string, visit func(Record) bool) error {
+	return store.Backward(t.Store, Bucket, before, func(r Record) bool {
+		t.mu.Lock()
+		if active := t.active[r.ID]; active != nil { // newer than the stored record if that could not be written
+			r = *active
+		}
+		t.mu.Unlock()
+		return visit(r)
+	})
+}
+
 // Get returns the record of a job. It returns false if there is none.
 func (t *Tracker) Get(id string) (Record, bool) {
 	t.mu.Lock()

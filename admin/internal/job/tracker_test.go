@@ -32,7 +32,7 @@ func options(t *testing.T, reader wmiquery.Reader) Options {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	auditLog, err := audit.Open(filepath.Join(dir, "audit"), func([]byte) {})
+	auditLog, err := audit.Open(audit.Options{Path: filepath.Join(dir, "audit")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -231,6 +231,18 @@ func PlanCancelJob(job wmiquery.Ref, vm, vmName string, role authz.Role) *Plan {
 	}
 }
 
+// UnlockAction is the name of the plan to unlock a VM.
+const UnlockAction = "unlock"
+
+// PlanUnlock plans to release the lock of a VM whose call hangs. The host is not called.
+func PlanUnlock(job, vm, vmName string) *Plan {
+	return &Plan{
+		Action: UnlockAction, Method: msvm.Method{Summary: "unlocks a VM whose call hangs; the host is not called"},
+		Destroys: "the lock of a call that can still take effect", VM: vm, VMName: vmName, Role: authz.RoleFailover,
+		ConfirmName: nameOr(vmName, vm), Parameters: map[string]any{"job": job},
+	}
+}
+
 func listOrNone(all []string) string {
 	if len(all) == 0 {
 		return "none"

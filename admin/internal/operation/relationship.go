@@ -5,6 +5,7 @@ package operation
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -68,6 +69,20 @@ func (s *Snapshot) joinAssociations() {
 			r.otherVM = cmp.Or(vm, string(a.Antecedent))
 		}
 	}
+}
+
+// VMStates returns the states of all VMs, by GUID: their power, their mode and the states of their relationships, as a
+// text.
+func (s *Snapshot) VMStates() map[string]string {
+	states := make(map[string]string, len(s.vms))
+	for guid, vm := range s.vms {
+		mode, _ := vm.Mode()
+		states[guid] = fmt.Sprint(vm.Power(), " ", mode)
+	}
+	for _, key := range s.keys {
+		states[key.VM] += fmt.Sprint(" ", key.Link, " ", s.relationships[key].State())
+	}
+	return states
 }
 
 // TargetState is the state of a relationship before a call.
