@@ -65,7 +65,7 @@ var (
 		`^HyperVReplica(ApplicationConsistentStale|ApplyLagHigh|CyclesMissed|HealthWarning|ObjectiveMissed|PendingGrowing)$`)
 	// slowVMs are the slow VMs of each simulation.
 	slowVMs = map[string]string{
-		"mixed": "mail01", "german": "mail01", "chinese": "mail01",
+		"mixed": "mail01", "german": "mail01", "chinese": "mail01", "every-state": "mail01",
 		"lagging": "backup-proxy-01 crm-app-01 intranet01 monitoring01 print01 rds01 sharepoint01 vpn01",
 	}
 )

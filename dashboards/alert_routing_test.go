@@ -57,8 +57,10 @@ func expectedAlerts() map[string]string {
 		journal Resynchronizing build01 crm-app-01 intranet01 wsus01`,
 		"every-state": mixed + `
 		pager   ObjectiveMissed mail02 rds02 sharepoint02
-		mail    EndsDisagree dc02 erp-db-02 intranet02
-		mail    FailedOver backup-proxy-02 build02 dc02 erp-db-02 file-server-02
+		pager   HealthCritical backup-proxy-02 build02 dc02
+		pager   SplitBrain erp-db-02
+		mail    EndsDisagree intranet02
+		mail    FailedOver file-server-02
 		mail    InitialReplicationStuck sql02
 		mail    LeftPrepared file-server-02 monitoring02 wsus02`,
 		"failover-drill": `
