@@ -69,6 +69,7 @@ func TestLimitsOfAlerts(t *testing.T) {
 		"CollectorFailing warning 15m+15m: 5m == 0 5m >",
 		"ClassMissing warning 15m: 5m == 0",
 		"WorkersStuck warning 15m+5m: 5m > 0",
+		"AuditLogSpaceLow warning 15m+30m: 5m <",
 		"ServerOff warning 15m:",
 		"ListenerDown warning 5m+15m: 5m == 1 5m == 1",
 		"ProviderNotOk warning 15m+15m: 5m == 0",
