@@ -55,8 +55,8 @@ func TestJSONFields(t *testing.T) {
 		},
 		{
 			replicaDetail{},
-			"settings health_issues statistics statistics_error? recovery_points? allowed_operations " +
-				"refused_operations jobs? operations",
+			"settings health_issues statistics statistics_error? recovery_points recovery_points_error? " +
+				"allowed_operations refused_operations jobs? operations",
 		},
 		{authorizationList{}, "entries"},
 		{actionView{}, "method does destroys? role url"},

@@ -9,7 +9,6 @@ import (
 	"hyperv_replica_exporter/admin/internal/job"
 	"hyperv_replica_exporter/admin/internal/operation"
 	"hyperv_replica_exporter/admin/internal/problem"
-	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
@@ -39,15 +38,17 @@ type replicaView struct {
 type replicaDetail struct {
 	// Settings has the properties of Msvm_ReplicationSettingData that are not null, as ModifyReplicationSettings takes
 	// them. It is empty if the host shows no settings.
-	Settings        map[string]any        `json:"settings"`
-	HealthIssues    []operation.Issue     `json:"health_issues"`
-	Statistics      *statisticsView       `json:"statistics"`
-	StatisticsError string                `json:"statistics_error,omitempty"`
-	RecoveryPoints  []recoveryPointView   `json:"recovery_points,omitempty"`
-	Allowed         []string              `json:"allowed_operations"`
-	Refused         []refusedAction       `json:"refused_operations"`
-	Jobs            []job.Record          `json:"jobs,omitempty"` // that have not ended
-	Operations      map[string]actionView `json:"operations"`     // by name
+	Settings        map[string]any    `json:"settings"`
+	HealthIssues    []operation.Issue `json:"health_issues"`
+	Statistics      *statisticsView   `json:"statistics"`
+	StatisticsError string            `json:"statistics_error,omitempty"`
+	// RecoveryPoints is empty for the extended relationship, and if RecoveryPointsError is not "".
+	RecoveryPoints      []recoveryPointView   `json:"recovery_points"`
+	RecoveryPointsError string                `json:"recovery_points_error,omitempty"`
+	Allowed             []string              `json:"allowed_operations"`
+	Refused             []refusedAction       `json:"refused_operations"`
+	Jobs                []job.Record          `json:"jobs,omitempty"` // that have not ended
+	Operations          map[string]actionView `json:"operations"`     // by name
 }
 
 // actionView is an action as the API shows it.
@@ -172,7 +173,7 @@ func (s *Server) showReplica(r *http.Request) (problem.Response, *problem.Proble
 	v := newReplicaView(snapshot, x)
 	v.replicaDetail = &replicaDetail{
 		Settings: map[string]any{}, HealthIssues: []operation.Issue{}, Allowed: []string{}, Refused: []refusedAction{},
-		Operations: map[string]actionView{},
+		RecoveryPoints: []recoveryPointView{}, Operations: map[string]actionView{},
 	}
 	if x.Settings != nil {
 		v.Settings = operation.Properties(*x.Settings)
@@ -181,7 +182,7 @@ func (s *Server) showReplica(r *http.Request) (problem.Response, *problem.Proble
 	v.PendingBytes = statistics.PendingBytes(x)
 	v.addStatistics(statistics)
 	if x.Key.Link == msvm.Primary {
-		v.RecoveryPoints = recoveryPointViews(ctx, s.options.Reader, x.Key.VM)
+		v.addRecoveryPoints(operation.RecoveryPoints(ctx, s.options.Reader, x.Key.VM))
 	}
 	v.Jobs = s.jobs.Running(x.Key.VM)
 	for _, a := range operation.Actions() {
@@ -245,15 +246,14 @@ func (s *Server) checkAction(
 	return s.authorize(r, a.Attributes(x))
 }
 
-// recoveryPointViews returns the recovery points of a VM, none if they cannot be read.
-func recoveryPointViews(ctx context.Context, r wmiquery.Reader, vm string) (views []recoveryPointView) {
-	points, err := operation.RecoveryPoints(ctx, r, vm)
+// addRecoveryPoints adds the recovery points, or the error of their read.
+func (d *replicaDetail) addRecoveryPoints(points []msvm.VirtualSystemSettingData, err error) {
 	if err != nil {
-		return nil
+		d.RecoveryPointsError = err.Error()
 	}
 	for _, point := range points {
 		kind, _ := point.RecoveryPoint()
-		views = append(views, recoveryPointView{point.InstanceID, string(kind), knownTime(point.CreationTime)})
+		d.RecoveryPoints = append(d.RecoveryPoints,
+			recoveryPointView{point.InstanceID, string(kind), knownTime(point.CreationTime)})
 	}
-	return views
 }

@@ -202,7 +202,7 @@ var variableReference = regexp.MustCompile(`\$\{?([a-zA-Z_]\w*)`)
 func expandVariables(t *testing.T, expr, job, vm string) string {
 	t.Helper()
 	values := map[string]string{
-		"__rate_interval": "10s", "__range": "1m", "job": job, "site": ".*", "instance": ".+", "severity": ".+", "vm_id": vm,
+		"__rate_interval": "10s", "__range": "1h", "job": job, "site": ".*", "instance": ".+", "severity": ".+", "vm_id": vm,
 	}
 	return variableReference.ReplaceAllStringFunc(expr, func(v string) string {
 		value, ok := values[strings.TrimPrefix(v, "$")]

@@ -110,3 +110,27 @@ func findTestVM(ctx context.Context, reader wmiquery.Reader, r Record) string {
 	}
 	return ""
 }
+
+// FindNative returns the record of the job whose own job of the host has an InstanceID, which is in upper case. It
+// returns false if there is none.
+func (t *Tracker) FindNative(id string) (found Record, ok bool) {
+	err := t.Newest("", func(r Record) bool {
+		if ok = r.Path != "" && msvm.JobID(wmiquery.Ref(r.Path)) == id; ok {
+			found = r
+		}
+		return !ok
+	})
+	return found, ok && err == nil
+}
+
+// TestVMs returns the GUIDs of the test VMs that the jobs created, with the GUIDs of their replicas.
+func (t *Tracker) TestVMs() map[string]string {
+	all := map[string]string{}
+	_ = t.Newest("", func(r Record) bool { // a record that cannot be read gives no rights
+		if r.TestVM != "" {
+			all[r.TestVM] = r.VMID
+		}
+		return true
+	})
+	return all
+}

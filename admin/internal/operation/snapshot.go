@@ -139,19 +139,6 @@ func (s *Snapshot) readSettings(ctx context.Context, r wmiquery.Reader) (err err
 	return err
 }
 
-func (s *Snapshot) readTestVMs(ctx context.Context, r wmiquery.Reader) error {
-	rows, err := readRows[msvm.ReplicaSystemDependency](ctx, r)
-	if len(rows.invalid) > 0 {
-		s.errTestVMs = invalidError(rows.invalid[0])
-	}
-	for _, d := range rows.all {
-		if replica, test := msvm.VMOf(d.Antecedent), msvm.VMOf(d.Dependent); replica != "" && test != "" {
-			s.testVMs[replica] = append(s.testVMs[replica], test)
-		}
-	}
-	return err
-}
-
 // join adds the VMs, the settings and the associations to the relationships.
 func (s *Snapshot) join() {
 	for key, r := range s.relationships {
@@ -180,9 +167,6 @@ func (s *Snapshot) Relationships() []*Relationship {
 	}
 	return all
 }
-
-// TestVMs returns the GUIDs of the test VMs of a replica.
-func (s *Snapshot) TestVMs(replica string) []string { return s.testVMs[replica] }
 
 // link returns one of the two relationships of a VM, nil if the host does not have it.
 func (s *Snapshot) link(vm string, link msvm.Link) *Relationship {
@@ -243,33 +227,6 @@ func (s *Snapshot) object(m msvm.Method, vm string) wmiquery.Ref {
 		return msvm.ManagementServiceRef(s.Service.SystemName)
 	}
 	return s.Service.Ref()
-}
-
-// testVM returns the test VM of a replica if it can be deleted. The host must report exactly one test VM for the
-// replica, and the mode of that VM must say the same.
-func (s *Snapshot) testVM(replica string) (string, *problem.Problem) {
-	tests := s.testVMs[replica]
-	if p, ok := problem.FromError(s.errTestVMs); ok {
-		return "", p
-	}
-	if len(tests) != 1 {
-		return "", problem.New(problem.InvalidState, "the VM has %d test VMs; requires exactly one", len(tests))
-	}
-	return tests[0], s.checkDeletable(tests[0])
-}
-
-// checkDeletable returns nil only for a test VM that is turned off.
-func (s *Snapshot) checkDeletable(vm string) *problem.Problem {
-	c, _ := preconditionsOf(methodNamed(msvm.MethodDestroySystem), 0, nil)
-	system, ok := s.vms[vm]
-	if !ok {
-		return problem.New(problem.NotFound, "vm %s: not found on this host", vm)
-	}
-	if mode, known := system.Mode(); !known || mode != msvm.ModeTestReplica {
-		return c.describe(problem.New(problem.InvalidState,
-			"vm %s: the mode is %s; only a VM of mode test_replica can be deleted", vm, mode))
-	}
-	return c.check(&Relationship{Key: msvm.Key{VM: vm, Link: msvm.Primary}, VM: system})
 }
 
 // age returns the seconds since a time of the host, nil if they are not known.
