@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -105,12 +106,15 @@ func (s *Server) addActions(r *http.Request, v *replicaView, snapshot *operation
 // replicaFilter has the accepted values by the name of the filter.
 type replicaFilter map[string][]string
 
+// unknownValue is the value of a filter for what the host does not show.
+const unknownValue = "unknown"
+
 // replicaFilters returns the filters of the list with their values, nil for any value.
 func replicaFilters() map[string][]string {
 	return map[string][]string{
-		"health":       msvm.ReplicationHealths(),
-		"state":        msvm.ReplicationStates(),
-		"mode":         msvm.ReplicationModes(),
+		"health":       append(slices.Clone(msvm.ReplicationHealths()), unknownValue),
+		"state":        append(slices.Clone(msvm.ReplicationStates()), unknownValue),
+		"mode":         append(slices.Clone(msvm.ReplicationModes()), unknownValue),
 		"relationship": {string(msvm.Primary), string(msvm.Extended)},
 		"protected":    {"true", "false"},
 		"vm":           nil,
@@ -143,7 +147,7 @@ func (f replicaFilter) matches(v replicaView) bool {
 		protected = "true"
 	}
 	for name, is := range map[string]func(string) bool{
-		"health":       func(value string) bool { return v.Health == value },
+		"health":       func(value string) bool { return cmp.Or(v.Health, unknownValue) == value },
 		"state":        func(value string) bool { return v.State == value },
 		"mode":         func(value string) bool { return v.Mode == value },
 		"relationship": func(value string) bool { return v.Relationship == value },

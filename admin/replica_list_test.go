@@ -70,6 +70,9 @@ func TestListedVMWithoutARelationship(t *testing.T) {
 	wantJSON(t, "without replication",
 		[]any{v["vm"] != "", v["protected"], v["state"], v["url"], v["allowed_operations"]}, `[true,false,"disabled",null,[]]`)
 	v = env.listed("HV01", lost)
+	if unknown := env.listedBy("vic", "?state=unknown&health=unknown"); len(unknown) != 1 || unknown[0]["vm_id"] != lost {
+		t.Errorf("with an unknown state and health: %v", unknown)
+	}
 	wantJSON(t, "primary VM", []any{v["protected"], v["state"], v["mode"], v["url"], v["lag_seconds"]},
 		`[true,"unknown","primary",null,null]`)
 }
@@ -153,7 +156,7 @@ func TestFiltersOfTheList(t *testing.T) {
 	}
 	for query, want := range map[string]string{
 		"?helth=critical":             "unknown filter",
-		"?health=bad":                 "use one of not_applicable, ok, warning, critical",
+		"?health=bad":                 "use one of not_applicable, ok, warning, critical, unknown",
 		"?health=":                    "health: unknown value",
 		"?health=ok&health=CRITICAL":  "health: unknown value",
 		"?protected=yes":              "use one of true, false",
