@@ -37,6 +37,10 @@ func TestReturnCodesAreExplained(t *testing.T) {
 			32768, msvm.MethodModifyReplicationSettings, settings,
 			"failed (32768); the event log Microsoft-Windows-Hyper-V-VMMS-Admin of the host can have the reason",
 		},
+		{6, msvm.MethodModifyReplicationSettings, settings, "return code 6; the event log Microsoft-Windows-Hyper-V-VMMS-Admin"},
+		{32769, msvm.MethodModifyReplicationSettings, settings, "denied (32769); the account of the exporter needs the rights"},
+		{32774, msvm.MethodModifyReplicationSettings, settings, "in use (32774); try again when the other operation"},
+		{32778, msvm.MethodModifyReplicationSettings, settings, "out of memory (32778); try again later"},
 		{
 			4097, "Msvm_ConcreteJob.RequestStateChange", cancel,
 			"cannot enter the requested state (4097); the job has ended, or the host cannot cancel it now",

@@ -123,6 +123,19 @@ func (t *Tracker) FindNative(id string) (found Record, ok bool) {
 	return found, ok && err == nil
 }
 
+// TestResults returns the result of the last test failover of each VM whose clean-up reported one, by the GUID of the
+// VM.
+func (t *Tracker) TestResults() (map[string]string, error) {
+	all := map[string]string{}
+	err := t.Newest("", func(r Record) bool {
+		if r.TestResult != "" && r.State == Succeeded && all[r.VMID] == "" {
+			all[r.VMID] = r.TestResult
+		}
+		return true
+	})
+	return all, err
+}
+
 // TestVMs returns the GUIDs of the test VMs that the jobs created, with the GUIDs of their replicas.
 func (t *Tracker) TestVMs() map[string]string {
 	all := map[string]string{}

@@ -50,8 +50,16 @@ func (p *Plan) Explain(bad *problem.Problem, code uint32, t *TargetState) *probl
 		}
 	case wmiquery.CodeNotSupported, wmiquery.CodeCIMNotSupported:
 		bad.Detail += "; this method " + p.Method.Summary
-	case wmiquery.CodeFailed:
-		bad.Detail += "; the event log Microsoft-Windows-Hyper-V-VMMS-Admin of the host can have the reason"
+	case wmiquery.CodeAccessDenied:
+		bad.Detail += "; the account of the exporter needs the rights of Hyper-V Administrators"
+	case wmiquery.CodeInUse:
+		bad.Detail += "; try again when the other operation of Hyper-V on this VM has ended"
+	case wmiquery.CodeNotAvailable, wmiquery.CodeOutOfMemory:
+		bad.Detail += "; try again later"
+	default:
+		if bad.Type == problem.HostFailed {
+			bad.Detail += "; the event log Microsoft-Windows-Hyper-V-VMMS-Admin of the host can have the reason"
+		}
 	}
 	return bad
 }

@@ -1,6 +1,7 @@
 package operation
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -157,6 +158,38 @@ func (s *Snapshot) join() {
 func (s *Snapshot) VM(guid string) (msvm.ComputerSystem, bool) {
 	vm, ok := s.vms[guid]
 	return vm, ok
+}
+
+// Has reports whether the host has a relationship.
+func (s *Snapshot) Has(key msvm.Key) bool { return s.relationships[key] != nil }
+
+// Protection returns the relationships that replicate, and for each other VM one that does not: its primary one, or one
+// that has only the key and the VM. It is sorted by VM, primary before extended.
+func (s *Snapshot) Protection() []*Relationship {
+	all := slices.DeleteFunc(s.Relationships(), func(r *Relationship) bool { return !r.Row.Replicates() })
+	protected := map[string]bool{}
+	for _, r := range all {
+		protected[r.Key.VM] = true
+	}
+	for guid, vm := range s.vms {
+		if protected[guid] {
+			continue
+		}
+		key := msvm.Key{VM: guid, Link: msvm.Primary}
+		all = append(all, cmp.Or(s.relationships[key], withoutRelationship(key, vm)))
+	}
+	slices.SortStableFunc(all, func(a, b *Relationship) int { return strings.Compare(a.Key.VM, b.Key.VM) })
+	return all
+}
+
+// withoutRelationship returns the relationship of a VM for which the host shows none. Its state is disabled if the mode of
+// the VM says so, too, and unknown otherwise.
+func withoutRelationship(key msvm.Key, vm msvm.ComputerSystem) *Relationship {
+	r := &Relationship{Key: key, VM: vm}
+	if mode, known := vm.Mode(); known && (mode == msvm.ModeNone || mode == msvm.ModeTestReplica) {
+		r.Row.ReplicationState = new(msvm.Disabled)
+	}
+	return r
 }
 
 // Relationships returns all relationships, sorted by VM, primary before extended.

@@ -180,8 +180,15 @@ func TestValueThatCannotBeDecoded(t *testing.T) {
 
 // A file that is no store is renamed, with the time, and an empty store takes its place.
 func TestDamagedFileIsRenamed(t *testing.T) {
+	// long enough for a page header, one page, more than two pages
+	for _, size := range []int{64, 5000, 70000} {
+		checkDamagedFileIsRenamed(t, []byte("this is not a store"+strings.Repeat(" ", size)))
+	}
+}
+
+func checkDamagedFileIsRenamed(t *testing.T, content []byte) {
+	t.Helper()
 	path := newStorePath(t)
-	content := []byte("this is not a store, and it is long enough to have a page header")
 	if err := os.WriteFile(path, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
