@@ -5,6 +5,7 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -43,6 +44,10 @@ func (g *gate) admit(w http.ResponseWriter, r *http.Request) (_ *http.Request, d
 	}
 	if r, done, p = g.limits.admit(r, g.role(principalOf(r))); p != nil {
 		return r, done, p
+	}
+	if _, err := url.ParseQuery(r.URL.RawQuery); err != nil {
+		// url.URL.Query leaves out what it cannot parse, such as dry_run=true in "?dry_run=true;".
+		return r, done, problem.New(problem.BadRequest, "query: %v", err)
 	}
 	return r, done, g.checkBody(w, r)
 }

@@ -58,7 +58,7 @@ func TestRejectedRequests(t *testing.T) {
 		{"name with a Kelvin sign", "olga", "POST", suspend, "{\"confirmation_to\u212aen\": \"x\"}", nil, 400, "bad-request"},
 		{"duplicate parameter", "olga", "POST", suspend, `{"parameters": {"StartTime": null, "StartTime": null}}`, nil, 400, "bad-request"},
 		{"duplicate parameter in another case", "olga", "POST", suspend, `{"parameters": {"x": 1, "X": 1}}`, nil, 400, "invalid-parameter"},
-		{"blank reason", "olga", "POST", suspend, object{"reason": " \u200b\n"}, nil, 400, "bad-request"},
+		{"blank reason", "olga", "POST", suspend, object{"reason": " \u200b\u3164\n"}, nil, 400, "bad-request"},
 		{"blank reason of a cancellation", "olga", "POST", apiJobs + "/x/cancel", object{"reason": " "}, nil, 400, "bad-request"},
 		{"two JSON objects", "olga", "POST", suspend, `{} {}`, nil, 400, "bad-request"},
 		{"array", "olga", "POST", suspend, `[]`, nil, 400, "bad-request"},

@@ -59,6 +59,8 @@ func TestMalformedRequests(t *testing.T) {
 		{"two lengths", post(suspend, "Content-Length: 5\r\n", "{}"), "400"},
 		{"without a Host header", "GET /api/v1/replicas HTTP/1.1\r\n" + olga + "\r\n", "400"},
 		{"method override", "GET " + suspend + " HTTP/1.1\r\nHost: localhost\r\n" + olga + "X-HTTP-Method-Override: POST\r\nConnection: close\r\n\r\n", "405"},
+		{"query with a semicolon", post(suspend+"?dry_run=true;", "", "{}"), "400"},
+		{"query with a percent sign", post(suspend+"?dry_run=true%", "", "{}"), "400"},
 		{"HTTP/1.0", "GET " + suspend + " HTTP/1.0\r\nHost: localhost\r\n" + olga + "\r\n", "405"},
 	} {
 		status, body := env.sendRaw("HV01", tt.text)

@@ -20,8 +20,9 @@ type PoolOptions struct {
 	// StuckAfter is the time after which a worker whose read or call has not returned counts as stuck.
 	StuckAfter time.Duration
 	// MaxStuck is the maximum number of stuck workers that are replaced at a time, for reads and for method calls
-	// separately. Further stuck workers are not replaced. One class, association or method has at most half of the
-	// replacements. When all workers are stuck, or all that it may have, requests fail with ErrBusy.
+	// separately. Further stuck workers are not replaced. The last replacement is not for the class or the method that
+	// has all other workers. When all workers are stuck, or all that a class or a method may have, requests fail with
+	// ErrBusy.
 	MaxStuck int
 }
 

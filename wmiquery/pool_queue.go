@@ -12,7 +12,7 @@ import (
 // workQueue is a queue of tasks and the workers that run them.
 //
 // An operation that hangs, or that is called very often, must not keep the others waiting: a free worker takes the
-// task of the operation that has the fewest running, and one operation has at most half of the replacements.
+// task of the operation that has the fewest running, and one operation cannot have every worker and every replacement.
 type workQueue struct {
 	opts   PoolOptions
 	active sync.WaitGroup // the workers that are not stuck
@@ -56,9 +56,9 @@ func newWorkQueue(o PoolOptions) *workQueue {
 	return q
 }
 
-// maxRunning returns the maximum number of workers of one operation. Operations that hang together, such as the reads of
-// a class and of its associations, must leave some for others.
-func (q *workQueue) maxRunning() int { return q.opts.Workers + q.opts.MaxStuck/2 }
+// maxRunning returns the maximum number of workers of one operation. The last replacement of a stuck worker is for
+// other operations.
+func (q *workQueue) maxRunning() int { return q.opts.Workers + max(0, q.opts.MaxStuck-1) }
 
 // do runs a task of an operation on a worker and returns its error, or that of the context.
 func (q *workQueue) do(ctx context.Context, name string, run func(Session) error) error {

@@ -158,14 +158,14 @@ func TestPoolReturnsErrorOfCancelledContext(t *testing.T) {
 	}
 }
 
-// Stuck workers are counted and replaced up to the limit. After that, reads of the class fail immediately: half of
-// the replacements are for others. When the host answers again, reads work again.
+// Stuck workers are counted and replaced up to the limit. After that, reads of the class fail immediately: the last
+// worker is for others. When the host answers again, reads work again.
 func TestPoolReplacesStuckWorkersUpToLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hang := make(chan struct{})
 		p := newPool(t, func(*[]row) error { <-hang; return nil })
 		var rows []row
-		for want := range 3 { // 2 workers and half of 3 replacements
+		for want := range 4 { // 2 workers and 3 replacements, less one
 			if s := p.Stats(); s.Stuck != want || s.Restarts != min(want, 3) {
 				t.Errorf("stats before read %d: %+v", want+1, s)
 			}
@@ -248,13 +248,13 @@ func TestPoolRejectsQueuedReadsWhenAllWorkersOfClassAreStuck(t *testing.T) {
 			}()
 		}
 		time.Sleep(time.Minute)
-		if len(rejected) != 5 || !errors.Is(<-rejected, wmiquery.ErrBusy) {
-			t.Errorf("%d of 8 reads were rejected, want 5", len(rejected))
+		if len(rejected) != 4 || !errors.Is(<-rejected, wmiquery.ErrBusy) {
+			t.Errorf("%d of 8 reads were rejected, want 4", len(rejected))
 		}
 		close(hang)
 		synctest.Wait()
-		if reached.Load() != 3 {
-			t.Errorf("%d reads reached the host, want 3", reached.Load())
+		if reached.Load() != 4 {
+			t.Errorf("%d reads reached the host, want 4", reached.Load())
 		}
 	})
 }

@@ -1,7 +1,6 @@
 package exporter_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -87,6 +86,10 @@ func TestAdminListener(t *testing.T) {
 func TestUnsafeAdminConfiguration(t *testing.T) {
 	web := exportertest.TempFile(t, "basic_auth_users: {}\n...\n")
 	policy := exportertest.TempFile(t, "rules: [{users: [omar], role: owner, vms: all, host: true}]\n...\n")
+	cert, key := certificate(t, "localhost", nil, nil)
+	anyAuthority := exportertest.TempFile(t, fmt.Sprintf(
+		"tls_server_config: {cert_file: %q, key_file: %q, client_auth_type: RequireAndVerifyClientCert}",
+		exportertest.TempFile(t, encode("CERTIFICATE", cert.Raw)), exportertest.TempFile(t, encodeKey(t, key))))
 	users := exportertest.TempFile(t, "basic_auth_users:\n"+
 		"  omar: $2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi\n")
 	for _, tt := range []struct {
@@ -100,20 +103,18 @@ func TestUnsafeAdminConfiguration(t *testing.T) {
 		{[]string{"--admin.listen-address=nonsense"}, "missing port"},
 		{[]string{"--admin.policy.file=" + policy}, "a policy requires authentication"},
 		{[]string{"--admin.policy.file=" + policy, "--admin.web.config.file=" + web}, "a policy requires authentication"},
+		{[]string{"--admin.policy.file=" + policy, "--admin.web.config.file=" + anyAuthority}, "needs client_ca_file"},
 		{[]string{"--admin.policy.file=" + web, "--admin.web.config.file=" + users}, "basic_auth_users"},
 		{[]string{"--admin.policy.file=/nonexistent/policy.yml", "--admin.web.config.file=" + users}, "/nonexistent/policy.yml"},
 		{[]string{"--admin.web.config.file=/nonexistent/web.yml"}, "/nonexistent/web.yml"},
 	} {
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-		var stderr bytes.Buffer
 		args := append([]string{
 			"--log.level=error", "--source=simulator", "--admin.enabled", "--web.listen-address=127.0.0.1:0",
 		}, tt.args...)
-		code := exportertest.Run(ctx, args, io.Discard, &stderr)
-		cancel()
-		lines := strings.Count(stderr.String(), "\n")
-		if code != exporter.ExitUsage || !strings.Contains(stderr.String(), tt.want) || lines != 1 {
-			t.Errorf("%v: exit %d, want 2 and one line with %q; got:\n%s", tt.args, code, tt.want, stderr.String())
+		code, stderr := exportertest.RunToEnd(t, args...)
+		lines := strings.Count(stderr, "\n")
+		if code != exporter.ExitUsage || !strings.Contains(stderr, tt.want) || lines != 1 {
+			t.Errorf("%v: exit %d, want 2 and one line with %q; got:\n%s", tt.args, code, tt.want, stderr)
 		}
 	}
 }

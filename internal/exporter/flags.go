@@ -109,7 +109,7 @@ func (c *config) addFlags(app *kingpin.Application, objectives *[]string) {
 	app.Flag("wmi.workers", "Number of workers that read classes, and of workers that call methods.").
 		Default("4").IntVar(&c.workers)
 	app.Flag("wmi.max-stuck-workers", "Maximum number of stuck workers that are replaced at a time, "+
-		"for reads and for method calls separately. One class or method has at most half of the replacements.").
+		"for reads and for method calls separately. One class or method cannot have the last replacement.").
 		Default("8").IntVar(&c.maxStuck)
 	c.source.AddSimulatorFlags(app)
 	c.admin.addFlags(app)

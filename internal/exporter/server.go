@@ -115,7 +115,10 @@ func newServer(ctx context.Context, h http.Handler, logger log.Logger) *http.Ser
 		WriteTimeout:      maxScrapeTimeout + 30*time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          stdlog.New(log.NewStdlibAdapter(level.Warn(clientErrors)), "", 0),
+		// Without this, the server answers "OPTIONS *" before the toolkit asks for a password.
+		DisableGeneralOptionsHandler: true,
+
+		ErrorLog: stdlog.New(log.NewStdlibAdapter(level.Warn(clientErrors)), "", 0),
 	}
 }
 

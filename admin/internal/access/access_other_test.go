@@ -104,3 +104,35 @@ func TestCreateDir(t *testing.T) {
 	}
 	wantError(t, "directory of all", CreateDir(dir), "chmod go-w")
 }
+
+// A file is refused if others can replace it, or a directory that contains it.
+func TestParents(t *testing.T) {
+	top := t.TempDir()
+	dir := filepath.Join(top, "a", "b")
+	file, data := filepath.Join(dir, "policy.yml"), filepath.Join(dir, "data")
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, parent := range []string{dir, filepath.Dir(dir)} {
+		for mode, want := range map[fs.FileMode]string{
+			0o777: "chmod go-w " + parent, 0o720: "chmod go-w " + parent, 0o777 | fs.ModeSticky: "", 0o755: "",
+		} {
+			if err := os.Chmod(parent, mode); err != nil {
+				t.Fatal(err)
+			}
+			wantError(t, "file in "+mode.String(), CheckFile(file, false), want)
+			wantError(t, "directory in "+mode.String(), CheckDir(data), want)
+		}
+		if err := os.Chmod(parent, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link := filepath.Join(top, "link")
+	if err := os.Symlink(data, link); err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, "link with a slash at the end", CheckDir(link+"/"), "is a symbolic link")
+}

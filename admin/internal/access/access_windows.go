@@ -17,6 +17,9 @@ const (
 		windows.WRITE_DAC | windows.WRITE_OWNER | windows.GENERIC_WRITE | windows.GENERIC_ALL
 	readRights = windows.FILE_READ_DATA | windows.GENERIC_READ
 
+	// replaceRights are the rights to rename or delete a directory or an entry of it.
+	replaceRights = fileDeleteChild | windows.DELETE | windows.WRITE_DAC | windows.WRITE_OWNER | windows.GENERIC_ALL
+
 	fileDeleteChild = 0x40
 
 	accessAllowedCallbackType = 9 // like ACCESS_ALLOWED_ACE, with a condition after the SID
@@ -26,26 +29,9 @@ const (
 // allows others to change it or, if it is secret, to read it. Others are all but the account of this program, SYSTEM,
 // the administrators and TrustedInstaller.
 func checkOwnerAndPermissions(path string, info fs.FileInfo, secret bool) error {
-	me, err := currentUser()
+	me, sd, trusted, err := readSecurity(path)
 	if err != nil {
 		return err
-	}
-	trusted, err := trustedSIDs(me)
-	if err != nil {
-		return err
-	}
-	sd, err := windows.GetNamedSecurityInfo(path, windows.SE_FILE_OBJECT,
-		windows.OWNER_SECURITY_INFORMATION|windows.DACL_SECURITY_INFORMATION)
-	if err != nil {
-		return &os.PathError{Op: "read permissions", Path: path, Err: err}
-	}
-	owner, _, err := sd.Owner()
-	if err != nil {
-		return &os.PathError{Op: "read owner", Path: path, Err: err}
-	}
-	if !contains(trusted, owner) {
-		return fmt.Errorf("%s: belongs to %s, who can change it; run: icacls \"%s\" /setowner *S-1-5-32-544",
-			path, nameOf(owner), path)
 	}
 	unsafeRights := uint32(writeRights)
 	if secret {
@@ -69,7 +55,50 @@ func checkOwnerAndPermissions(path string, info fs.FileInfo, secret bool) error 
 		"*S-1-5-32-544:%[4]sF *%[5]s:%[4]sF", path, other, what, inherited, me)
 }
 
+// checkParent returns an error if a directory belongs to others, or if its access control list allows others to rename or
+// delete its entries, or the directory itself.
+func checkParent(path string, _ fs.FileInfo) error {
+	_, sd, trusted, err := readSecurity(path)
+	if err != nil {
+		return err
+	}
+	other, err := otherWith(sd, replaceRights, trusted)
+	if err != nil {
+		return &os.PathError{Op: "read permissions", Path: path, Err: err}
+	}
+	if other != "" {
+		return fmt.Errorf("%s: %s can replace its files; use a directory that only administrators can change", path, other)
+	}
+	return nil
+}
+
+// readSecurity returns the account of this program, the access control list of a file or directory, and the accounts
+// that may change everything. It returns an error if the file belongs to others.
+func readSecurity(path string) (me *windows.SID, sd *windows.SECURITY_DESCRIPTOR, trusted []*windows.SID, err error) {
+	if me, err = currentUser(); err != nil {
+		return nil, nil, nil, err
+	}
+	if trusted, err = trustedSIDs(me); err != nil {
+		return nil, nil, nil, err
+	}
+	sd, err = windows.GetNamedSecurityInfo(path, windows.SE_FILE_OBJECT,
+		windows.OWNER_SECURITY_INFORMATION|windows.DACL_SECURITY_INFORMATION)
+	if err != nil {
+		return nil, nil, nil, &os.PathError{Op: "read permissions", Path: path, Err: err}
+	}
+	owner, _, err := sd.Owner()
+	if err != nil {
+		return nil, nil, nil, &os.PathError{Op: "read owner", Path: path, Err: err}
+	}
+	if !contains(trusted, owner) {
+		return nil, nil, nil, fmt.Errorf("%s: belongs to %s, who can change it; run: icacls \"%s\" /setowner *S-1-5-32-544",
+			path, nameOf(owner), path)
+	}
+	return me, sd, trusted, nil
+}
+
 // otherWith returns the name of somebody who is not trusted and has some of the rights, "" if there is nobody.
+// Entries that a directory only passes on are ignored for replaceRights, since they concern other files.
 func otherWith(sd *windows.SECURITY_DESCRIPTOR, rights uint32, trusted []*windows.SID) (string, error) {
 	dacl, _, err := sd.DACL()
 	if errors.Is(err, windows.ERROR_OBJECT_NOT_FOUND) || err == nil && dacl == nil {
@@ -84,6 +113,9 @@ func otherWith(sd *windows.SECURITY_DESCRIPTOR, rights uint32, trusted []*window
 			return "", err
 		}
 		if t := ace.Header.AceType; t != windows.ACCESS_ALLOWED_ACE_TYPE && t != accessAllowedCallbackType {
+			continue
+		}
+		if rights == replaceRights && ace.Header.AceFlags&windows.INHERIT_ONLY_ACE != 0 {
 			continue
 		}
 		sid := (*windows.SID)(unsafe.Pointer(&ace.SidStart))

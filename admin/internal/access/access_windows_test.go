@@ -53,6 +53,19 @@ func TestAccessControlLists(t *testing.T) {
 			t.Errorf("%s: %q can read, error %v, want %v", tt.list, other, err, tt.orRead)
 		}
 	}
+	for list, want := range map[string]bool{
+		"D:(A;;FA;;;SY)(A;;FRFX;;;BU)": false,
+		"D:(A;CI;0x40;;;BU)":           true,  // FILE_DELETE_CHILD
+		"D:(A;CI;0x116;;;BU)":          false, // as in ProgramData: to create files
+		"D:(A;OICI;0x1301bf;;;AU)":     true,  // Modify, as in a folder of the drive
+		"D:(A;OICIIO;0x1301bf;;;AU)":   false, // as in the drive itself: only passed on
+		"D:(A;;FA;;;SY)(A;;WD;;;BU)":   true,
+	} {
+		other, err := otherWith(descriptor(t, list), replaceRights, trusted)
+		if err != nil || (other != "") != want {
+			t.Errorf("%s: %q can replace files, error %v, want %v", list, other, err, want)
+		}
+	}
 	without, err := windows.NewSecurityDescriptor()
 	if err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -182,6 +183,16 @@ func TestWebConfigOfClientCertificates(t *testing.T) {
 	}
 	if w, err := ReadWebConfig(""); err != nil || w.TLS || w.Authenticates() {
 		t.Errorf("without a file the web config is %+v, %v", w, err)
+	}
+	for _, auth := range []string{"VerifyClientCertIfGiven", "RequireAndVerifyClientCert"} {
+		file := filepath.Join(folder, "web.yml")
+		text := fmt.Sprintf("tls_server_config: {cert_file: %q, key_file: %q, client_auth_type: %s}", certificate, key, auth)
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ReadWebConfig(file); err == nil || !strings.Contains(err.Error(), "client_ca_file") {
+			t.Errorf("%s without authorities: got error %v", auth, err)
+		}
 	}
 	if _, err := ReadWebConfig(filepath.Join(folder, "missing.yml")); err == nil {
 		t.Error("a missing web config is accepted")

@@ -47,6 +47,10 @@ func ReadWebConfig(file string) (WebConfig, error) {
 		Certificates: c.TLSConfig.ClientAuth == "RequireAndVerifyClientCert",
 	}
 	w.VerifiesCertificates = w.Certificates || c.TLSConfig.ClientAuth == "VerifyClientCertIfGiven"
+	if w.VerifiesCertificates && c.TLSConfig.ClientCAs == "" && c.TLSConfig.ClientCAsText == "" {
+		return WebConfig{}, fmt.Errorf("client_auth_type %s needs client_ca_file: without it, "+
+			"the certificate of any authority that the system trusts is valid", c.TLSConfig.ClientAuth)
+	}
 	for user, hash := range c.Users {
 		w.Users[user] = string(hash)
 	}

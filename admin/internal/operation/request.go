@@ -142,7 +142,11 @@ func decodeObject(text json.RawMessage) (map[string]json.RawMessage, error) {
 
 // IsBlank reports whether a text has no character that can be seen.
 func IsBlank(text string) bool {
-	return !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) })
+	const brailleBlank = '\u2800' // a symbol without a dot
+	return !strings.ContainsFunc(text, func(r rune) bool {
+		return unicode.IsGraphic(r) && !unicode.IsSpace(r) && r != brailleBlank &&
+			!unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+	})
 }
 
 func (req *Request) validate() *problem.Problem {

@@ -54,6 +54,7 @@ func TestLimitsOfRequests(t *testing.T) {
 		`{"reason": ""}`:                                              true,
 		`{"reason": " \t\n"}`:                                         false,
 		`{"reason": "\u00a0\u200b\u2003"}`:                            false, // spaces, one of them of no width
+		`{"reason": "\u3164\u2800\ufe0f"}`:                            false, // a Hangul filler, a braille blank
 		`{"reason": " - "}`:                                           true,
 		`{"parameters": null}`:                                        true,
 		`{"parameters": {"a": 1, "A": 2}}`:                            true, // at most one of them is a parameter

@@ -28,7 +28,7 @@ func guard(f func() error) (err error) {
 }
 
 // sizeOf returns the size of a file, -1 if it does not exist. A file that exists has been written before, so it is
-// damaged if it is empty.
+// damaged if it is empty or too short for the two pages of a header, for which bbolt has no error of its own.
 func sizeOf(path string) (int64, error) {
 	info, err := os.Stat(path)
 	switch {
@@ -38,6 +38,8 @@ func sizeOf(path string) (int64, error) {
 		return 0, err
 	case info.Size() == 0:
 		return 0, fmt.Errorf("%w: it is empty", errDamaged)
+	case info.Size() < int64(2*os.Getpagesize()):
+		return 0, fmt.Errorf("%w: it has only %d bytes", errDamaged, info.Size())
 	}
 	return info.Size(), nil
 }

@@ -3,10 +3,13 @@ package store
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -177,8 +180,15 @@ func TestValueThatCannotBeDecoded(t *testing.T) {
 
 // A file that is no store is renamed, with the time, and an empty store takes its place.
 func TestDamagedFileIsRenamed(t *testing.T) {
+	// long enough for a page header, one page, more than two pages
+	for _, size := range []int{64, 5000, 70000} {
+		checkDamagedFileIsRenamed(t, []byte("this is not a store"+strings.Repeat(" ", size)))
+	}
+}
+
+func checkDamagedFileIsRenamed(t *testing.T, content []byte) {
+	t.Helper()
 	path := newStorePath(t)
-	content := []byte("this is not a store, and it is long enough to have a page header")
 	if err := os.WriteFile(path, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -261,5 +271,22 @@ func TestModeOfTheFile(t *testing.T) {
 	info, err := os.Stat(path)
 	if err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
 		t.Errorf("the mode is %v, %v", info.Mode(), err)
+	}
+}
+
+// Several goroutines can write at the same time.
+func TestConcurrentWrites(t *testing.T) {
+	s := openStore(t, newStorePath(t), texts())
+	var writers sync.WaitGroup
+	for i := range 8 {
+		writers.Go(func() {
+			if err := s.Put("values", fmt.Sprint(i), strings.Repeat("x", 1<<18)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	writers.Wait()
+	if all, err := All[string](s, "values"); len(all) != 8 || err != nil {
+		t.Errorf("%d values, error %v", len(all), err)
 	}
 }
