@@ -50,7 +50,8 @@ func TestReturnCodesAreExplained(t *testing.T) {
 			"invalid parameter (5); the host does not say which; the request gives RequestedState",
 		},
 		{
-			1, msvm.MethodStartService, object{},
+			1, msvm.MethodStartService,
+			object{},
 			"not supported (1); this method has no effect: the host returns 1 (not supported)",
 		},
 	} {

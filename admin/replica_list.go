@@ -140,7 +140,8 @@ func filterFromQuery(query url.Values) (replicaFilter, *problem.Problem) {
 	return replicaFilter(query), nil
 }
 
-// matches reports whether a relationship has one of the values of each filter. A VM matches by its name and by its GUID.
+// matches reports whether a relationship has one of the values of each filter. A VM matches by its name and by its
+// GUID.
 func (f replicaFilter) matches(v replicaView) bool {
 	protected := "false"
 	if v.Protected {
