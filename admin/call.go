@@ -103,7 +103,7 @@ func (c *hostCall) abandon() {
 
 // recordReply records the host's answer in the job record and the audit log, and returns the response.
 func recordReply(x *execution, reply wmiquery.Reply, err error) problem.Response {
-	p := replyProblem(x.plan.Method.Name, reply, err)
+	p := x.replyProblem(reply, err)
 	outcome := auditOutcome(x, reply, err, p)
 	now := x.server.options.Now()
 	r := x.server.jobs.Update(x.id, func(r *job.Record) { r.ApplyReply(x.plan.Method, reply, err, p, now) })
@@ -125,12 +125,12 @@ func recordReply(x *execution, reply wmiquery.Reply, err error) problem.Response
 }
 
 // replyProblem returns the problem of the host's answer, nil if the call succeeded.
-func replyProblem(method string, reply wmiquery.Reply, err error) *problem.Problem {
-	switch {
+func (x *execution) replyProblem(reply wmiquery.Reply, err error) *problem.Problem {
+	switch method := x.plan.Method.Name; {
 	case err != nil:
 		return problem.FromCall(method, err)
 	case reply.Err() != nil:
-		return problem.FromCode(method, reply.Code)
+		return x.plan.Explain(problem.FromCode(method, reply.Code), reply.Code, x.target)
 	}
 	return nil
 }

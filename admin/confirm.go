@@ -109,7 +109,10 @@ func (c *confirmations) challenge(
 		plan.Destroys, plan.ConfirmTerm(), loss)
 	p.With("confirmation_token", token).With("expires", expires.UTC()).With("plan", plan.Show())
 	if target != nil {
-		p.With("current", target).With("estimated_loss", target.DataLoss)
+		p.With("current", target)
+		if plan.LosesUnsent() {
+			p.With("estimated_loss", target.DataLoss)
+		}
 	}
 	return p
 }

@@ -73,7 +73,7 @@ func TestBlankNameOfATestVM(t *testing.T) {
 		payload := object{"parameters": object{"AffectedSystem": test}}
 		first := env.postMethod("HV01", "omar", "DestroySystem", payload)
 		env.want(what, first, 409, "confirmation-required")
-		wantDetail(t, what, first, "the GUID of the VM "+test+"; its name is unknown")
+		wantDetail(t, what, first, "the GUID of the test VM "+test+", which is deleted; its name is unknown")
 		second := env.confirmation("HV01", vmWithTestVM, first, payload)
 		for _, wrong := range []string{"", " \t", replica} {
 			second["vm_name"] = wrong

@@ -82,7 +82,8 @@ func TestDryRun(t *testing.T) {
 		plan["parameters"].(object)["RequestedState"] != 7.0 {
 		t.Errorf("the plan is %v", plan)
 	}
-	if loss, _ := r.json["estimated_loss"].(object); loss["lag_seconds"] == nil || loss["pending_bytes"] == nil {
+	loses := env.postAction("HV01", "omar", vmReplicating, "primary", "remove?dry_run=true", nil)
+	if loss, _ := loses.json["estimated_loss"].(object); loss["lag_seconds"] == nil || loss["pending_bytes"] == nil {
 		t.Errorf("the estimated loss is %v", loss)
 	}
 	r = env.postAction("HV02", "fred", vmReplicating, "primary", "failover", object{"dry_run": true})

@@ -17,7 +17,7 @@ func callGetMethod(ctx context.Context, x *execution) (problem.Response, *proble
 		return problem.Response{}, problem.FromHost(m.Name, err)
 	}
 	if reply.Err() != nil {
-		return problem.Response{}, problem.FromCode(m.Name, reply.Code)
+		return problem.Response{}, x.plan.Explain(problem.FromCode(m.Name, reply.Code), reply.Code, x.target)
 	}
 	return problem.JSON(http.StatusOK, methodResult{reply.Code, operation.Result(m, reply.Out)}), nil
 }
@@ -43,7 +43,10 @@ func dryRun(ctx context.Context, x *execution, snapshot *operation.Snapshot) (pr
 	}
 	result := dryRunResult{DryRun: true, Plan: x.plan.Show(), Confirm: x.plan.Destroys != ""}
 	if x.target != nil {
-		result.Current, result.Loss = x.target, &x.target.DataLoss
+		result.Current = x.target
+		if x.plan.LosesUnsent() {
+			result.Loss = &x.target.DataLoss
+		}
 	}
 	return problem.JSON(http.StatusOK, result), nil
 }

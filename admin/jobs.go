@@ -69,6 +69,9 @@ func (s *Server) showJob(r *http.Request) (problem.Response, *problem.Problem) {
 // findJob returns the job that the URL names if the caller can see it.
 func (s *Server) findJob(r *http.Request) (job.Record, *problem.Problem) {
 	j, ok := s.jobs.Get(r.PathValue("id"))
+	if native := operation.JobID(r.PathValue("id")); native != "" {
+		j, ok = s.jobs.FindNative(native)
+	}
 	if !ok || s.authorize(r, j.Attributes(authz.RoleViewer)) != nil {
 		return j, problem.New(problem.NotFound, "job %.80q: not found", r.PathValue("id"))
 	}
@@ -141,7 +144,7 @@ func cancelOnHost(r *http.Request, x *execution) (problem.Response, *problem.Pro
 	ctx, stop := context.WithTimeout(context.WithoutCancel(r.Context()), s.options.CallTimeout)
 	defer stop()
 	reply, err := s.invokerFor(x.caller).Invoke(ctx, x.plan.Call())
-	p := replyProblem(x.plan.Method.Name, reply, err)
+	p := x.replyProblem(reply, err)
 	var response problem.Response
 	if p != nil {
 		response = p.Response()

@@ -50,13 +50,13 @@ func TestJSONFields(t *testing.T) {
 		{replicaList{}, "time replicas"},
 		{
 			replicaView{},
-			"vm_id vm relationship power last_replication_time failed_over_replication_type? primary_server? " +
-				"replica_server? test_vms? url",
+			"vm_id vm relationship protected power last_replication_time failed_over_replication_type? " +
+				"primary_server? replica_server? test_vms? objective_seconds? health_issues statistics_error? " +
+				"last_test_failover_time last_test_result? jobs allowed_operations url?",
 		},
 		{
 			replicaDetail{},
-			"settings health_issues statistics statistics_error? recovery_points? allowed_operations " +
-				"refused_operations jobs? operations",
+			"settings statistics recovery_points recovery_points_error? refused_operations operations",
 		},
 		{authorizationList{}, "entries"},
 		{actionView{}, "method does destroys? role url"},
@@ -68,7 +68,7 @@ func TestJSONFields(t *testing.T) {
 				"max_cycle_bytes latency_seconds_sum max_cycle_seconds last_test_failover_time",
 		},
 		{methodList{}, "methods"},
-		{methodView{}, "name class does destroys? reads parameters modes? states? needs_vm_off? instead?"},
+		{methodView{}, "name class does destroys? reads parameters returns modes? states? needs_vm_off? instead?"},
 		{parameterView{}, "name type class? optional?"},
 		{reloadResult{}, "reloaded rules"},
 		{callerView{}, "name user? subject? read_only permissions"},

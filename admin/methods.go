@@ -19,6 +19,7 @@ type methodView struct {
 	Destroys   string          `json:"destroys,omitempty"`
 	Reads      bool            `json:"reads"`
 	Parameters []parameterView `json:"parameters"`
+	Returns    []parameterView `json:"returns"`
 	Modes      []string        `json:"modes,omitempty"`
 	States     []string        `json:"states,omitempty"`
 	Off        bool            `json:"needs_vm_off,omitempty"`
@@ -38,7 +39,7 @@ func (s *Server) listMethods(*http.Request) (problem.Response, *problem.Problem)
 	for _, m := range msvm.Methods() {
 		view := methodView{
 			Name: m.Name, Class: m.Class, Does: m.Summary, Destroys: m.Destroys, Reads: m.Reads,
-			Off: m.RequiresOff, Instead: m.ReplacedBy, Parameters: []parameterView{},
+			Off: m.RequiresOff, Instead: m.ReplacedBy, Parameters: parameterViews(m.In), Returns: parameterViews(m.Out),
 		}
 		for _, mode := range m.Modes {
 			view.Modes = append(view.Modes, mode.String())
@@ -46,10 +47,16 @@ func (s *Server) listMethods(*http.Request) (problem.Response, *problem.Problem)
 		for _, state := range m.States {
 			view.States = append(view.States, state.String())
 		}
-		for _, p := range m.In {
-			view.Parameters = append(view.Parameters, parameterView{p.Name, string(p.Type), p.Class, p.Optional})
-		}
 		all = append(all, view)
 	}
 	return problem.JSON(http.StatusOK, methodList{all}), nil
+}
+
+// parameterViews returns parameters as the API shows them.
+func parameterViews(parameters []msvm.Parameter) []parameterView {
+	all := []parameterView{}
+	for _, p := range parameters {
+		all = append(all, parameterView{p.Name, string(p.Type), p.Class, p.Optional})
+	}
+	return all
 }

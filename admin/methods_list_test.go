@@ -15,24 +15,29 @@ func TestListOfMethods(t *testing.T) {
 	if len(listed) != 36 {
 		t.Errorf("%d methods are listed, want 36", len(listed))
 	}
+	const jobOut = `{"class":"Msvm_ConcreteJob","name":"Job","optional":true,"type":"reference"}`
 	for name, want := range map[string]string{
 		"Msvm_ReplicationService.InitiateFailover": `{"class":"Msvm_ReplicationService","destroys":"changes that the primary ` +
 			`has not sent, unless the failover was prepared","does":"fails over to a recovery point, by default the latest; ` +
 			`the VM stays off","modes":["replica","extended_replica"],"name":"InitiateFailover","needs_vm_off":true,` +
 			`"parameters":[{"class":"Msvm_ComputerSystem","name":"ComputerSystem","type":"reference"},` +
 			`{"class":"Msvm_VirtualSystemSettingData","name":"SnapshotSettingData","optional":true,"type":"reference"}],` +
-			`"reads":false,"states":["replicating","disk_update_in_progress"]}`,
+			`"reads":false,"returns":[` + jobOut + `],"states":["replicating","disk_update_in_progress"]}`,
 		"Msvm_ReplicationService.GetReplicationStatistics": `{"class":"Msvm_ReplicationService","does":"returns statistics ` +
 			`and health issues of the primary relationship","instead":"GetReplicationStatisticsEx",` +
 			`"name":"GetReplicationStatistics","parameters":[{"class":"Msvm_ComputerSystem","name":"ComputerSystem",` +
-			`"type":"reference"}],"reads":true}`,
+			`"type":"reference"}],"reads":true,"returns":[` +
+			`{"class":"Msvm_ReplicationStatistics","name":"ReplicationStatistics","optional":true,` +
+			`"type":"array of embedded instances"},{"class":"Msvm_Error","name":"ReplicationHealthIssues","optional":true,` +
+			`"type":"array of embedded instances"},` + jobOut + `]}`,
 		"Msvm_ReplicationService.TestReplicationConnection": `{"class":"Msvm_ReplicationService","does":"tests the ` +
 			`connection to a replica server","name":"TestReplicationConnection","parameters":[` +
 			`{"name":"RecoveryConnectionPoint","type":"string"},{"name":"RecoveryServerPortNumber","type":"uint16"},` +
 			`{"name":"AuthenticationType","type":"uint16"},{"name":"CertificateThumbPrint","optional":true,"type":"string"},` +
-			`{"name":"BypassProxyServer","optional":true,"type":"boolean"}],"reads":true}`,
+			`{"name":"BypassProxyServer","optional":true,"type":"boolean"}],"reads":true,"returns":[` + jobOut + `]}`,
 		"Msvm_ConcreteJob.GetErrorEx": `{"class":"Msvm_ConcreteJob","does":"returns the errors of a job that failed or was terminated",` +
-			`"name":"GetErrorEx","parameters":[],"reads":true}`,
+			`"name":"GetErrorEx","parameters":[],"reads":true,"returns":[` +
+			`{"class":"Msvm_Error","name":"Errors","optional":true,"type":"array of embedded instances"}]}`,
 	} {
 		wantJSON(t, name, listed[name], want)
 	}

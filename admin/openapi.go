@@ -157,7 +157,7 @@ func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] + "." }
 func (d *describer) operation(r route, id, summary string, change func(jsonObject)) jsonObject {
 	method, path, _ := strings.Cut(r.pattern, " ")
 	o := jsonObject{"operationId": id, "summary": summary, "responses": d.responses(r)}
-	parameters := pageParameters(r)
+	parameters := queryParameters(r)
 	for part := range strings.SplitSeq(path, "/") {
 		if schema, ok := pathSchemas()[strings.Trim(part, "{}")]; ok && strings.HasPrefix(part, "{") {
 			parameters = append(parameters,
@@ -195,12 +195,10 @@ func (d *describer) operation(r route, id, summary string, change func(jsonObjec
 
 // responses describes the responses of a route. Every other response is a problem.
 func (d *describer) responses(r route) jsonObject {
-	all := jsonObject{"default": jsonObject{
-		"description": "A problem as defined by RFC 9457.",
-		"content": jsonObject{
-			"application/problem+json": jsonObject{"schema": jsonObject{"$ref": "#/components/schemas/Problem"}},
-		},
-	}}
+	all := jsonObject{"default": problemResponse("A problem as defined by RFC 9457.")}
+	for status, types := range problemsOf(r) {
+		all[strconv.Itoa(status)] = describeProblems(status, types)
+	}
 	for status, example := range r.responses {
 		schema := jsonObject{}
 		if several, ok := example.([]any); ok {

@@ -75,6 +75,9 @@ func (env *testEnv) checkOpenAPI(req *http.Request, payload []byte, resp *http.R
 	if err != nil {
 		env.Fatal(err)
 	}
+	if status := resp.StatusCode; status/100 == 4 && found.Operation.Responses.Status(status) == nil {
+		env.Errorf("%s %s: the description does not name the status %d", req.Method, found.Path, status)
+	}
 	copied := req.Clone(env.Context())
 	copied.Body = io.NopCloser(bytes.NewReader(payload))
 	input := &openapi3filter.RequestValidationInput{

@@ -66,8 +66,11 @@ func pageOf[T any](
 	return entries, next, err
 }
 
-// pageParameters describes the query of a route, nil if the route is not a list in pages.
-func pageParameters(r route) []any {
+// queryParameters describes the query of a list, nil for any other route.
+func queryParameters(r route) []any {
+	if r.pattern == "GET "+apiReplicas {
+		return filterParameters()
+	}
 	if r.pattern != "GET "+apiJobs && r.pattern != "GET "+apiMaintenance {
 		return nil
 	}

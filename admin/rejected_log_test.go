@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,9 +12,27 @@ import (
 	"github.com/go-kit/log"
 )
 
+// syncBuffer is a buffer that is safe for concurrent use.
+type syncBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
 // The log has 20 messages about rejected requests in a minute, and then the number of those that were left out.
 func TestRejectedRequestsAreCountedInTheLog(t *testing.T) {
-	var logs bytes.Buffer
+	var logs syncBuffer
 	withTimedEndpoint(t, func(e *timedEndpoint) {
 		for range 25 {
 			e.want(http.MethodPost, "/-/reload", "{}", http.StatusForbidden, 0, "Host", "evil.example")
@@ -26,5 +45,5 @@ func TestRejectedRequestsAreCountedInTheLog(t *testing.T) {
 		if !strings.Contains(logs.String(), `msg="similar messages suppressed" count=5 period=1m0s`) {
 			t.Errorf("the log does not count the messages that were left out:\n%s", &logs)
 		}
-	}, func(o *Options) { o.Logger = log.NewLogfmtLogger(log.NewSyncWriter(&logs)) })
+	}, func(o *Options) { o.Logger = log.NewLogfmtLogger(&logs) })
 }

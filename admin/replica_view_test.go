@@ -24,8 +24,13 @@ func wantJSON(t *testing.T, what string, value any, want string) {
 func TestStatisticsOfAReplica(t *testing.T) {
 	at := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
 	never := time.Date(1601, 1, 1, 0, 0, 0, 0, time.UTC)
-	var d replicaDetail
-	d.addStatistics(operation.Statistics{
+	show := func(s operation.Statistics) replicaView {
+		v := replicaView{replicaDetail: &replicaDetail{}}
+		v.addStatistics(&operation.Relationship{}, s)
+		v.addWindow(s)
+		return v
+	}
+	d := show(operation.Statistics{
 		Window: &msvm.ReplicationStatistics{
 			StartStatisticTime: &at, EndStatisticTime: new(at.Add(time.Hour)), ReplicationSuccessCount: new(uint32(1)),
 			ReplicationMissCount: new(uint32(2)), ReplicationFailureCount: new(uint32(3)), NetworkFailureCount: new(uint32(4)),
@@ -40,15 +45,13 @@ func TestStatisticsOfAReplica(t *testing.T) {
 		`"max_cycle_seconds":8,"last_test_failover_time":"2026-11-22T09:01:00Z"}`)
 	wantJSON(t, "health issues", d.HealthIssues,
 		`[{"message_id":"","message":"more than 20 percent missed","severity":"degraded"}]`)
-	d = replicaDetail{}
-	d.addStatistics(operation.Statistics{
+	d = show(operation.Statistics{
 		Window: &msvm.ReplicationStatistics{LastTestFailoverTime: &never, ReplicationMissCount: new(uint32)},
 	})
 	wantJSON(t, "nulls", d.Statistics, `{"window_start":null,"successful_cycles":null,"missed_cycles":0,`+
 		`"failed_cycles":null,"network_failures":null,"replicated_bytes":null,"max_cycle_bytes":null,`+
 		`"latency_seconds_sum":null,"max_cycle_seconds":null,"last_test_failover_time":null}`)
-	d = replicaDetail{}
-	d.addStatistics(operation.Statistics{Err: msvm.ErrNoStatistics})
+	d = show(operation.Statistics{Err: msvm.ErrNoStatistics})
 	if d.Statistics != nil || d.StatisticsError != "the host returned no statistics" {
 		t.Errorf("statistics that cannot be read: got %+v", d)
 	}

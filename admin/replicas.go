@@ -9,20 +9,15 @@ import (
 	"hyperv_replica_exporter/admin/internal/job"
 	"hyperv_replica_exporter/admin/internal/operation"
 	"hyperv_replica_exporter/admin/internal/problem"
-	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-type replicaList struct {
-	Time     time.Time     `json:"time"` // by the host's clock
-	Replicas []replicaView `json:"replicas"`
-}
-
-// replicaView is a relationship as the API shows it.
+// replicaView is a relationship, or a VM without one, as the API shows it.
 type replicaView struct {
 	VMID         string `json:"vm_id"`
 	VM           string `json:"vm"`
 	Relationship string `json:"relationship"`
+	Protected    bool   `json:"protected"` // the relationship replicates
 	operation.TargetState
 	Power               string     `json:"power"` // on, off, saved, paused, other, or unknown
 	LastReplicationTime *time.Time `json:"last_replication_time"`
@@ -30,7 +25,16 @@ type replicaView struct {
 	PrimaryServer       string     `json:"primary_server,omitempty"`
 	ReplicaServer       string     `json:"replica_server,omitempty"`
 	TestVMs             []string   `json:"test_vms,omitempty"`
-	URL                 string     `json:"url"`
+	// ObjectiveSeconds is the recovery point objective, absent if it is not known.
+	ObjectiveSeconds *float64          `json:"objective_seconds,omitempty"`
+	HealthIssues     []operation.Issue `json:"health_issues"`
+	// StatisticsError says why the health issues, the pending bytes and the last test are not known.
+	StatisticsError  string       `json:"statistics_error,omitempty"`
+	LastTestFailover *time.Time   `json:"last_test_failover_time"`
+	LastTestResult   string       `json:"last_test_result,omitempty"` // that a clean-up reported
+	Jobs             []job.Record `json:"jobs"`                       // of the VM, that have not ended
+	Allowed          []string     `json:"allowed_operations"`         // for the caller
+	URL              string       `json:"url,omitempty"`              // absent for a VM without a relationship
 
 	*replicaDetail
 }
@@ -39,15 +43,13 @@ type replicaView struct {
 type replicaDetail struct {
 	// Settings has the properties of Msvm_ReplicationSettingData that are not null, as ModifyReplicationSettings takes
 	// them. It is empty if the host shows no settings.
-	Settings        map[string]any        `json:"settings"`
-	HealthIssues    []operation.Issue     `json:"health_issues"`
-	Statistics      *statisticsView       `json:"statistics"`
-	StatisticsError string                `json:"statistics_error,omitempty"`
-	RecoveryPoints  []recoveryPointView   `json:"recovery_points,omitempty"`
-	Allowed         []string              `json:"allowed_operations"`
-	Refused         []refusedAction       `json:"refused_operations"`
-	Jobs            []job.Record          `json:"jobs,omitempty"` // that have not ended
-	Operations      map[string]actionView `json:"operations"`     // by name
+	Settings   map[string]any  `json:"settings"`
+	Statistics *statisticsView `json:"statistics"`
+	// RecoveryPoints is empty for the extended relationship, and if RecoveryPointsError is not "".
+	RecoveryPoints      []recoveryPointView   `json:"recovery_points"`
+	RecoveryPointsError string                `json:"recovery_points_error,omitempty"`
+	Refused             []refusedAction       `json:"refused_operations"`
+	Operations          map[string]actionView `json:"operations"` // by name
 }
 
 // actionView is an action as the API shows it.
@@ -95,13 +97,17 @@ func replicaURL(r *operation.Relationship) string {
 }
 
 // newReplicaView returns the view of a relationship without details.
-func newReplicaView(s *operation.Snapshot, r *operation.Relationship) replicaView {
+func (s *Server) newReplicaView(snapshot *operation.Snapshot, r *operation.Relationship) replicaView {
 	v := replicaView{
-		VMID: r.Key.VM, VM: r.VMName(), Relationship: string(r.Key.Link), TargetState: s.TargetState(r),
-		Power: string(r.VM.Power()), URL: replicaURL(r), LastReplicationTime: knownTime(r.Row.LastReplicationTime),
+		VMID: r.Key.VM, VM: r.VMName(), Relationship: string(r.Key.Link), TargetState: snapshot.TargetState(r),
+		Power: string(r.VM.Power()), LastReplicationTime: knownTime(r.Row.LastReplicationTime),
+		Protected: r.Row.Replicates(), HealthIssues: []operation.Issue{}, Jobs: []job.Record{}, Allowed: []string{},
+	}
+	if snapshot.Has(r.Key) {
+		v.URL = replicaURL(r)
 	}
 	if r.Key.Link == msvm.Primary {
-		v.TestVMs = s.TestVMs(r.Key.VM)
+		v.TestVMs = snapshot.TestVMs(r.Key.VM)
 	}
 	if t := r.Row.FailedOverReplicationType; t != nil && *t != msvm.TypeNone {
 		v.FailedOver = t.String()
@@ -109,8 +115,21 @@ func newReplicaView(s *operation.Snapshot, r *operation.Relationship) replicaVie
 	if r.Settings != nil {
 		v.PrimaryServer = r.Settings.PrimaryServer()
 		v.ReplicaServer = msvm.StringOrEmpty(r.Settings.RecoveryConnectionPoint)
+		v.ObjectiveSeconds = s.objective(r)
 	}
 	return v
+}
+
+// objective returns the recovery point objective of a relationship in seconds, nil if it is not known.
+func (s *Server) objective(r *operation.Relationship) *float64 {
+	if s.options.Objective == nil || !r.Row.Replicates() {
+		return nil
+	}
+	interval, _ := r.Settings.Interval()
+	if objective := s.options.Objective(r.VMName(), r.Key.VM, interval); objective > 0 {
+		return new(objective.Seconds())
+	}
+	return nil
 }
 
 // knownTime returns a time, nil if the host does not know it.
@@ -119,23 +138,6 @@ func knownTime(t *time.Time) *time.Time {
 		return &at
 	}
 	return nil
-}
-
-// listReplicas handles GET /api/v1/replicas. The list has the relationships that replicate.
-func (s *Server) listReplicas(r *http.Request) (problem.Response, *problem.Problem) {
-	ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
-	defer cancel()
-	snapshot, p := s.readSnapshot(ctx)
-	if p != nil {
-		return problem.Response{}, p
-	}
-	all := []replicaView{}
-	for _, x := range snapshot.Relationships() {
-		if x.Row.Replicates() && s.authorize(r, viewAttributes(x)) == nil {
-			all = append(all, newReplicaView(snapshot, x))
-		}
-	}
-	return problem.JSON(http.StatusOK, replicaList{snapshot.Time, all}), nil
 }
 
 // viewAttributes returns the attributes of a request that only reads a relationship.
@@ -169,35 +171,47 @@ func (s *Server) showReplica(r *http.Request) (problem.Response, *problem.Proble
 	if p != nil {
 		return problem.Response{}, p
 	}
-	v := newReplicaView(snapshot, x)
+	v := s.newReplicaView(snapshot, x)
 	v.replicaDetail = &replicaDetail{
-		Settings: map[string]any{}, HealthIssues: []operation.Issue{}, Allowed: []string{}, Refused: []refusedAction{},
-		Operations: map[string]actionView{},
+		Settings: map[string]any{}, Refused: []refusedAction{},
+		RecoveryPoints: []recoveryPointView{}, Operations: map[string]actionView{},
 	}
 	if x.Settings != nil {
 		v.Settings = operation.Properties(*x.Settings)
 	}
 	statistics := operation.ReadStatistics(ctx, s.options.Reader, snapshot, x)
-	v.PendingBytes = statistics.PendingBytes(x)
-	v.addStatistics(statistics)
+	v.addStatistics(x, statistics)
+	v.addWindow(statistics)
 	if x.Key.Link == msvm.Primary {
-		v.RecoveryPoints = recoveryPointViews(ctx, s.options.Reader, x.Key.VM)
+		v.addRecoveryPoints(operation.RecoveryPoints(ctx, s.options.Reader, x.Key.VM))
 	}
-	v.Jobs = s.jobs.Running(x.Key.VM)
+	v.Jobs = append(v.Jobs, s.jobs.Running(x.Key.VM)...)
 	for _, a := range operation.Actions() {
-		v.addAction(a, x, s.checkAction(r, snapshot, x, a))
+		p := s.checkAction(r, snapshot, x, a)
+		if p == nil {
+			v.Allowed = append(v.Allowed, a.Name)
+		}
+		v.addAction(a, x, p)
 	}
 	return problem.JSON(http.StatusOK, v), nil
 }
 
-// addStatistics adds the statistics and health issues.
-func (d *replicaDetail) addStatistics(s operation.Statistics) {
+// addStatistics adds what a list shows of the statistics, and the health issues.
+func (v *replicaView) addStatistics(r *operation.Relationship, s operation.Statistics) {
+	v.PendingBytes = s.PendingBytes(r)
 	if s.Err != nil {
-		d.StatisticsError = s.Err.Error()
+		v.StatisticsError = s.Err.Error()
 	}
 	for _, e := range s.Issues {
-		d.HealthIssues = append(d.HealthIssues, operation.NewIssue(e))
+		v.HealthIssues = append(v.HealthIssues, operation.NewIssue(e))
 	}
+	if s.Window != nil {
+		v.LastTestFailover = knownTime(s.Window.LastTestFailoverTime)
+	}
+}
+
+// addWindow adds the statistics of the current monitoring window.
+func (d *replicaDetail) addWindow(s operation.Statistics) {
 	if s.Window == nil {
 		return
 	}
@@ -216,7 +230,6 @@ func (d *replicaDetail) addAction(a operation.Action, r *operation.Relationship,
 		URL: replicaURL(r) + "/actions/" + a.Name,
 	}
 	if p == nil {
-		d.Allowed = append(d.Allowed, a.Name)
 		return
 	}
 	refused := refusedAction{Operation: a.Name, Type: p.Type.URI(), Reason: p.Detail}
@@ -245,15 +258,14 @@ func (s *Server) checkAction(
 	return s.authorize(r, a.Attributes(x))
 }
 
-// recoveryPointViews returns the recovery points of a VM, none if they cannot be read.
-func recoveryPointViews(ctx context.Context, r wmiquery.Reader, vm string) (views []recoveryPointView) {
-	points, err := operation.RecoveryPoints(ctx, r, vm)
+// addRecoveryPoints adds the recovery points, or the error of their read.
+func (d *replicaDetail) addRecoveryPoints(points []msvm.VirtualSystemSettingData, err error) {
 	if err != nil {
-		return nil
+		d.RecoveryPointsError = err.Error()
 	}
 	for _, point := range points {
 		kind, _ := point.RecoveryPoint()
-		views = append(views, recoveryPointView{point.InstanceID, string(kind), knownTime(point.CreationTime)})
+		d.RecoveryPoints = append(d.RecoveryPoints,
+			recoveryPointView{point.InstanceID, string(kind), knownTime(point.CreationTime)})
 	}
-	return views
 }

@@ -48,15 +48,37 @@ func sharedFunctions(t *testing.T) (functions, runbooks string) {
 	return codeBlock.FindStringSubmatch(page)[3], page
 }
 
-// Bash executes the runbooks unchanged against two simulated hosts. A sleep advances the simulated time. Commands for
-// the host itself are executed on the simulated host.
-func TestControlRunbooks(t *testing.T) {
+// readRunbooks returns the shell functions that the runbooks share, and the texts of the runbooks by name.
+func readRunbooks(t *testing.T) (functions string, texts map[string]string) {
+	t.Helper()
 	functions, page := sharedFunctions(t)
-	texts := map[string]string{}
+	texts = map[string]string{}
 	for _, section := range strings.Split(page, "<!-- runbook: ")[1:] {
 		name, text, _ := strings.Cut(section, " -->")
 		texts[name] = text
 	}
+	return functions, texts
+}
+
+// runbookScript returns the commands of a runbook as a script. The state is that of the replica.
+func (env *testEnv) runbookScript(text string, state msvm.ReplicationState) (script string) {
+	env.Helper()
+	for _, b := range codeBlock.FindAllStringSubmatch(text, -1) {
+		switch {
+		case b[1] != "" && state == msvm.Replicating:
+		case b[2] == "powershell":
+			script += env.hostCommand(b[3])
+		default:
+			script += b[3]
+		}
+	}
+	return script
+}
+
+// Bash executes the runbooks unchanged against two simulated hosts. A sleep advances the simulated time. Commands for
+// the host itself are executed on the simulated host.
+func TestControlRunbooks(t *testing.T) {
+	functions, texts := readRunbooks(t)
 	tests := []struct {
 		name        string
 		from, to    string // the hosts that are HV01 and HV02 in the runbook
@@ -73,7 +95,7 @@ func TestControlRunbooks(t *testing.T) {
 		{"older", "HV01", "HV02", vmWithRecoveryPoints, msvm.Recovered, "replica", "recovered", false},
 		{"test", "HV01", "HV02", vmReplicating, msvm.Replicating, "replica", "replicating", false},
 		{"reverse", "HV01", "HV02", vmReplicating, msvm.Replicating, "primary", "waiting_to_complete_initial_replication", false},
-		{"extended", "HV02", "HV01", vmExtended, msvm.Replicating, "primary", "replicating", false},
+		{"extended", "HV02", "HV01", vmExtended, msvm.Replicating, "primary", "replicating", true},
 	}
 	untested := maps.Clone(texts)
 	for _, tt := range tests {
@@ -87,16 +109,7 @@ func TestControlRunbooks(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			script := ""
-			for _, b := range codeBlock.FindAllStringSubmatch(texts[tt.name], -1) {
-				switch {
-				case b[1] != "" && tt.initial == msvm.Replicating:
-				case b[2] == "powershell":
-					script += env.hostCommand(b[3])
-				default:
-					script += b[3]
-				}
-			}
+			script := env.runbookScript(texts[tt.name], tt.initial)
 			if out, err := env.runScript(functions+script, "yes", env.scriptEnvironment(tt.vm, tt.from, tt.to)); err != nil ||
 				script == "" {
 				t.Fatalf("%v\n%s", err, out)

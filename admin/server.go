@@ -50,6 +50,10 @@ type Options struct {
 	// Namespace is the prefix of the metrics.
 	Namespace string
 
+	// Objective returns the recovery point objective of a VM from its name, its GUID and its replication interval, 0 if it
+	// is not known. If it is nil, no objective is shown.
+	Objective func(name, id string, interval time.Duration) time.Duration
+
 	// PolicyFile is the policy. Without it all callers are viewers.
 	PolicyFile string
 	// WebConfigFile is the web config of the listener.

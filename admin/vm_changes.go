@@ -63,6 +63,7 @@ func (s *Server) readSnapshot(ctx context.Context) (*operation.Snapshot, *proble
 	snapshot, p := operation.ReadSnapshot(ctx, s.options.Reader)
 	if p == nil {
 		s.changes.observe(snapshot.VMStates())
+		snapshot.SetStartedTests(s.jobs.TestVMs)
 	}
 	return snapshot, p
 }

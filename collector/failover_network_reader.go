@@ -49,14 +49,21 @@ func adapterKey(adapter wmiquery.Ref) string {
 	return operationAssociatorsOf + " " + string(lowerRef(adapter))
 }
 
-// readAll reads the settings of all adapters. All queries are started at once, see statisticsReader.readAll.
+// readAll reads the settings of all adapters. All queries are started at once, see statisticsReader.readAll. If the host
+// does not respond to the query for all settings, it will not respond to these either, and together they could take all
+// workers: then readAll uses the last responses.
 func (r *adapterReader) readAll(ctx context.Context) error {
-	for _, adapter := range r.adapters {
-		r.view.join(r.query(adapter))
+	read := func(q query) (response, error) { return r.view.get(ctx, q) }
+	if r.view.isOverdue(msvm.FailoverNetworkAdapterSettingData{}.WMIClass().Name) {
+		read = r.view.last
+	} else {
+		for _, adapter := range r.adapters {
+			r.view.join(r.query(adapter))
+		}
 	}
 	errs := make([]error, len(r.adapters))
 	for i, adapter := range r.adapters {
-		response, err := r.view.get(ctx, r.query(adapter))
+		response, err := read(r.query(adapter))
 		if errs[i] = err; err == nil {
 			r.configurations[lowerRef(adapter)] = r.configuration(response)
 		}

@@ -43,11 +43,20 @@ func ParseObjective(s string) (Objective, error) {
 // objectiveFor returns the objective of a VM, and whether it was set: that of the
 // first rule that matches, else twice the replication interval. The objective is 0
 // if no rule matches and the interval is not known, that is 0.
-func objectiveFor(objectives []Objective, name, id string, interval time.Duration) (objective time.Duration, isSet bool) {
+func objectiveFor(
+	objectives []Objective, name, id string, interval time.Duration,
+) (objective time.Duration, isSet bool) {
 	for _, o := range objectives {
 		if o.vm == nil || o.vm.MatchString(name) || o.vm.MatchString(id) || o.vm.MatchString(strings.ToLower(id)) {
 			return o.lag, true
 		}
 	}
 	return 2 * interval, false
+}
+
+// ObjectiveOf returns the recovery point objective of a VM from its name, its GUID and its replication interval: that of
+// the first rule that matches, else twice the interval. It is 0 if it is not known.
+func ObjectiveOf(objectives []Objective, name, id string, interval time.Duration) time.Duration {
+	objective, _ := objectiveFor(objectives, name, id, interval)
+	return objective
 }

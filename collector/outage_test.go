@@ -259,3 +259,27 @@ func TestDisconnectedClientIsNotLogged(t *testing.T) {
 		time.Sleep(time.Minute)
 	})
 }
+
+// The class of the failover settings and its associations, one for each network adapter, hang together. All other
+// collectors stay complete.
+func TestFailoverSettingsThatHangHoldUpNoOtherCollector(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		clock := newFakeClock()
+		r := newTestRig(t, simulator.Config{Seed: 1, VMs: 40, Now: clock.Now})
+		r.gather(t, scrapeTimeout)
+		r.world.SetFaults(parseFaults(t, "hung=Msvm_FailoverNetworkAdapterSettingData"))
+		for range 40 {
+			time.Sleep(30 * time.Second)
+			clock.Advance(30 * time.Second)
+			r.gather(t, scrapeTimeout)
+		}
+		got := valuesOf(parseSeries(r.gather(t, scrapeTimeout)), "collector_success", "collector")
+		for c, success := range got {
+			if want := map[bool]string{true: "0", false: "1"}[c == "failover_network"]; success != want {
+				t.Errorf("collector %s: success %s, want %s", c, success, want)
+			}
+		}
+		r.world.SetFaults(simulator.Faults{})
+		time.Sleep(time.Minute)
+	})
+}

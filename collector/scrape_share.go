@@ -39,6 +39,15 @@ func (s *scrapeShare) join(q query) joinedQuery {
 	return j
 }
 
+// isOverdue reports whether these scrapes have waited for the response to a query in
+// vain.
+func (s *scrapeShare) isOverdue(key string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	j := s.queries[key]
+	return j.attempt != nil && !j.late && !j.isDone()
+}
+
 // start queries the classes that a collector reads, and waits until the host has
 // received each query that is not late. So the host reads the classes in the order
 // of All: if it is slow, the most important ones are available first.

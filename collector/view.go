@@ -51,6 +51,17 @@ func (v *view) get(ctx context.Context, q query) (response, error) {
 	return r, r.err
 }
 
+// last returns the last good response to a query, without running the query.
+func (v *view) last(q query) (response, error) {
+	r, ok := v.lastGoodResponse(q.key)
+	if !ok {
+		return r, wmiquery.ErrTimeout
+	}
+	v.recordTime(r.at)
+	v.recordInvalid(q.key, r)
+	return r, nil
+}
+
 // isLost reports whether a response is probably lost and not only late: the
 // connection is lost, or the query has hung for so long that it was run again.
 func isLost(j joinedQuery, err error) bool {

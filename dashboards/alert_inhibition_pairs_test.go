@@ -19,24 +19,29 @@ type inhibition struct{ source, equal, targets string }
 // inhibitions are all inhibitions of the example configuration, without those of maintenance and of a host that is not
 // monitored, which are those of inhibitsByHost.
 var inhibitions = func() []inhibition {
-	const paused = "ObjectiveMissed ObjectiveMissedAgain LagHigh LagCritical ApplyLagHigh CyclesMissed PendingGrowing " +
-		"ApplicationConsistentStale HealthCritical HealthWarning EndsDisagree"
-	const resynchronization = "ObjectiveMissed ObjectiveMissedAgain ObjectiveUnknown LagHigh LagCritical CyclesMissed " +
-		"PendingGrowing ApplicationConsistentStale HealthCritical HealthWarning"
-	const worseLag = "LagHigh CyclesMissed PendingGrowing ApplicationConsistentStale HealthWarning"
+	const sending = "CyclesMissed PendingGrowing PendingNotSent ApplicationConsistentStale HealthWarning " +
+		"ObjectiveBudgetBurns"
+	const lag = sending + " ObjectiveMissed HealthCritical"
+	const paused = lag + " ApplyLagHigh EndsDisagree"
 	return []inhibition{
+		{"LineDown", "primary_server replica_server", lag + " LagUnknown LineFailures"},
+		{"LineFailures", "primary_server replica_server", "CyclesMissed PendingGrowing HealthWarning"},
+		{"SplitBrain", "vm_id", lag + " LagUnknown EndsDisagree FailedOver ResynchronizationRequired"},
 		{"Paused", "vm_id relationship", paused},
 		{"PausedOnReplica", "vm_id relationship", paused},
-		{"ResynchronizationRequired", "vm_id relationship", resynchronization},
-		{"Resynchronizing", "vm_id relationship", resynchronization},
-		{"ObjectiveMissed", "vm_id relationship", worseLag + " LagCritical ObjectiveMissedAgain"},
-		{"ObjectiveMissedAgain", "vm_id relationship", worseLag},
-		{"LagCritical", "vm_id relationship", worseLag},
-		{"HealthCritical", "vm_id relationship", "HealthWarning"},
-		{"WorkersStuck", "instance", "CollectorFailing SnapshotStale"},
-		{"CollectorFailing", "instance collector", "SnapshotStale"},
+		{"ResynchronizationRequired", "vm_id relationship", lag + " LagUnknown"},
+		{"Resynchronizing", "vm_id relationship", lag + " LagUnknown"},
+		{"HealthCritical", "vm_id relationship", sending + " ObjectiveMissed EndsDisagree FailedOver"},
+		{"ObjectiveMissed", "vm_id relationship", sending},
+		{"CyclesMissed", "vm_id relationship", "HealthWarning PendingGrowing"},
+		{"ObjectiveBudgetBurns", "vm_id relationship", "HealthWarning PendingGrowing CyclesMissed ObjectiveBudgetSpent"},
+		{"EndsDisagree", "vm_id relationship", "FailedOver"},
+		{"ClockAnomaly", "vm_id relationship", "LagUnknown PendingNotSent"},
+		{"SiteLost", "instance", "ExporterDown HostUnreadable"},
+		{"WorkersStuck", "instance", "CollectorFailing StatisticsStale"},
+		{"ClassMissing", "instance collector", "CollectorFailing"},
 		{"CertificateMissing", "instance", "ListenerDown"},
-		{"CertificateExpired", "instance thumbprint usage", "CertificateExpires"},
+		{"CertificateExpires:critical", "instance thumbprint usage", "CertificateExpires:warning"},
 	}
 }()
 
@@ -46,7 +51,7 @@ func inhibits(source, target alertSubject) bool {
 	case "Maintenance":
 		return target.name != "Maintenance" && target.hasSame(source.isAboutVM())
 	case "ExporterDown", "HostUnreadable":
-		isExempt := slices.Contains([]string{"ExporterDown", "HostUnreadable", "Maintenance"}, target.name)
+		isExempt := slices.Contains([]string{"ExporterDown", "HostUnreadable", "SiteLost", "Maintenance"}, target.name)
 		return !isExempt && target.hasSame(false)
 	}
 	return slices.ContainsFunc(inhibitions, func(i inhibition) bool {
@@ -56,8 +61,9 @@ func inhibits(source, target alertSubject) bool {
 
 // alertSubject is an alert with the names of its labels.
 type alertSubject struct {
-	name   string // without the prefix
-	labels []string
+	name     string // without the prefix, and with the severity if there are several of the name
+	severity string
+	labels   []string
 }
 
 func (s alertSubject) isAboutVM() bool { return slices.Contains(s.labels, "vm_id") }
@@ -69,7 +75,8 @@ func (s alertSubject) hasSame(vm bool) bool {
 
 // with returns the labels of the alert, whose values are the same for the same id.
 func (s alertSubject) with(id string) map[string]string {
-	l := map[string]string{"alertname": "HyperVReplica" + s.name}
+	name, _, _ := strings.Cut(s.name, ":")
+	l := map[string]string{"alertname": "HyperVReplica" + name, "severity": s.severity}
 	for _, name := range s.labels {
 		l[name] = id
 	}
@@ -78,10 +85,14 @@ func (s alertSubject) with(id string) map[string]string {
 
 var annotationLabel = regexp.MustCompile(`\$labels\.(\w+)`)
 
-// alertSubjects returns all alerts. The labels of an alert are those that its annotations use. Maintenance is announced
-// for a VM or for a host, and is in the list twice.
+// alertSubjects returns all alerts. The labels of an alert are those that its annotations use, and the servers of the
+// relationship that it is about. Maintenance is announced for a VM or for a host, and is in the list twice.
 func alertSubjects(rules []promtest.Rule) []alertSubject {
 	var all []alertSubject
+	count := map[string]int{}
+	for _, r := range rules {
+		count[r.Alert]++
+	}
 	for _, r := range rules {
 		if r.Alert == "" {
 			continue
@@ -93,11 +104,19 @@ func alertSubjects(rules []promtest.Rule) []alertSubject {
 		if slices.Contains(labels, "vm") {
 			labels = append(labels, "vm_id")
 		}
+		if strings.Contains(r.Expr, "relationship:hyperv_replica_labels:info") {
+			labels = append(labels, "primary_server", "replica_server")
+		}
+		severity := r.Labels["severity"]
 		if name == "Maintenance" {
-			all = append(all, alertSubject{name, []string{"vm", "vm_id"}}, alertSubject{name, []string{"instance"}})
+			all = append(all,
+				alertSubject{name, severity, []string{"vm", "vm_id"}}, alertSubject{name, severity, []string{"instance"}})
 			continue
 		}
-		all = append(all, alertSubject{name, slices.Compact(slices.Sorted(slices.Values(labels)))})
+		if count[r.Alert] > 1 {
+			name += ":" + severity
+		}
+		all = append(all, alertSubject{name, severity, slices.Compact(slices.Sorted(slices.Values(labels)))})
 	}
 	return all
 }
@@ -106,11 +125,10 @@ func alertSubjects(rules []promtest.Rule) []alertSubject {
 // inhibits none if the other one is about another VM, relationship, host, collector or certificate.
 func TestAlertmanagerInhibitsPairsOfAlerts(t *testing.T) {
 	rules, _ := promtest.ReadRules(t, ruleFiles)
-	alerts, subjects := alertsByName(rules), alertSubjects(rules)
+	subjects := alertSubjects(rules)
 	var firing []map[string]string
 	want := map[string]string{}
 	fire := func(l map[string]string, isInhibited bool) {
-		l["severity"] = alerts[l["alertname"]].Labels["severity"]
 		firing = append(firing, l)
 		want[labelsKey(l)] = receiverBySeverity[l["severity"]]
 		if isInhibited {

@@ -16,17 +16,17 @@ func TestAlertmanagerInhibitsExplainedAlerts(t *testing.T) {
 	rules, _ := promtest.ReadRules(t, ruleFiles)
 	alerts := alertsByName(rules)
 	a := startAlertmanager(t, "http://127.0.0.1:1", false)
-	// Alerts are Name/vm, Name/vm/relationship or Name@host.
+	// Alerts are Name/vm, Name/vm/relationship, Name@host or Name, the first two and the last with the servers of a line.
 	for _, tt := range []struct{ name, firing, inhibited string }{
 		{
 			"no inhibition",
-			"ObjectiveMissed/a LagHigh/b HealthWarning/c CollectorFailing@hv01 Paused/d",
+			"ObjectiveMissed/a HealthWarning/c CollectorFailing@hv01 Paused/d",
 			"",
 		},
 		{
 			"exporter down",
-			"ExporterDown@hv01 SnapshotStale@hv01 SnapshotStale@hv02 ObjectiveMissed/a",
-			"SnapshotStale@hv01",
+			"ExporterDown@hv01 CollectorFailing@hv01 CollectorFailing@hv02 ObjectiveMissed/a",
+			"CollectorFailing@hv01",
 		},
 		{
 			"host unreadable",
@@ -34,14 +34,35 @@ func TestAlertmanagerInhibitsExplainedAlerts(t *testing.T) {
 			"CollectorFailing@hv01",
 		},
 		{
+			"site lost",
+			"SiteLost@hv01 ExporterDown@hv01 ExporterDown@hv02",
+			"ExporterDown@hv01",
+		},
+		{
 			"workers stuck",
-			"WorkersStuck@hv01 SnapshotStale@hv01 CollectorFailing@hv02 ListenerDown@hv01",
-			"SnapshotStale@hv01",
+			"WorkersStuck@hv01 CollectorFailing@hv01 CollectorFailing@hv02 ListenerDown@hv01",
+			"CollectorFailing@hv01",
+		},
+		{
+			"statistics of a VM",
+			"StatisticsStale@hv01 CollectorFailing@hv01=statistics CollectorFailing@hv01=settings",
+			"CollectorFailing@hv01=statistics",
+		},
+		{
+			"line down",
+			"LineDown=hv01+hv02 ObjectiveMissed/a=hv01+hv02 HealthCritical/b/extended=hv01+hv02 ObjectiveMissed/c=hv01+hv03 " +
+				"ObjectiveMissed/d=hv02+hv01 ObjectiveMissed/e PausedOnReplica/f=hv01+hv02",
+			"ObjectiveMissed/a=hv01+hv02 HealthCritical/b/extended=hv01+hv02",
+		},
+		{
+			"split brain",
+			"SplitBrain/a HealthCritical/a EndsDisagree/a HealthCritical/b",
+			"HealthCritical/a EndsDisagree/a",
 		},
 		{
 			"paused",
-			"Paused/a LagCritical/a CyclesMissed/a LagCritical/b ResynchronizationRequired/a",
-			"LagCritical/a CyclesMissed/a",
+			"Paused/a ObjectiveMissed/a CyclesMissed/a ObjectiveMissed/b ResynchronizationRequired/a",
+			"ObjectiveMissed/a CyclesMissed/a",
 		},
 		{
 			"paused on the replica",
@@ -50,7 +71,7 @@ func TestAlertmanagerInhibitsExplainedAlerts(t *testing.T) {
 		},
 		{
 			"paused primary relationship, lagging extended relationship",
-			"Paused/a LagHigh/a/extended",
+			"Paused/a ObjectiveMissed/a/extended",
 			"",
 		},
 		{
@@ -59,35 +80,20 @@ func TestAlertmanagerInhibitsExplainedAlerts(t *testing.T) {
 			"ObjectiveMissed/a HealthCritical/a",
 		},
 		{
-			"worse lag alert",
-			"ObjectiveMissed/a LagCritical/a LagHigh/a HealthWarning/a LagCritical/b LagHigh/b",
-			"LagCritical/a LagHigh/a HealthWarning/a LagHigh/b",
+			"critical health and lag",
+			"HealthCritical/a ObjectiveMissed/a HealthWarning/a ObjectiveMissed/b HealthWarning/b HealthWarning/c",
+			"ObjectiveMissed/a HealthWarning/a HealthWarning/b",
 		},
 		{
 			"resynchronizing",
-			"Resynchronizing/a ObjectiveMissed/a ObjectiveUnknown/a HealthCritical/a ResynchronizationStuck/a " +
+			"Resynchronizing/a ObjectiveMissed/a LagUnknown/a HealthCritical/a ResynchronizationStuck/a " +
 				"ObjectiveMissed/b",
-			"ObjectiveMissed/a ObjectiveUnknown/a HealthCritical/a",
+			"ObjectiveMissed/a LagUnknown/a HealthCritical/a",
 		},
 		{
 			"objective missed repeatedly",
-			"ObjectiveMissedAgain/a CyclesMissed/a HealthWarning/a ObjectiveMissedAgain/b ObjectiveMissed/b",
-			"CyclesMissed/a HealthWarning/a ObjectiveMissedAgain/b",
-		},
-		{
-			"collector failing",
-			"CollectorFailing@hv01 SnapshotStale@hv01 SnapshotStale@hv02",
-			"SnapshotStale@hv01",
-		},
-		{
-			"certificate expired",
-			"CertificateExpired@hv01 CertificateExpires@hv01 CertificateExpires@hv02",
-			"CertificateExpires@hv01",
-		},
-		{
-			"worse health alert",
-			"HealthCritical/a HealthWarning/a HealthWarning/b",
-			"HealthWarning/a",
+			"ObjectiveBudgetBurns/a CyclesMissed/a HealthWarning/a ObjectiveBudgetBurns/b ObjectiveMissed/b",
+			"CyclesMissed/a HealthWarning/a ObjectiveBudgetBurns/b",
 		},
 		{
 			"certificate missing",
@@ -96,8 +102,8 @@ func TestAlertmanagerInhibitsExplainedAlerts(t *testing.T) {
 		},
 		{
 			"maintenance of a VM",
-			"Maintenance/a ObjectiveMissed/a LagHigh/a/extended VMUnprotected/a ObjectiveMissed/b ExporterDown@hv01",
-			"ObjectiveMissed/a LagHigh/a/extended VMUnprotected/a",
+			"Maintenance/a ObjectiveMissed/a HealthWarning/a/extended VMUnprotected/a ObjectiveMissed/b ExporterDown@hv01",
+			"ObjectiveMissed/a HealthWarning/a/extended VMUnprotected/a",
 		},
 		{
 			"maintenance of a host",
@@ -115,12 +121,12 @@ func TestAlertmanagerInhibitsExplainedAlerts(t *testing.T) {
 		want := map[string]string{}
 		// The alerts of the host "known" are in each test: when one inhibits the other, Alertmanager has processed all
 		// alerts.
-		for text := range strings.FieldsSeq(tt.firing + " WorkersStuck@known SnapshotStale@known") {
+		for text := range strings.FieldsSeq(tt.firing + " WorkersStuck@known CollectorFailing@known") {
 			l := parseAlert(text)
 			l["severity"] = alerts[l["alertname"]].Labels["severity"]
 			firing = append(firing, l)
 			want[labelsKey(l)] = receiverBySeverity[l["severity"]]
-			if slices.Contains(strings.Fields(tt.inhibited+" SnapshotStale@known"), text) {
+			if slices.Contains(strings.Fields(tt.inhibited+" CollectorFailing@known"), text) {
 				want[labelsKey(l)] = "inhibited"
 			}
 		}
@@ -132,16 +138,25 @@ func TestAlertmanagerInhibitsExplainedAlerts(t *testing.T) {
 
 var receiverBySeverity = map[string]string{"critical": "pager", "warning": "mail", "info": "journal"}
 
-// parseAlert returns the labels of an alert of the form Name/vm, Name/vm/relationship or Name@host.
+// parseAlert returns the labels of an alert of the form Name/vm, Name/vm/relationship, Name@host or Name. The servers of
+// a line follow as in Name/vm=hv01+hv02, a collector as in Name@host=statistics.
 func parseAlert(text string) map[string]string {
+	text, line, hasLine := strings.Cut(text, "=")
 	name, host, _ := strings.Cut(text, "@")
+	l := map[string]string{"alertname": "HyperVReplica" + name}
 	if host != "" {
-		return map[string]string{"alertname": "HyperVReplica" + name, "instance": host}
+		l["instance"] = host
 	}
-	parts := append(strings.Split(text, "/"), "primary")
-	l := map[string]string{"alertname": "HyperVReplica" + parts[0], "vm": parts[1], "vm_id": parts[1]}
-	if name := parts[0]; name != "Maintenance" && name != "VMUnprotected" {
-		l["relationship"] = parts[2]
+	if hasLine && host != "" {
+		l["collector"] = line
+	} else if hasLine {
+		l["primary_server"], l["replica_server"], _ = strings.Cut(line, "+")
+	}
+	if parts := append(strings.Split(text, "/"), "primary"); len(parts) > 2 {
+		l["alertname"], l["vm"], l["vm_id"] = "HyperVReplica"+parts[0], parts[1], parts[1]
+		if !slices.Contains([]string{"Maintenance", "VMUnprotected", "SplitBrain"}, parts[0]) {
+			l["relationship"] = parts[2]
+		}
 	}
 	return l
 }

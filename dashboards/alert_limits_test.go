@@ -16,71 +16,70 @@ import (
 // and ranges of its expression in their order. They decide who is woken up and when, so each change is a decision.
 func TestLimitsOfAlerts(t *testing.T) {
 	var got []string
-	var content struct {
-		Groups []struct {
-			Rules []struct {
-				Alert, Expr, For string
-				KeepFiringFor    string `yaml:"keep_firing_for"`
-				Labels           map[string]string
-			}
+	rules, _ := promtest.ReadRules(t, ruleFiles)
+	for _, r := range rules {
+		if r.Alert == "" {
+			continue
 		}
-	}
-	promtest.ReadYAML(t, "rules/alerts.yml", &content)
-	for _, g := range content.Groups {
-		for _, r := range g.Rules {
-			row := fmt.Sprintf("%s %s %s", strings.TrimPrefix(r.Alert, "HyperVReplica"), r.Labels["severity"], r.For)
-			if r.KeepFiringFor != "" {
-				row += "+" + r.KeepFiringFor
-			}
-			limits := exprLimit.FindAllString(quotedText.ReplaceAllString(r.Expr, ""), -1)
-			got = append(got, strings.TrimSpace(row+": "+strings.Join(limits, " ")))
+		row := fmt.Sprintf("%s %s %s", strings.TrimPrefix(r.Alert, "HyperVReplica"), r.Labels["severity"], r.For)
+		if r.KeepFiringFor != "" {
+			row += "+" + r.KeepFiringFor
 		}
+		limits := exprLimit.FindAllString(quotedText.ReplaceAllString(r.Expr, ""), -1)
+		got = append(got, strings.TrimSpace(row+": "+strings.Join(limits, " ")))
 	}
 	wantRows(t, got, []string{
-		"ObjectiveMissed critical 5m: >",
-		"LagHigh warning 5m: >",
-		"LagCritical critical 5m: >",
-		"ObjectiveMissedAgain critical 5m: 1h < 1 1 1h > 1 1h",
-		"ObjectiveUnknown critical 15m:",
+		"ObjectiveMissed critical 5m+30m: >",
+		"ObjectiveBudgetBurns warning 5m: 1 < 1 1 5m < 1 1 < 1 1 30m < 1 1 1h",
+		"LagUnknown warning 15m+15m:",
 		"ClockAnomaly warning 15m: 5m == 1",
-		"ObjectiveBudgetSpent warning 15m: < 7d",
-		"ApplyLagHigh warning 30m: >",
-		"CyclesMissed warning 15m: > 1h > 0",
-		"PendingGrowing warning 30m: > > 1h",
-		"ApplicationConsistentStale warning 15m: 5m > 5m",
-		"HealthCritical critical 5m: == 1",
-		"HealthWarning warning 30m: == 1",
-		"Paused warning 1h:",
-		"PausedOnReplica critical 15m:",
+		"ObjectiveBudgetSpent warning 15m+1h: < 7d",
+		"ApplyLagHigh info 30m+30m: >",
+		"CyclesMissed warning 15m+90m: > > 1h > 0",
+		"PendingGrowing info 30m+30m: > > 1h",
+		"PendingNotSent warning 15m+30m: > 2h 1h > 2h 2h > 0",
+		"ApplicationConsistentStale warning 15m+30m: > > 1d 0",
+		"SplitBrain critical 1m+15m: == 1 > 1 == 1 > 1",
+		"HealthCritical critical 5m+30m: == 1",
+		"HealthWarning warning 30m+30m: == 1",
+		"Paused warning 0s: >= >=",
+		"PausedOnReplica critical 0s: >= >=",
 		"ResynchronizationRequired critical 5m:",
-		"Resynchronizing info 0s:",
+		"Resynchronizing info 1m+30m:",
 		"ResynchronizationStuck critical 3h: > 0",
 		"InitialReplicationStuck warning 3h: > 0",
 		"FailedOver warning 4h:",
 		"LeftPrepared warning 1h:",
-		"EndsDisagree warning 15m: > 1",
-		"RelationshipInconsistent warning 15m: 5m == 0",
-		"RelationshipVanished warning 15m: 1d 1d 5m == 1",
-		"VMUnprotected info 1d: 5m == 0",
+		"EndsDisagree warning 15m:",
+		"RelationshipInconsistent warning 15m+15m: 5m == 0",
+		"RelationshipVanished warning 15m: 5m == 1",
 		"RoleChanged info 5m: 1h 1h",
-		"TestFailoverOverdue info 1h: 5m >",
-		"NeverTested info 1h: 7d 5m",
+		"StatisticsStale warning 15m+15m: 5m > 5m >",
 		"TestReplicaLeft warning 1d: 5m",
-		"RecoveryPointsNotMerging warning 6h: 5m 5m >",
-		"ExporterDown critical 5m: == 0",
-		"ScrapesFailing warning 0s: 1h >",
-		"NoExporters critical 15m:",
-		"RulesFailing critical 5m: 10m > 0",
-		"HostUnreadable critical 5m+5m: 5m == 0 5m == 0 5m",
-		"CollectorFailing warning 15m: 5m == 0",
-		"SnapshotStale warning 5m: 5m >",
+		"RecoveryPointsNotMerging warning 6h+30m: > >",
+		"RecoveryPointsMissing warning 1d+1h: > >",
+		"LineDown critical 2m+30m: > >= > 0",
+		"LineFailures warning 30m+30m: > 0",
+		"SiteLost critical 15m: > 1 == 1",
+		"ExporterDown warning 15m: == 0",
+		"ScrapesFailing warning 0s+15m: 1h >",
+		"NoExporters critical 15m: == 1",
+		"RulesFailing warning 5m: 10m > 0",
+		"HostUnreadable critical 5m+20m: 5m == 0 5m == 0 5m == 0",
+		"CollectorFailing warning 15m+15m: 5m == 0 5m >",
+		"ClassMissing warning 15m: 5m == 0",
 		"WorkersStuck warning 15m+5m: 5m > 0",
-		"ServerOff critical 15m: > 0 5m == 0",
-		"ListenerDown critical 5m: 5m == 1 5m == 1",
+		"AuditLogSpaceLow warning 15m+30m: 5m <",
+		"ServerOff warning 15m:",
+		"ListenerDown warning 5m+15m: 5m == 1 5m == 1",
+		"ProviderNotOk warning 15m+15m: 5m == 0",
 		"CertificateExpires warning 1h: 5m <",
-		"CertificateExpired critical 5m: 5m > 0",
-		"CertificateMissing critical 15m: 5m == 0",
+		"CertificateExpires critical 5m: 5m <",
+		"CertificateMissing warning 15m: 5m == 0",
 		"Maintenance info 0s: == 1 == 1",
+		"VMUnprotected info 1d: 5m == 0 5m == 0",
+		"TestFailoverOverdue info 1h: > >",
+		"NeverTested info 1h: 7d 5m",
 	})
 }
 
@@ -95,19 +94,30 @@ func TestThresholds(t *testing.T) {
 	var got []string
 	for _, r := range rules {
 		if strings.HasSuffix(r.Record, ":threshold") {
-			got = append(got, strings.TrimSpace(r.Record+" "+r.Labels["severity"])+": "+strings.TrimSpace(r.Expr))
+			labels := r.Labels["severity"] + r.Labels["window"]
+			got = append(got, strings.TrimSpace(r.Record+" "+labels)+": "+strings.TrimSpace(r.Expr))
 		}
 	}
 	wantRows(t, got, []string{
+		"fleet:hyperv_replica_lag_seconds:threshold: vector(3600)",
 		"fleet:hyperv_replica_lag_intervals:threshold warning: vector(2)",
 		"fleet:hyperv_replica_lag_intervals:threshold critical: vector(3)",
+		"fleet:hyperv_replica_paused_seconds:threshold: vector(3600)",
+		"fleet:hyperv_replica_paused_on_replica_seconds:threshold: vector(900)",
+		"fleet:hyperv_replica_first_cycle_seconds:threshold: vector(3600)",
 		"fleet:hyperv_replica_objective_met:threshold: vector(0.99)",
-		"fleet:hyperv_replica_objective_burn_rate:threshold: vector(14.4)",
+		"fleet:hyperv_replica_objective_burn_rate:threshold 1h: vector(14.4)",
+		"fleet:hyperv_replica_objective_burn_rate:threshold 6h: vector(6)",
 		"fleet:hyperv_replica_missed_cycles:threshold: vector(0.2)",
 		"fleet:hyperv_replica_application_consistent_intervals:threshold: vector(2)",
 		"fleet:hyperv_replica_recovery_points_surplus:threshold: vector(2)",
+		"fleet:hyperv_replica_recovery_points_missing:threshold: vector(2)",
 		"fleet:hyperv_replica_test_failover_age_seconds:threshold: vector(180 * 86400)",
-		"fleet:hyperv_replica_certificate_left_seconds:threshold: vector(21 * 86400)",
+		"fleet:hyperv_replica_statistics_age_seconds:threshold: vector(3600)",
+		"fleet:hyperv_replica_certificate_left_seconds:threshold warning: vector(21 * 86400)",
+		"fleet:hyperv_replica_certificate_left_seconds:threshold critical: vector(3 * 86400)",
+		"fleet:hyperv_replica_line_stopped:threshold: vector(2)",
+		"fleet:hyperv_replica_line_stopped_ratio:threshold: vector(0.5)",
 		"fleet:hyperv_replica_scrape_changes:threshold: vector(5)",
 		"fleet:hyperv_replica_snapshot_age_seconds:threshold: vector(600)",
 	})

@@ -4,6 +4,7 @@ package dashboards_test
 
 import (
 	"bytes"
+	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -26,12 +27,13 @@ type fleet struct {
 	exporters map[string]*exportertest.Program // by simulation and host, such as "mixed HV01"
 	hosts     map[string]string                // simulation and host by instance
 	vms       map[string]string                // simulation by vm_id
-	targets   []string                         // instances
+	targets   map[string][]string              // instances by simulation
 }
 
 func newFleet() *fleet {
 	return &fleet{
 		exporters: map[string]*exportertest.Program{}, hosts: map[string]string{}, vms: map[string]string{},
+		targets: map[string][]string{},
 	}
 }
 
@@ -46,7 +48,7 @@ func (f *fleet) start(t *testing.T, simulation string, hosts []string, args ...s
 		}
 		name := simulation + " " + host
 		f.exporters[name], f.hosts[u.Host] = p, name
-		f.targets = append(f.targets, u.Host)
+		f.targets[simulation] = append(f.targets[simulation], u.Host)
 		_, body := exportertest.Get(t, p.URL)
 		for _, m := range regexp.MustCompile(`vm_id="([^"]+)"`).FindAllStringSubmatch(body, -1) {
 			f.vms[m[1]] = simulation
@@ -60,10 +62,10 @@ const noSimulation = ""
 var (
 	// lagAlerts matches the alerts that a slow VM may have. Which of them fire depends on the time of day.
 	lagAlerts = regexp.MustCompile(
-		`^HyperVReplica(ApplicationConsistentStale|CyclesMissed|HealthWarning|LagHigh|LagCritical|ObjectiveMissed)$`)
+		`^HyperVReplica(ApplicationConsistentStale|ApplyLagHigh|CyclesMissed|HealthWarning|ObjectiveMissed|PendingGrowing)$`)
 	// slowVMs are the slow VMs of each simulation.
 	slowVMs = map[string]string{
-		"mixed": "mail01", "german": "mail01", "chinese": "mail01",
+		"mixed": "mail01", "german": "mail01", "chinese": "mail01", "every-state": "mail01",
 		"lagging": "backup-proxy-01 crm-app-01 intranet01 monitoring01 print01 rds01 sharepoint01 vpn01",
 	}
 )
@@ -71,6 +73,11 @@ var (
 // identify returns the simulation of an alert, and the alert's name and object as in expectedAlerts.
 func (f *fleet) identify(labels map[string]string) (simulation, alert string) {
 	name := strings.TrimPrefix(labels["alertname"], "HyperVReplica")
+	if server := labels["primary_server"]; server != "" && labels["vm_id"] == "" {
+		simulation, server, _ := strings.Cut(server, "/")
+		_, other, _ := strings.Cut(labels["replica_server"], "/")
+		return simulation, fmt.Sprintf("%s %.4s>%.4s", name, server, other)
+	}
 	if labels["vm_id"] == "" {
 		simulation, host, _ := strings.Cut(f.hosts[labels["instance"]], " ")
 		return simulation, name + " " + host
@@ -95,7 +102,21 @@ func (f *fleet) prometheusConfig(t *testing.T, alertmanagers ...*alertmanager) s
 	global["scrape_interval"], global["evaluation_interval"] = "3s", "3s"
 	config["rule_files"] = []string{rulesWithShortDurations(t)}
 	job := config["scrape_configs"].([]any)[0].(map[any]any)
-	job["scrape_timeout"], job["static_configs"] = "3s", []any{map[string]any{"targets": f.targets}}
+	var targets []any
+	for simulation, instances := range f.targets {
+		targets = append(targets, map[string]any{
+			"targets": instances, "labels": map[string]string{"simulation": simulation},
+		})
+	}
+	job["scrape_timeout"], job["static_configs"] = "3s", targets
+	// The hosts of different simulations have the same names.
+	var relabel []any
+	for _, label := range []string{"primary_connection_point", "replica_connection_point"} {
+		relabel = append(relabel, map[string]any{
+			"source_labels": []string{"simulation", label}, "regex": "(.+);(.+)", "replacement": "$1/$2", "target_label": label,
+		})
+	}
+	job["metric_relabel_configs"] = relabel
 	config["scrape_configs"] = []any{job} // without the job of Prometheus itself
 	var addresses []string
 	for _, a := range alertmanagers {
@@ -114,10 +135,16 @@ func (f *fleet) prometheusConfig(t *testing.T, alertmanagers ...*alertmanager) s
 // durationField matches the for and keep_firing_for of an alert, unless they are 0.
 var durationField = regexp.MustCompile(`(?m)^( +(?:keep_firing_)?for: )([1-9]\w*)$`)
 
+// pauseThreshold matches the threshold of the duration of a pause.
+var pauseThreshold = regexp.MustCompile(`(hyperv_replica_paused\w*:threshold, expr: vector\()\d+\)`)
+
+// missingPointsThreshold matches the threshold of missing recovery points, which count only after a day.
+var missingPointsThreshold = regexp.MustCompile(`(hyperv_replica_recovery_points_missing:threshold, expr: vector\()\d+\)`)
+
 // rulesWithShortDurations writes the rule files with short durations to a temporary directory and returns their
 // pattern. Durations up to five minutes become 6 seconds and longer ones 18 seconds, so that an alert that inhibits
-// another still fires first. The range in which the last value of a metric counts becomes 30 seconds, which is ten
-// scrapes as in the original rules.
+// another still fires first, and thresholds of pauses 18 seconds. The range in which the last value of a metric counts
+// becomes 30 seconds, which is ten scrapes as in the original rules.
 func rulesWithShortDurations(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -139,6 +166,8 @@ func rulesWithShortDurations(t *testing.T) string {
 			return append(m[1], short...)
 		})
 		text = bytes.ReplaceAll(text, []byte("[5m]"), []byte("[30s]"))
+		text = pauseThreshold.ReplaceAll(text, []byte("${1}18)"))
+		text = missingPointsThreshold.ReplaceAll(text, []byte("${1}100)"))
 		if err := os.WriteFile(filepath.Join(dir, filepath.Base(file)), text, 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -174,19 +174,24 @@ func (a *alertmanager) post(t *testing.T, labels []map[string]string, resolved b
 }
 
 // route posts firing alerts and returns the receivers of each, keyed by labelsKey. It returns when these are the wanted
-// ones, since Alertmanager inhibits alerts with a delay, or after 20 seconds. Then it resolves the alerts.
+// ones, since Alertmanager inhibits alerts with a delay, or after 20 seconds; if want is nil, when they have not changed
+// for a second. Then it resolves the alerts.
 func (a *alertmanager) route(t *testing.T, alerts []map[string]string, want map[string]string) map[string]string {
 	t.Helper()
 	if len(alerts) == 0 {
 		return nil
 	}
 	a.post(t, alerts, false)
-	got := map[string]string{}
+	got, changed := map[string]string{}, time.Now()
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		before := maps.Clone(got)
 		for _, alert := range a.alerts(t) {
 			got[labelsKey(alert.Labels)] = alert.receivers()
 		}
-		if maps.Equal(got, want) {
+		if !maps.Equal(got, before) {
+			changed = time.Now()
+		}
+		if maps.Equal(got, want) || want == nil && len(got) == len(alerts) && time.Since(changed) > time.Second {
 			break
 		}
 	}

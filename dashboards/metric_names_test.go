@@ -78,6 +78,10 @@ func metricTypes(t *testing.T) map[string]string {
 		if r.Record != "" {
 			types[r.Record] = "rule"
 		}
+		// The file of thresholds may define one for a VM.
+		if name, ok := strings.CutPrefix(r.Record, "fleet:"); ok {
+			types["vm:"+name] = "rule"
+		}
 	}
 	// Prometheus itself adds these.
 	for _, name := range []string{"up", "scrape_duration_seconds", "scrape_samples_scraped", "ALERTS"} {

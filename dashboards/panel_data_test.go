@@ -14,9 +14,18 @@ import (
 	"hyperv_replica_exporter/internal/promtest"
 )
 
-// queriesWithoutData are the queries that return no data for any simulated job, and the reasons.
+// queriesWithoutData are the queries that return no data for any simulated job, and the reasons. Another test shows that
+// the annotations mark changes.
 var queriesWithoutData = map[string]string{
-	"exporter.json: Failed operations in the last hour A": "no operation fails during the test",
+	"exporter.json: Failed operations in the last hour A":    "no operation fails during the test",
+	"exporter.json: Admin endpoint jobs A":                   "no action runs during the test",
+	"vm.json: Missed cycles and failures in the last hour B": "no replication fails during the test",
+	"fleet.json: annotation Role changes":                    "no VM changes its role during the test",
+	"fleet.json: annotation Failovers":                       "no VM fails over during the test",
+	"vm.json: annotation Role changes":                       "no VM changes its role during the test",
+	"vm.json: annotation Failovers":                          "no VM fails over during the test",
+	"dr-readiness.json: annotation Role changes":             "no VM changes its role during the test",
+	"dr-readiness.json: annotation Failovers":                "no VM fails over during the test",
 }
 
 // panelsWithoutData are the panels that have no data for healthy hosts. The text that they show instead must say that
@@ -36,6 +45,7 @@ var panelsWithoutData = []string{
 	"vm.json: Operations",
 	"vm.json: Operation progress",
 	"vm.json: Health issues",
+	"vm.json: Missed cycles and failures in the last hour",
 }
 
 // limitedClaim matches texts that make a statement only about the hosts that are scraped.
@@ -192,7 +202,7 @@ var variableReference = regexp.MustCompile(`\$\{?([a-zA-Z_]\w*)`)
 func expandVariables(t *testing.T, expr, job, vm string) string {
 	t.Helper()
 	values := map[string]string{
-		"__rate_interval": "10s", "__range": "1m", "job": job, "site": ".*", "instance": ".+", "severity": ".+", "vm_id": vm,
+		"__rate_interval": "10s", "__range": "1h", "job": job, "site": ".*", "instance": ".+", "severity": ".+", "vm_id": vm,
 	}
 	return variableReference.ReplaceAllStringFunc(expr, func(v string) string {
 		value, ok := values[strings.TrimPrefix(v, "$")]
@@ -203,7 +213,8 @@ func expandVariables(t *testing.T, expr, job, vm string) string {
 	})
 }
 
-// hasData reports whether a query returns data for a job. It tries each of the VMs if the query is about one VM.
+// hasData reports whether a query returns data for a job. If the query is about one VM, it tries the VMs until one has
+// data, and all VMs of the job that has each situation.
 func hasData(t *testing.T, api *promtest.Prometheus, expr string, isRange bool, job string, vms []string) bool {
 	t.Helper()
 	if !strings.Contains(expr, "$vm_id") {
@@ -221,6 +232,9 @@ func hasData(t *testing.T, api *promtest.Prometheus, expr string, isRange bool, 
 			return false
 		}
 		found = found || len(result) > 0
+		if found && job != "mixed" {
+			break
+		}
 	}
 	return found
 }

@@ -95,6 +95,57 @@ func TestDashboardAlertsLinkToRunbooksAndVMs(t *testing.T) {
 	}
 }
 
+// What both ends report is one line, and an end is one row. Ages and lags have axes in minutes.
+func TestDashboardOfVMDrawsBothEndsOnce(t *testing.T) {
+	d := readDashboards(t)["vm.json"]
+	for title, unit := range map[string]string{
+		"Lag, interval and objective": "suffix:min", "Pending data": "bytes", "Throughput": "Bps",
+		"Cycle duration": "suffix:min", "Missed cycles and failures in the last hour": "none",
+	} {
+		p := d.panel(t, title)
+		for _, q := range p.Targets {
+			if strings.Contains(q.LegendFormat, "{{instance}}") {
+				t.Errorf("%s: a line for each end: %s", title, q.LegendFormat)
+			}
+		}
+		if p.FieldConfig.Defaults.Unit != unit {
+			t.Errorf("%s: the unit is %s, want %s", title, p.FieldConfig.Defaults.Unit, unit)
+		}
+	}
+	for _, title := range []string{"State at each end", "Health at each end"} {
+		if q := d.panel(t, title).Targets[0]; q.LegendFormat != "{{instance}} {{relationship}}" {
+			t.Errorf("%s: the rows are %s", title, q.LegendFormat)
+		}
+	}
+}
+
+// The files have what Grafana 12 needs (schema version 41), and what the migration to the schema of Grafana 13 would
+// add: a hidden column has no tooltip. The wrapping of texts has two places, as pagination has.
+func TestDashboardsSuitGrafana12And13(t *testing.T) {
+	for file, d := range readDashboards(t) {
+		for _, p := range d.dataPanels() {
+			for _, value := range p.overrides("custom.hideFrom") {
+				var hidden struct{ Viz, Tooltip bool }
+				unmarshal(t, value, &hidden)
+				if !hidden.Viz || !hidden.Tooltip {
+					t.Errorf("%s: %s: a column is hidden from %s", file, p.Title, value)
+				}
+			}
+			wrapped := len(p.overrides("custom.wrapText"))
+			for _, value := range p.overrides("custom.cellOptions") {
+				var cell struct{ WrapText bool }
+				unmarshal(t, value, &cell)
+				if cell.WrapText {
+					wrapped--
+				}
+			}
+			if wrapped != 0 {
+				t.Errorf("%s: %s: %d columns wrap in Grafana 13 only", file, p.Title, wrapped)
+			}
+		}
+	}
+}
+
 // The row of an end shows each state by its name: the numbers in the query are those of the value mappings.
 func TestDashboardStateTimelineMapsAllStates(t *testing.T) {
 	p := readDashboards(t)["vm.json"].panel(t, "State at each end")

@@ -38,9 +38,13 @@ var alertThresholds = []struct {
 	{"hyperv_replica_snapshot_timestamp_seconds", "fleet:hyperv_replica_snapshot_age_seconds:threshold", false},
 }
 
-// thresholdsWithoutPanel are thresholds of rates, which no panel shows.
+// thresholdsWithoutPanel are thresholds of values that no panel colors.
 var thresholdsWithoutPanel = []string{
-	"fleet:hyperv_replica_objective_burn_rate:threshold", "fleet:hyperv_replica_scrape_changes:threshold",
+	"fleet:hyperv_replica_first_cycle_seconds:threshold", "fleet:hyperv_replica_lag_seconds:threshold",
+	"fleet:hyperv_replica_line_stopped:threshold", "fleet:hyperv_replica_line_stopped_ratio:threshold",
+	"fleet:hyperv_replica_objective_burn_rate:threshold", "fleet:hyperv_replica_paused_on_replica_seconds:threshold",
+	"fleet:hyperv_replica_paused_seconds:threshold", "fleet:hyperv_replica_recovery_points_missing:threshold",
+	"fleet:hyperv_replica_scrape_changes:threshold", "fleet:hyperv_replica_statistics_age_seconds:threshold",
 }
 
 // A panel changes its color at the threshold of an alert, or where a value becomes more than zero.

@@ -94,7 +94,8 @@ var verdicts = []struct {
 	{"not replicated", replication{unprotected: true}, map[string]string{"": "not replicated"}},
 	{"host of the replica is not scraped", replication{receiver: "absent"}, primary("replica not monitored")},
 	{
-		"initial replication is due", replication{sender: "ready_for_replication", receiver: "ready_for_replication"},
+		"initial replication is due",
+		replication{sender: "ready_for_replication", receiver: "ready_for_replication"},
 		primary("initial replication"),
 	},
 	{
@@ -110,7 +111,8 @@ var verdicts = []struct {
 		primary("resynchronization required"),
 	},
 	{
-		"resynchronizing", replication{sender: "resynchronizing", receiver: "resynchronizing", lag: "90000"},
+		"resynchronizing",
+		replication{sender: "resynchronizing", receiver: "resynchronizing", lag: "90000"},
 		primary("resynchronizing"),
 	},
 	{"error of the sender", replication{sender: "critical", lag: "90000"}, primary("replication failing")},
@@ -121,13 +123,15 @@ var verdicts = []struct {
 	{"outside its objective by a second", replication{lag: "601"}, primary("outside objective")},
 	{"no recovery points", replication{configured: 24}, primary("no recovery points")},
 	{
-		"late consistency", replication{consistent: "-6601", consistentInterval: 3600},
+		"late consistency",
+		replication{consistent: "-6601", consistentInterval: 3600},
 		primary("application consistency late"),
 	},
 	{"never tested", replication{lastTest: "absent"}, primary("failover never tested")},
 	{"tested long ago", replication{lastTest: fmt.Sprint(600 - halfYear - 1)}, primary("failover test overdue")},
 	{
-		"late extended replication", replication{extended: true, extendedLate: true},
+		"late extended replication",
+		replication{extended: true, extendedLate: true},
 		map[string]string{"primary": "ready", "extended": "outside objective"},
 	},
 	{"ready", replication{}, primary("ready")},
@@ -162,9 +166,7 @@ func TestPanelVerdictsNameFirstReason(t *testing.T) {
 	reasons := map[string]float64{}
 	ready, notReady := 0.0, 0.0
 	for _, v := range verdicts {
-		for name, value := range v.samples.series(v.vm) {
-			samples[name] = value
-		}
+		addSeries(samples, v.vm, v.samples)
 		isReady := true
 		for relationship, reason := range v.reasons {
 			rank := len(worstFirst) - 1 - slices.Index(worstFirst, reason)
@@ -210,9 +212,7 @@ func TestPanelOfApplicationConsistencyCountsVMs(t *testing.T) {
 	late := replication{consistent: "-6601", consistentInterval: 3600}
 	onTime := replication{consistent: "-6600", consistentInterval: 3600}
 	for vm, r := range map[string]replication{"late01": late, "late02": late, "ontime": onTime, "unconfigured": {}} {
-		for name, value := range r.series(vm) {
-			samples[name] = value
-		}
+		addSeries(samples, vm, r)
 	}
 	wantSamples(t, samples, map[string][]sample{
 		readDashboards(t)["dr-readiness.json"].panel(t, "Application consistency late").Targets[0].Expr: {{"{}", 2}},

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -46,6 +47,61 @@ func TestEachAlertHasRunbook(t *testing.T) {
 	}
 }
 
+// The table at the beginning of the runbooks has each alert in the row of its severity, and no others.
+func TestRunbooksBeginWithTableOfAlerts(t *testing.T) {
+	text, err := os.ReadFile(runbooksFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, _, _ := strings.Cut(string(text), "\n## ")
+	var got, want []string
+	for _, row := range regexp.MustCompile(`(?m)^\| (critical|warning|info) \|.*$`).FindAllStringSubmatch(table, -1) {
+		for _, m := range regexp.MustCompile(`\[(\w+)\]\(#hypervreplica(\w+)\)`).FindAllStringSubmatch(row[0], -1) {
+			if strings.ToLower(m[1]) != m[2] {
+				t.Errorf("the link of %s leads to %s", m[1], m[2])
+			}
+			got = append(got, row[1]+" "+m[1])
+		}
+	}
+	rules, _ := promtest.ReadRules(t, ruleFiles)
+	for _, r := range rules {
+		if r.Alert != "" {
+			want = append(want, r.Labels["severity"]+" "+strings.TrimPrefix(r.Alert, "HyperVReplica"))
+		}
+	}
+	wantRows(t, got, want)
+}
+
+// alertName matches a name that could be that of an alert of this project, in any document.
+var alertName = regexp.MustCompile(`\bHyperVReplica[A-Z]\w+`)
+
+// The documents and the program name only alerts that exist.
+func TestDocumentsNameExistingAlerts(t *testing.T) {
+	rules, _ := promtest.ReadRules(t, ruleFiles)
+	alerts := alertsByName(rules)
+	files := slices.Concat(
+		promtest.Glob(t, filepath.Join("..", "docs", "*.md")), promtest.Glob(t, filepath.Join("..", "internal", "*", "*.go")),
+		promtest.Glob(t, "*.json"), promtest.Glob(t, "*.md"), []string{filepath.Join("..", "README.md"), alertmanagerExample},
+	)
+	found := 0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range alertName.FindAllString(string(text), -1) {
+			found++
+			// The class of the performance counters.
+			if _, ok := alerts[name]; !ok && !strings.HasPrefix(name, "HyperVReplicaVM") && name != "HyperVReplicaStats" {
+				t.Errorf("%s: the alert %s does not exist", file, name)
+			}
+		}
+	}
+	if found < 100 {
+		t.Errorf("%d names of alerts were found, want at least 100", found)
+	}
+}
+
 var (
 	// runbookCall matches a call of the admin endpoint in a runbook: the shell function and the action.
 	runbookCall = regexp.MustCompile(`(?m)^(act|confirm) "\$HV0\d" ([a-z-]+)`)
@@ -74,7 +130,8 @@ func TestRunbookCallsMatchActions(t *testing.T) {
 	calls := map[string]bool{}
 	for _, m := range runbookCall.FindAllStringSubmatch(string(runbooks), -1) {
 		calls[m[2]] = true
-		if functions[m[2]] != m[1] {
+		// A resume needs a confirmation only if a resynchronization is required.
+		if functions[m[2]] != m[1] && m[2] != "resume" {
 			t.Errorf("the runbooks use %q for %s, want %q", m[1], m[2], functions[m[2]])
 		}
 	}

@@ -88,6 +88,8 @@ func startPrometheusWithSimulatedJobs(t *testing.T) *promtest.Prometheus {
 	for _, query := range []string{
 		`count_over_time(relationship:hyperv_replica_lag_intervals:ratio[1m]) > 8`,
 		`relationship:hyperv_replica_objective_met:avg30d`,
+		`increase(hyperv_replica_network_sent_bytes_total{job="mixed"}[1h]) > 0`,
+		`increase(hyperv_replica_network_received_bytes_total{job="mixed"}[1h]) > 0`,
 		`hyperv_replica_window_successful_cycles{job="healthy"} > 0`, // 0 in a window that has just begun
 		`relationship:hyperv_replica_missed_cycles:ratio and on (vm_id) hyperv_replica_mode{job="healthy"}`,
 		`relationship:hyperv_replica_catch_up_seconds:max and on (vm_id) hyperv_replica_mode{job="healthy"}`,

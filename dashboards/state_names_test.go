@@ -13,8 +13,8 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// otherMappedWords are the words in value mappings that are neither states nor health values: data sources of exporters,
-// verdicts, and severities of health issues and alerts.
+// otherMappedWords are the words in value mappings that are neither states nor health values: data sources of
+// exporters, verdicts, and severities of health issues and alerts.
 var otherMappedWords = []string{"wmi", "ready", "fatal", "information", "info"}
 
 // Rules and dashboards name only states and health values that exist. A matcher with a misspelt name selects nothing,

@@ -4,11 +4,9 @@ package dashboards_test
 
 import (
 	"flag"
-	"maps"
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"hyperv_replica_exporter/internal/promtest"
 )
@@ -19,7 +17,6 @@ var update = flag.Bool("update", false, "write the files that the tests compare 
 // the table. The rules and their durations, and the example configuration of Alertmanager, are used without changes.
 func TestTimelineAlertsMatchTable(t *testing.T) {
 	rules, groups := promtest.ReadRules(t, ruleFiles)
-	alerts := alertsByName(rules)
 	metrics := map[string]bool{} // metrics that the rules use
 	for _, r := range rules {
 		for _, name := range metricNamesIn(r.Expr) {
@@ -42,15 +39,11 @@ func TestTimelineAlertsMatchTable(t *testing.T) {
 				for _, hosts := range tt.scraped {
 					title := tt.title(hosts)
 					want := parseSection(table[title], tt.at)
-					wantFiring := map[time.Duration][]string{}
-					for at, receivers := range want {
-						wantFiring[at] = slices.Sorted(maps.Keys(receivers))
-					}
 					got := timelineSection{}
-					firing := r.firingAlerts(t, hosts, groups, wantFiring)
+					firing := r.firingAlerts(t, hosts, groups, tt.at)
 					mu.Lock()
-					for at, rows := range firing {
-						got[at] = routeRows(t, a, alerts, rows, want[at])
+					for at, alerts := range firing {
+						got[at] = routeAlerts(t, a, alerts, want[at])
 					}
 					sections[title] = got.format(tt.at)
 					mu.Unlock()
@@ -74,35 +67,27 @@ func TestTimelineAlertsMatchTable(t *testing.T) {
 // receiverLetters are the letters that stand for receivers in the table.
 var receiverLetters = map[string]string{"pager": "P", "mail": "M", "journal": "J", "inhibited": "i"}
 
-// routeRows posts the alerts of rows to Alertmanager and returns the letter of the receiver of each. The wanted letters
-// tell when Alertmanager has finished.
-func routeRows(
-	t *testing.T, a *alertmanager, alerts map[string]promtest.Rule, rows []string, wantLetters map[string]string,
+// routeAlerts posts firing alerts to Alertmanager and returns the letter of the receiver of each, keyed by its row. The
+// wanted letters tell when Alertmanager has finished.
+func routeAlerts(
+	t *testing.T, a *alertmanager, firing []map[string]string, wantLetters map[string]string,
 ) map[string]string {
 	t.Helper()
-	var firing []map[string]string
-	want, keys := map[string]string{}, map[string]string{}
-	for _, row := range rows {
-		l := map[string]string{}
-		for _, m := range labelPattern.FindAllStringSubmatch(rowSelector(row), -1) {
-			l[m[1]] = m[2]
-		}
-		l["severity"] = alerts[l["alertname"]].Labels["severity"]
-		if l["vm"] != "" {
-			l["vm_id"] = l["vm"]
-		}
-		firing = append(firing, l)
-		keys[row] = labelsKey(l)
+	want := map[string]string{}
+	for _, l := range firing {
 		for receiver, letter := range receiverLetters {
-			if letter == wantLetters[row] {
+			if letter == wantLetters[formatRow(l)] {
 				want[labelsKey(l)] = receiver
 			}
 		}
 	}
+	if *update {
+		want = nil
+	}
 	got := a.route(t, firing, want)
 	letters := map[string]string{}
-	for _, row := range rows {
-		letters[row] = receiverLetters[got[keys[row]]]
+	for _, l := range firing {
+		letters[formatRow(l)] = receiverLetters[got[labelsKey(l)]]
 	}
 	return letters
 }

@@ -86,19 +86,19 @@ func (r *timelineRecording) inputSeries(hosts []string) []map[string]string {
 	return input
 }
 
-// firingQuery returns the firing alerts with the labels that a row of the table shows.
-const firingQuery = `count by (alertname, vm, instance, relationship, mode, collector, usage) ` +
-	`(ALERTS{alertstate="firing"})`
+// firingQuery returns the firing alerts with the labels that a row of the table shows or that Alertmanager uses.
+const firingQuery = `count by (alertname, severity, vm, vm_id, instance, relationship, mode, collector, usage, ` +
+	`thumbprint, primary_server, replica_server) (ALERTS{alertstate="firing"})`
 
 // mismatch matches the output of promtool for a query whose result is not the expected one: the time and the result.
 var mismatch = regexp.MustCompile(`time: (\S+),\s+exp: .*\s+got: (.*)`)
 
-// firingAlerts evaluates the rules with promtool, as if Prometheus scraped the given hosts, and returns the rows of the
-// alerts that fire at each time of want. Since promtool reports only results that differ from the expected ones, it
-// gets want as the expected results.
+// firingAlerts evaluates the rules with promtool, as if Prometheus scraped the given hosts, and returns the labels of the
+// alerts that fire at each of the given times. Since promtool reports only results that differ from the expected ones,
+// it is told to expect something else.
 func (r *timelineRecording) firingAlerts(
-	t *testing.T, hosts, groups []string, want map[time.Duration][]string,
-) map[time.Duration][]string {
+	t *testing.T, hosts, groups []string, at []time.Duration,
+) map[time.Duration][]map[string]string {
 	t.Helper()
 	var files []string
 	for _, file := range promtest.Glob(t, ruleFiles) {
@@ -109,13 +109,10 @@ func (r *timelineRecording) firingAlerts(
 		files = append(files, absolute)
 	}
 	var queries []any
-	for _, at := range slices.Sorted(maps.Keys(want)) {
-		var samples []any
-		for _, row := range want[at] {
-			samples = append(samples, map[string]any{"labels": rowSelector(row), "value": 1})
-		}
+	for _, when := range at {
 		queries = append(queries, map[string]any{
-			"expr": firingQuery, "eval_time": at.String(), "exp_samples": samples,
+			"expr": firingQuery, "eval_time": when.String(),
+			"exp_samples": []any{map[string]any{"labels": `{alertname="none"}`, "value": 1}},
 		})
 	}
 	text, err := yaml.Marshal(map[string]any{
@@ -131,25 +128,27 @@ func (r *timelineRecording) firingAlerts(
 	if err := os.WriteFile(file, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	got := maps.Clone(want)
 	out, err := promtest.Current.Promtool(t, "test", "rules", file).CombinedOutput()
 	if err == nil {
-		return got
+		t.Fatalf("promtool test rules: no error\n%.2000s", out)
 	}
 	mismatches := mismatch.FindAllStringSubmatch(string(out), -1)
-	if len(mismatches) == 0 {
-		t.Fatalf("promtool test rules: %v\n%.2000s", err, out)
+	if len(mismatches) != len(at) {
+		t.Fatalf("promtool test rules: %d results, want %d\n%.2000s", len(mismatches), len(at), out)
 	}
+	got := map[time.Duration][]map[string]string{}
 	for _, m := range mismatches {
-		at, err := time.ParseDuration(goDuration(m[1]))
+		when, err := time.ParseDuration(goDuration(m[1]))
 		if err != nil {
 			t.Fatal(err)
 		}
-		got[at] = nil
 		for _, sample := range regexp.MustCompile(`\{([^{}]*)\} (\S+?),?(?: |$)`).FindAllStringSubmatch(m[2], -1) {
-			got[at] = append(got[at], formatRow(sample[1], sample[2]))
+			labels := map[string]string{}
+			for _, l := range labelPattern.FindAllStringSubmatch(sample[1], -1) {
+				labels[l[1]] = l[2]
+			}
+			got[when] = append(got[when], labels)
 		}
-		slices.Sort(got[at])
 	}
 	return got
 }
@@ -166,46 +165,25 @@ func goDuration(text string) string {
 
 var labelPattern = regexp.MustCompile(`(\w+)="((?:[^"\\]|\\.)*)"`)
 
-// formatRow returns the row of an alert with the given labels: its name, its VM or host, its relationship, and other
-// labels with their names. The count of alerts that have the same row is added if it is not 1.
-func formatRow(labels, count string) string {
-	values := map[string]string{}
-	for _, m := range labelPattern.FindAllStringSubmatch(labels, -1) {
-		values[m[1]] = m[2]
+// formatRow returns the row of an alert with the given labels: its name, its VM or host and its relationship, or its
+// servers, and other labels with their names.
+func formatRow(labels map[string]string) string {
+	row := labels["alertname"]
+	names := []string{"vm", "instance", "relationship"}
+	if labels["vm"] == "" {
+		names = append(names, "primary_server", "replica_server")
 	}
-	row := values["alertname"]
-	for _, name := range []string{"vm", "instance", "relationship"} {
-		if values[name] != "" {
-			row += " " + values[name]
+	for _, name := range names {
+		if labels[name] != "" {
+			row += " " + labels[name]
 		}
 	}
 	for _, name := range []string{"mode", "collector", "usage"} {
-		if values[name] != "" {
-			row += " " + name + "=" + values[name]
+		if labels[name] != "" {
+			row += " " + name + "=" + labels[name]
 		}
-	}
-	if count != "1E+00" {
-		row += " count=" + count
 	}
 	return row
-}
-
-// rowSelector returns the labels of the alert of a row, in braces.
-func rowSelector(row string) string {
-	words := strings.Fields(row)
-	object := "vm"
-	if strings.HasPrefix(words[1], "HV0") {
-		object = "instance"
-	}
-	text := fmt.Sprintf("{alertname=%q,%s=%q", words[0], object, words[1])
-	for _, word := range words[2:] {
-		if name, value, found := strings.Cut(word, "="); found {
-			text += fmt.Sprintf(",%s=%q", name, value)
-		} else {
-			text += fmt.Sprintf(",relationship=%q", word)
-		}
-	}
-	return text + "}"
 }
 
 // recordedSeries is a series from the first scrape on, as runs of equal values in the notation of promtool.

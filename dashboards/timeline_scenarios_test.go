@@ -49,11 +49,29 @@ func timelineTests(t *testing.T) []timelineTest {
 		},
 		{
 			name:    "the exporter of HV01 is down for an hour",
-			scraped: [][]string{twoHosts}, at: minutes(14, 20, 60, 80),
+			scraped: [][]string{twoHosts}, at: minutes(24, 30, 60, 80),
+			Timeline: promtest.Timeline{IsDown: downBetween(10*time.Minute, 70*time.Minute, "HV01")},
+		},
+		{
+			name:    "one exporter after the other is down for 14 minutes",
+			scraped: [][]string{threeHosts}, at: minutes(24, 54, 80),
+			Timeline: promtest.Timeline{IsDown: func(host string, elapsed time.Duration) bool {
+				return downBetween(10*time.Minute, 24*time.Minute, "HV01")(host, elapsed) ||
+					downBetween(40*time.Minute, 54*time.Minute, "HV02")(host, elapsed)
+			}},
+		},
+		{
+			name: "the exporters of HV01 and HV02 are down", scraped: [][]string{threeHosts}, at: minutes(24, 40, 120),
+			Timeline: promtest.Timeline{IsDown: downBetween(10*time.Minute, 24*time.Hour, "HV01", "HV02")},
+		},
+		{
+			name: "lagging, objective of 10 minutes", scraped: [][]string{threeHosts}, at: minutes(10, 30, 50, 120),
+			Timeline: promtest.Timeline{Config: simulator.Config{Scenario: "lagging"}, Flags: []string{"--rpo.objective=10m"}},
+		},
+		{
+			name: "wan-outage, objective of 10 minutes", scraped: [][]string{threeHosts}, at: minutes(10, 30, 50, 120),
 			Timeline: promtest.Timeline{
-				IsDown: func(host string, elapsed time.Duration) bool {
-					return host == "HV01" && elapsed >= 10*time.Minute && elapsed < 70*time.Minute
-				},
+				Config: simulator.Config{Scenario: "wan-outage"}, Flags: []string{"--rpo.objective=10m"},
 			},
 		},
 	}
@@ -122,6 +140,13 @@ func setFault(t *testing.T, fault string, at time.Duration) func(*simulator.Worl
 		if elapsed == at {
 			w.SetFaults(faults)
 		}
+	}
+}
+
+// downBetween returns a function for Timeline.IsDown: the exporters of hosts are down between two times.
+func downBetween(from, until time.Duration, hosts ...string) func(string, time.Duration) bool {
+	return func(host string, elapsed time.Duration) bool {
+		return slices.Contains(hosts, host) && elapsed >= from && elapsed < until
 	}
 }
 

@@ -19,6 +19,9 @@ import (
 type Environment struct {
 	Stdout io.Writer
 	Stderr io.Writer
+	Stdin  io.Reader
+	// ReadHidden reads a line from the terminal without showing it. It is nil if Stdin is not a terminal.
+	ReadHidden func(context.Context) ([]byte, error)
 	// Terminal means that a person watches Stderr, so that it can show progress.
 	Terminal bool
 }
@@ -34,7 +37,7 @@ type command struct {
 
 // commands returns all commands. Without one of their names, the command line is that of the exporter.
 func commands() []command {
-	return []command{captureCommand(), checkPolicyCommand(), doctorCommand()}
+	return []command{captureCommand(), checkPolicyCommand(), doctorCommand(), hashPasswordCommand()}
 }
 
 // usageError is an error of the command line.
@@ -57,7 +60,7 @@ func describeCommands() string {
 	var b strings.Builder
 	b.WriteString("Commands, each with its own --help:\n\n")
 	for _, c := range commands() {
-		fmt.Fprintf(&b, "  %-12s  %s\n", c.name, c.help)
+		fmt.Fprintf(&b, "  %-13s  %s\n", c.name, c.help)
 	}
 	return b.String()
 }

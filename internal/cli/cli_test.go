@@ -34,8 +34,9 @@ func TestCommandLines(t *testing.T) {
 	}{
 		{"--version", exporter.ExitOK, "hyperv_replica_exporter, version", ""},
 		{"--help", exporter.ExitOK, "--web.listen-address", ""},
-		{"--help", exporter.ExitOK, "\n  capture       Save what the exporter reads", ""},
-		{"--help", exporter.ExitOK, "\n  doctor        Check what makes the exporter fail", ""},
+		{"--help", exporter.ExitOK, "\n  capture        Save what the exporter reads", ""},
+		{"--help", exporter.ExitOK, "\n  doctor         Check what makes the exporter fail", ""},
+		{"--help", exporter.ExitOK, "\n  hash-password  Read a password from the terminal", ""},
 		{"doctor --help", exporter.ExitOK, "usage: hyperv_replica_exporter doctor [<flags>]", ""},
 		{"doctor a", exporter.ExitUsage, "", "error: unexpected a, try doctor --help\n"},
 		{"doctor --source=replay:missing", exporter.ExitUsage, "", "not a capture"},

@@ -153,6 +153,9 @@ func openAdmin(c *config, host *source, logger log.Logger, auditSink func([]byte
 	o.Reader, o.Invoker, o.FailoverInvoker = host.adminReads, host.adminCalls, host.adminFailovers
 	o.Logger = log.With(logger, "component", "admin")
 	o.Events = auditSink
+	o.Objective = func(name, id string, interval time.Duration) time.Duration {
+		return collector.ObjectiveOf(c.objectives, name, id, interval)
+	}
 	return admin.New(o)
 }
 

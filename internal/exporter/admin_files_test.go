@@ -1,7 +1,6 @@
 package exporter_test
 
 import (
-	"bytes"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -63,11 +62,9 @@ func TestFilesThatOthersCanChange(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { os.Remove(path + ".target") })
-			var stderr bytes.Buffer
-			code := exportertest.Run(t.Context(), append(args, "--source=simulator", "--web.listen-address=127.0.0.1:0"),
-				&stderr, &stderr)
-			if code != 2 || !strings.Contains(stderr.String(), tt.want) || !strings.Contains(stderr.String(), path) {
-				t.Errorf("exit code %d, output %s", code, &stderr)
+			code, stderr := exportertest.RunToEnd(t, append(args, "--source=simulator", "--web.listen-address=127.0.0.1:0")...)
+			if code != 2 || !strings.Contains(stderr, tt.want) || !strings.Contains(stderr, path) {
+				t.Errorf("exit code %d, output %s", code, stderr)
 			}
 		})
 	}
@@ -88,12 +85,12 @@ func TestKeyThatOthersCanRead(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	var stderr bytes.Buffer
-	code := exportertest.Run(t.Context(), []string{
-		"--admin.enabled", "--admin.web.config.file=" + filepath.Join(dir, "web.yml"), "--source=simulator",
-		"--admin.data-dir=" + filepath.Join(dir, "data"),
-	}, &stderr, &stderr)
-	if code != 2 || !strings.Contains(stderr.String(), "chmod o-r "+filepath.Join(dir, "key")) {
-		t.Errorf("exit code %d, output %s", code, &stderr)
+	code, stderr := exportertest.RunToEnd(t,
+		"--admin.enabled", "--admin.web.config.file="+filepath.Join(dir, "web.yml"), "--source=simulator",
+		"--admin.data-dir="+filepath.Join(dir, "data"), "--admin.listen-address=127.0.0.1:0",
+		"--web.listen-address=127.0.0.1:0",
+	)
+	if code != 2 || !strings.Contains(stderr, "chmod o-r "+filepath.Join(dir, "key")) {
+		t.Errorf("exit code %d, output %s", code, stderr)
 	}
 }

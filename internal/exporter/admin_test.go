@@ -1,7 +1,6 @@
 package exporter_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -109,16 +108,13 @@ func TestUnsafeAdminConfiguration(t *testing.T) {
 		{[]string{"--admin.policy.file=/nonexistent/policy.yml", "--admin.web.config.file=" + users}, "/nonexistent/policy.yml"},
 		{[]string{"--admin.web.config.file=/nonexistent/web.yml"}, "/nonexistent/web.yml"},
 	} {
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-		var stderr bytes.Buffer
 		args := append([]string{
 			"--log.level=error", "--source=simulator", "--admin.enabled", "--web.listen-address=127.0.0.1:0",
 		}, tt.args...)
-		code := exportertest.Run(ctx, args, io.Discard, &stderr)
-		cancel()
-		lines := strings.Count(stderr.String(), "\n")
-		if code != exporter.ExitUsage || !strings.Contains(stderr.String(), tt.want) || lines != 1 {
-			t.Errorf("%v: exit %d, want 2 and one line with %q; got:\n%s", tt.args, code, tt.want, stderr.String())
+		code, stderr := exportertest.RunToEnd(t, args...)
+		lines := strings.Count(stderr, "\n")
+		if code != exporter.ExitUsage || !strings.Contains(stderr, tt.want) || lines != 1 {
+			t.Errorf("%v: exit %d, want 2 and one line with %q; got:\n%s", tt.args, code, tt.want, stderr)
 		}
 	}
 }

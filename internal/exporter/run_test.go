@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/crypto/bcrypt"
 
@@ -272,9 +271,6 @@ func TestExitCodes(t *testing.T) {
 		{"--web.listen-address=nonsense", 1, "missing port in address"},
 	} {
 		t.Run(tt.args, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-			defer cancel()
-			var stderr bytes.Buffer
 			args := append([]string{"--log.level=error"}, strings.Fields(tt.args)...)
 			if !strings.Contains(tt.args, "--source") {
 				args = append(args, "--source=simulator")
@@ -282,9 +278,9 @@ func TestExitCodes(t *testing.T) {
 			if strings.Contains(tt.args, "--log.level") {
 				args = args[1:]
 			}
-			code := exportertest.Run(ctx, args, io.Discard, &stderr)
-			if code != tt.code || !strings.Contains(stderr.String(), tt.want) || strings.Count(stderr.String(), "\n") != 1 {
-				t.Errorf("exit %d, want %d and one line with %q; got:\n%s", code, tt.code, tt.want, stderr.String())
+			code, stderr := exportertest.RunToEnd(t, args...)
+			if code != tt.code || !strings.Contains(stderr, tt.want) || strings.Count(stderr, "\n") != 1 {
+				t.Errorf("exit %d, want %d and one line with %q; got:\n%s", code, tt.code, tt.want, stderr)
 			}
 		})
 	}

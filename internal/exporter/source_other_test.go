@@ -3,8 +3,6 @@
 package exporter_test
 
 import (
-	"bytes"
-	"io"
 	"strings"
 	"testing"
 
@@ -14,10 +12,9 @@ import (
 
 // --source=wmi is refused on other systems, in one line that names an alternative.
 func TestWMINeedsWindows(t *testing.T) {
-	var stderr bytes.Buffer
-	code := exportertest.Run(t.Context(), []string{"--source=wmi"}, io.Discard, &stderr)
-	lines := strings.Count(stderr.String(), "\n")
-	if code != exporter.ExitUsage || !strings.Contains(stderr.String(), "--source=wmi needs Windows") || lines != 1 {
-		t.Errorf("exit %d: %s", code, &stderr)
+	code, stderr := exportertest.RunToEnd(t, "--source=wmi")
+	lines := strings.Count(stderr, "\n")
+	if code != exporter.ExitUsage || !strings.Contains(stderr, "--source=wmi needs Windows") || lines != 1 {
+		t.Errorf("exit %d: %s", code, stderr)
 	}
 }

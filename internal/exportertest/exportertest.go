@@ -91,6 +91,17 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	})
 }
 
+// RunToEnd runs the program with arguments with which it must end by itself, and returns its exit code and what it
+// writes to standard error. It stops a program that does not end.
+func RunToEnd(t testing.TB, args ...string) (code int, stderr string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	logs := NewLogBuffer()
+	code = Run(ctx, args, io.Discard, logs)
+	return code, logs.String()
+}
+
 // Start runs the program on a port that the system chooses, until the test ends or Stop is called. Unless args choose a
 // source, it reads a simulated host whose monitoring windows started six hours ago, so that tests see the same at any
 // time of day.

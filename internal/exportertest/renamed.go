@@ -21,8 +21,8 @@ var (
 var quotedName = regexp.MustCompile(`'.*'`)
 
 // Renamed returns an exposition in which the names in the values of labels are replaced as a capture has replaced them,
-// according to its mapping file. Thumbprints are all replaced by the same text: a replay has certificates of its own. So are
-// names within messages.
+// according to its mapping file. Thumbprints are all replaced by the same text: a replay has certificates of its own.
+// Names within messages are replaced, too.
 func Renamed(t testing.TB, exposition, mappingFile string) string {
 	t.Helper()
 	f, err := os.Open(mappingFile)

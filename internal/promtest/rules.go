@@ -14,6 +14,7 @@ import (
 // Rule is a rule of a Prometheus rule file.
 type Rule struct {
 	Record, Alert, Expr, For string
+	KeepFiringFor            string `yaml:"keep_firing_for"`
 	Labels, Annotations      map[string]string
 }
 
@@ -40,7 +41,7 @@ func ReadYAML(t testing.TB, file string, v any) {
 }
 
 // ReadRules returns all rules of the files that match a pattern, and the names of their groups. It reads the files in
-// reverse order of their names, so that recording.yml comes before alerts.yml, which depends on it.
+// reverse order of their names, so that thresholds.yml comes before recording.yml, and alerts.yml is last.
 func ReadRules(t testing.TB, pattern string) (rules []Rule, groups []string) {
 	t.Helper()
 	files := Glob(t, pattern)

@@ -94,11 +94,11 @@ func (f *Family) Write(w *bufio.Writer, openMetrics bool) {
 	if openMetrics {
 		comments = f.openMetrics
 	}
-	w.WriteString(comments)
+	_, _ = w.WriteString(comments)
 	for _, l := range f.lines {
-		w.WriteString(l.prefix)
+		_, _ = w.WriteString(l.prefix)
 		b := appendValue(w.AvailableBuffer(), *l.value, openMetrics)
-		w.Write(append(b, '\n'))
+		_, _ = w.Write(append(b, '\n'))
 	}
 }
 

@@ -52,7 +52,7 @@ func (m *managed) want(want svc.Status) {
 var (
 	starting = svc.Status{State: svc.StartPending, WaitHint: 30_000}
 	running  = svc.Status{State: svc.Running, Accepts: svc.AcceptStop | svc.AcceptShutdown}
-	stopping = svc.Status{State: svc.StopPending, WaitHint: 20_000}
+	stopping = svc.Status{State: svc.StopPending, WaitHint: 9_000}
 )
 
 // The service reports each of its states, and its exit code.

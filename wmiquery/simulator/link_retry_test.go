@@ -148,3 +148,37 @@ func TestDisabledServerIsRetried(t *testing.T) {
 		}
 	}
 }
+
+// A sender that is paused does not try to send, so its failure is over.
+func TestPauseEndsRetries(t *testing.T) {
+	d := newSingleVMDriver(t)
+	d.clock.Advance(time.Minute)
+	d.cutBeforeCycle()
+	d.do("HV01", request(7))
+	failures := *d.statistics("HV01").NetworkFailureCount
+	if h := *d.rows("HV01")[0].ReplicationHealth; h != 2 {
+		t.Errorf("health of the paused primary is %d for %v, want 2", h, d.issues())
+	}
+	d.clock.Advance(time.Hour)
+	if got := *d.statistics("HV01").NetworkFailureCount; got != failures {
+		t.Errorf("%d network failures while paused, want none", got-failures)
+	}
+}
+
+// A replica that is paused during a transfer, even in its last second, takes it up again when it is resumed.
+func TestReplicaPausedDuringTransfer(t *testing.T) {
+	d := newVMDriver(t, initialReplication)
+	d.clock.Advance(126*time.Minute - time.Second) // see TestSituationsChangeWithTime
+	d.do("HV02", request(7))
+	d.clock.Advance(time.Second)
+	d.wantStates("paused in the last second", "1[2] 2[7 0] -")
+	d.do("HV02", request(3))
+	d.clock.Advance(10 * time.Minute)
+	d.wantStates("resumed", "1[3] 2[3 0] -")
+
+	d = newVMDriver(t, resynchronizing)
+	d.do("HV02", request(7), request(3))
+	d.wantStates("paused and resumed while resynchronizing", "1[10] 2[10 0] -")
+	d.clock.Advance(2 * time.Hour)
+	d.wantStates("resynchronized", "1[3] 2[3 0] -")
+}

@@ -1,6 +1,7 @@
 package job
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -204,6 +205,9 @@ func (r *Record) ApplyJob(row msvm.ConcreteJob, now time.Time) {
 	r.Error = msvm.StringOrEmpty(row.ErrorDescription)
 	if r.Error == "" {
 		r.Error = msvm.StringOrEmpty(row.ErrorSummaryDescription)
+	}
+	if r.Error == "" && r.ErrorCode != nil {
+		r.Error = fmt.Sprintf("the host gives no reason: %v", &wmiquery.CodeError{Code: uint32(*r.ErrorCode)})
 	}
 }
 

@@ -150,6 +150,7 @@ func TestErrorOfAJob(t *testing.T) {
 		{10, new(uint16(32768)), new("no space"), new("failed"), uint16(32768), "no space"},
 		{10, new(uint16(32773)), nil, new("failed"), uint16(32773), "failed"},
 		{10, new(uint16(0)), new(""), new("failed"), nil, "failed"},
+		{10, new(uint16(32773)), nil, nil, uint16(32773), "the host gives no reason: invalid parameter (32773)"},
 		{10, nil, nil, nil, nil, ""},
 		{7, new(uint16(0)), new(""), nil, nil, ""},
 		{4, new(uint16(32768)), new("not yet"), nil, nil, ""},

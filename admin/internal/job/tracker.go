@@ -3,10 +3,7 @@ package job
 
 import (
 	"context"
-	"errors"
 	"maps"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -14,10 +11,8 @@ import (
 	"github.com/go-kit/log/level"
 
 	"hyperv_replica_exporter/admin/internal/audit"
-	"hyperv_replica_exporter/admin/internal/operation"
 	"hyperv_replica_exporter/admin/internal/store"
 	"hyperv_replica_exporter/wmiquery"
-	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
 // Options configure a tracker. All fields are required.
@@ -43,9 +38,6 @@ type Tracker struct {
 	unsaved map[string]bool    // IDs of the jobs in active that could not be stored
 	ended   map[State]int      // number of jobs that have ended since the start
 }
-
-// maxErrorRetries is the maximum number of reads of the errors of a failed job that can fail.
-const maxErrorRetries = 5
 
 // NewTracker returns a tracker for the stored jobs that had not ended when the program stopped. If the host's job is
 // known, the tracker looks for it. Otherwise the outcome is unknown. No call is repeated.
@@ -219,69 +211,6 @@ func (t *Tracker) CountByState() map[State]int {
 		}
 	}
 	return counts
-}
-
-// Refresh updates the records with the jobs of the host.
-func (t *Tracker) Refresh(ctx context.Context) error {
-	t.refreshing.Lock()
-	defer t.refreshing.Unlock()
-	tracked := slices.DeleteFunc(t.Running(""), func(r Record) bool { return r.Path == "" })
-	if len(tracked) == 0 {
-		return nil
-	}
-	rows, err := wmiquery.All[msvm.ConcreteJob](ctx, t.Reader)
-	invalid, ok := wmiquery.InvalidValues(err)
-	if !ok {
-		return err
-	}
-	unreadable := slices.ContainsFunc(invalid, func(v wmiquery.InvalidValue) bool { return v.Row < 0 })
-	if len(rows) == 0 { // either there are no jobs, or the host denies access
-		services, err := wmiquery.All[msvm.ReplicationService](ctx, t.Reader)
-		if len(services) == 0 {
-			return err
-		}
-	}
-	for _, r := range tracked {
-		i := slices.IndexFunc(rows, func(row msvm.ConcreteJob) bool {
-			return strings.EqualFold(row.InstanceID, msvm.JobID(wmiquery.Ref(r.Path)))
-		})
-		if i < 0 && unreadable {
-			continue // one of those that could not be read may be this job
-		}
-		if i < 0 {
-			t.Update(r.ID, func(r *Record) {
-				r.Error = "the job is gone from the host; its outcome was not observed"
-				r.SetState(Unknown, t.Now())
-			})
-			continue
-		}
-		t.refreshRecord(ctx, r, rows[i])
-	}
-	return nil
-}
-
-// refreshRecord updates a record with the host's job. Before the record ends, it reads what only the host knows.
-func (t *Tracker) refreshRecord(ctx context.Context, r Record, row msvm.ConcreteJob) {
-	r.ApplyJob(row, t.Now())
-	var issues []operation.Issue
-	if r.State == Failed || r.Warnings {
-		var err error
-		issues, err = readErrors(ctx, t.Reader, r.Path)
-		permanent := errors.Is(err, wmiquery.ErrNotFound) || errors.Is(err, wmiquery.ErrUnsupported)
-		if err != nil && !permanent && r.ErrorRetries < maxErrorRetries {
-			// The host still has the job; the next refresh reads its errors again.
-			t.Update(r.ID, func(r *Record) { r.ErrorRetries++ })
-			return
-		}
-	}
-	testVM := ""
-	if r.State == Succeeded && r.Method == msvm.MethodTestReplicaSystem {
-		testVM = findTestVM(ctx, t.Reader, r)
-	}
-	t.Update(r.ID, func(r *Record) {
-		r.ApplyJob(row, t.Now())
-		r.Errors, r.TestVM = issues, testVM
-	})
 }
 
 // Watch refreshes the records at an interval until ctx is done. The host deletes a job five minutes after its end.

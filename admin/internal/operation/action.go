@@ -60,10 +60,11 @@ func (a Action) Summary() string { return summaryOf(a.Definition(), a.State) }
 // what the action can destroy.
 func (a Action) Destroys(r *Relationship) string { return destroyedBy(a.Definition(), a.State, r) }
 
-// Attributes returns the attributes that the policy decides on.
+// Attributes returns the attributes that the policy decides on. Whoever may start a test failover may end it.
 func (a Action) Attributes(r *Relationship) authz.Attributes {
 	return authz.Attributes{
-		Role: a.Role, Names: []string{a.Method, a.Name}, VM: r.Key.VM, VMName: r.VMName(), Destroys: a.Destroys(r) != "",
+		Role: a.Role, Names: []string{a.Method, a.Name}, VM: r.Key.VM, VMName: r.VMName(),
+		Destroys: a.Destroys(r) != "" && !(a.Method == msvm.MethodDestroySystem && r.testStartedHere()),
 	}
 }
 
@@ -168,7 +169,7 @@ func (c preconditions) check(r *Relationship) *problem.Problem {
 	case c.sendingSide && !r.Sends():
 		reason = "only possible on the sending side"
 	case len(c.states) > 0 && !slices.Contains(c.states, state):
-		reason = fmt.Sprintf("the state is %s; requires %s", state, strings.Join(names(c.states), " or "))
+		reason = fmt.Sprintf("the state is %s; requires %s", state, c.statesThatMatter())
 	case c.off && power == msvm.PowerUnknown:
 		reason = "the VM must be turned off; its power state is unknown"
 	case c.off && power != msvm.PowerOff:
@@ -180,12 +181,27 @@ func (c preconditions) check(r *Relationship) *problem.Problem {
 	return c.describe(problem.New(problem.InvalidState, "%s", reason))
 }
 
+// maxStates is the maximum number of states that a problem lists. The preconditions have either at most seven states, or
+// almost all.
+const maxStates = 8
+
+// statesThatMatter returns the states in which the host accepts the call. If there are many, it names the others.
+func (c preconditions) statesThatMatter() string {
+	if len(c.states) <= maxStates {
+		return strings.Join(names(c.states), " or ")
+	}
+	others := slices.DeleteFunc(slices.Clone(msvm.ReplicationStates()), func(name string) bool {
+		return slices.Contains(names(c.states), name)
+	})
+	return "any state but " + strings.Join(others, " and ")
+}
+
 // describe adds the preconditions to a problem.
 func (c preconditions) describe(p *problem.Problem) *problem.Problem {
 	if len(c.modes) > 0 {
 		p.With("works_in_modes", names(c.modes))
 	}
-	if len(c.states) > 0 {
+	if len(c.states) > 0 && len(c.states) <= maxStates {
 		p.With("works_in_states", names(c.states))
 	}
 	if c.off {

@@ -102,7 +102,7 @@ func TestOnlyASingleTestVMCanBeDeleted(t *testing.T) {
 			call := plan.Call()
 			const path = `Msvm_ComputerSystem.CreationClassName="Msvm_ComputerSystem",Name="` + testVM1 + `"`
 			if call.Method != "DestroySystem" || len(call.In) != 1 || call.Text("AffectedSystem") != path ||
-				plan.LockVM != vmA || plan.Destroys != "the test VM" ||
+				plan.LockVM != vmA || plan.Destroys != "the test VM vm C0FF ("+testVM1+")" ||
 				!strings.Contains(string(call.Object), `Name="vmms"`) || !strings.Contains(string(call.Object), `"HV01"`) {
 				t.Errorf("%s: the plan is %+v", tt.name, plan)
 			}

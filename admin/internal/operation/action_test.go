@@ -104,7 +104,7 @@ func TestSubjectOfADeletion(t *testing.T) {
 			t.Errorf("clean-up, problem %+v: %+v", p, cleanup)
 		}
 		call, p := planMethod(t, h, "DestroySystem", "", `{"AffectedSystem": "`+testVM1+`"}`)
-		if p != nil || call.ConfirmTerm() != "the name of the VM "+testVM1 || call.ConfirmName != "vm C0FF" {
+		if p != nil || call.ConfirmTerm() != "the name of the test VM "+testVM1+", which is deleted" || call.ConfirmName != "vm C0FF" {
 			t.Errorf("DestroySystem, problem %+v: %+v", p, call)
 		}
 	}

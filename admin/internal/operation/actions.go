@@ -131,7 +131,7 @@ func checkReplicatedOnce(_ *Snapshot, r *Relationship) *problem.Problem {
 
 func checkNoTestVM(s *Snapshot, r *Relationship) *problem.Problem {
 	if tests := s.TestVMs(r.Key.VM); len(tests) > 0 {
-		return problem.New(problem.InvalidState, "the VM already has a test VM: %s", tests[0])
+		return problem.New(problem.InvalidState, "the VM already has a test VM: %s", s.nameAndGUID(tests[0]))
 	}
 	return checkReplicatedOnce(s, r)
 }

@@ -34,7 +34,11 @@ func parseInstance(s *Snapshot, p *Plan, class string, text json.RawMessage) (va
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := checkAddresses(instance.row); err != nil {
+		return nil, nil, err
+	}
 	instance.changed = append(instance.changed, given...)
+	p.given = append(p.given, given...)
 	if instanceID(instance.row) != key {
 		return nil, nil, errors.New("InstanceID cannot be changed")
 	}

@@ -30,6 +30,9 @@ func bindParameters(ctx context.Context, r wmiquery.Reader, s *Snapshot, p *Plan
 		var value, shown any
 		var err error
 		if given {
+			if parameter.Type != msvm.TypeEmbedded && parameter.Type != msvm.TypeEmbeddedArray { // they have properties
+				p.given = append(p.given, parameter.Name)
+			}
 			value, shown, err = parseParameter(s, p, parameter, text)
 		} else {
 			value, shown, err = defaultParameter(s, p, parameter)
@@ -170,7 +173,7 @@ func parseReference(
 			if bad := s.checkDeletable(id); bad != nil {
 				return nil, nil, problem.AsError(bad)
 			}
-			p.deletesTestVM = true
+			p.deletes(s, id)
 		}
 		return msvm.VMRef(id), id, nil
 	}
@@ -198,7 +201,7 @@ func defaultParameter(s *Snapshot, p *Plan, parameter msvm.Parameter) (value, sh
 		if bad != nil {
 			return nil, nil, problem.AsError(bad)
 		}
-		p.deletesTestVM = true
+		p.deletes(s, test)
 		return msvm.VMRef(test), test, nil
 	case "RequestedState":
 		return uint16(p.state), uint16(p.state), nil

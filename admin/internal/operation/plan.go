@@ -36,7 +36,9 @@ type Plan struct {
 	action        *Action               // the action that does the same, nil if there is none
 	explicit      bool                  // the request must give every parameter; there are no defaults
 	recoveryPoint *msvm.VirtualSystemSettingData
-	deletesTestVM bool // AffectedSystem is a test VM that can be deleted
+	given         []string // names of the parameters and properties that the request gives
+	endsOwnTest   bool     // it ends a test failover that this program started
+	deletesTestVM bool     // AffectedSystem is a test VM that can be deleted
 	input         planInput
 }
 
@@ -81,7 +83,8 @@ func (p *Plan) Call() wmiquery.Call {
 // Attributes returns the attributes that the policy decides on.
 func (p *Plan) Attributes() authz.Attributes {
 	a := authz.Attributes{
-		Role: p.Role, Names: []string{p.Method.Name}, VM: p.VM, VMName: p.VMName, Destroys: p.Destroys != "",
+		Role: p.Role, Names: []string{p.Method.Name}, VM: p.VM, VMName: p.VMName,
+		Destroys: p.Destroys != "" && !p.endsOwnTest,
 	}
 	if p.Action != p.Method.Name {
 		a.Names = append(a.Names, p.Action)
@@ -94,7 +97,9 @@ func (p *Plan) Subject() string {
 	switch {
 	case p.VM == "":
 		return "this host"
-	case p.Method.Name == msvm.MethodDestroySystem && !p.explicit: // the action is about the replica
+	case p.Method.Name == msvm.MethodDestroySystem && p.explicit:
+		return "the test VM " + p.VM + ", which is deleted"
+	case p.Method.Name == msvm.MethodDestroySystem: // the action is about the replica
 		return "the replica " + p.VM + ", which is kept"
 	}
 	return "the VM " + p.VM
@@ -205,6 +210,7 @@ func PlanAction(
 		VM: target.Key.VM, VMName: target.VMName(), LockVM: target.Key.VM,
 		ConfirmName: nameOr(target.VMName(), target.Key.VM), Object: s.object(m, target.Key.VM),
 		Parameters: map[string]any{}, state: a.State, action: &a,
+		endsOwnTest: a.Method == msvm.MethodDestroySystem && target.testStartedHere(),
 	}
 	if p := a.checkApplies(target); p != nil { // before the parameters
 		return nil, p

@@ -1,6 +1,7 @@
 package operation
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -72,7 +73,7 @@ func PlanMethod(
 		p.ConfirmName = nameOr(s.Service.SystemName, "")
 	}
 	if m.Class == msvm.ClassConcreteJob {
-		p.Object = msvm.JobRef(strings.ToUpper(req.Target))
+		p.Object = msvm.JobRef(JobID(req.Target))
 	}
 	if bad := matchAction(p, req); bad != nil {
 		return nil, bad
@@ -81,6 +82,7 @@ func PlanMethod(
 	// is answered after that.
 	badTarget := resolveTarget(s, p, req)
 	p.Destroys = destroyedBy(m, p.state, p.Target)
+	p.endsOwnTest = m.Name == msvm.MethodDestroySystem && s.link(s.replicaOf(vm), msvm.Primary).testStartedHere()
 	if bad := authorize(p.Attributes()); bad != nil {
 		return nil, bad
 	}
@@ -94,11 +96,7 @@ func PlanMethod(
 		return nil, bad
 	}
 	if m.Name == msvm.MethodDestroySystem {
-		for replica, tests := range s.testVMs {
-			if slices.Contains(tests, vm) {
-				p.LockVM = replica
-			}
-		}
+		p.LockVM = cmp.Or(s.replicaOf(vm), vm)
 	}
 	return p, nil
 }
@@ -130,8 +128,9 @@ func vmOfRequest(m msvm.Method, req *Request) (string, *problem.Problem) {
 		}
 		return guidOf(req.Target), nil
 	case msvm.ClassConcreteJob:
-		if !msvm.IsGUID(req.Target) {
-			return "", problem.New(problem.InvalidParameter, "target: missing; give the InstanceID of the job")
+		if JobID(req.Target) == "" {
+			return "", problem.New(problem.InvalidParameter,
+				"target: missing; give native_job of the job, or the InstanceID in it")
 		}
 	default:
 		if req.Target != "" {
@@ -139,6 +138,20 @@ func vmOfRequest(m msvm.Method, req *Request) (string, *problem.Problem) {
 		}
 	}
 	return "", nil
+}
+
+// JobID returns the InstanceID of a job of the host in upper case, from the InstanceID or the object path of the job. It
+// returns "" for any other text.
+func JobID(s string) string {
+	if msvm.IsGUID(s) {
+		return strings.ToUpper(s)
+	}
+	path := wmiquery.Relative(s)
+	id := msvm.JobID(path)
+	if !msvm.IsGUID(id) || !strings.EqualFold(string(path), string(msvm.JobRef(id))) { // the path has more than the ID
+		return ""
+	}
+	return id
 }
 
 // guidOf returns the GUID of a VM in upper case, from the GUID or the object path of the VM. It returns "" for any

@@ -23,6 +23,8 @@ type Relationship struct {
 	errSettings error
 	// otherVM is the GUID of another VM than Key.VM with which the host associates the relationship, "" for none.
 	otherVM string
+	// startedTest reports whether this program started the test failover of the VM. It is nil without a test VM.
+	startedTest func() bool
 }
 
 // VMName returns the name of the VM, "" if it is not known.
@@ -50,6 +52,11 @@ func (r *Relationship) failedOver() bool {
 // prepared reports whether a planned failover is prepared on the sending side. It is false for nil.
 func (r *Relationship) prepared() bool {
 	return r != nil && r.State() == msvm.SyncedReplicationComplete
+}
+
+// testStartedHere reports whether the VM has a test VM of a test failover that this program started.
+func (r *Relationship) testStartedHere() bool {
+	return r != nil && r.startedTest != nil && r.startedTest()
 }
 
 func (s *Snapshot) readAssociations(ctx context.Context, r wmiquery.Reader) (err error) {

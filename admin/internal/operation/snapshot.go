@@ -1,6 +1,7 @@
 package operation
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -139,19 +140,6 @@ func (s *Snapshot) readSettings(ctx context.Context, r wmiquery.Reader) (err err
 	return err
 }
 
-func (s *Snapshot) readTestVMs(ctx context.Context, r wmiquery.Reader) error {
-	rows, err := readRows[msvm.ReplicaSystemDependency](ctx, r)
-	if len(rows.invalid) > 0 {
-		s.errTestVMs = invalidError(rows.invalid[0])
-	}
-	for _, d := range rows.all {
-		if replica, test := msvm.VMOf(d.Antecedent), msvm.VMOf(d.Dependent); replica != "" && test != "" {
-			s.testVMs[replica] = append(s.testVMs[replica], test)
-		}
-	}
-	return err
-}
-
 // join adds the VMs, the settings and the associations to the relationships.
 func (s *Snapshot) join() {
 	for key, r := range s.relationships {
@@ -172,6 +160,38 @@ func (s *Snapshot) VM(guid string) (msvm.ComputerSystem, bool) {
 	return vm, ok
 }
 
+// Has reports whether the host has a relationship.
+func (s *Snapshot) Has(key msvm.Key) bool { return s.relationships[key] != nil }
+
+// Protection returns the relationships that replicate, and for each other VM one that does not: its primary one, or one
+// that has only the key and the VM. It is sorted by VM, primary before extended.
+func (s *Snapshot) Protection() []*Relationship {
+	all := slices.DeleteFunc(s.Relationships(), func(r *Relationship) bool { return !r.Row.Replicates() })
+	protected := map[string]bool{}
+	for _, r := range all {
+		protected[r.Key.VM] = true
+	}
+	for guid, vm := range s.vms {
+		if protected[guid] {
+			continue
+		}
+		key := msvm.Key{VM: guid, Link: msvm.Primary}
+		all = append(all, cmp.Or(s.relationships[key], withoutRelationship(key, vm)))
+	}
+	slices.SortStableFunc(all, func(a, b *Relationship) int { return strings.Compare(a.Key.VM, b.Key.VM) })
+	return all
+}
+
+// withoutRelationship returns the relationship of a VM for which the host shows none. Its state is disabled if the mode of
+// the VM says so, too, and unknown otherwise.
+func withoutRelationship(key msvm.Key, vm msvm.ComputerSystem) *Relationship {
+	r := &Relationship{Key: key, VM: vm}
+	if mode, known := vm.Mode(); known && (mode == msvm.ModeNone || mode == msvm.ModeTestReplica) {
+		r.Row.ReplicationState = new(msvm.Disabled)
+	}
+	return r
+}
+
 // Relationships returns all relationships, sorted by VM, primary before extended.
 func (s *Snapshot) Relationships() []*Relationship {
 	all := make([]*Relationship, len(s.keys))
@@ -180,9 +200,6 @@ func (s *Snapshot) Relationships() []*Relationship {
 	}
 	return all
 }
-
-// TestVMs returns the GUIDs of the test VMs of a replica.
-func (s *Snapshot) TestVMs(replica string) []string { return s.testVMs[replica] }
 
 // link returns one of the two relationships of a VM, nil if the host does not have it.
 func (s *Snapshot) link(vm string, link msvm.Link) *Relationship {
@@ -243,33 +260,6 @@ func (s *Snapshot) object(m msvm.Method, vm string) wmiquery.Ref {
 		return msvm.ManagementServiceRef(s.Service.SystemName)
 	}
 	return s.Service.Ref()
-}
-
-// testVM returns the test VM of a replica if it can be deleted. The host must report exactly one test VM for the
-// replica, and the mode of that VM must say the same.
-func (s *Snapshot) testVM(replica string) (string, *problem.Problem) {
-	tests := s.testVMs[replica]
-	if p, ok := problem.FromError(s.errTestVMs); ok {
-		return "", p
-	}
-	if len(tests) != 1 {
-		return "", problem.New(problem.InvalidState, "the VM has %d test VMs; requires exactly one", len(tests))
-	}
-	return tests[0], s.checkDeletable(tests[0])
-}
-
-// checkDeletable returns nil only for a test VM that is turned off.
-func (s *Snapshot) checkDeletable(vm string) *problem.Problem {
-	c, _ := preconditionsOf(methodNamed(msvm.MethodDestroySystem), 0, nil)
-	system, ok := s.vms[vm]
-	if !ok {
-		return problem.New(problem.NotFound, "vm %s: not found on this host", vm)
-	}
-	if mode, known := system.Mode(); !known || mode != msvm.ModeTestReplica {
-		return c.describe(problem.New(problem.InvalidState,
-			"vm %s: the mode is %s; only a VM of mode test_replica can be deleted", vm, mode))
-	}
-	return c.check(&Relationship{Key: msvm.Key{VM: vm, Link: msvm.Primary}, VM: system})
 }
 
 // age returns the seconds since a time of the host, nil if they are not known.

@@ -44,15 +44,17 @@ func FromCode(method string, code uint32) *Problem {
 	p := FromHost(method, err)
 	switch code {
 	case wmiquery.CodeCIMNotSupported:
-		p = New(NotSupported, "%s: %v", method, err)
+		p = New(NotSupported, "%s: not supported (%d)", method, code)
+	case wmiquery.CodeCIMInvalidParam:
+		p = New(InvalidParameter, "%s: invalid parameter (%d)", method, code)
 	case wmiquery.CodeStatusUnknown, wmiquery.CodeTimeout: // the call may have taken effect
 		p = unknownOutcome(method, err)
 	case wmiquery.CodeInUse:
 		p = New(Busy, "%s: %v", method, err)
-	case wmiquery.CodeInvalidParam, wmiquery.CodeInvalidDataType, wmiquery.CodeCIMInvalidParam:
+	case wmiquery.CodeInvalidParam, wmiquery.CodeInvalidDataType:
 		p = New(InvalidParameter, "%s: %v", method, err)
 	case wmiquery.CodeCIMTransition:
-		p = New(InvalidState, "%s: %v", method, err)
+		p = New(InvalidState, "%s: the object cannot enter the requested state (%d)", method, code)
 	case wmiquery.CodeNotAvailable, wmiquery.CodeOutOfMemory:
 		p = New(HostUnavailable, "%s: %v", method, err)
 	}

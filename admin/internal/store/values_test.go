@@ -3,11 +3,13 @@ package store
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -269,5 +271,22 @@ func TestModeOfTheFile(t *testing.T) {
 	info, err := os.Stat(path)
 	if err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
 		t.Errorf("the mode is %v, %v", info.Mode(), err)
+	}
+}
+
+// Several goroutines can write at the same time.
+func TestConcurrentWrites(t *testing.T) {
+	s := openStore(t, newStorePath(t), texts())
+	var writers sync.WaitGroup
+	for i := range 8 {
+		writers.Go(func() {
+			if err := s.Put("values", fmt.Sprint(i), strings.Repeat("x", 1<<18)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	writers.Wait()
+	if all, err := All[string](s, "values"); len(all) != 8 || err != nil {
+		t.Errorf("%d values, error %v", len(all), err)
 	}
 }

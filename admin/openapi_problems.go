@@ -1,0 +1,76 @@
+package admin
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"hyperv_replica_exporter/admin/internal/operation"
+	"hyperv_replica_exporter/admin/internal/problem"
+)
+
+// problemsOf returns the problems of a route with a status of 4xx, by status.
+func problemsOf(r route) map[int][]problem.Type {
+	types := []problem.Type{
+		problem.BadRequest, problem.Unauthenticated, problem.Forbidden, problem.HostNotAllowed, problem.CrossOrigin,
+		problem.RateLimited,
+	}
+	_, executes := r.request.(operation.Request)
+	_, cancels := r.request.(cancelRequest)
+	_, unlocks := r.request.(unlockRequest)
+	_, announces := r.request.(announcement)
+	if strings.Contains(r.pattern, "{") || announces {
+		types = append(types, problem.NotFound)
+	}
+	if strings.HasPrefix(r.pattern, "GET "+apiReplicas) || r.pattern == "GET "+apiAuthorization || executes || cancels ||
+		announces {
+		types = append(types, problem.AccessDenied)
+	}
+	if r.request != nil {
+		types = append(types, problem.TooLarge, problem.UnsupportedMediaType)
+	}
+	if executes || cancels || announces {
+		types = append(types, problem.IdempotencyConflict, problem.IdempotencyReuse)
+	}
+	if executes || cancels || unlocks {
+		types = append(types, problem.InvalidState)
+	}
+	if executes || unlocks {
+		types = append(types, problem.ConfirmationRequired, problem.ConfirmationInvalid)
+	}
+	if executes {
+		types = append(types, problem.InvalidParameter, problem.Busy, problem.ResynchronizationRunning,
+			problem.PreconditionFailed, problem.DataLossExceeded)
+	}
+	byStatus := map[int][]problem.Type{}
+	for _, t := range problem.Types() { // in the order of the documentation
+		if slices.Contains(types, t) {
+			byStatus[t.Status] = append(byStatus[t.Status], t)
+		}
+	}
+	return byStatus
+}
+
+// describeProblems describes the response with a status. Before a request reaches the endpoint, the exporter toolkit
+// authenticates it, and its responses are plain text.
+func describeProblems(status int, types []problem.Type) jsonObject {
+	var all []string
+	for _, t := range types {
+		all = append(all, t.Slug+": "+t.Title)
+	}
+	response := problemResponse(strings.Join(all, ". ") + ".")
+	if status == http.StatusUnauthorized || status == http.StatusTooManyRequests {
+		response["content"].(jsonObject)["text/plain"] = jsonObject{"schema": jsonObject{"type": "string"}}
+	}
+	return response
+}
+
+// problemResponse describes a response that is a problem.
+func problemResponse(description string) jsonObject {
+	return jsonObject{
+		"description": description,
+		"content": jsonObject{
+			"application/problem+json": jsonObject{"schema": jsonObject{"$ref": "#/components/schemas/Problem"}},
+		},
+	}
+}
