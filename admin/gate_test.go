@@ -65,6 +65,11 @@ func TestRejectedRequests(t *testing.T) {
 		{"invalid JSON", "olga", "POST", suspend, `{"dry_run": `, nil, 400, "bad-request"},
 		{"invalid query", "olga", "POST", suspend + "?dry_run=yes", nil, nil, 400, "bad-request"},
 		{"unknown query", "olga", "POST", suspend + "?force=true", nil, nil, 400, "bad-request"},
+		{"maintenance with a query", "omar", "POST", apiMaintenance + "?dry_run=true", object{
+			"vm_id": env.vms[vmReplicating], "owner": "Ada", "reason": "x", "until": env.clock.Now().Add(time.Hour),
+		}, nil, 400, "bad-request"},
+		{"end of maintenance with a query", "omar", "POST", apiMaintenance + "/x/end?dry_run=true", nil, nil, 400, "bad-request"},
+		{"reload with a query", "omar", "POST", "/-/reload?dry_run=true", nil, nil, 400, "bad-request"},
 		{"unknown expected state", "olga", "POST", suspend, object{"expected_state": "fine"}, nil, 400, "bad-request"},
 		{"body too large", "olga", "POST", suspend, object{"reason": strings.Repeat("x", maxBodyBytes)}, nil, 413, "too-large"},
 		{"reload by a viewer", "vic", "POST", "/-/reload", nil, nil, 403, "forbidden"},

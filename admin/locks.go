@@ -129,8 +129,7 @@ func (l *locks) checkJobs(want lock, allowedDuringJob bool) *problem.Problem {
 			return busy(want.vm, fmt.Sprintf("the job %s (%s)", j.ID, j.Action)).With("job", jobURL(j))
 		case want.resync && (j.Resync || j.Action == "resynchronize"):
 			return problem.New(problem.ResynchronizationRunning,
-				"vm %s: resynchronizes now; only one VM can do so at a time", j.VMID).
-				WithHeader("Retry-After", "60").With("job", jobURL(j))
+				"another resynchronization is running; only one can run at a time").WithHeader("Retry-After", "60")
 		}
 	}
 	if n := l.inProgress(); n >= l.maxActions && !allowedDuringJob && !want.urgent {
@@ -163,8 +162,7 @@ func (l *locks) checkScheduled() *problem.Problem {
 	for _, j := range l.jobs.Running("") {
 		if j.Scheduled && j.Action == "resynchronize" {
 			return problem.New(problem.ResynchronizationRunning,
-				"vm %s: a resynchronization is already scheduled; only one can be scheduled", j.VMID).
-				WithHeader("Retry-After", "60").With("job", jobURL(j))
+				"another resynchronization is scheduled; only one can be scheduled").WithHeader("Retry-After", "60")
 		}
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 
 	"hyperv_replica_exporter/admin/internal/audit"
 	"hyperv_replica_exporter/admin/internal/authz"
+	"hyperv_replica_exporter/admin/internal/operation"
 	"hyperv_replica_exporter/admin/internal/problem"
 )
 
@@ -113,6 +114,9 @@ func (s *Server) reload(r *http.Request) (problem.Response, *problem.Problem) {
 	a := authz.Attributes{Role: authz.RoleOwner, Names: []string{"reload"}, Reload: true}
 	if p := s.authorize(r, a); p != nil {
 		return problem.Response{}, s.auditRefusal(c, "reload", p)
+	}
+	if _, p := operation.ReadJSON(r, &emptyRequest{}); p != nil {
+		return problem.Response{}, p
 	}
 	switch err := s.reloadBy(c); {
 	case errors.As(err, new(*auditError)):

@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,8 +16,11 @@ import (
 // scheduled.
 func TestResumeAndScheduleCountAsResynchronization(t *testing.T) {
 	env := newTestEnv(t)
-	env.want("resume while another VM resynchronizes",
-		env.postAction("HV01", "tim", vmResyncPaused, "primary", "resume", nil), 409, "resynchronization-running")
+	r := env.postAction("HV01", "tim", vmResyncPaused, "primary", "resume", nil)
+	env.want("resume while another VM resynchronizes", r, 409, "resynchronization-running")
+	if strings.Contains(r.text, env.vms[vmResyncing]) {
+		t.Errorf("the response shows the other VM: %s", r)
+	}
 	if err := env.world.SetState("HV01", msvm.Key{VM: env.vms[vmResyncing], Link: msvm.Primary},
 		msvm.Replicating); err != nil {
 		t.Fatal(err)
@@ -43,6 +47,9 @@ func TestSecondResynchronizationIsRefused(t *testing.T) {
 		env.want(what, r, http.StatusConflict, "resynchronization-running")
 		if r.header.Get("Retry-After") == "" {
 			t.Errorf("%s: no Retry-After: %v", what, r.header)
+		}
+		if strings.Contains(r.text, env.vms[vmReplicating]) || r.json["job"] != nil {
+			t.Errorf("%s: the response shows the other VM, for which the caller may have no rights: %s", what, r)
 		}
 	}
 	second := func(payload any) response {

@@ -87,12 +87,12 @@ func Actions() []Action {
 }
 
 // checkNoOtherResynchronization allows one resynchronization on the host at a time, because each reads all disks of
-// its VM.
+// its VM. The problem does not name the other VM, which the caller may have no right to see.
 func checkNoOtherResynchronization(s *Snapshot, r *Relationship) *problem.Problem {
 	for _, other := range s.Relationships() {
 		if other.Key != r.Key && other.Sends() && other.State() == msvm.Resynchronizing {
 			return problem.New(problem.ResynchronizationRunning,
-				"vm %s: resynchronizes now; only one VM can do so at a time", other.Key.VM).WithHeader("Retry-After", "60")
+				"another resynchronization is running; only one can run at a time").WithHeader("Retry-After", "60")
 		}
 	}
 	return nil

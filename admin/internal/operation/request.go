@@ -56,7 +56,7 @@ const MaxTextBytes = 1000
 // ReadRequest reads the request for an action or a method. It also returns the bytes of the body.
 func ReadRequest(r *http.Request) (*Request, []byte, *problem.Problem) {
 	req := &Request{}
-	text, p := ReadJSON(r, req)
+	text, p := readBody(r, req)
 	if p != nil {
 		return nil, nil, p
 	}
@@ -70,9 +70,16 @@ func ReadRequest(r *http.Request) (*Request, []byte, *problem.Problem) {
 	return req, text, req.validate()
 }
 
-// ReadJSON decodes the body of a request into a struct, and returns its bytes. An empty body is an empty object.
-// Unknown fields are rejected.
+// ReadJSON decodes the body of a request without a query into a struct, and returns its bytes. An empty body is an empty
+// object. Unknown fields are rejected.
 func ReadJSON(r *http.Request, into any) ([]byte, *problem.Problem) {
+	if r.URL.RawQuery != "" {
+		return nil, problem.New(problem.BadRequest, "query: not for this request")
+	}
+	return readBody(r, into)
+}
+
+func readBody(r *http.Request, into any) ([]byte, *problem.Problem) {
 	text, err := io.ReadAll(r.Body)
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 		return nil, problem.New(problem.TooLarge, "body: larger than %d bytes", tooLarge.Limit)
