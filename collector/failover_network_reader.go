@@ -49,9 +49,9 @@ func adapterKey(adapter wmiquery.Ref) string {
 	return operationAssociatorsOf + " " + string(lowerRef(adapter))
 }
 
-// readAll reads the settings of all adapters. All queries are started at once, see statisticsReader.readAll. If the host
-// does not respond to the query for all settings, it will not respond to these either, and together they could take all
-// workers: then readAll uses the last responses.
+// readAll reads the settings of all adapters. All queries are started at once, see statisticsReader.readAll. If the
+// host does not respond to the query for all settings, it will not respond to these either, and together they could
+// take all workers: then readAll uses the last responses.
 func (r *adapterReader) readAll(ctx context.Context) error {
 	read := func(q query) (response, error) { return r.view.get(ctx, q) }
 	if r.view.isOverdue(msvm.FailoverNetworkAdapterSettingData{}.WMIClass().Name) {
