@@ -55,8 +55,8 @@ func checkOwnerAndPermissions(path string, info fs.FileInfo, secret bool) error 
 		"*S-1-5-32-544:%[4]sF *%[5]s:%[4]sF", path, other, what, inherited, me)
 }
 
-// checkParent returns an error if a directory belongs to others, or if its access control list allows others to rename or
-// delete its entries, or the directory itself.
+// checkParent returns an error if a directory belongs to others, or if its access control list allows others to rename
+// or delete its entries, or the directory itself.
 func checkParent(path string, _ fs.FileInfo) error {
 	_, sd, trusted, err := readSecurity(path)
 	if err != nil {

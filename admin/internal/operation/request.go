@@ -70,8 +70,8 @@ func ReadRequest(r *http.Request) (*Request, []byte, *problem.Problem) {
 	return req, text, req.validate()
 }
 
-// ReadJSON decodes the body of a request without a query into a struct, and returns its bytes. An empty body is an empty
-// object. Unknown fields are rejected.
+// ReadJSON decodes the body of a request without a query into a struct, and returns its bytes. An empty body is an
+// empty object. Unknown fields are rejected.
 func ReadJSON(r *http.Request, into any) ([]byte, *problem.Problem) {
 	if r.URL.RawQuery != "" {
 		return nil, problem.New(problem.BadRequest, "query: not for this request")
