@@ -47,7 +47,7 @@ race:
 # Runs the Windows code under Wine, against a COM provider of this project.
 wine:
 	scripts/setup.sh wine
-	GOOS=windows GOARCH=amd64 CGO_ENABLED=0 go test -exec $(WINE_EXEC) $(WINE_PACKAGES)
+	GOOS=windows GOARCH=amd64 CGO_ENABLED=0 go test -timeout 20m -exec $(WINE_EXEC) $(WINE_PACKAGES)
 	go test -count=1 -tags wine ./internal/wine
 
 # A real Prometheus scrapes the exporter, and a real Alertmanager routes its alerts; promtool and amtool check the rules

@@ -50,7 +50,8 @@ func TestReturnCodesAreExplained(t *testing.T) {
 			"invalid parameter (5); the host does not say which; the request gives RequestedState",
 		},
 		{
-			1, msvm.MethodStartService, object{},
+			1, msvm.MethodStartService,
+			object{},
 			"not supported (1); this method has no effect: the host returns 1 (not supported)",
 		},
 	} {
@@ -128,6 +129,7 @@ func TestConfirmationOfACleanupNamesTheVMs(t *testing.T) {
 	env := newTestEnv(t)
 	test := env.testVMOf("HV01", vmWithTestVM)
 	name := env.get("HV01", "vic", env.replicaPath(vmWithTestVM, "primary")).json["vm"].(string)
+	wantJSON(t, "test_vm_names", env.listed("HV01", env.vms[vmWithTestVM])["test_vm_names"], `["`+name+` - Test"]`)
 	deleted := "this destroys the test VM " + name + " - Test (" + test + ")"
 	cleanup := env.postAction("HV01", "omar", vmWithTestVM, "primary", "cleanup-test-failover", nil)
 	wantDetail(t, "action", cleanup, deleted)

@@ -51,7 +51,7 @@ func TestJSONFields(t *testing.T) {
 		{
 			replicaView{},
 			"vm_id vm relationship protected power last_replication_time failed_over_replication_type? " +
-				"primary_server? replica_server? test_vms? objective_seconds? health_issues statistics_error? " +
+				"primary_server? replica_server? test_vms? test_vm_names? objective_seconds? health_issues statistics_error? " +
 				"last_test_failover_time last_test_result? jobs allowed_operations url?",
 		},
 		{

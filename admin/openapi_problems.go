@@ -32,7 +32,7 @@ func problemsOf(r route) map[int][]problem.Type {
 	if executes || cancels || announces {
 		types = append(types, problem.IdempotencyConflict, problem.IdempotencyReuse)
 	}
-	if executes || cancels || unlocks {
+	if executes || cancels || unlocks || strings.HasSuffix(r.pattern, "/end") {
 		types = append(types, problem.InvalidState)
 	}
 	if executes || unlocks {

@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"os"
 	"strings"
 	"testing"
 
@@ -11,11 +10,7 @@ import (
 // examplePolicy is the policy of the documentation.
 func examplePolicy(t *testing.T) string {
 	t.Helper()
-	text, err := os.ReadFile("../docs/control.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(text), "<!-- begin policy -->")
+	_, rest, _ := strings.Cut(readPage(t), "<!-- begin policy -->")
 	block, _, found := strings.Cut(rest, "<!-- end policy -->")
 	if !found {
 		t.Fatal("control.md has no policy")

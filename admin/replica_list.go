@@ -23,9 +23,9 @@ type replicaList struct {
 }
 
 // Limits of the statistics of a list: their queries at a time, and the time for all of them. The statistics of a
-// relationship hang while the host at the other end does not answer.
+// relationship hang while the host at the other end does not answer. One list leaves a worker for other requests.
 const (
-	listQueries        = 8
+	listQueries        = 3
 	listStatisticsTime = 10 * time.Second
 )
 
@@ -140,7 +140,8 @@ func filterFromQuery(query url.Values) (replicaFilter, *problem.Problem) {
 	return replicaFilter(query), nil
 }
 
-// matches reports whether a relationship has one of the values of each filter. A VM matches by its name and by its GUID.
+// matches reports whether a relationship has one of the values of each filter. A VM matches by its name and by its
+// GUID.
 func (f replicaFilter) matches(v replicaView) bool {
 	protected := "false"
 	if v.Protected {

@@ -25,6 +25,7 @@ type replicaView struct {
 	PrimaryServer       string     `json:"primary_server,omitempty"`
 	ReplicaServer       string     `json:"replica_server,omitempty"`
 	TestVMs             []string   `json:"test_vms,omitempty"`
+	TestVMNames         []string   `json:"test_vm_names,omitempty"` // of TestVMs, "" for a name that is not known
 	// ObjectiveSeconds is the recovery point objective, absent if it is not known.
 	ObjectiveSeconds *float64          `json:"objective_seconds,omitempty"`
 	HealthIssues     []operation.Issue `json:"health_issues"`
@@ -108,6 +109,10 @@ func (s *Server) newReplicaView(snapshot *operation.Snapshot, r *operation.Relat
 	}
 	if r.Key.Link == msvm.Primary {
 		v.TestVMs = snapshot.TestVMs(r.Key.VM)
+		for _, test := range v.TestVMs {
+			vm, _ := snapshot.VM(test)
+			v.TestVMNames = append(v.TestVMNames, msvm.StringOrEmpty(vm.ElementName))
+		}
 	}
 	if t := r.Row.FailedOverReplicationType; t != nil && *t != msvm.TypeNone {
 		v.FailedOver = t.String()

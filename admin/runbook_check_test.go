@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"hyperv_replica_exporter/admin/internal/authz"
+	"hyperv_replica_exporter/admin/internal/operation"
 	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
@@ -46,7 +48,8 @@ func TestRunbooksCheckBeforeTheyDestroy(t *testing.T) {
 		},
 		{
 			"no extended relationship", "extended", "HV01", "HV02", vmReplicating, msvm.Replicating,
-			func(*testEnv) {}, []string{msvm.MethodCommitFailover, msvm.MethodChangeReplicationModeToPrimary},
+			func(*testEnv) {},
+			[]string{msvm.MethodCommitFailover, msvm.MethodChangeReplicationModeToPrimary},
 		},
 	}
 	for _, tt := range tests {
@@ -95,5 +98,25 @@ func TestRecoveryPointsAreNeverAbsent(t *testing.T) {
 	wantJSON(t, "recovery points", shown["recovery_points"], `[]`)
 	if text, _ := shown["recovery_points_error"].(string); !strings.Contains(text, "disk is on fire") {
 		t.Errorf("recovery_points_error is %q", text)
+	}
+}
+
+// The documentation says for each role which of its actions need destructive.
+func TestControlPageSaysWhatNeedsDestructive(t *testing.T) {
+	need := map[authz.Role][]string{}
+	for _, a := range operation.Actions() {
+		if a.Destroys(nil) != "" {
+			need[a.Role] = append(need[a.Role], a.Name)
+		}
+	}
+	unlock := operation.PlanUnlock("", "", "")
+	need[unlock.Role] = append(need[unlock.Role], unlock.Action)
+	page := readPage(t)
+	for _, role := range []authz.Role{authz.RoleViewer, authz.RoleOperator, authz.RoleFailover, authz.RoleOwner} {
+		_, row, found := strings.Cut(page, "\n| `"+role.String()+"` | ")
+		row, _, _ = strings.Cut(row, "\n")
+		if want := " | " + code(need[role]) + " |"; !found || !strings.HasSuffix(row, want) {
+			t.Errorf("the row of %s ends with %q, want %q", role, row, want)
+		}
 	}
 }

@@ -25,18 +25,6 @@ import (
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
-// controlPage is the page with the runbooks.
-const controlPage = "../docs/control.md"
-
-func readPage(t *testing.T) string {
-	t.Helper()
-	text, err := os.ReadFile(controlPage)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
 // codeBlock is a code block of the page: whether it is only for a replica that does not replicate, its language and its
 // text.
 var codeBlock = regexp.MustCompile("(?ms)^(<!-- unless replicating -->\n\n)?```(sh|powershell)\n(.*?)^```$")
@@ -285,12 +273,4 @@ func TestControlPage(t *testing.T) {
 	if page != want {
 		t.Errorf("%s does not match the code; go test ./admin -run TestControlPage -update writes it", controlPage)
 	}
-}
-
-func code(names []string) string {
-	all := make([]string, len(names))
-	for i, n := range names {
-		all[i] = "`" + n + "`"
-	}
-	return strings.Join(all, ", ")
 }

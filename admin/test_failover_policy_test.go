@@ -4,8 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"hyperv_replica_exporter/admin/internal/authz"
-	"hyperv_replica_exporter/admin/internal/operation"
 	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
@@ -38,26 +36,6 @@ func TestTestVMOfAnotherReplicaIsNotTheOwnTest(t *testing.T) {
 	env.want("test failover", env.postAction("HV01", "tim", vmInbound, "primary", "test-failover", nil), 200, "")
 	env.want("clean up",
 		env.postAction("HV01", "tim", vmWithTestVM, "primary", "cleanup-test-failover", nil), 403, "forbidden")
-}
-
-// The documentation says for each role which of its actions need destructive.
-func TestControlPageSaysWhatNeedsDestructive(t *testing.T) {
-	need := map[authz.Role][]string{}
-	for _, a := range operation.Actions() {
-		if a.Destroys(nil) != "" {
-			need[a.Role] = append(need[a.Role], a.Name)
-		}
-	}
-	unlock := operation.PlanUnlock("", "", "")
-	need[unlock.Role] = append(need[unlock.Role], unlock.Action)
-	page := readPage(t)
-	for _, role := range []authz.Role{authz.RoleViewer, authz.RoleOperator, authz.RoleFailover, authz.RoleOwner} {
-		_, row, found := strings.Cut(page, "\n| `"+role.String()+"` | ")
-		row, _, _ = strings.Cut(row, "\n")
-		if want := " | " + code(need[role]) + " |"; !found || !strings.HasSuffix(row, want) {
-			t.Errorf("the row of %s ends with %q, want %q", role, row, want)
-		}
-	}
 }
 
 // The callers of the example in the documentation can do what the text after it says, and nothing else.

@@ -54,8 +54,8 @@ func objectiveFor(
 	return 2 * interval, false
 }
 
-// ObjectiveOf returns the recovery point objective of a VM from its name, its GUID and its replication interval: that of
-// the first rule that matches, else twice the interval. It is 0 if it is not known.
+// ObjectiveOf returns the recovery point objective of a VM from its name, its GUID and its replication interval: that
+// of the first rule that matches, else twice the interval. It is 0 if it is not known.
 func ObjectiveOf(objectives []Objective, name, id string, interval time.Duration) time.Duration {
 	objective, _ := objectiveFor(objectives, name, id, interval)
 	return objective

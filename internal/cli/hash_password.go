@@ -65,7 +65,7 @@ func hashPassword(ctx context.Context, env Environment) error {
 func askPassword(ctx context.Context, env Environment) ([]byte, error) {
 	var entered [2][]byte
 	for i, prompt := range []string{"Password: ", "Repeat the password: "} {
-		fmt.Fprint(env.Stderr, prompt)
+		_, _ = fmt.Fprint(env.Stderr, prompt)
 		var err error
 		entered[i], err = env.ReadHidden(ctx)
 		fmt.Fprintln(env.Stderr) // the terminal does not show the end of the line either

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/crypto/bcrypt"
 
+	"hyperv_replica_exporter/internal/accesstest"
 	"hyperv_replica_exporter/internal/exporter"
 	"hyperv_replica_exporter/internal/logging"
 )
@@ -215,7 +216,7 @@ func TempFile(t testing.TB, text string) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.Remove(f.Name()) })
-	protect(t, f.Name())
+	accesstest.Protect(t, f.Name())
 	if _, err := f.WriteString(text); err != nil {
 		t.Fatal(err)
 	}

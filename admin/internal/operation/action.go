@@ -64,8 +64,13 @@ func (a Action) Destroys(r *Relationship) string { return destroyedBy(a.Definiti
 func (a Action) Attributes(r *Relationship) authz.Attributes {
 	return authz.Attributes{
 		Role: a.Role, Names: []string{a.Method, a.Name}, VM: r.Key.VM, VMName: r.VMName(),
-		Destroys: a.Destroys(r) != "" && !(a.Method == msvm.MethodDestroySystem && r.testStartedHere()),
+		Destroys: a.Destroys(r) != "" && !a.endsOwnTest(r),
 	}
+}
+
+// endsOwnTest reports whether the action ends a test failover that this program started.
+func (a Action) endsOwnTest(r *Relationship) bool {
+	return a.Method == msvm.MethodDestroySystem && r.testStartedHere()
 }
 
 // Check returns nil if the host accepts the action on a relationship now, otherwise the reason why not.
@@ -181,8 +186,8 @@ func (c preconditions) check(r *Relationship) *problem.Problem {
 	return c.describe(problem.New(problem.InvalidState, "%s", reason))
 }
 
-// maxStates is the maximum number of states that a problem lists. The preconditions have either at most seven states, or
-// almost all.
+// maxStates is the maximum number of states that a problem lists. The preconditions have either at most seven states,
+// or almost all.
 const maxStates = 8
 
 // statesThatMatter returns the states in which the host accepts the call. If there are many, it names the others.

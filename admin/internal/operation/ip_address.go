@@ -14,8 +14,8 @@ import (
 // maxDefaultGateways is the documented maximum number of default gateways.
 const maxDefaultGateways = 5
 
-// checkAddresses returns an error if an IP configuration has something that is not an address. The host would give it to
-// the guest operating system only after a failover.
+// checkAddresses returns an error if an IP configuration has something that is not an address. The host would give it
+// to the guest operating system only after a failover.
 func checkAddresses(instance wmiquery.Instance) error {
 	s, ok := instance.(*msvm.FailoverNetworkAdapterSettingData)
 	if !ok {

@@ -210,7 +210,7 @@ func PlanAction(
 		VM: target.Key.VM, VMName: target.VMName(), LockVM: target.Key.VM,
 		ConfirmName: nameOr(target.VMName(), target.Key.VM), Object: s.object(m, target.Key.VM),
 		Parameters: map[string]any{}, state: a.State, action: &a,
-		endsOwnTest: a.Method == msvm.MethodDestroySystem && target.testStartedHere(),
+		endsOwnTest: a.endsOwnTest(target),
 	}
 	if p := a.checkApplies(target); p != nil { // before the parameters
 		return nil, p

@@ -140,8 +140,8 @@ func vmOfRequest(m msvm.Method, req *Request) (string, *problem.Problem) {
 	return "", nil
 }
 
-// JobID returns the InstanceID of a job of the host in upper case, from the InstanceID or the object path of the job. It
-// returns "" for any other text.
+// JobID returns the InstanceID of a job of the host in upper case, from the InstanceID or the object path of the job.
+// It returns "" for any other text.
 func JobID(s string) string {
 	if msvm.IsGUID(s) {
 		return strings.ToUpper(s)

@@ -12,8 +12,8 @@ import (
 
 // parameterRanges returns the values that the host accepts, by the name of the parameter or of the property.
 //
-// Sources: the pages of the classes and methods in MicrosoftDocs/win32, HyperV_v2, and the pages of Set-VMReplication and
-// Set-VMReplicationServer in MicrosoftDocs/windows-powershell-docs.
+// Sources: the pages of the classes and methods in MicrosoftDocs/win32, HyperV_v2, and the pages of Set-VMReplication
+// and Set-VMReplicationServer in MicrosoftDocs/windows-powershell-docs.
 func parameterRanges() map[string]string {
 	return map[string]string{
 		"ReplicationInterval":                   "30, 300 or 900 seconds; at least 300 for an extended relationship",
@@ -34,8 +34,8 @@ func parameterRanges() map[string]string {
 	}
 }
 
-// Explain adds to the problem of a return code what the host does not say: the parameters and their ranges, or the state
-// of the target, which is nil for a call about no relationship.
+// Explain adds to the problem of a return code what the host does not say: the parameters and their ranges, or the
+// state of the target, which is nil for a call about no relationship.
 func (p *Plan) Explain(bad *problem.Problem, code uint32, t *TargetState) *problem.Problem {
 	switch code {
 	case wmiquery.CodeInvalidParam, wmiquery.CodeInvalidDataType, wmiquery.CodeCIMInvalidParam:

@@ -182,8 +182,8 @@ func (s *Snapshot) Protection() []*Relationship {
 	return all
 }
 
-// withoutRelationship returns the relationship of a VM for which the host shows none. Its state is disabled if the mode of
-// the VM says so, too, and unknown otherwise.
+// withoutRelationship returns the relationship of a VM for which the host shows none. Its state is disabled if the mode
+// of the VM says so, too, and unknown otherwise.
 func withoutRelationship(key msvm.Key, vm msvm.ComputerSystem) *Relationship {
 	r := &Relationship{Key: key, VM: vm}
 	if mode, known := vm.Mode(); known && (mode == msvm.ModeNone || mode == msvm.ModeTestReplica) {

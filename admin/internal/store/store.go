@@ -144,8 +144,8 @@ func (s *Store) Close() error {
 // write changes some pages.
 const reserveBytes = 1 << 20
 
-// reserve makes sure that the file can grow. The caller must hold s.writing. An error has no consequence: the next write
-// that needs space may fail.
+// reserve makes sure that the file can grow. The caller must hold s.writing. An error has no consequence: the next
+// write that needs space may fail.
 func (s *Store) reserve() {
 	if info, err := s.file.Stat(); err == nil && s.reservation != nil {
 		_ = s.reservation.Extend(info.Size() + reserveBytes)

@@ -1,4 +1,5 @@
-package exportertest
+// Package accesstest sets permissions of files for tests.
+package accesstest
 
 import (
 	"testing"
@@ -6,9 +7,9 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// protect makes a file readable for SYSTEM, the administrators and this account only. Wine does not do that by itself:
+// Protect makes a file readable for SYSTEM, the administrators and this account only. Wine does not do that by itself:
 // it ignores the list of the directory.
-func protect(t testing.TB, path string) {
+func Protect(t testing.TB, path string) {
 	t.Helper()
 	user, err := windows.GetCurrentProcessToken().GetTokenUser()
 	if err != nil {
