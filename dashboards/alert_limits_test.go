@@ -116,6 +116,7 @@ func TestThresholds(t *testing.T) {
 		"fleet:hyperv_replica_statistics_age_seconds:threshold: vector(3600)",
 		"fleet:hyperv_replica_certificate_left_seconds:threshold warning: vector(21 * 86400)",
 		"fleet:hyperv_replica_certificate_left_seconds:threshold critical: vector(3 * 86400)",
+		"fleet:hyperv_replica_audit_log_free_bytes:threshold: vector(100 * 1024 * 1024)",
 		"fleet:hyperv_replica_line_stopped:threshold: vector(2)",
 		"fleet:hyperv_replica_line_stopped_ratio:threshold: vector(0.5)",
 		"fleet:hyperv_replica_scrape_changes:threshold: vector(5)",

@@ -40,6 +40,7 @@ var alertThresholds = []struct {
 
 // thresholdsWithoutPanel are thresholds of values that no panel colors.
 var thresholdsWithoutPanel = []string{
+	"fleet:hyperv_replica_audit_log_free_bytes:threshold",
 	"fleet:hyperv_replica_first_cycle_seconds:threshold", "fleet:hyperv_replica_lag_seconds:threshold",
 	"fleet:hyperv_replica_line_stopped:threshold", "fleet:hyperv_replica_line_stopped_ratio:threshold",
 	"fleet:hyperv_replica_objective_burn_rate:threshold", "fleet:hyperv_replica_paused_on_replica_seconds:threshold",

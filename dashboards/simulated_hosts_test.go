@@ -46,7 +46,7 @@ var simulatedJobs = []struct {
 // shortenRanges replaces the long intervals, ranges and offsets of rules with short ones, so that the rules have
 // results within seconds.
 var shortenRanges = strings.NewReplacer(
-	"interval: 3m", "interval: 1s", "[30d:5m]", "[1m:1s]", "offset 2h", "offset 2s")
+	"interval: 3m", "interval: 1s", "[6h:5m]", "[1m:1s]", "[30d:1h]", "[1m:1s]", "offset 2h", "offset 2s")
 
 // startPrometheusWithSimulatedJobs starts exporters of the simulated hosts, and a server that scrapes them and
 // evaluates the rules. It returns when the rules that need several scrapes have results.
