@@ -2,7 +2,6 @@ package admin
 
 import (
 	"os"
-	"strings"
 	"testing"
 )
 
@@ -17,13 +16,4 @@ func readPage(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return string(text)
-}
-
-// code returns names as code, separated by commas.
-func code(names []string) string {
-	all := make([]string, len(names))
-	for i, n := range names {
-		all[i] = "`" + n + "`"
-	}
-	return strings.Join(all, ", ")
 }

@@ -274,3 +274,12 @@ func TestControlPage(t *testing.T) {
 		t.Errorf("%s does not match the code; go test ./admin -run TestControlPage -update writes it", controlPage)
 	}
 }
+
+// code returns names as code, separated by commas.
+func code(names []string) string {
+	all := make([]string, len(names))
+	for i, n := range names {
+		all[i] = "`" + n + "`"
+	}
+	return strings.Join(all, ", ")
+}
