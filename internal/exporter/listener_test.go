@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/go-kit/log"
@@ -58,8 +59,8 @@ func TestAddressesOfConnections(t *testing.T) {
 
 // A listener closes connections above the limit, logs them, and accepts others when one is closed.
 func TestLimitedListener(t *testing.T) {
-	var logs bytes.Buffer
-	limits := newConnectionLimits(10, 2, log.NewLogfmtLogger(log.NewSyncWriter(&logs)))
+	logs := &lockedBuffer{}
+	limits := newConnectionLimits(10, 2, log.NewLogfmtLogger(logs))
 	inner, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -95,11 +96,29 @@ func TestLimitedListener(t *testing.T) {
 	dial("hello")
 	dial("")
 	if !strings.Contains(logs.String(), `msg="connection rejected, too many connections" remote=127.0.0.1:`) {
-		t.Errorf("the log is\n%s", &logs)
+		t.Errorf("the log is\n%s", logs)
 	}
 	first := <-accepted
 	first.Close()
 	first.Close() // counts once
 	dial("hello")
 	dial("")
+}
+
+// lockedBuffer is a buffer that can be read while it is written.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
 }
