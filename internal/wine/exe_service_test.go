@@ -30,16 +30,24 @@ func wineLog(t *testing.T) string {
 	return file
 }
 
+// winePrefix returns the directory that has the drive C: of Wine.
+func winePrefix(t *testing.T) string {
+	t.Helper()
+	if p := os.Getenv("WINEPREFIX"); p != "" {
+		return p
+	}
+	prefix, err := filepath.Abs("../../.tools/wine")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return prefix
+}
+
 // awaitWine waits until Wine and all its programs have stopped, which happens some seconds after the last program of a
 // test has ended.
 func awaitWine(t *testing.T) {
 	t.Helper()
-	prefix, err := filepath.Abs("../../.tools/wine")
-	if p := os.Getenv("WINEPREFIX"); p != "" {
-		prefix = p
-	} else if err != nil {
-		t.Fatal(err)
-	}
+	prefix := winePrefix(t)
 	server := "/usr/lib/wine/wineserver"
 	if _, err := os.Stat(server); err != nil {
 		server = "wineserver"
@@ -115,9 +123,12 @@ func TestExeService(t *testing.T) {
 	}()
 	startWine(t, windowsProgram(t, module+"/internal/wine/hold")).logs.Await(t, "(holding)")
 	exe := windowsProgram(t, module)
+	// The program refuses files of the admin endpoint in the directory for temporary files, which others can change.
+	drive := filepath.Join(winePrefix(t), "drive_c")
+	t.Setenv("TMPDIR", drive)
 	args, _ := exportertest.AdminArgs(t)
 	for i, a := range args {
-		args[i] = strings.Replace(a, "=/", "=Z:/", 1)
+		args[i] = strings.Replace(a, "="+drive, "=C:", 1)
 	}
 	args = append(args, "--source=simulator", "--web.listen-address=127.0.0.1:0")
 
