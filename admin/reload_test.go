@@ -67,7 +67,11 @@ func TestEmergencyStopWhileHostHangs(t *testing.T) {
 	}
 	<-reading
 	env.writeFile(env.policy+".new", "read_only: true\n"+fullPolicy)
-	if err := os.Rename(env.policy+".new", env.policy); err != nil {
+	err := os.Rename(env.policy+".new", env.policy)
+	for n := 0; err != nil && n < 1000; n++ { // Windows refuses it while the program reads the file
+		err = os.Rename(env.policy+".new", env.policy)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	<-reloaded
