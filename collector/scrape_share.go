@@ -45,7 +45,7 @@ func (s *scrapeShare) isOverdue(key string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	j := s.queries[key]
-	return j.attempt != nil && !j.late && !j.isDone()
+	return j.attempt != nil && !j.isDone()
 }
 
 // start queries the classes that a collector reads, and waits until the host has

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
 	"github.com/prometheus/common/version"
 
@@ -60,6 +61,15 @@ func Run(ctx context.Context, args []string, env Environment) int {
 		env.Output.Fatal(err)
 		return ExitUsage
 	}
+	code := run(ctx, c, host, env, logger)
+	if code == ExitOK {
+		level.Info(logger).Log("msg", "stopped")
+	}
+	return code
+}
+
+// run serves a source until ctx is done, and then stops everything. It returns an exit code.
+func run(ctx context.Context, c *config, host *source, env Environment, logger log.Logger) int {
 	stopDeadline := newStopDeadline()
 	defer func() { host.close(stopDeadline()) }()
 	endpoint, err := openAdmin(c, host, logger, env.Output.AuditSink())
@@ -72,6 +82,5 @@ func Run(ctx context.Context, args []string, env Environment) int {
 		level.Error(logger).Log("msg", "cannot serve", "err", err)
 		return ExitRuntime
 	}
-	level.Info(logger).Log("msg", "stopped")
 	return ExitOK
 }
