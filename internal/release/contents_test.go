@@ -30,6 +30,7 @@ func testReleaseContents(t *testing.T, dist string) {
 		files := unpack(t, filepath.Join(dist, release.name+release.archive))
 		for _, name := range []string{
 			release.program, "README.md", "LICENSE", "CHANGELOG.md", "docs/install.md", "docs/control.md",
+			"docs/control-reference.md",
 			"dashboards/fleet.json", "dashboards/rules/alerts.yml", "dashboards/prometheus.yml",
 			"licenses/go/LICENSE", "licenses/github.com/yusufpapurcu/wmi@v1.2.4/LICENSE",
 		} {
