@@ -9,7 +9,7 @@ import (
 // checkReplica handles GET /replica/{vm_id}: 200 if this host has a replica of the VM that is being replicated to, and
 // whose lag is at most the query parameter max_lag, if given.
 func (s *server) checkReplica(w http.ResponseWriter, r *http.Request) {
-	s.check(w, r, func(v *vm, x *relationship) string {
+	s.check(w, r, func(_ *vm, x *relationship) string {
 		if x.Verdict.Severity == severityCritical || x.Verdict.blocks {
 			return x.Verdict.Reason
 		}

@@ -62,7 +62,9 @@ var findings = []finding{
 		Step:    "Find the cause in the health issues, correct it, and resume the replication.",
 		Runbook: "HyperVReplicaHealthCritical", Action: "resume", Cmdlet: "Resume-VMReplication",
 	}},
-	{stateIn(msvm.FailoverInProgress, msvm.Recovered, msvm.Committed, msvm.FailbackInProgress, msvm.FailbackComplete), verdict{
+	{stateIn(
+		msvm.FailoverInProgress, msvm.Recovered, msvm.Committed, msvm.FailbackInProgress, msvm.FailbackComplete,
+	), verdict{
 		Severity: severityWarning, Reason: "Failed over", Step: "Reverse the replication, or cancel the failover.",
 		Runbook: "HyperVReplicaFailedOver", Action: "reverse", Cmdlet: "Set-VMReplication -Reverse", blocks: true,
 	}},

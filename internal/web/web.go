@@ -77,11 +77,11 @@ func NewHandler(o Options) (http.Handler, error) {
 	}), nil
 }
 
-// host returns the host as the last responses describe it. It is made at most once a second.
+// host returns the host as the last responses describe it. Once there are responses, it is made at most once a second.
 func (s *server) host(ctx context.Context) *host {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.latest == nil || time.Since(s.made) >= time.Second {
+	if s.latest == nil || s.latest.Read.IsZero() || time.Since(s.made) >= time.Second {
 		families, _ := s.options.Families(context.WithoutCancel(ctx)) // an error means that series are missing
 		s.latest = newHost(newSeries(families), s.options.Now())
 		s.made = time.Now()
