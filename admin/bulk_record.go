@@ -21,7 +21,7 @@ type bulkFailover struct {
 	MaxDataLossSeconds float64           `json:"max_data_loss_seconds"`
 	AcceptUnknownLoss  bool              `json:"accept_unknown_loss"`
 	Created            time.Time         `json:"created"`
-	Counts             map[bulkState]int `json:"counts"` // of VMs by state
+	Counts             map[bulkState]int `json:"counts"`        // of VMs by state
 	VMs                []bulkVM          `json:"vms,omitempty"` // absent in a list
 }
 

@@ -24,7 +24,7 @@ type bulkFailovers struct {
 	places  chan struct{} // has an element for each VM that fails over now
 
 	mu   sync.Mutex
-	runs map[string]*bulkRun      // that have not ended, by ID
+	runs map[string]*bulkRun // that have not ended, by ID
 	ends map[string]func()   // called when a job ends, by the ID of the job
 }
 

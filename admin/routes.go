@@ -35,9 +35,8 @@ const (
 	apiJobs          = "/api/v1/jobs"
 	apiMaintenance   = "/api/v1/maintenance"
 	apiWhoAmI        = "/api/v1/whoami"
-	apiDescription   = "/api/v1/openapi.json"
-
 	apiBulkFailovers = "/api/v1/bulk-failovers"
+	apiDescription   = "/api/v1/openapi.json"
 )
 
 // routes returns all routes.

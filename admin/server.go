@@ -83,22 +83,22 @@ type Options struct {
 	// whose job runs keeps its place among them.
 	BulkParallelism int
 	BulkJobTimeout  time.Duration
-	RequestRate   float64       // requests per second by one caller; ten times as many with the role failover
-	RequestBurst  int
-	ActionRate    float64 // actions per second by one caller; ten times as many with the role failover
-	ActionBurst   int
+	RequestRate     float64 // requests per second by one caller; ten times as many with the role failover
+	RequestBurst    int
+	ActionRate      float64 // actions per second by one caller; ten times as many with the role failover
+	ActionBurst     int
 }
 
 // Defaults of the limits in Options.
 const (
-	DefaultMaxActions   = 32
+	DefaultMaxActions = 32
 	// DefaultBulkParallelism is less than the number of workers of FailoverInvoker, so that a bulk failover of a slow host
 	// leaves a worker for other failovers.
 	DefaultBulkParallelism = 3
-	DefaultRequestRate  = 10
-	DefaultRequestBurst = 100
-	DefaultActionRate   = 2
-	DefaultActionBurst  = 100
+	DefaultRequestRate     = 10
+	DefaultRequestBurst    = 100
+	DefaultActionRate      = 2
+	DefaultActionBurst     = 100
 )
 
 // readTimeout limits how long the host can take to show its state.
