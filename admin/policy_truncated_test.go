@@ -10,7 +10,7 @@ import (
 // examplePolicy is the policy of the documentation.
 func examplePolicy(t *testing.T) string {
 	t.Helper()
-	_, rest, _ := strings.Cut(readPage(t), "<!-- begin policy -->")
+	_, rest, _ := strings.Cut(readPage(t, controlPage), "<!-- begin policy -->")
 	block, _, found := strings.Cut(rest, "<!-- end policy -->")
 	if !found {
 		t.Fatal("control.md has no policy")

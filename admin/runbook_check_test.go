@@ -111,7 +111,7 @@ func TestControlPageSaysWhatNeedsDestructive(t *testing.T) {
 	}
 	unlock := operation.PlanUnlock("", "", "")
 	need[unlock.Role] = append(need[unlock.Role], unlock.Action)
-	page := readPage(t)
+	page := readPage(t, controlPage)
 	for _, role := range []authz.Role{authz.RoleViewer, authz.RoleOperator, authz.RoleFailover, authz.RoleOwner} {
 		_, row, found := strings.Cut(page, "\n| `"+role.String()+"` | ")
 		row, _, _ = strings.Cut(row, "\n")

@@ -19,8 +19,6 @@ import (
 	"testing"
 	"time"
 
-	"hyperv_replica_exporter/admin/internal/operation"
-	"hyperv_replica_exporter/admin/internal/problem"
 	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
@@ -32,7 +30,7 @@ var codeBlock = regexp.MustCompile("(?ms)^(<!-- unless replicating -->\n\n)?```(
 // sharedFunctions returns the shell functions that the runbooks share, and the part of the page with the runbooks.
 func sharedFunctions(t *testing.T) (functions, runbooks string) {
 	t.Helper()
-	_, page, _ := strings.Cut(readPage(t), "## Runbooks")
+	_, page, _ := strings.Cut(readPage(t, controlPage), "## Runbooks")
 	return codeBlock.FindStringSubmatch(page)[3], page
 }
 
@@ -237,49 +235,4 @@ func (env *testEnv) serveHost(vm string, names map[string]string) string {
 	}))
 	env.Cleanup(s.Close)
 	return s.URL
-}
-
-// replaceBetween replaces the text between two markers of a page.
-func replaceBetween(page, name, text string) string {
-	begin, end := "<!-- begin "+name+" -->\n", "<!-- end "+name+" -->"
-	i, j := strings.Index(page, begin), strings.Index(page, end)
-	if i < 0 || j < i {
-		return ""
-	}
-	return page[:i+len(begin)] + text + page[j:]
-}
-
-// The tables of actions and problems on the page match the code.
-func TestControlPage(t *testing.T) {
-	var actions, errors strings.Builder
-	actions.WriteString("| Action | Does | Destroys | Role | Calls | Parameters |\n|---|---|---|---|---|---|\n")
-	for _, v := range operation.Actions() {
-		m := v.Definition()
-		fmt.Fprintf(&actions, "| `%s` | %s | %s | %s | `%s` | %s |\n", v.Name, v.Summary(), v.Destroys(nil), v.Role, m.Name,
-			code(v.Parameters))
-	}
-	errors.WriteString("| Type | Status | |\n|---|---|---|\n")
-	for _, k := range problem.Types() {
-		fmt.Fprintf(&errors, "| `%s` | %d | %s |\n", k.URI(), k.Status, k.Title)
-	}
-	page := readPage(t)
-	want := replaceBetween(replaceBetween(page, "actions", actions.String()), "errors", errors.String())
-	if *update && want != "" {
-		if err := os.WriteFile(controlPage, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		page = want
-	}
-	if page != want {
-		t.Errorf("%s does not match the code; go test ./admin -run TestControlPage -update writes it", controlPage)
-	}
-}
-
-// code returns names as code, separated by commas.
-func code(names []string) string {
-	all := make([]string, len(names))
-	for i, n := range names {
-		all[i] = "`" + n + "`"
-	}
-	return strings.Join(all, ", ")
 }

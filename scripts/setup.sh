@@ -9,6 +9,7 @@
 #   alertmanager  alertmanager and amtool, from the Debian package in the same way
 #   parsers       the parsers of Prometheus' Python client, from the Debian package
 #   pictures      Chromium, Node.js and npm from Debian packages, and the npm packages of dashboards/pictures
+#   release       go-winres and cyclonedx-gomod, built with go install, and zip and osslsigncode from Debian packages
 #   pngquant      reduces the size of the pictures in the documents
 # Tools that are already installed are not changed. Programs that do not come from an installed package go to .tools/,
 # npm packages to dashboards/pictures, and the templates that Debian's Alertmanager needs to /usr/share.
@@ -18,6 +19,8 @@ tools=$PWD/.tools
 mkdir -p "$tools"
 
 LINT_VERSION=v2.15.0
+WINRES_VERSION=v0.3.3
+CYCLONEDX_VERSION=v1.10.0
 PROMETHEUS_VERSION=v0.316.0 # of the Go module: Prometheus 3.16
 OLDEST_PROMETHEUS_VERSION=2.42
 
@@ -60,6 +63,14 @@ pictures() {
 	cmp -s dashboards/pictures/package-lock.json $installed && return
 	npm --prefix dashboards/pictures ci --silent
 	cp dashboards/pictures/package-lock.json $installed
+}
+
+release() {
+	[ -x "$tools/go-winres" ] || GOBIN=$tools GOFLAGS= go install "github.com/tc-hib/go-winres@$WINRES_VERSION"
+	[ -x "$tools/cyclonedx-gomod" ] ||
+		GOBIN=$tools GOFLAGS= go install "github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@$CYCLONEDX_VERSION"
+	if type -P zip >/dev/null && type -P osslsigncode >/dev/null; then return; fi
+	apt_install zip osslsigncode
 }
 
 pngquant() {
