@@ -72,8 +72,8 @@ func (b *bulkRequest) check() *problem.Problem {
 }
 
 func tooManyVMs(n int) *problem.Problem {
-	return problem.New(problem.InvalidParameter, "%d VMs; a bulk failover can have up to %d; list a part of them in vm_ids",
-		n, maxBulkVMs)
+	return problem.New(problem.InvalidParameter,
+		"%d VMs; a bulk failover can have up to %d; list a part of them in vm_ids", n, maxBulkVMs)
 }
 
 // forVM returns the request for the action on one of the VMs.

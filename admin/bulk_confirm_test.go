@@ -107,7 +107,8 @@ func TestBulkFailoverRefusesAVMThatHasChanged(t *testing.T) {
 	if entry, _ := env.bulkVMOf(end, 2); entry["current"].(object)["state"] != "suspended" {
 		t.Errorf("the refused VM shows %v", entry["current"])
 	}
-	if called := env.hosts["HV02"].calledVMs(); slices.Contains(called, env.vms[2]) || slices.Contains(called, env.vms[5]) {
+	called := env.hosts["HV02"].calledVMs()
+	if slices.Contains(called, env.vms[2]) || slices.Contains(called, env.vms[5]) {
 		t.Errorf("the VMs %v are called", called)
 	}
 }

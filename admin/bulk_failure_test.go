@@ -54,7 +54,7 @@ func TestBulkFailoverContinuesAfterAFailure(t *testing.T) {
 }
 
 // blockedBulk starts a bulk failover of one VM at a time and returns when the call for the first one hangs. release lets
-// it return.
+// the call return.
 func (env *testEnv) blockedBulk(vms ...int) (started response, release func()) {
 	env.Helper()
 	pool := env.hosts["HV02"].pool
@@ -178,7 +178,8 @@ func TestBulkFailoverAndAPanic(t *testing.T) {
 		return change(vm)
 	}
 	end := env.waitForBulk("panic", env.postBulk("fred", body))
-	if _, slug := env.bulkVMOf(end, 2); slug != "internal" || fmt.Sprint(end.json["counts"]) != "map[refused:1 succeeded:1]" {
+	_, slug := env.bulkVMOf(end, 2)
+	if slug != "internal" || fmt.Sprint(end.json["counts"]) != "map[refused:1 succeeded:1]" {
 		t.Errorf("got %s", end)
 	}
 	c.change = change

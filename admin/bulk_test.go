@@ -278,8 +278,8 @@ func TestBulkRequestsThatAreNotValid(t *testing.T) {
 			400, "bad-request", "must not be negative",
 		},
 		{"long name", object{"dry_run": true, "primary_server": strings.Repeat("x", 1001)}, 400, "bad-request", "1000 bytes"},
-		{"blank reason", object{"dry_run": true, "primary_server": "x", "reason": " "}, 400, "bad-request", "reason: is blank"},
-		{"other field", object{"dry_run": true, "vm_ids": []string{vm}, "force": true}, 400, "bad-request", `field "force"`},
+		{"blank reason", object{"dry_run": true, "primary_server": "x", "reason": " "}, 400, "bad-request", "is blank"},
+		{"other field", object{"dry_run": true, "force": true}, 400, "bad-request", `field "force"`},
 		{"no object", `["` + vm + `"]`, 400, "bad-request", "not a JSON object"},
 	} {
 		r := env.postBulk("fred", tt.payload)
@@ -288,6 +288,6 @@ func TestBulkRequestsThatAreNotValid(t *testing.T) {
 			t.Errorf("%s: the detail is %q, want %q in it", tt.name, detail, tt.detail)
 		}
 	}
-	r := env.request("HV02", "fred", http.MethodPost, "/api/v1/bulk-failovers?dry_run=true", object{"vm_ids": []string{vm}})
+	r := env.request("HV02", "fred", http.MethodPost, apiBulkFailovers+"?dry_run=true", object{"vm_ids": []string{vm}})
 	env.want("query", r, 400, "bad-request")
 }
