@@ -59,6 +59,10 @@ func TestBulkConfirmationThatIsNotValid(t *testing.T) {
 			t.Errorf("%s: the detail is %q, want %q in it", tt.name, detail, tt.want)
 		}
 	}
+	server := object{"primary_server": server01, "max_data_loss_seconds": 1e6}
+	another := env.bulkConfirmation(env.postBulk("fred", server), server)
+	another["primary_server"] = "HV03.contoso.com"
+	env.want("another server", env.postBulk("fred", another), 409, "confirmation-invalid")
 	bulk := env.bulkConfirmation(env.postBulk("fred", request), request)
 	env.want("token of a bulk failover for a single VM", env.postAction("HV02", "fred", 2, "primary", "failover", object{
 		"confirmation_token": bulk["confirmation_token"], "reason": "x", "vm_name": "dc01", "max_data_loss_seconds": 1e6,
@@ -67,8 +71,8 @@ func TestBulkConfirmationThatIsNotValid(t *testing.T) {
 	if n := env.hosts["HV02"].pool.callCount(); n > 0 {
 		t.Errorf("%d calls", n)
 	}
-	if n := testutil.ToFloat64(env.hosts["HV02"].server.metrics.refused); n != 20 {
-		t.Errorf("%v refused confirmations are counted, want 20", n)
+	if n := testutil.ToFloat64(env.hosts["HV02"].server.metrics.refused); n != 21 {
+		t.Errorf("%v refused confirmations are counted, want 21", n)
 	}
 	bulk = env.bulkConfirmation(env.postBulk("fred", request), request)
 	env.clock.Advance(3*time.Minute - time.Nanosecond)

@@ -16,14 +16,14 @@ func (env *testEnv) postBulk(user string, payload any, headers ...string) respon
 	return env.request("HV02", user, http.MethodPost, "/api/v1/bulk-failovers", payload, headers...)
 }
 
-// confirmBulk requests a bulk failover on HV02, and confirms it with the number of VMs of the first response.
-func (env *testEnv) confirmBulk(user string, payload object, headers ...string) response {
+// confirmBulk requests a bulk failover on HV02 as fred, and confirms it with the number of VMs of the first response.
+func (env *testEnv) confirmBulk(payload object) response {
 	env.Helper()
 	payload = maps.Clone(payload)
 	if payload["max_data_loss_seconds"] == nil {
 		payload["max_data_loss_seconds"] = 1e9
 	}
-	return env.postBulk(user, env.bulkConfirmation(env.postBulk(user, payload), payload), headers...)
+	return env.postBulk("fred", env.bulkConfirmation(env.postBulk("fred", payload), payload))
 }
 
 // bulkConfirmation returns the body that confirms a bulk failover, from the response to its first request.

@@ -31,7 +31,7 @@ func TestBulkFailoverContinuesAfterAFailure(t *testing.T) {
 		}
 		return pool.Pool.Invoke(ctx, c)
 	}
-	end := env.waitForBulk("failover", env.confirmBulk("fred", object{"primary_server": server01}))
+	end := env.waitForBulk("failover", env.confirmBulk(object{"primary_server": server01}))
 	for vm, want := range map[int]string{
 		2: "failed InitiateFailover: failed (32768)", 5: "unknown InitiateFailover: the host did not answer",
 		14: "failed InitiateFailover: all workers are busy", 0: "succeeded ", vmSuspended: "succeeded ",
@@ -64,7 +64,7 @@ func (env *testEnv) blockedBulk(vms ...int) (started response, release func()) {
 	for _, vm := range vms {
 		ids = append(ids, env.vms[vm])
 	}
-	started = env.confirmBulk("fred", object{"vm_ids": ids})
+	started = env.confirmBulk(object{"vm_ids": ids})
 	<-pool.called
 	return started, func() {
 		pool.mu.Lock()
@@ -129,6 +129,13 @@ func TestBulkFailoverAndOtherActions(t *testing.T) {
 	}
 	release()
 	env.waitForBulk("first", started)
+	test := env.postAction("HV02", "fred", 23, "primary", "test-failover", object{})
+	env.want("test failover", test, 202, "")
+	env.clock.Advance(time.Hour) // its job has ended, which nobody has noticed yet
+	free := env.postBulk("fred", object{"dry_run": true, "vm_ids": []string{env.vms[23]}})
+	if entry, _ := env.bulkVMOf(free, 23); entry["state"] != "ready" {
+		t.Errorf("got %s", free)
+	}
 	payload := object{"vm_ids": []string{env.vms[14], env.vms[22]}, "max_data_loss_seconds": 1e9}
 	body := env.bulkConfirmation(env.postBulk("fred", payload), payload)
 	env.waitForJob("single VM", "HV02", env.postConfirmed("HV02", "omar", 14, "failover", nil), "succeeded")
@@ -183,7 +190,7 @@ func TestBulkFailoverAndAPanic(t *testing.T) {
 		t.Errorf("got %s", end)
 	}
 	c.change = change
-	env.waitForBulk("again", env.confirmBulk("fred", payload))
+	env.waitForBulk("again", env.confirmBulk(payload))
 }
 
 // The dry run of many VMs reads each class once, and no recovery points.

@@ -25,7 +25,7 @@ rules:
 	env.want("reload", env.request("HV02", "omar", http.MethodPost, "/-/reload", object{}), 200, "")
 	const unknown = "00000000-0000-4000-8000-000000000000"
 	list := object{"vm_ids": []string{env.vms[2], env.vms[5], env.vms[0], env.vms[14], env.vms[22], env.vms[23], unknown}}
-	end := env.waitForBulk("failover", env.confirmBulk("fred", list))
+	end := env.waitForBulk("failover", env.confirmBulk(list))
 	for vm, want := range map[int]string{
 		2: "succeeded ", 5: "succeeded ", 0: "refused forbidden", 14: "refused forbidden", 22: "refused forbidden",
 		23: "refused forbidden",
@@ -62,7 +62,7 @@ rules:
 	if fmt.Sprint(hidden) != fmt.Sprint(missing) {
 		t.Errorf("a VM of others is %v, one that does not exist %v", hidden, missing)
 	}
-	start := env.confirmBulk("fred", object{"primary_server": server01})
+	start := env.confirmBulk(object{"primary_server": server01})
 	if got := bulkStates(start); len(got) != 2 || got[env.vms[2]] != "pending" || got[env.vms[5]] != "pending" {
 		t.Errorf("the replicas of the server are %v", got)
 	}
@@ -85,7 +85,7 @@ rules:
 // A caller sees of a bulk failover of another caller only the VMs that the policy allows, and counts only those.
 func TestBulkFailoverShowsOnlyVisibleVMs(t *testing.T) {
 	env := newTestEnv(t)
-	start := env.confirmBulk("fred", object{"vm_ids": []string{env.vms[2], env.vms[5], env.vms[9], env.vms[0]}})
+	start := env.confirmBulk(object{"vm_ids": []string{env.vms[2], env.vms[5], env.vms[9], env.vms[0]}})
 	env.waitForBulk("failover", start)
 	env.writePolicy(`
 rules:
@@ -128,15 +128,23 @@ func TestBulkFailoverWithoutAVMThatIsReady(t *testing.T) {
 	limited["vm_ids"] = []string{"00000000-0000-4000-8000-000000000000"}
 	env.want("VM that does not exist", env.postBulk("fred", limited), 404, "not-found")
 	env.hosts["HV02"].pool.onRead = func(dst any) {
-		if rows, ok := dst.(*[]msvm.ReplicationSettingData); ok {
+		switch rows := dst.(type) {
+		case *[]msvm.ReplicationSettingData:
 			*rows = slices.DeleteFunc(*rows, func(row msvm.ReplicationSettingData) bool {
-				return strings.Contains(row.InstanceID, env.vms[2])
+				return strings.Contains(row.InstanceID, env.vms[2]) || strings.Contains(row.InstanceID, env.vms[5])
 			})
+		case *[]msvm.ReplicationRelationship:
+			for i := range *rows {
+				if strings.Contains((*rows)[i].InstanceID, env.vms[5]) {
+					(*rows)[i].ReplicationState = new(msvm.Disabled)
+				}
+			}
 		}
 	}
 	dry := env.postBulk("fred", object{"dry_run": true, "primary_server": server01})
 	entry, slug := env.bulkVMOf(dry, 2)
 	if entry["state"] != "refused" || slug != "invalid-state" || entry["vm"] != "dc01" ||
+		bulkStates(dry)[env.vms[5]] != "" || // it does not replicate
 		!strings.Contains(dry.text, "the primary server of the VM is unknown") {
 		t.Errorf("a replica without settings is %v", entry)
 	}

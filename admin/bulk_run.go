@@ -169,6 +169,9 @@ func (x *execution) executeVM(ctx context.Context) (p *problem.Problem) {
 	if _, p := x.readAndPlan(reading); p != nil {
 		return p
 	}
+	if p := x.refreshJobs(reading); p != nil {
+		return p
+	}
 	_, p = x.execute(ctx)
 	return p
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
 	"hyperv_replica_exporter/admin/internal/audit"
 	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
@@ -56,11 +58,19 @@ func TestBulkDryRunShowsEachVM(t *testing.T) {
 		}
 	}
 	states := bulkStates(all)
-	for _, vm := range []int{vmInbound, vmStandalone} { // sent by HV02, and not replicated
-		if states[env.vms[vm]] != "" {
-			t.Errorf("VM %d is in the dry run", vm)
-		}
+	if states[env.vms[vmInbound]] != "" || states[env.vms[vmStandalone]] != "" { // sent by HV02, and not replicated
+		t.Errorf("other VMs are in the dry run: %v", states)
 	}
+	var names []string
+	for _, vm := range all.json["vms"].([]any) {
+		names = append(names, vm.(object)["vm"].(string))
+	}
+	if !slices.IsSorted(names) {
+		t.Errorf("the VMs are in the order %v", names)
+	}
+	env.want("VMs that this host sends", env.postBulk("fred", object{
+		"dry_run": true, "primary_server": "HV02.contoso.com",
+	}), 404, "not-found")
 	counts := all.json["counts"].(object)
 	if all.json["vm_count"] != counts["ready"] || all.json["requires_confirmation"] != true || len(counts) != 2 ||
 		all.json["dry_run"] != true || all.json["confirmation_token"] != nil {
@@ -75,7 +85,10 @@ func TestBulkDryRunShowsEachVM(t *testing.T) {
 			t.Errorf("VM %d with a limit: got %s, want %s", vm, got, want)
 		}
 	}
-	records := env.auditRecords("HV02")
+	if n := testutil.ToFloat64(env.hosts["HV02"].server.metrics.requests.WithLabelValues("InitiateFailover", "200")); n != 2 {
+		t.Errorf("%v requests are counted, want 2", n)
+	}
+	records := slices.DeleteFunc(env.auditRecords("HV02"), func(r audit.Record) bool { return r.Event != audit.DryRun })
 	if len(records) != 2 || records[0].Event != audit.DryRun || records[0].Action != "bulk-failover" ||
 		records[0].User != "fred" || records[0].Parameters["primary_server"] != "hv01.CONTOSO.com" ||
 		records[0].Parameters["vm_count"] != all.json["vm_count"] || *records[1].Accepted.MaxLossSeconds != 3600 {
@@ -98,7 +111,7 @@ func TestBulkFailsOverTheReplicasOfAServer(t *testing.T) {
 			want[vm] = "succeeded"
 		}
 	}
-	started := env.confirmBulk("fred", payload)
+	started := env.confirmBulk(payload)
 	env.want("confirmation", started, 202, "")
 	end := env.waitForBulk("failover", started)
 	if got := bulkStates(end); fmt.Sprint(got) != fmt.Sprint(want) {
@@ -175,7 +188,7 @@ func TestBulkFailoverIsSafeToRepeat(t *testing.T) {
 	if got := fmt.Sprint(dry.json["counts"]); got != "map[done:2 ready:1]" {
 		t.Errorf("the dry run has %s", got)
 	}
-	end := env.waitForBulk("more VMs", env.confirmBulk("fred", payload))
+	end := env.waitForBulk("more VMs", env.confirmBulk(payload))
 	if got := fmt.Sprint(end.json["counts"]); got != "map[done:2 succeeded:1]" {
 		t.Errorf("the second failover has %s", got)
 	}
@@ -198,7 +211,7 @@ func TestBulkFailoverKeepsTheOrderOfTheList(t *testing.T) {
 	for _, vm := range []int{29, 2, 5, 0, 30, 22} {
 		ids = append(ids, strings.ToLower(env.vms[vm]))
 	}
-	env.waitForBulk("failover", env.confirmBulk("fred", object{"vm_ids": ids}))
+	env.waitForBulk("failover", env.confirmBulk(object{"vm_ids": ids}))
 	if got := env.hosts["HV02"].calledVMs(); strings.ToLower(fmt.Sprint(got)) != fmt.Sprint(ids) {
 		t.Errorf("the order is %v, want %v", got, ids)
 	}
@@ -217,13 +230,13 @@ func TestBulkFailoverLeavesOutUnknownLoss(t *testing.T) {
 		}
 	}
 	payload := object{"vm_ids": []string{env.vms[2], env.vms[5]}, "max_data_loss_seconds": 1e9}
-	end := env.waitForBulk("without the unknown", env.confirmBulk("fred", payload))
+	end := env.waitForBulk("without the unknown", env.confirmBulk(payload))
 	if _, slug := env.bulkVMOf(end, 2); slug != "data-loss-exceeded" || fmt.Sprint(end.json["counts"]) !=
 		"map[refused:1 succeeded:1]" {
 		t.Errorf("got %s", end)
 	}
 	payload["accept_unknown_loss"] = true
-	end = env.waitForBulk("with the unknown", env.confirmBulk("fred", payload))
+	end = env.waitForBulk("with the unknown", env.confirmBulk(payload))
 	if got := fmt.Sprint(end.json["counts"], end.json["accept_unknown_loss"]); got != "map[done:1 succeeded:1] true" {
 		t.Errorf("got %s", got)
 	}
@@ -267,14 +280,16 @@ func TestBulkRequestsThatAreNotValid(t *testing.T) {
 		{"no VM", object{"dry_run": true, "vm_ids": []string{}}, 400, "invalid-parameter", "either"},
 		{"name", object{"dry_run": true, "vm_ids": []string{"dc01"}}, 400, "invalid-parameter", `"DC01" is not a GUID`},
 		{
-			"duplicate", object{"dry_run": true, "vm_ids": []string{vm, env.vms[5], strings.ToLower(vm)}},
+			"duplicate",
+			object{"dry_run": true, "vm_ids": []string{vm, env.vms[5], strings.ToLower(vm)}},
 			400, "invalid-parameter", "duplicate " + vm,
 		},
 		{"1025 VMs", object{"dry_run": true, "vm_ids": guids(1025)}, 400, "invalid-parameter", "up to 1024"},
 		{"10,000 VMs", object{"dry_run": true, "vm_ids": guids(10_000)}, 413, "too-large", "65536"},
 		{"no limit", object{"vm_ids": []string{vm}}, 400, "invalid-parameter", "max_data_loss_seconds: is required"},
 		{
-			"negative limit", object{"vm_ids": []string{vm}, "max_data_loss_seconds": -1},
+			"negative limit",
+			object{"vm_ids": []string{vm}, "max_data_loss_seconds": -1},
 			400, "bad-request", "must not be negative",
 		},
 		{"long name", object{"dry_run": true, "primary_server": strings.Repeat("x", 1001)}, 400, "bad-request", "1000 bytes"},

@@ -97,6 +97,14 @@ func (c *confirmations) confirm(
 	return nil
 }
 
+// confirm checks the confirmation of a destructive plan: a token, or that of the bulk request.
+func (x *execution) confirm() *problem.Problem {
+	if x.bulk != nil {
+		return x.server.confirmations.confirmVM(x.caller, x.plan, x.request, x.target, x.bulk.confirmed)
+	}
+	return x.server.confirmations.confirm(x.caller, x.plan, x.request, x.target)
+}
+
 // challenge returns the problem that asks for a confirmation and contains a new token.
 func (c *confirmations) challenge(
 	caller authz.Principal, plan *operation.Plan, target *operation.TargetState,

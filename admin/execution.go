@@ -145,17 +145,25 @@ func (x *execution) prepare(r *http.Request) (response problem.Response, done bo
 		response, p = callGetMethod(ctx, x)
 		return response, true, p
 	}
-	// Running jobs may have ended. A running resynchronization may only be scheduled.
-	if len(x.server.jobs.Running(x.plan.VM)) > 0 || x.plan.Resynchronizes() || x.server.locks.full() {
-		if err := x.server.jobs.Refresh(ctx); err != nil {
-			return response, true, x.auditRefusal(problem.FromHost("read Msvm_ConcreteJob", err))
-		}
+	if p := x.refreshJobs(ctx); p != nil {
+		return response, true, x.auditRefusal(p)
 	}
 	if x.request.DryRun {
 		response, p = dryRun(ctx, x, snapshot)
 		return response, true, p
 	}
 	return response, false, nil
+}
+
+// refreshJobs updates the jobs that can prevent the action: running ones may have ended, and a resynchronization may
+// only be scheduled.
+func (x *execution) refreshJobs(ctx context.Context) *problem.Problem {
+	if len(x.server.jobs.Running(x.plan.VM)) > 0 || x.plan.Resynchronizes() || x.server.locks.full() {
+		if err := x.server.jobs.Refresh(ctx); err != nil {
+			return problem.FromHost("read Msvm_ConcreteJob", err)
+		}
+	}
+	return nil
 }
 
 // readAndPlan reads the host, makes the plan, and asks the policy.
@@ -238,14 +246,6 @@ func (x *execution) recheck(ctx context.Context, held lock) *problem.Problem {
 	}
 	x.confirmed = true
 	return nil
-}
-
-// confirm checks the confirmation of a destructive plan: a token, or that of the bulk request.
-func (x *execution) confirm() *problem.Problem {
-	if x.bulk != nil {
-		return x.server.confirmations.confirmVM(x.caller, x.plan, x.request, x.target, x.bulk.confirmed)
-	}
-	return x.server.confirmations.confirm(x.caller, x.plan, x.request, x.target)
 }
 
 // checkPreconditions checks that the target is as expected, and that the host accepts the call.

@@ -150,8 +150,8 @@ func viewAttributes(x *operation.Relationship) authz.Attributes {
 	return authz.Attributes{Role: authz.RoleViewer, VM: x.Key.VM, VMName: x.VMName()}
 }
 
-// findReplica returns the relationship that a request names if the policy allows the request. The policy is asked first,
-// so that a VM that the caller cannot see has the same response as a VM that does not exist.
+// findReplica returns the relationship that a request names if the policy allows the request. The policy is asked
+// first, so that a VM that the caller cannot see has the same response as a VM that does not exist.
 func (s *Server) findReplica(
 	c authz.Principal, snapshot *operation.Snapshot, vm, link string,
 	attributes func(*operation.Relationship) authz.Attributes,

@@ -71,7 +71,8 @@ func (s *Server) routes() []route {
 		},
 		{
 			"POST " + apiBulkFailovers, s.startBulkFailover,
-			"Fail over a list of VMs, or all replicas of a primary server. Needs a confirmation.", bulkRequest{},
+			"Fail over a list of VMs, or all replicas of a primary server. Needs a confirmation.",
+			bulkRequest{},
 			map[int]any{200: bulkPlan{}, 202: bulkFailover{}},
 		},
 		{
