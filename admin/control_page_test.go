@@ -70,12 +70,20 @@ func actionTable() string {
 	return b.String()
 }
 
+func powerNames(states []msvm.PowerState) []string {
+	var names []string
+	for _, s := range states {
+		names = append(names, string(s))
+	}
+	return names
+}
+
 // needs returns what an action needs: a side of the replication, a VM that is off, and a state.
 func needs(a operation.Action) string {
 	m := a.Definition()
 	modes, off := m.Modes, m.RequiresOff
 	statesIn := func(msvm.ReplicationMode) []msvm.ReplicationState { return m.States }
-	if request, ok := msvm.FindStateRequest(a.State); ok && m.RequestsState() {
+	if request, ok := msvm.FindStateRequest(msvm.ReplicationState(a.State)); ok && m.RequestsState() {
 		modes, off, statesIn = request.Modes, request.RequiresOff, request.StatesIn
 	}
 	all := []string{}
@@ -84,6 +92,12 @@ func needs(a operation.Action) string {
 	}
 	if off {
 		all = append(all, "VM off")
+	}
+	if request, ok := msvm.FindPowerRequest(msvm.EnabledState(a.State)); ok && m.RequestsPower() {
+		all = append(all, "VM "+strings.Join(powerNames(request.Power), " or "))
+	}
+	if m.Name == msvm.MethodInitiateShutdown {
+		all = append(all, "VM on")
 	}
 	var states []string
 	for _, mode := range modes {
@@ -121,7 +135,7 @@ func callTable() string {
 	for _, a := range operation.Actions() {
 		call := a.Definition().Name
 		if a.Definition().RequestsState() {
-			call = fmt.Sprintf("%s` with `RequestedState` %d (`%s", call, a.State, a.State)
+			call = fmt.Sprintf("%s` with `RequestedState` %d (`%s", call, a.State, msvm.ReplicationState(a.State))
 			fmt.Fprintf(&b, "| `%s` | `%s`) | %s |\n", a.Name, call, code(a.Parameters))
 			continue
 		}

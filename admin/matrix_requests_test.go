@@ -53,7 +53,7 @@ func (env *responseMatrix) requestsAbout(s side) []matrixRequest {
 			parameters["ReplicationRelationship"] = object{"InstanceID": msvm.Key{VM: vm, Link: link}.InstanceID()}
 			for _, q := range msvm.StateRequests() {
 				matches := func(a operation.Action) bool {
-					return a.Method == msvm.MethodRequestReplicationStateChangeEx && a.State == q.State
+					return a.Method == msvm.MethodRequestReplicationStateChangeEx && a.State == uint16(q.State)
 				}
 				if !slices.ContainsFunc(operation.Actions(), matches) { // the actions have rows of their own
 					other := maps.Clone(parameters)
