@@ -167,13 +167,14 @@ func (d *describer) operation(r route, id, summary string, change func(jsonObjec
 	_, executes := r.request.(operation.Request)
 	_, cancels := r.request.(cancelRequest)
 	_, announces := r.request.(announcement)
+	_, bulk := r.request.(bulkRequest)
 	if executes || cancels {
 		parameters = append(parameters, jsonObject{
 			"name": "dry_run", "in": "query", "schema": jsonObject{"type": "boolean"},
 			"description": "Return what the request would do, without doing it.",
 		})
 	}
-	if executes || cancels || announces {
+	if executes || cancels || announces || bulk {
 		parameters = append(parameters, jsonObject{
 			"name": headerIdempotencyKey, "in": "header",
 			"schema":      jsonObject{"type": "string", "minLength": 1, "maxLength": maxIdempotencyKey},
@@ -284,6 +285,9 @@ func (d *describer) problemSchema() jsonObject {
 			"expires": jsonObject{
 				"type": "string", "format": "date-time", "description": "Time at which the token expires.",
 			},
+			"vm_count":        described("integer", "Number of VMs that fail over (bulk failovers only)."),
+			"counts":          d.ref(bulkPlan{}.Counts),
+			"vms":             d.ref(bulkPlan{}.VMs),
 			"plan":            d.ref(operation.PlannedCall{}),
 			"current":         d.ref(operation.TargetState{}),
 			"estimated_loss":  d.ref(operation.DataLoss{}),

@@ -19,28 +19,31 @@ func problemsOf(r route) map[int][]problem.Type {
 	_, cancels := r.request.(cancelRequest)
 	_, unlocks := r.request.(unlockRequest)
 	_, announces := r.request.(announcement)
-	if strings.Contains(r.pattern, "{") || announces {
+	_, bulk := r.request.(bulkRequest)
+	if strings.Contains(r.pattern, "{") || announces || bulk {
 		types = append(types, problem.NotFound)
 	}
 	if strings.HasPrefix(r.pattern, "GET "+apiReplicas) || r.pattern == "GET "+apiAuthorization || executes || cancels ||
-		announces {
+		announces || bulk {
 		types = append(types, problem.AccessDenied)
 	}
 	if r.request != nil {
 		types = append(types, problem.TooLarge, problem.UnsupportedMediaType)
 	}
-	if executes || cancels || announces {
+	if executes || cancels || announces || bulk {
 		types = append(types, problem.IdempotencyConflict, problem.IdempotencyReuse)
 	}
-	if executes || cancels || unlocks || strings.HasSuffix(r.pattern, "/end") {
+	if executes || cancels || unlocks || bulk || strings.HasSuffix(r.pattern, "/end") {
 		types = append(types, problem.InvalidState)
 	}
-	if executes || unlocks {
+	if executes || unlocks || bulk {
 		types = append(types, problem.ConfirmationRequired, problem.ConfirmationInvalid)
 	}
+	if executes || bulk {
+		types = append(types, problem.InvalidParameter, problem.Busy, problem.DataLossExceeded)
+	}
 	if executes {
-		types = append(types, problem.InvalidParameter, problem.Busy, problem.ResynchronizationRunning,
-			problem.PreconditionFailed, problem.DataLossExceeded)
+		types = append(types, problem.ResynchronizationRunning, problem.PreconditionFailed)
 	}
 	byStatus := map[int][]problem.Type{}
 	for _, t := range problem.Types() { // in the order of the documentation
