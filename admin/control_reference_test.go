@@ -38,7 +38,8 @@ func TestControlPagesListWhatTheCodeHas(t *testing.T) {
 			authz.RoleViewer.String(), authz.RoleOperator.String(), authz.RoleFailover.String(), authz.RoleOwner.String(),
 		}},
 		{
-			controlPage, []string{"\nA rule is for the callers", "\nIt allows what"},
+			controlPage,
+			[]string{"\nA rule is for the callers", "\nIt allows what"},
 			slices.DeleteFunc(namesInSource(t, "internal/authz/*.go", `yaml:"(\w+)"`), func(name string) bool {
 				return name == "rules" || name == "read_only" // not fields of a rule
 			}),
@@ -46,7 +47,8 @@ func TestControlPagesListWhatTheCodeHas(t *testing.T) {
 		{referencePage, []string{"\n## Requests\n"}, routes},
 		{referencePage, []string{"\nThe body of a request"}, jsonNames(operation.Request{})},
 		{
-			referencePage, []string{"\n## Headers\n"},
+			referencePage,
+			[]string{"\n## Headers\n"},
 			append(namesInSource(t, "*.go", `(?:\.Get|\.Set|\.Values|WithHeader|header\w+ +=) ?\(?"([A-Z][A-Za-z-]+)"`),
 				// From package problem, and read by package net/http.
 				"Location", "Authorization", "Host", "Origin", "Sec-Fetch-Site"),

@@ -3,6 +3,7 @@
 package admin
 
 import (
+	"encoding/pem"
 	"fmt"
 	"maps"
 	"net/http"
@@ -40,6 +41,7 @@ func readRunbooks(t *testing.T) (functions string, texts map[string]string) {
 	functions, page := sharedFunctions(t)
 	texts = map[string]string{}
 	for _, section := range strings.Split(page, "<!-- runbook: ")[1:] {
+		section, _, _ = strings.Cut(section, "\n### ")
 		name, text, _ := strings.Cut(section, " -->")
 		texts[name] = text
 	}
@@ -128,9 +130,27 @@ func (env *testEnv) scriptEnvironment(vm int, from, to string) []string {
 	env.Helper()
 	netrc := filepath.Join(filepath.Dir(env.policy), "netrc")
 	env.writeFile(netrc, fmt.Sprintf("default login omar password %q\n", password))
-	return append(os.Environ(), "HV01="+env.hosts[from].http.URL, "HV02="+env.hosts[to].http.URL, "VM="+env.vms[vm],
-		"VM_NAME="+env.vmName(to, vm),
+	authority := filepath.Join(filepath.Dir(env.policy), "ca.crt")
+	return append(os.Environ(), "HV01="+env.serveTLS(from, authority), "HV02="+env.serveTLS(to, authority),
+		"CURL_CA_BUNDLE="+authority, "VM="+env.vms[vm], "VM_NAME="+env.vmName(to, vm),
 		"NETRC="+netrc, "HOST_SERVER="+env.serveHost(env.vms[vm], map[string]string{"HV01": from, "HV02": to}))
+}
+
+// serveTLS returns the URL of a listener with TLS for the endpoint of a host, until that is closed. It writes the
+// certificate to a file.
+func (env *testEnv) serveTLS(host, authority string) string {
+	env.Helper()
+	e := env.hosts[host]
+	listener := httptest.NewTLSServer(e.server.Handler())
+	env.Cleanup(listener.Close)
+	closeEndpoint := e.close
+	e.close = func() {
+		listener.Close()
+		closeEndpoint()
+	}
+	certificate := pem.Block{Type: "CERTIFICATE", Bytes: listener.Certificate().Raw} // the same for all listeners
+	env.writeFile(authority, string(pem.EncodeToMemory(&certificate)))
+	return listener.URL
 }
 
 // runScript runs a script with the same answer to every prompt.

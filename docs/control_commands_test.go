@@ -31,6 +31,33 @@ func TestControlCommandsForWindows(t *testing.T) {
 	}
 }
 
+// The runbooks have the same functions and variables for bash and for PowerShell.
+func TestControlFunctionsForWindows(t *testing.T) {
+	page, err := os.ReadFile("control.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, runbooks, _ := strings.Cut(strings.ReplaceAll(string(page), "\r\n", "\n"), "\n## Runbooks\n")
+	_, bash, _ := strings.Cut(runbooks, "\n```sh\n")
+	bash, _, _ = strings.Cut(bash, "\n```\n")
+	_, windows, _ := strings.Cut(runbooks, "\n### Functions for PowerShell\n")
+	linux := regexp.MustCompile(`(?m)^(\w+)(?:=|\(\) {)`).FindAllStringSubmatch(bash, -1)
+	powershell := regexp.MustCompile(`(?m)^(?:\$|function )([a-z_]+|[A-Z][A-Z0-9_]+)\b`).FindAllStringSubmatch(windows, -1)
+	var got, want []string
+	for _, m := range powershell {
+		got = append(got, m[1])
+	}
+	for _, m := range linux {
+		want = append(want, m[1])
+	}
+	if slices.Sort(got); len(got) < 10 {
+		t.Errorf("%d names, want 10 or more", len(got))
+	}
+	if slices.Sort(want); !slices.Equal(got, want) {
+		t.Errorf("PowerShell has %q, bash has %q", got, want)
+	}
+}
+
 // word matches a word of a command, in quotes or not.
 var word = regexp.MustCompile(`'[^']*'|"[^"]*"|[^\s'"]+`)
 
