@@ -73,7 +73,7 @@ var (
 	// pipedJSON matches JSON that curl.exe gets through standard input.
 	pipedJSON = regexp.MustCompile(`(?s)^('.*?') \|\s+(curl\.exe .*)"@-"`)
 	// variable matches the assignment of a variable.
-	variable = regexp.MustCompile(`(?m)^\$(\w+) = '(.*)'$`)
+	variable = regexp.MustCompile(`(?m)^\$(\w+) = ['"](.*)['"]$`)
 )
 
 // windowsWords returns the words of a command for Windows PowerShell as those of bash.
