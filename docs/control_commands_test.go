@@ -1,7 +1,6 @@
 package docs_test
 
 import (
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -14,11 +13,7 @@ var commandPair = regexp.MustCompile("(?s)\n```sh\n([^`]*)```\n\n(?:[^\n]+\n\n)?
 // The commands for Windows, which no test can run, are those for Linux, which TestControlExamples runs. Creating a
 // certificate is the exception.
 func TestControlCommandsForWindows(t *testing.T) {
-	page, err := os.ReadFile("control.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	guide, _, _ := strings.Cut(strings.ReplaceAll(string(page), "\r\n", "\n"), "\n## Runbooks\n")
+	guide, _, _ := strings.Cut(readText(t, "control.md"), "\n## Runbooks\n")
 	pairs := commandPair.FindAllStringSubmatch(guide, -1)
 	if commands := strings.Count(guide, "\n```sh\n"); commands != len(pairs) || commands < 9 {
 		t.Errorf("%d of %d commands are there for Windows, too; want 9 or more, and all", len(pairs), commands)
@@ -33,11 +28,7 @@ func TestControlCommandsForWindows(t *testing.T) {
 
 // The runbooks have the same functions and variables for bash and for PowerShell.
 func TestControlFunctionsForWindows(t *testing.T) {
-	page, err := os.ReadFile("control.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, runbooks, _ := strings.Cut(strings.ReplaceAll(string(page), "\r\n", "\n"), "\n## Runbooks\n")
+	_, runbooks, _ := strings.Cut(readText(t, "control.md"), "\n## Runbooks\n")
 	_, bash, _ := strings.Cut(runbooks, "\n```sh\n")
 	bash, _, _ = strings.Cut(bash, "\n```\n")
 	_, windows, _ := strings.Cut(runbooks, "\n### Functions for PowerShell\n")

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"io"
 	"maps"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -31,14 +30,7 @@ func TestControlPagesDescribeFlags(t *testing.T) {
 	for _, m := range helpFlag.FindAllStringSubmatch(help.String(), -1) {
 		defaults[m[1]] = m[2]
 	}
-	var pages string
-	for _, file := range []string{"control.md", "control-reference.md"} {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		pages += string(text)
-	}
+	pages := readText(t, "control.md") + readText(t, "control-reference.md")
 	described := map[string]bool{}
 	for _, m := range pageFlag.FindAllStringSubmatch(pages, -1) {
 		described[m[1]] = true
