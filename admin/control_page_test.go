@@ -60,6 +60,20 @@ func TestControlPages(t *testing.T) {
 	}
 }
 
+// The guide names the actions whose confirmation needs max_data_loss_seconds.
+func TestControlPageSaysWhatNeedsMaxDataLoss(t *testing.T) {
+	var names []string
+	for _, a := range operation.Actions() {
+		request, _ := msvm.FindStateRequest(a.State)
+		if m := a.Definition(); m.LosesUnsent || m.RequestsState() && request.LosesUnsent {
+			names = append(names, a.Name)
+		}
+	}
+	if want := "It is required for " + code(names) + ". |"; !strings.Contains(readPage(t, controlPage), want) {
+		t.Errorf("the page does not have %q", want)
+	}
+}
+
 // actionTable returns the table of actions.
 func actionTable() string {
 	var b strings.Builder

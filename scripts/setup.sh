@@ -2,7 +2,7 @@
 # setup.sh TOOL...: installs tools that the tests need.
 #   lint          golangci-lint, built with go install
 #   wine          Wine, which runs the Windows tests, from the Debian package
-#   runbooks      curl and jq, which the runbooks of the admin endpoint use
+#   runbooks      curl, jq and openssl, which the documentation of the admin endpoint uses
 #   prometheus    prometheus-3 and promtool-3, the current Prometheus, built with go install, which takes minutes; and
 #                 prometheus-2 and promtool-2, the oldest supported one, from the Debian package, which is only
 #                 unpacked: installing it would start a server
@@ -52,8 +52,8 @@ wine() {
 }
 
 runbooks() {
-	if type -P curl >/dev/null && type -P jq >/dev/null; then return; fi
-	apt_install curl jq
+	if type -P curl >/dev/null && type -P jq >/dev/null && type -P openssl >/dev/null; then return; fi
+	apt_install curl jq openssl
 }
 
 pictures() {

@@ -119,7 +119,11 @@ func (a Action) checkApplies(r *Relationship) *problem.Problem {
 	if a.appliesTo == nil || a.appliesTo(r) {
 		return nil
 	}
-	return problem.New(problem.InvalidState, "does not apply to the %s relationship of a VM in this mode", r.Key.Link)
+	name := "unknown"
+	if mode, known := r.VM.Mode(); known {
+		name = mode.String()
+	}
+	return problem.New(problem.InvalidState, "does not apply to the %s relationship of a VM of mode %s", r.Key.Link, name)
 }
 
 // methodNamed returns the first method with a name. Only RequestStateChange is a method of several classes.
