@@ -64,7 +64,7 @@ func TestControlPages(t *testing.T) {
 func TestControlPageSaysWhatNeedsMaxDataLoss(t *testing.T) {
 	var names []string
 	for _, a := range operation.Actions() {
-		request, _ := msvm.FindStateRequest(a.State)
+		request, _ := msvm.FindStateRequest(msvm.ReplicationState(a.State))
 		if m := a.Definition(); m.LosesUnsent || m.RequestsState() && request.LosesUnsent {
 			names = append(names, a.Name)
 		}
