@@ -85,7 +85,7 @@ func isAboutLink(method msvm.Method, link msvm.Link) bool {
 
 // isAboutVM reports whether a method is about a VM, not about the host or a job.
 func isAboutVM(m msvm.Method) bool {
-	return m.Class == "Msvm_ComputerSystem" ||
+	return m.Class == "Msvm_ComputerSystem" || m.Class == "Msvm_ShutdownComponent" ||
 		slices.ContainsFunc(m.In, func(p msvm.Parameter) bool { return p.Class == "Msvm_ComputerSystem" })
 }
 
