@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// wantPower checks the power state of a VM.
-func (env *testEnv) wantPower(when, host string, vm int, want string) {
+// wantPower checks the power state of the VM vmReplicating.
+func (env *testEnv) wantPower(when, host, want string) {
 	env.Helper()
-	if got := env.get(host, "vic", env.replicaPath(vm, "primary")).json["power"]; got != want {
+	if got := env.get(host, "vic", env.replicaPath(vmReplicating, "primary")).json["power"]; got != want {
 		env.Errorf("%s: power %v, want %s", when, got, want)
 	}
 }
@@ -24,15 +24,15 @@ func TestPowerOfAPrimaryVM(t *testing.T) {
 		http.StatusForbidden, "forbidden")
 	env.want("start of a VM that runs", post("start-vm"), http.StatusConflict, "invalid-state")
 	env.waitForJob("shutdown", "HV01", post("shut-down-vm"), "succeeded")
-	env.wantPower("after the request", "HV01", vmReplicating, "other")
+	env.wantPower("after the request", "HV01", "other")
 	env.want("shutdown again", post("shut-down-vm"), http.StatusConflict, "invalid-state")
 	env.clock.Advance(2 * time.Minute)
-	env.wantPower("later", "HV01", vmReplicating, "off")
+	env.wantPower("later", "HV01", "off")
 	env.waitForJob("start", "HV01", post("start-vm"), "succeeded")
-	env.wantPower("after the start", "HV01", vmReplicating, "on")
+	env.wantPower("after the start", "HV01", "on")
 	env.want("turn off", post("turn-off-vm"), http.StatusConflict, "confirmation-required")
 	env.waitForJob("turn off", "HV01", env.postConfirmed("HV01", "fred", vmReplicating, "turn-off-vm", nil), "succeeded")
-	env.wantPower("turned off", "HV01", vmReplicating, "off")
+	env.wantPower("turned off", "HV01", "off")
 }
 
 // A replica starts only after a failover, and only if the operator confirms that the old primary VM is off. Without a
@@ -52,10 +52,10 @@ func TestStartOfAFailedOverReplica(t *testing.T) {
 		env.want("without the confirmation that the old primary VM is off", post(confirmed), http.StatusConflict,
 			"confirmation-invalid")
 	}
-	env.wantPower("before the confirmation", "HV02", vmReplicating, "off")
+	env.wantPower("before the confirmation", "HV02", "off")
 	confirmed["old_primary_is_off"] = true
 	env.waitForJob("start", "HV02", post(confirmed), "succeeded")
-	env.wantPower("after the start", "HV02", vmReplicating, "on")
+	env.wantPower("after the start", "HV02", "on")
 }
 
 // A prepared VM must stay off.

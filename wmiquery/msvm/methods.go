@@ -3,7 +3,9 @@ package msvm
 import "slices"
 
 // methods is the table of all methods.
-var methods = slices.Concat(hostMethods, lifeCycleMethods, failoverMethods, statisticsMethods, stateMethods, powerMethods, jobMethods)
+var methods = slices.Concat(
+	hostMethods, lifeCycleMethods, failoverMethods, statisticsMethods, stateMethods, powerMethods, jobMethods,
+)
 
 // hostMethods configure the host as a replica server.
 var hostMethods = []Method{

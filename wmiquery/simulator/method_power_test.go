@@ -29,12 +29,12 @@ func (d *vmDriver) requestPower(host string, state uint16, code uint32, power ui
 	}
 }
 
-// shutDown calls InitiateShutdown of the VM, and returns false if the VM has no shutdown service.
-func (d *vmDriver) shutDown(host, reason string) (code uint32, ok bool) {
+// shutDown calls InitiateShutdown of the VM on HV01, and returns false if the VM has no shutdown service.
+func (d *vmDriver) shutDown(reason string) (code uint32, ok bool) {
 	d.Helper()
-	for _, c := range read[msvm.ShutdownComponent](d.T, d.hosts[host]) {
+	for _, c := range read[msvm.ShutdownComponent](d.T, d.hosts["HV01"]) {
 		if c.SystemName == d.vm {
-			reply := call(d.T, d.hosts[host], newCall(c.Ref(), "InitiateShutdown", params("Force", false, "Reason", reason)...))
+			reply := call(d.T, d.hosts["HV01"], newCall(c.Ref(), "InitiateShutdown", params("Force", false, "Reason", reason)...))
 			return reply.Code, true
 		}
 	}
@@ -66,13 +66,13 @@ func TestRequestStateChangeOfAVM(t *testing.T) {
 func TestInitiateShutdown(t *testing.T) {
 	d := newVMDriver(t, healthy)
 	jobs := len(read[msvm.ConcreteJob](t, d.hosts["HV01"]))
-	if code, _ := d.shutDown("HV01", ""); code != 32773 {
+	if code, _ := d.shutDown(""); code != 32773 {
 		t.Errorf("without a reason: code %d, want 32773", code)
 	}
-	if code, ok := d.shutDown("HV01", "planned failover"); code != 0 || !ok {
+	if code, ok := d.shutDown("planned failover"); code != 0 || !ok {
 		t.Fatalf("code %d, shutdown service %t, want 0, true", code, ok)
 	}
-	if code, _ := d.shutDown("HV01", "again"); code != 32782 || d.power("HV01") != 4 {
+	if code, _ := d.shutDown("again"); code != 32782 || d.power("HV01") != 4 {
 		t.Errorf("during the shutdown: code %d, EnabledState %d, want 32782, 4", code, d.power("HV01"))
 	}
 	if reply := d.requestState("HV01", 4); reply.Code != wmiquery.CodeInvalidState {
@@ -82,7 +82,7 @@ func TestInitiateShutdown(t *testing.T) {
 		t.Errorf("%d jobs, want %d", n, jobs)
 	}
 	d.clock.Advance(2 * time.Minute)
-	if _, ok := d.shutDown("HV01", "off"); ok || d.power("HV01") != 3 {
+	if _, ok := d.shutDown("off"); ok || d.power("HV01") != 3 {
 		t.Errorf("afterwards: shutdown service %t, EnabledState %d, want false, 3", ok, d.power("HV01"))
 	}
 	d.requestPower("HV01", 2, 0, 2)
@@ -91,7 +91,7 @@ func TestInitiateShutdown(t *testing.T) {
 		t.Errorf("EnabledState %d after a start, want 2", got)
 	}
 	// A VM that is turned off while it shuts down, and started again, stays on.
-	d.shutDown("HV01", "x")
+	d.shutDown("x")
 	d.requestPower("HV01", 3, 0, 3)
 	d.requestPower("HV01", 2, 0, 2)
 	d.clock.Advance(2 * time.Minute)
@@ -111,7 +111,7 @@ func TestGuestWithoutShutdownService(t *testing.T) {
 				continue
 			}
 			found = true
-			if code, _ := d.shutDown("HV01", "x"); code != 32780 || d.power("HV01") != 2 {
+			if code, _ := d.shutDown("x"); code != 32780 || d.power("HV01") != 2 {
 				t.Errorf("code %d, EnabledState %d, want 32780, 2", code, d.power("HV01"))
 			}
 		}

@@ -148,7 +148,8 @@ func summaryOf(m msvm.Method, state uint16) string {
 }
 
 // twoCopies is what the start of a failed-over replica can destroy.
-const twoCopies = "the data of the VM if the old primary VM still runs: both copies would change, and only one can be kept"
+const twoCopies = "the data of the VM if the old primary VM still runs: " +
+	"both copies would change, and only one can be kept"
 
 // destroyedBy returns what a method, or the state that it requests, destroys in the current state of a relationship, ""
 // for nothing. Cancelling a failover that is only prepared destroys nothing.

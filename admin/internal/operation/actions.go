@@ -45,7 +45,8 @@ func Actions() []Action {
 		},
 		{
 			Name: "make-replica", Method: msvm.MethodRequestReplicationStateChangeEx,
-			State: uint16(msvm.WaitingToCompleteInitialReplication), Role: authz.RoleFailover, appliesTo: (*Relationship).isPrimary,
+			State: uint16(msvm.WaitingToCompleteInitialReplication), Role: authz.RoleFailover,
+			appliesTo: (*Relationship).isPrimary,
 		},
 		{
 			Name: "cancel-failover", Method: msvm.MethodRevertFailover, Role: authz.RoleFailover, AllowedDuringJob: true,
@@ -81,7 +82,8 @@ func Actions() []Action {
 		},
 		{
 			Name: "turn-off-vm", Class: msvm.ClassComputerSystem, Method: msvm.MethodRequestStateChange,
-			State: uint16(msvm.EnabledOff), Role: authz.RoleFailover, AllowedDuringJob: true, appliesTo: (*Relationship).hasPower,
+			State: uint16(msvm.EnabledOff), Role: authz.RoleFailover, AllowedDuringJob: true,
+			appliesTo: (*Relationship).hasPower,
 		},
 		{
 			Name: "start-vm", Class: msvm.ClassComputerSystem, Method: msvm.MethodRequestStateChange,
