@@ -16,6 +16,7 @@ func TestBulkFailoverAsksThePolicyAboutEachVM(t *testing.T) {
 	env.writePolicy(`
 rules:
   - {users: [vic], role: viewer, vms: all}
+  - {users: [tim], role: viewer, vms: 'dc01|web.*'}
   - {users: [fred], role: failover, vms: 'dc01|mail01', destructive: true}
   - {users: [fred], role: failover, vms: 'web01'}
   - {users: [fred], role: operator, vms: 'intranet01', destructive: true}
@@ -33,6 +34,14 @@ rules:
 		entry, slug := env.bulkVMOf(end, vm)
 		if got := fmt.Sprint(entry["state"], " ", slug); got != want {
 			t.Errorf("VM %d: got %s, want %s", vm, got, want)
+		}
+	}
+	for user, want := range map[string]string{
+		"fred": "map[refused:5 succeeded:2]", "tim": "map[refused:1 succeeded:1]",
+	} {
+		shown := env.get("HV02", user, "/api/v1/bulk-failovers/"+end.json["id"].(string))
+		if got := fmt.Sprint(shown.json["counts"]); got != want {
+			t.Errorf("%s sees %s, want %s", user, got, want)
 		}
 	}
 	if n := env.hosts["HV02"].pool.callCount(); n != 2 {

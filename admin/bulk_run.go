@@ -106,6 +106,10 @@ func (b *bulkFailovers) run(ctx context.Context, run *bulkRun) {
 	b.mu.Lock()
 	run.record.update(b.server.jobs.Get, false)
 	b.mu.Unlock()
+	if n := run.record.Counts[bulkNotStarted]; n > 0 {
+		level.Warn(b.server.options.Logger).Log(
+			"msg", "stopping, VMs of a bulk failover are not started", "id", run.record.ID, "vms", n)
+	}
 	if err := b.server.store.Put(bucketBulk, run.record.ID, run.record); err != nil { // costs the reasons of refusals
 		level.Error(b.server.options.Logger).Log(
 			"msg", "cannot store the end of a bulk failover", "id", run.record.ID, "err", err)

@@ -187,6 +187,9 @@ func TestBulkFailoverRunsAFewVMsAtATime(t *testing.T) {
 		synctest.Wait()
 		e.want("answered calls", first, "succeeded:5")
 		e.want("answered calls", second, "succeeded:5")
+		if b := e.server.bulk; len(b.runs)+len(b.ends)+len(b.places) > 0 {
+			t.Errorf("at the end there are still %d runs, %d jobs and %d places", len(b.runs), len(b.ends), len(b.places))
+		}
 	})
 }
 
