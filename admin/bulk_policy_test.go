@@ -158,3 +158,28 @@ func TestBulkFailoverWithoutAVMThatIsReady(t *testing.T) {
 		t.Errorf("a replica without settings is %v", entry)
 	}
 }
+
+// The list of bulk failovers has pages, the newest first.
+func TestBulkFailoversAreListedInPages(t *testing.T) {
+	env := newTestEnv(t)
+	for _, id := range []string{"a", "b", "c"} {
+		f := bulkFailover{ID: id, User: "fred", VMs: []bulkVM{{VMID: env.vms[2], State: bulkDone}}}
+		if err := env.hosts["HV02"].server.store.Put(bucketBulk, id, f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ids := func(query string) (all []string, next string) {
+		t.Helper()
+		r := env.get("HV02", "vic", "/api/v1/bulk-failovers"+query)
+		for _, f := range r.json["bulk_failovers"].([]any) {
+			all = append(all, f.(object)["id"].(string))
+		}
+		next, _ = r.json["continue"].(string)
+		return all, next
+	}
+	first, next := ids("?limit=2")
+	second, last := ids("?limit=2&continue=" + next)
+	if fmt.Sprint(first, second) != "[c b] [a]" || last != "" {
+		t.Errorf("the pages are %v and %v, then %q", first, second, last)
+	}
+}
