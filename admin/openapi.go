@@ -216,7 +216,7 @@ func (d *describer) responses(r route) jsonObject {
 		}
 		if status == http.StatusAccepted {
 			response["headers"] = jsonObject{
-				"Location":    jsonObject{"schema": jsonObject{"type": "string"}, "description": "URL of the job"},
+				"Location":    jsonObject{"schema": jsonObject{"type": "string"}, "description": "URL of the job or of the bulk failover"},
 				"Retry-After": jsonObject{"schema": jsonObject{"type": "string"}, "description": "seconds"},
 			}
 		}
@@ -227,7 +227,7 @@ func (d *describer) responses(r route) jsonObject {
 
 func statusText(status int) string {
 	if status == http.StatusAccepted {
-		return "The action was started. The job shows its progress."
+		return "The action was started. The URL in Location shows its progress."
 	}
 	return http.StatusText(status)
 }
