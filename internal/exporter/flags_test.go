@@ -15,6 +15,7 @@ var defaults = map[string]string{
 	"web.listen-address":                     ":10483",
 	"web.telemetry-path":                     "/metrics",
 	"web.config.file":                        "",
+	"web.grafana-url":                        "",
 	"web.max-requests":                       "40",
 	"collector.relationship":                 "true",
 	"collector.settings":                     "true",
