@@ -174,7 +174,7 @@ func (e *timedBulk) hangFor(hangs func(vm string) bool) {
 	}
 }
 
-// Three VMs fail over at a time, of all bulk failovers together. A call that hangs gives its place to the next VM after
+// Three VMs fail over at a time, of all bulk failovers together. A call that hangs gives its slot to the next VM after
 // 30 seconds, when it counts as stuck.
 func TestBulkFailoverRunsAFewVMsAtATime(t *testing.T) {
 	withTimedBulk(t, func(e *timedBulk) {
@@ -193,8 +193,8 @@ func TestBulkFailoverRunsAFewVMsAtATime(t *testing.T) {
 		synctest.Wait()
 		e.want("answered calls", first, "succeeded:5")
 		e.want("answered calls", second, "succeeded:5")
-		if b := e.server.bulk; len(b.runs)+len(b.ends)+len(b.places) > 0 {
-			t.Errorf("at the end there are still %d runs, %d jobs and %d places", len(b.runs), len(b.ends), len(b.places))
+		if b := e.server.bulk; len(b.runs)+len(b.ends)+len(b.slots) > 0 {
+			t.Errorf("at the end there are still %d runs, %d jobs and %d slots", len(b.runs), len(b.ends), len(b.slots))
 		}
 	})
 }
@@ -239,7 +239,7 @@ func TestBulkFailoverWithVMsThatHang(t *testing.T) {
 	})
 }
 
-// A place is free when the job of its VM has ended, or after two minutes.
+// A slot is free when the job of its VM has ended, or after two minutes.
 func TestBulkFailoverWaitsForJobs(t *testing.T) {
 	withTimedBulk(t, func(e *timedBulk) {
 		var mu sync.Mutex
