@@ -247,7 +247,7 @@ func TestRunbooksRepeatLostRequests(t *testing.T) {
 // hostCommand translates the PowerShell commands for a host to a request to the server of serveHost.
 func (env *testEnv) hostCommand(text string) string {
 	env.Helper()
-	m := regexp.MustCompile(`\A# (HV0[12])\n(Start|Stop)-VM\n\z`).FindStringSubmatch(text)
+	m := regexp.MustCompile(`\A# (HV0[12])\n(Start|Stop)-VM -Name mail01\n\z`).FindStringSubmatch(text)
 	if m == nil {
 		env.Fatalf("unexpected PowerShell commands: %s", text)
 	}
