@@ -49,6 +49,11 @@ func TestBulkFailoverAndACrash(t *testing.T) {
 		for range 2 {
 			e.want("after the crash", path, "not_started:3 succeeded:1 unknown:1")
 		}
+		var stored bulkFailover // so that the states do not depend on how long jobs are kept
+		if _, err := e.server.store.Get(bucketBulk, filepath.Base(path), &stored); err != nil ||
+			stored.State != "completed" || stored.Counts["not_started"] != 3 || stored.Counts["unknown"] != 1 {
+			t.Errorf("the stored record is %+v, %v", stored, err)
+		}
 		text, err := os.ReadFile(filepath.Join(e.options.DataDir, auditFile))
 		if err != nil || strings.Count(string(text), `"state":"unknown"`) != 2 { // the outcome, and the end of the job
 			t.Errorf("the audit log has %s, %v", text, err)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"hyperv_replica_exporter/admin/internal/audit"
+	"hyperv_replica_exporter/admin/internal/job"
 	"hyperv_replica_exporter/admin/internal/store"
 	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
@@ -226,6 +227,41 @@ func TestBulkFailoversExpire(t *testing.T) {
 		old := []store.Value{{Key: "a", Value: &bulkFailover{Created: now.Add(-age)}}}
 		if got := bulkBucket().Expired(old, now); len(got) != want {
 			t.Errorf("after %s %v expire", age, got)
+		}
+	}
+}
+
+// The state of a VM is that of its job. Without a record of the job, a VM waits only while the bulk failover is active,
+// and nothing is known about a job that had started.
+func TestStatesOfABulkFailover(t *testing.T) {
+	jobs := map[string]job.Record{"a": {State: job.Failed, Error: "no space"}, "b": {State: job.Running}}
+	find := func(id string) (job.Record, bool) { j, ok := jobs[id]; return j, ok }
+	for _, tt := range []struct {
+		state         bulkState
+		id            string
+		active, ended bulkState // afterwards
+		error         string
+	}{
+		{"pending", "a", "failed", "failed", "no space"},
+		{"pending", "b", "running", "running", ""},
+		{"pending", "c", "pending", "not_started", ""},
+		{"queued", "c", "queued", "unknown", ""},
+		{"running", "c", "running", "unknown", ""},
+		{"succeeded", "c", "succeeded", "succeeded", ""},
+		{"refused", "", "refused", "refused", ""},
+		{"done", "", "done", "done", ""},
+		{"not_started", "c", "not_started", "not_started", ""},
+	} {
+		for active, want := range map[bool]bulkState{true: tt.active, false: tt.ended} {
+			f := bulkFailover{VMs: []bulkVM{{State: tt.state, JobID: tt.id}}}
+			f.update(find, active)
+			state := bulkCompleted
+			if want == "pending" || want == "queued" || want == "running" {
+				state = bulkRunning
+			}
+			if vm := f.VMs[0]; vm.State != want || vm.Error != tt.error || f.State != state || f.Counts[want] != 1 {
+				t.Errorf("%s %s, active %v: got %+v, want %s", tt.state, tt.id, active, f, want)
+			}
 		}
 	}
 }

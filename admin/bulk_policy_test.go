@@ -16,6 +16,7 @@ func TestBulkFailoverAsksThePolicyAboutEachVM(t *testing.T) {
 	env.writePolicy(`
 rules:
   - {users: [vic], role: viewer, vms: all}
+  - {users: [tim], role: viewer, vms: 'dc01|web.*'}
   - {users: [fred], role: failover, vms: 'dc01|mail01', destructive: true}
   - {users: [fred], role: failover, vms: 'web01'}
   - {users: [fred], role: operator, vms: 'intranet01', destructive: true}
@@ -33,6 +34,14 @@ rules:
 		entry, slug := env.bulkVMOf(end, vm)
 		if got := fmt.Sprint(entry["state"], " ", slug); got != want {
 			t.Errorf("VM %d: got %s, want %s", vm, got, want)
+		}
+	}
+	for user, want := range map[string]string{
+		"fred": "map[refused:5 succeeded:2]", "tim": "map[refused:1 succeeded:1]",
+	} {
+		shown := env.get("HV02", user, "/api/v1/bulk-failovers/"+end.json["id"].(string))
+		if got := fmt.Sprint(shown.json["counts"]); got != want {
+			t.Errorf("%s sees %s, want %s", user, got, want)
 		}
 	}
 	if n := env.hosts["HV02"].pool.callCount(); n != 2 {
@@ -147,5 +156,30 @@ func TestBulkFailoverWithoutAVMThatIsReady(t *testing.T) {
 		bulkStates(dry)[env.vms[5]] != "" || // it does not replicate
 		!strings.Contains(dry.text, "the primary server of the VM is unknown") {
 		t.Errorf("a replica without settings is %v", entry)
+	}
+}
+
+// The list of bulk failovers has pages, the newest first.
+func TestBulkFailoversAreListedInPages(t *testing.T) {
+	env := newTestEnv(t)
+	for _, id := range []string{"a", "b", "c"} {
+		f := bulkFailover{ID: id, User: "fred", VMs: []bulkVM{{VMID: env.vms[2], State: bulkDone}}}
+		if err := env.hosts["HV02"].server.store.Put(bucketBulk, id, f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ids := func(query string) (all []string, next string) {
+		t.Helper()
+		r := env.get("HV02", "vic", "/api/v1/bulk-failovers"+query)
+		for _, f := range r.json["bulk_failovers"].([]any) {
+			all = append(all, f.(object)["id"].(string))
+		}
+		next, _ = r.json["continue"].(string)
+		return all, next
+	}
+	first, next := ids("?limit=2")
+	second, last := ids("?limit=2&continue=" + next)
+	if fmt.Sprint(first, second) != "[c b] [a]" || last != "" {
+		t.Errorf("the pages are %v and %v, then %q", first, second, last)
 	}
 }

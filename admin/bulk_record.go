@@ -91,10 +91,13 @@ func (f *bulkFailover) count() {
 }
 
 // view returns the bulk failover as the caller of a request can see it: without the VMs that the caller cannot see, and
-// without the IDs of jobs that do not exist.
+// without the IDs of jobs that do not exist. The caller who requested it also sees the refusals of VMs about which they
+// reveal nothing.
 func (f bulkFailover) view(s *Server, r *http.Request) bulkFailover {
+	own := f.User == principalOf(r).String()
 	f.VMs = slices.DeleteFunc(slices.Clone(f.VMs), func(vm bulkVM) bool {
-		return s.authorize(r, authz.Attributes{Role: authz.RoleViewer, VM: vm.VMID, VMName: vm.VM}) != nil
+		return s.authorize(r, authz.Attributes{Role: authz.RoleViewer, VM: vm.VMID, VMName: vm.VM}) != nil &&
+			(!own || vm.State != bulkRefused || vm.Current != nil)
 	})
 	f.count()
 	for i := range f.VMs {

@@ -21,7 +21,7 @@ import (
 type bulkFailovers struct {
 	server  *Server
 	started chan *bulkRun
-	places  chan struct{} // has an element for each VM that fails over now
+	slots   chan struct{} // has an element for each VM that fails over now
 
 	mu   sync.Mutex
 	runs map[string]*bulkRun // that have not ended, by ID
@@ -37,7 +37,7 @@ type bulkRun struct {
 
 func newBulkFailovers(s *Server) *bulkFailovers {
 	return &bulkFailovers{
-		server: s, started: make(chan *bulkRun), places: make(chan struct{}, s.options.BulkParallelism),
+		server: s, started: make(chan *bulkRun), slots: make(chan struct{}, s.options.BulkParallelism),
 		runs: map[string]*bulkRun{}, ends: map[string]func(){},
 	}
 }
@@ -92,12 +92,12 @@ func (b *bulkFailovers) serve(ctx context.Context) {
 // run fails over the VMs of a run, and stores their states at the end.
 func (b *bulkFailovers) run(ctx context.Context, run *bulkRun) {
 	var vms sync.WaitGroup
-	for i, vm := range run.record.VMs {
-		if vm.State != bulkPending {
+	for i, vm := range run.record.VMs { // each is changed only by its own goroutine
+		if vm.State != bulkPending || !b.waitForLimit(ctx, run.caller) {
 			continue
 		}
 		select {
-		case b.places <- struct{}{}:
+		case b.slots <- struct{}{}:
 			vms.Go(func() { b.runVM(ctx, run, i, vm) })
 		case <-ctx.Done():
 		}
@@ -106,6 +106,10 @@ func (b *bulkFailovers) run(ctx context.Context, run *bulkRun) {
 	b.mu.Lock()
 	run.record.update(b.server.jobs.Get, false)
 	b.mu.Unlock()
+	if n := run.record.Counts[bulkNotStarted]; n > 0 {
+		level.Warn(b.server.options.Logger).Log(
+			"msg", "stopping, VMs of a bulk failover are not started", "id", run.record.ID, "vms", n)
+	}
 	if err := b.server.store.Put(bucketBulk, run.record.ID, run.record); err != nil { // costs the reasons of refusals
 		level.Error(b.server.options.Logger).Log(
 			"msg", "cannot store the end of a bulk failover", "id", run.record.ID, "err", err)
@@ -115,16 +119,13 @@ func (b *bulkFailovers) run(ctx context.Context, run *bulkRun) {
 	delete(b.runs, run.record.ID)
 }
 
-// runVM fails over a VM and waits until its job ends. A call that hangs, and a job that takes long, give their place to
+// runVM fails over a VM and waits until its job ends. A call that hangs, and a job that takes long, give their slot to
 // the next VM.
 func (b *bulkFailovers) runVM(ctx context.Context, run *bulkRun, i int, vm bulkVM) {
-	leave := sync.OnceFunc(func() { <-b.places })
-	defer leave()
+	release := sync.OnceFunc(func() { <-b.slots })
+	defer release()
 	ended, forget := b.watchJob(vm.JobID)
 	defer forget()
-	if !b.waitForLimit(ctx, run.caller) {
-		return
-	}
 	x := b.server.newExecution(run.caller, run.request)
 	x.id, x.bulk = vm.JobID, &vm
 	action, _ := operation.FindAction(bulkVMAction)
@@ -135,33 +136,26 @@ func (b *bulkFailovers) runVM(ctx context.Context, run *bulkRun, i int, vm bulkV
 		}
 		return
 	}
-	if j, _ := b.server.jobs.Get(vm.JobID); j.State == job.Queued {
-		leave()
+	if j, _ := b.server.jobs.Get(vm.JobID); j.State == job.Queued { // the call hangs
+		release()
 	}
-	timeout := time.NewTimer(b.server.options.BulkJobTimeout)
-	defer timeout.Stop()
-	select {
-	case <-ended:
-		return
-	case <-ctx.Done():
-		return
-	case <-timeout.C:
-		leave()
-	}
+	defer time.AfterFunc(b.server.options.BulkJobTimeout, release).Stop()
 	select {
 	case <-ended:
 	case <-ctx.Done():
 	}
 }
 
-// executeVM executes the action on the VM like a request for it alone. A panic before the call of the host becomes a
-// problem.
+// executeVM executes the action on the VM like a request for it alone. A panic becomes a problem if the host was not
+// called.
 func (x *execution) executeVM(ctx context.Context) (p *problem.Problem) {
 	defer func() {
 		if e := recover(); e != nil {
 			level.Error(x.server.options.Logger).Log(
 				"msg", "panic in a bulk failover", "action", x.id, "panic", e, "stack", string(debug.Stack()))
-			p = problem.New(problem.Internal, "see the log of the exporter")
+			if _, called := x.server.jobs.Get(x.id); !called {
+				p = problem.New(problem.Internal, "see the log of the exporter")
+			}
 		}
 	}()
 	reading, cancel := context.WithTimeout(ctx, readTimeout)
@@ -191,7 +185,7 @@ func (b *bulkFailovers) refused(run *bulkRun, i int, x *execution, p *problem.Pr
 }
 
 // waitForLimit counts the failover of a VM as an action of the caller, and waits while the caller has sent too many. It
-// returns false if ctx is done.
+// returns false when ctx is done.
 func (b *bulkFailovers) waitForLimit(ctx context.Context, c authz.Principal) bool {
 	for {
 		wait := b.server.limits.takeAction(c, b.server.roleOf(c))

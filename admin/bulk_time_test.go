@@ -9,8 +9,10 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,6 +34,7 @@ type timedBulk struct {
 	pool    *spy
 	vms     []string // GUIDs of VMs that can fail over
 	block   chan struct{}
+	exited  bool // the program has ended: calls do not return when block is closed
 }
 
 // withTimedBulk runs a test in a bubble.
@@ -163,12 +166,15 @@ func (e *timedBulk) hangFor(hangs func(vm string) bool) {
 		if hangs(vmOfCall(c)) {
 			wmiquery.StartedFunc(ctx)()
 			<-e.block
+			if e.exited {
+				runtime.Goexit()
+			}
 		}
 		return wmiquery.Reply{}, nil
 	}
 }
 
-// Three VMs fail over at a time, of all bulk failovers together. A call that hangs gives its place to the next VM after
+// Three VMs fail over at a time, of all bulk failovers together. A call that hangs gives its slot to the next VM after
 // 30 seconds, when it counts as stuck.
 func TestBulkFailoverRunsAFewVMsAtATime(t *testing.T) {
 	withTimedBulk(t, func(e *timedBulk) {
@@ -187,6 +193,9 @@ func TestBulkFailoverRunsAFewVMsAtATime(t *testing.T) {
 		synctest.Wait()
 		e.want("answered calls", first, "succeeded:5")
 		e.want("answered calls", second, "succeeded:5")
+		if b := e.server.bulk; len(b.runs)+len(b.ends)+len(b.slots) > 0 {
+			t.Errorf("at the end there are still %d runs, %d jobs and %d slots", len(b.runs), len(b.ends), len(b.slots))
+		}
 	})
 }
 
@@ -230,16 +239,21 @@ func TestBulkFailoverWithVMsThatHang(t *testing.T) {
 	})
 }
 
-// A place is free when the job of its VM has ended, or after two minutes.
+// A slot is free when the job of its VM has ended, or after two minutes.
 func TestBulkFailoverWaitsForJobs(t *testing.T) {
 	withTimedBulk(t, func(e *timedBulk) {
+		var mu sync.Mutex
 		rows := []msvm.ConcreteJob{}
 		e.pool.onRead = func(dst any) {
 			if all, ok := dst.(*[]msvm.ConcreteJob); ok {
+				mu.Lock()
+				defer mu.Unlock()
 				*all = slices.Clone(rows)
 			}
 		}
 		e.pool.reply = func(_ context.Context, c wmiquery.Call) (wmiquery.Reply, error) {
+			mu.Lock()
+			defer mu.Unlock()
 			rows = append(rows, msvm.ConcreteJob{InstanceID: vmOfCall(c), JobState: new(msvm.JobState(4))})
 			return wmiquery.Reply{Code: wmiquery.CodeJobStarted, Job: msvm.JobRef(vmOfCall(c))}, nil
 		}
@@ -247,7 +261,14 @@ func TestBulkFailoverWaitsForJobs(t *testing.T) {
 		e.wantCalls("start", 3)
 		e.want("start", path, "pending:5 running:3")
 		time.Sleep(time.Minute)
-		rows[1].JobState = new(msvm.JobState(7))
+		end := func(from, to int) {
+			mu.Lock()
+			defer mu.Unlock()
+			for i := from; i < to; i++ {
+				rows[i].JobState = new(msvm.JobState(7))
+			}
+		}
+		end(1, 2)
 		time.Sleep(5 * time.Second) // jobs are checked every five seconds
 		e.wantCalls("the second job has ended", 4)
 		time.Sleep(55*time.Second - time.Nanosecond)
@@ -255,9 +276,7 @@ func TestBulkFailoverWaitsForJobs(t *testing.T) {
 		time.Sleep(time.Nanosecond)
 		e.wantCalls("after two minutes", 6)
 		e.want("after two minutes", path, "pending:2 running:5 succeeded:1")
-		for i := range rows {
-			rows[i].JobState = new(msvm.JobState(7))
-		}
+		end(0, 6)
 		time.Sleep(5 * time.Second)
 		e.wantCalls("the jobs have ended", 8)
 	}, func(o *Options) { o.BulkParallelism = 3 })
@@ -301,6 +320,7 @@ func TestBulkFailoverAndAStop(t *testing.T) {
 		if n := e.server.jobs.CountByState()[job.Unknown]; n != 1 {
 			t.Errorf("%d jobs are unknown", n)
 		}
+		e.exited = true
 		close(e.block)
 		synctest.Wait()
 	}, func(o *Options) { o.BulkParallelism = 1 })

@@ -25,7 +25,7 @@ func TestLimits(t *testing.T) {
 		"bulk tokens of a user":             {maxBulkTokensPerUser, 20},
 		"VMs of a bulk failover":            {maxBulkVMs, 1024},
 		"VMs that fail over at a time":      {defaults.BulkParallelism, 3},
-		"place of a VM whose job runs":      {defaults.BulkJobTimeout, 2 * time.Minute},
+		"slot of a VM whose job runs":       {defaults.BulkJobTimeout, 2 * time.Minute},
 		"life of bulk failovers":            {keepBulk, 720 * time.Hour},
 		"kept bulk failovers":               {maxBulkRecords, 100},
 		"entries of a list":                 {maxListed, 500},

@@ -77,3 +77,37 @@ func problemResponse(description string) jsonObject {
 		},
 	}
 }
+
+// problemSchema describes problems.
+func (d *describer) problemSchema() jsonObject {
+	var types []any
+	for _, t := range problem.Types() {
+		types = append(types, t.URI())
+	}
+	return jsonObject{
+		"type": "object",
+		"properties": jsonObject{
+			"type":   jsonObject{"enum": types},
+			"title":  jsonObject{"type": "string"},
+			"status": jsonObject{"type": "integer", "minimum": 400, "maximum": 599},
+			"detail": jsonObject{"type": "string"},
+			// Members of some types only.
+			"confirmation_token": described("string", "Token that confirms the action (confirmation-required only)."),
+			"expires": jsonObject{
+				"type": "string", "format": "date-time", "description": "Time at which the token expires.",
+			},
+			"vm_count":        described("integer", "Number of VMs that fail over (bulk failovers only)."),
+			"counts":          d.ref(bulkPlan{}.Counts),
+			"vms":             d.ref(bulkPlan{}.VMs),
+			"plan":            d.ref(operation.PlannedCall{}),
+			"current":         d.ref(operation.TargetState{}),
+			"estimated_loss":  d.ref(operation.DataLoss{}),
+			"job":             described("string", "URL of the conflicting job, or of the job that was started."),
+			"works_in_states": jsonObject{"type": "array", "items": jsonObject{"type": "string"}},
+			"works_in_modes":  jsonObject{"type": "array", "items": jsonObject{"type": "string"}},
+			"needs_vm_off":    jsonObject{"type": "boolean"},
+			"return_code":     jsonObject{"type": "integer", "minimum": 0, "description": "Return code of the method."},
+		},
+		"required": []any{"type", "title", "status"},
+	}
+}

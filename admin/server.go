@@ -80,7 +80,7 @@ type Options struct {
 	WatchInterval time.Duration // interval at which jobs and configuration files are checked
 	MaxActions    int           // maximum number of actions in progress, without failovers
 	// BulkParallelism is the number of VMs of bulk failovers that fail over at a time. BulkJobTimeout is how long a VM
-	// whose job runs keeps its place among them.
+	// whose job runs keeps its slot.
 	BulkParallelism int
 	BulkJobTimeout  time.Duration
 	RequestRate     float64 // requests per second by one caller; ten times as many with the role failover

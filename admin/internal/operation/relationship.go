@@ -51,9 +51,7 @@ func (r *Relationship) failedOver() bool {
 
 // IsFailedOver reports whether a failover of the VM on this host is complete or committed.
 func (r *Relationship) IsFailedOver() bool {
-	mode, _ := r.VM.Mode()
-	return (mode == msvm.ModeReplica || mode == msvm.ModeExtendedReplica) &&
-		(r.State() == msvm.Recovered || r.State() == msvm.Committed)
+	return r.State() == msvm.Recovered || r.State() == msvm.Committed
 }
 
 // prepared reports whether a planned failover is prepared on the sending side. It is false for nil.
