@@ -129,6 +129,14 @@ func TestControlRunbooks(t *testing.T) {
 	if len(untested) > 0 {
 		t.Errorf("runbooks without an expected result: %v", untested)
 	}
+	_, page := sharedFunctions(t)
+	outside := strings.Count(page, "\n```sh\n") - 1 // that of the functions
+	for _, text := range texts {
+		outside -= strings.Count(text, "\n```sh\n")
+	}
+	if outside != 0 {
+		t.Errorf("%d commands are in no runbook, so nothing executes them", outside)
+	}
 }
 
 // scriptEnvironment returns the environment of a runbook about a VM that one host sends to another.
