@@ -129,6 +129,14 @@ func TestControlRunbooks(t *testing.T) {
 	if len(untested) > 0 {
 		t.Errorf("runbooks without an expected result: %v", untested)
 	}
+	_, page := sharedFunctions(t)
+	outside := strings.Count(page, "\n```sh\n") - 1 // that of the functions
+	for _, text := range texts {
+		outside -= strings.Count(text, "\n```sh\n")
+	}
+	if outside != 0 {
+		t.Errorf("%d commands are in no runbook, so nothing executes them", outside)
+	}
 }
 
 // scriptEnvironment returns the environment of a runbook about a VM that one host sends to another.
@@ -247,7 +255,7 @@ func TestRunbooksRepeatLostRequests(t *testing.T) {
 // hostCommand translates the PowerShell commands for a host to a request to the server of serveHost.
 func (env *testEnv) hostCommand(text string) string {
 	env.Helper()
-	m := regexp.MustCompile(`\A# (HV0[12])\n(Start|Stop)-VM\n\z`).FindStringSubmatch(text)
+	m := regexp.MustCompile(`\A# (HV0[12])\n(Start|Stop)-VM -Name mail01\n\z`).FindStringSubmatch(text)
 	if m == nil {
 		env.Fatalf("unexpected PowerShell commands: %s", text)
 	}
