@@ -56,20 +56,22 @@ prometheus:
 	scripts/setup.sh prometheus alertmanager parsers
 	TOOLS=$(TOOLS) go test -p 1 -count=1 -timeout 20m -tags prometheus $(PROMETHEUS_PACKAGES)
 
-# Grafana's own panels draw the dashboards in a browser, with data of simulated hosts from a real Prometheus.
-PICTURE_TESTS ?= TestPictures
+# Grafana's own panels draw the dashboards in a browser, with data of simulated hosts from a real Prometheus. The pages
+# of the exporter are opened in the same browser.
+PICTURE_TESTS ?= TestPictures|TestPages
 pictures:
 	scripts/setup.sh prometheus pictures
 	npm --prefix dashboards/pictures run --silent build
-	TOOLS=$(TOOLS) go test -count=1 -tags prometheus,pictures -run '$(PICTURE_TESTS)' ./dashboards
+	TOOLS=$(TOOLS) go test -count=1 -tags prometheus,pictures -run '$(PICTURE_TESTS)' ./dashboards ./internal/web
 
 # Updates the pictures in the documents.
 images:
 	scripts/setup.sh pngquant
 	mkdir -p docs/images
-	PICTURES=$(CURDIR)/docs/images $(MAKE) pictures PICTURE_TESTS='TestPicturesShowAllPanels'
+	PICTURES=$(CURDIR)/docs/images $(MAKE) pictures PICTURE_TESTS='TestPicturesShowAllPanels|TestPagesInABrowser'
 	rm docs/images/dashboard-*-light.png
-	pngquant --speed 1 --strip --force --ext .png 128 docs/images/dashboard-*.png
+	cd docs/images && ls page-*.png | grep -vxE 'page-vms-light-1280.png|page-vm-dark-400.png' | xargs rm
+	pngquant --speed 1 --strip --force --ext .png 128 docs/images/*.png
 
 # Updates the objects for Kubernetes that are made from the rules.
 kubernetes:

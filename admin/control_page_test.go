@@ -3,11 +3,13 @@ package admin
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"hyperv_replica_exporter/admin/internal/operation"
 	"hyperv_replica_exporter/admin/internal/problem"
+	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
 // The pages about the endpoint: the guide with the runbooks, and the reference.
@@ -40,6 +42,7 @@ func replaceBetween(page, name, text string) string {
 func TestControlPages(t *testing.T) {
 	for _, table := range []struct{ file, name, text string }{
 		{controlPage, "actions", actionTable()},
+		{referencePage, "calls", callTable()},
 		{referencePage, "problems", problemTable()},
 	} {
 		page := readPage(t, table.file)
@@ -60,10 +63,69 @@ func TestControlPages(t *testing.T) {
 // actionTable returns the table of actions.
 func actionTable() string {
 	var b strings.Builder
-	b.WriteString("| Action | Does | Destroys | Role | Calls | Parameters |\n|---|---|---|---|---|---|\n")
+	b.WriteString("| Action | Does | Needs | Destroys | Role |\n|---|---|---|---|---|\n")
 	for _, a := range operation.Actions() {
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | `%s` | %s |\n", a.Name, a.Summary(), a.Destroys(nil), a.Role,
-			a.Definition().Name, code(a.Parameters))
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", a.Name, a.Summary(), needs(a), a.Destroys(nil), a.Role)
+	}
+	return b.String()
+}
+
+// needs returns what an action needs: a side of the replication, a VM that is off, and a state.
+func needs(a operation.Action) string {
+	m := a.Definition()
+	modes, off := m.Modes, m.RequiresOff
+	statesIn := func(msvm.ReplicationMode) []msvm.ReplicationState { return m.States }
+	if request, ok := msvm.FindStateRequest(a.State); ok && m.RequestsState() {
+		modes, off, statesIn = request.Modes, request.RequiresOff, request.StatesIn
+	}
+	all := []string{}
+	if side := sideOf(modes); side != "" {
+		all = append(all, side)
+	}
+	if off {
+		all = append(all, "VM off")
+	}
+	var states []string
+	for _, mode := range modes {
+		for _, s := range statesIn(mode) {
+			if name := s.String(); !slices.Contains(states, name) {
+				states = append(states, name)
+			}
+		}
+	}
+	if len(states) > 0 && len(states) < len(msvm.ReplicationStates())-1 { // that it replicates goes without saying
+		all = append(all, "state "+strings.ReplaceAll(code(states), ", ", " or "))
+	}
+	return strings.Join(all, "; ")
+}
+
+// sideOf returns the side of the replication with these modes of a VM, "" for both sides.
+func sideOf(modes []msvm.ReplicationMode) string {
+	switch fmt.Sprint(modes) {
+	case "[primary replica]": // a replica VM sends on its extended relationship
+		return "sending side"
+	case "[replica extended_replica]":
+		return "replica VM"
+	case "[replica]":
+		return "replica VM that is extended"
+	case "[test_replica]":
+		return "test VM"
+	}
+	return ""
+}
+
+// callTable returns the table of the methods that actions call.
+func callTable() string {
+	var b strings.Builder
+	b.WriteString("| Action | Calls | Parameters |\n|---|---|---|\n")
+	for _, a := range operation.Actions() {
+		call := a.Definition().Name
+		if a.Definition().RequestsState() {
+			call = fmt.Sprintf("%s` with `RequestedState` %d (`%s", call, a.State, a.State)
+			fmt.Fprintf(&b, "| `%s` | `%s`) | %s |\n", a.Name, call, code(a.Parameters))
+			continue
+		}
+		fmt.Fprintf(&b, "| `%s` | `%s` | %s |\n", a.Name, call, code(a.Parameters))
 	}
 	return b.String()
 }

@@ -41,6 +41,7 @@ type Scraper struct {
 	mu          sync.Mutex
 	share       *scrapeShare         // of the scrapes in progress; nil if new scrapes may not join one
 	snapshots   map[string]time.Time // time of the oldest response last exposed, by collector
+	runs        map[string]run       // the last run of each collector
 	expositions []*exposition        // of earlier scrapes, for those to come
 }
 
@@ -56,6 +57,7 @@ func NewScraper(o Options, enabled func(name string) bool) *Scraper {
 		cache:     newQueryCache(o.Reader, l, o.CallTimeout, o.MaxAge),
 		logger:    l,
 		snapshots: map[string]time.Time{},
+		runs:      map[string]run{},
 	}
 	for _, c := range All(o) {
 		if enabled(c.Name) {

@@ -36,6 +36,7 @@ type adminConfig struct {
 	maxConnections, maxConnectionsPerAddress int
 
 	maxActions                int
+	bulkParallelism           int
 	requestRate, actionRate   float64
 	requestBurst, actionBurst int
 }
@@ -87,6 +88,9 @@ func (c *adminConfig) addLimitFlags(app *kingpin.Application) {
 	app.Flag("admin.max-actions", "Maximum number of actions in progress. Failovers, and actions that pause or cancel "+
 		"another one, are not limited.").
 		Default(fmt.Sprint(admin.DefaultMaxActions)).IntVar(&c.maxActions)
+	app.Flag("admin.bulk-parallelism", "Number of VMs that fail over at the same time in bulk failovers. "+
+		"With less than --wmi.workers, a bulk failover on a slow host does not delay other failovers.").
+		Default(fmt.Sprint(admin.DefaultBulkParallelism)).IntVar(&c.bulkParallelism)
 }
 
 func defaultDataDir() string {
@@ -104,8 +108,8 @@ func (c *adminConfig) options() admin.Options {
 		PolicyFile: c.policyFile, WebConfigFile: c.webConfigFile, Addresses: c.addresses,
 		DataDir: c.dataDir, Namespace: collector.Namespace, Now: time.Now, Hosts: c.hosts,
 		AuditMaxBytes: int64(c.auditMaxSize), AuditMaxFiles: int(c.auditMaxFiles),
-		MaxActions: c.maxActions, RequestRate: c.requestRate, RequestBurst: c.requestBurst,
-		ActionRate: c.actionRate, ActionBurst: c.actionBurst,
+		MaxActions: c.maxActions, BulkParallelism: c.bulkParallelism, RequestRate: c.requestRate,
+		RequestBurst: c.requestBurst, ActionRate: c.actionRate, ActionBurst: c.actionBurst,
 	}
 	for _, a := range c.addresses {
 		if host, _, err := net.SplitHostPort(a); err == nil && host != "" {
@@ -132,6 +136,7 @@ func (c *adminConfig) check() error {
 		{"admin.action-rate", c.actionRate, 0.01},
 		{"admin.action-burst", float64(c.actionBurst), 1},
 		{"admin.max-actions", float64(c.maxActions), 1},
+		{"admin.bulk-parallelism", float64(c.bulkParallelism), 1},
 	} {
 		if !(f.value >= f.min) { // also true for NaN
 			return fmt.Errorf("--%s must be at least %v", f.name, f.min)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"path"
 	"strings"
 	"time"
@@ -23,6 +24,7 @@ type config struct {
 	listenAddresses []string
 	telemetryPath   string
 	webConfigFile   string
+	grafanaURL      string
 	maxRequests     int
 	admin           adminConfig
 
@@ -84,6 +86,8 @@ func (c *config) addFlags(app *kingpin.Application, objectives *[]string) {
 	app.Flag("web.config.file", "Path to a file that enables TLS or authentication, "+
 		"in the web configuration format of the Prometheus exporter toolkit.").
 		Default("").StringVar(&c.webConfigFile)
+	app.Flag("web.grafana-url", "URL of the Grafana that has the dashboards, for links on the pages.").
+		PlaceHolder("https://grafana.example.com").StringVar(&c.grafanaURL)
 	app.Flag("web.max-requests", "Maximum number of concurrent scrapes. Further scrapes are refused with status 503.").
 		Default("40").IntVar(&c.maxRequests)
 	for _, col := range collector.All(collector.Options{}) {
@@ -146,6 +150,9 @@ func (c *config) check() error {
 	if !clean || strings.HasPrefix(p, "/-/") {
 		return fmt.Errorf("--web.telemetry-path %q must start with /, must not end with / or start with /-/, "+
 			"and must not contain //, ., .., spaces or any of {}?#%%", p)
+	}
+	if u, err := url.Parse(c.grafanaURL); err != nil || c.grafanaURL != "" && u.Scheme != "http" && u.Scheme != "https" {
+		return fmt.Errorf("--web.grafana-url %q must be a URL that begins with http:// or https://", c.grafanaURL)
 	}
 	if err := web.Validate(c.webConfigFile); err != nil {
 		return fmt.Errorf("--web.config.file: %w", err)

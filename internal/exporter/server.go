@@ -135,7 +135,7 @@ func shutdown(servers []*http.Server, deadline time.Time) error {
 	return errors.Join(errs...)
 }
 
-// newMux returns the routes of the metrics listener: the metrics, health and the landing page.
+// newMux returns the routes of the metrics listener: the metrics, health and the pages.
 func newMux(c *config, host *source, endpoint *admin.Server, logger log.Logger) (http.Handler, error) {
 	mux := http.NewServeMux()
 	metrics := newMetricsHandler(c, host, logger)
@@ -155,11 +155,11 @@ func newMux(c *config, host *source, endpoint *admin.Server, logger log.Logger) 
 		fmt.Fprintln(w, Name+" is ready.")
 	})
 	if c.telemetryPath != "/" {
-		page, err := newLandingPage(c.telemetryPath, host.name, metrics.scraper.Collectors())
+		pages, err := newPages(c, host, metrics)
 		if err != nil {
 			return nil, err
 		}
-		mux.Handle("GET /{$}", page)
+		mux.Handle("GET /", pages)
 	}
 	return mux, nil
 }

@@ -19,7 +19,7 @@ import (
 // bindParameters gives a plan the parameters of its method: those in the request, and defaults for the others.
 func bindParameters(ctx context.Context, r wmiquery.Reader, s *Snapshot, p *Plan, req *Request) *problem.Problem {
 	var err error
-	if p.input, err = loadPlanInput(ctx, r, p.Method, p.VM); err != nil {
+	if p.input, err = loadPlanInput(ctx, r, p.Method, p.VM, req.Parameters); err != nil {
 		return problem.FromHost("read", err)
 	}
 	for _, parameter := range p.Method.In {

@@ -17,12 +17,17 @@ type planInput struct {
 	entries        rows[msvm.ReplicationAuthorizationSettingData]
 }
 
-// loadPlanInput reads what the parameters of a method need.
-func loadPlanInput(ctx context.Context, r wmiquery.Reader, m msvm.Method, vm string) (in planInput, err error) {
+// loadPlanInput reads what the parameters of a method need. The recovery points are only read if the request gives one:
+// a host has thousands.
+func loadPlanInput(
+	ctx context.Context, r wmiquery.Reader, m msvm.Method, vm string, given Parameters,
+) (in planInput, err error) {
 	for _, p := range m.In {
 		switch p.Class {
 		case msvm.ClassVirtualSystemSettingData:
-			in.recoveryPoints, err = RecoveryPoints(ctx, r, vm)
+			if given[p.Name] != nil {
+				in.recoveryPoints, err = RecoveryPoints(ctx, r, vm)
+			}
 		case msvm.ClassReplicationSettingData:
 			in.settings, err = readTexts[msvm.ReplicationSettingData](ctx, r)
 		case msvm.ClassReplicationServiceSettingData:

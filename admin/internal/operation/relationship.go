@@ -49,6 +49,11 @@ func (r *Relationship) failedOver() bool {
 	return r != nil && (r.State() == msvm.Recovered || r.State() == msvm.FailoverInProgress)
 }
 
+// IsFailedOver reports whether a failover of the VM on this host is complete or committed.
+func (r *Relationship) IsFailedOver() bool {
+	return r.State() == msvm.Recovered || r.State() == msvm.Committed
+}
+
 // prepared reports whether a planned failover is prepared on the sending side. It is false for nil.
 func (r *Relationship) prepared() bool {
 	return r != nil && r.State() == msvm.SyncedReplicationComplete

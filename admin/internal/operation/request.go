@@ -67,7 +67,7 @@ func ReadRequest(r *http.Request) (*Request, []byte, *problem.Problem) {
 		}
 		req.DryRun = req.DryRun || dryRun[0] == "true"
 	}
-	return req, text, req.validate()
+	return req, text, req.Validate()
 }
 
 // ReadJSON decodes the body of a request without a query into a struct, and returns its bytes. An empty body is an
@@ -156,7 +156,8 @@ func IsBlank(text string) bool {
 	})
 }
 
-func (req *Request) validate() *problem.Problem {
+// Validate returns a problem if a field has a value that is never valid.
+func (req *Request) Validate() *problem.Problem {
 	for _, s := range []string{req.Reason, req.VMName, req.ConfirmationToken, req.Target} {
 		if len(s) > MaxTextBytes {
 			return problem.New(problem.BadRequest, "body: a text is longer than %d bytes", MaxTextBytes)
