@@ -78,5 +78,9 @@ func read(t *testing.T, text string, of reflect.Type) string {
 	if instanceErr != nil {
 		t.Fatal(instanceErr)
 	}
-	return fmt.Sprintf("%q, invalid values: %v", fields, err)
+	values := "class " + class
+	for _, p := range fields.Properties {
+		values += fmt.Sprintf(", %s %q", p.Name, p.Values)
+	}
+	return fmt.Sprintf("%s, invalid values: %v", values, err)
 }
