@@ -37,6 +37,7 @@ func TestExeInstallsService(t *testing.T) {
 		out, _ := cmd.CombinedOutput()
 		return strings.ReplaceAll(string(out), "\r", "")
 	}
+	t.Cleanup(func() { service("uninstall") })
 	install := []string{"install", "--", "--source=simulator", "--web.listen-address=127.0.0.1:0"}
 	for _, step := range []struct {
 		args []string
