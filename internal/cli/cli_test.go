@@ -109,7 +109,7 @@ func withoutTimes(t *testing.T, folder, name string) string {
 // Progress is for people who watch it. It leaves no trace on the terminal.
 func TestProgressOnTerminal(t *testing.T) {
 	got := run(t, true, "capture", "--source=simulator", "--dry-run", newFolder(t))
-	if !strings.Contains(got.stderr, "\r0 of 17: Msvm_ComputerSystem ") || !strings.HasSuffix(got.stderr, "\r"+strings.Repeat(" ", 79)+"\r") {
+	if !strings.Contains(got.stderr, "\r0 of 18: Msvm_ComputerSystem ") || !strings.HasSuffix(got.stderr, "\r"+strings.Repeat(" ", 79)+"\r") {
 		t.Errorf("got errors %q", got.stderr)
 	}
 	if !strings.Contains(got.stdout, "Nothing was written.") || strings.Contains(got.stdout, "The capture is in") {

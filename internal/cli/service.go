@@ -48,7 +48,8 @@ func (c *serviceConfig) addCommands(app *kingpin.Application) {
 		"folder, if there is one.").PlaceHolder("PATH").StringVar(&c.configFile)
 	install.Flag("firewall.allow", "Address or subnet of a Prometheus server, which the firewall lets in. Repeatable. "+
 		"Without it, there is no rule.").PlaceHolder("ADDRESS").StringsVar(&c.Addresses)
-	install.Arg("exporter-flags", "Flags of the exporter, after --. Everybody on the host can read them.").StringsVar(&c.Args)
+	install.Arg("exporter-flags", "Flags of the exporter, after --. Everybody on the host can read them.").
+		StringsVar(&c.Args)
 	uninstall := add("uninstall", "Stop and remove the service and all that install has created. The audit log is kept.",
 		c.uninstall)
 	for _, cmd := range []*kingpin.CmdClause{install, uninstall} {

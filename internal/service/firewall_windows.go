@@ -87,7 +87,7 @@ func readRule(_ *computer, s Step) ([]Setting, error) {
 
 // hresult returns the error of the firewall, which an automation server may report as an exception.
 func hresult(err *ole.OleError) uint32 {
-	if info, ok := err.SubError().(ole.EXCEPINFO); ok && info.SCODE() != 0 {
+	if info, ok := errors.AsType[ole.EXCEPINFO](err.SubError()); ok && info.SCODE() != 0 {
 		return info.SCODE()
 	}
 	return uint32(err.Code())

@@ -3,6 +3,7 @@ package service
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/windows"
@@ -111,10 +112,8 @@ func await(s *mgr.Service, states ...svc.State) (svc.Status, error) {
 		if err != nil {
 			return status, fmt.Errorf("service %s: %w", Name, err)
 		}
-		for _, state := range states {
-			if status.State == state {
-				return status, nil
-			}
+		if slices.Contains(states, status.State) {
+			return status, nil
 		}
 		if time.Now().After(deadline) {
 			return status, fmt.Errorf("service %s: %s after %v", Name, stateText(status.State), waitFor)

@@ -3,7 +3,7 @@
 package service
 
 import (
-	"crypto/sha1" //nolint:gosec // Windows derives the SIDs of services with it
+	"crypto/sha1"
 	"encoding/binary"
 	"fmt"
 	"net"
@@ -67,11 +67,11 @@ func (c Config) ports() string {
 // commandLine returns the command line of the service. The path of the program is always quoted: Windows would try
 // C:\Program.exe for one that has a space and no quotes.
 func (c Config) commandLine() string {
-	line := `"` + c.Program + `"`
+	words := []string{`"` + c.Program + `"`}
 	for _, a := range c.Args {
-		line += " " + quote(a)
+		words = append(words, quote(a))
 	}
-	return line
+	return strings.Join(words, " ")
 }
 
 // quote returns an argument as the command line of a Windows program has it. A backslash is special only before a
@@ -107,12 +107,12 @@ func accountSID(service string) string {
 	for _, c := range utf16.Encode([]rune(strings.ToUpper(service))) {
 		name = binary.LittleEndian.AppendUint16(name, c)
 	}
-	hash := sha1.Sum(name) //nolint:gosec // see the import
-	sid := "S-1-5-80"
-	for i := 0; i < len(hash); i += 4 {
-		sid += fmt.Sprintf("-%d", binary.LittleEndian.Uint32(hash[i:]))
+	hash := sha1.Sum(name)
+	var numbers [5]uint32
+	for i := range numbers {
+		numbers[i] = binary.LittleEndian.Uint32(hash[4*i:])
 	}
-	return sid
+	return fmt.Sprintf("S-1-5-80-%d-%d-%d-%d-%d", numbers[0], numbers[1], numbers[2], numbers[3], numbers[4])
 }
 
 // sameAddresses returns want if the firewall's text means the same addresses. The firewall changes the notation:

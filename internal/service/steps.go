@@ -118,8 +118,11 @@ func Steps(c Config) []Step {
 			Kind: DataFolder, Object: c.DataDir,
 			Purpose: "Other users cannot read or change the configuration, the audit log and the records of jobs.",
 			Want: []Setting{
-				{owner, sidAdministrators}, {inheritance, no},
-				{sidSystem, full}, {sidAdministrators, full}, {sid, modify},
+				{owner, sidAdministrators},
+				{inheritance, no},
+				{sidSystem, full},
+				{sidAdministrators, full},
+				{sid, modify},
 			},
 			Install: []string{
 				fmt.Sprintf("New-Item -ItemType Directory -Force %s | Out-Null", literal(c.DataDir)),
