@@ -57,15 +57,15 @@ func TestValuesChangeBetweenScrapes(t *testing.T) {
 	}
 }
 
-// The host alone gets the requests that a scrape sends: 14 class reads, the certificates, and the statistics of each of
-// 21 relationships.
+// The host alone gets the requests that a scrape sends: 15 class reads, the certificates, the statistics of each of 21
+// relationships, and the failover settings of 6 network adapters.
 func TestHostGetsRequestsOfScrape(t *testing.T) {
 	host, err := newMovingHost(20)
 	if err != nil {
 		t.Fatal(err)
 	}
 	requests, err := host.recordRequests()
-	if want := 14 + 1 + 21; err != nil || len(requests) != want {
+	if want := 15 + 1 + 21 + 6; err != nil || len(requests) != want {
 		t.Errorf("%d requests, want %d; error %v", len(requests), want, err)
 	}
 }
