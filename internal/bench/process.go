@@ -83,7 +83,7 @@ func (p *process) stop() {
 	_ = p.command.Wait() // the process may have been killed
 }
 
-// scrape scrapes a number of times. The host alone is not asked over HTTP for each of them, whose cost is the exporter's.
+// scrape scrapes a number of times. For the host alone this is one HTTP request, since the cost of HTTP is not its own.
 func (p *process) scrape(times int) error {
 	if !p.variant.serves {
 		_, err := p.get(fmt.Sprintf("/metrics?scrapes=%d", times))
@@ -97,7 +97,8 @@ func (p *process) scrape(times int) error {
 	return nil
 }
 
-// get returns the body of a response as it was sent. It is valid until the next call. The request is that of Prometheus.
+// get returns the body of a response as it was sent. It is valid until the next call.
+// The request asks for what Prometheus asks for.
 func (p *process) get(path string) ([]byte, error) {
 	_, err := fmt.Fprintf(p.conn, "GET %s HTTP/1.1\r\nHost: localhost\r\n"+
 		"Accept: application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5\r\n"+
