@@ -3,6 +3,7 @@
 package config
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -21,8 +22,15 @@ const fileFlags = "config."
 // File is a configuration file that has been read.
 type File struct {
 	Path     string
+	Version  Version
 	settings map[string]setting
 }
+
+// Version identifies the content of a file. It is never zero.
+type Version [sha256.Size]byte
+
+// VersionOf returns the version of a content.
+func VersionOf(content []byte) Version { return sha256.Sum256(content) }
 
 // setting is a key with its values: of a flag that can be repeated any number, of others one.
 type setting struct {
@@ -55,7 +63,7 @@ func ReadText(path string) ([]byte, error) {
 // Parse reads the content of the file with the given path. It checks every value with the flag of its key; scratch has
 // the flags, and cannot be used to parse a command line afterwards.
 func Parse(path string, content []byte, scratch *kingpin.Application) (*File, error) {
-	f := &File{Path: path, settings: map[string]setting{}}
+	f := &File{Path: path, Version: VersionOf(content), settings: map[string]setting{}}
 	text, err := toUTF8(content)
 	if err == nil {
 		r := newReader(Flags(scratch))
@@ -79,6 +87,9 @@ func (f *File) Apply(app *kingpin.Application) {
 
 // Line returns the line of a key, 0 if the file does not have it.
 func (f *File) Line(key string) int { return f.settings[key].line }
+
+// Values returns the values of a key.
+func (f *File) Values(key string) []string { return f.settings[key].values }
 
 // Locate adds the line of the key to an error about a flag that names the flag, if the value may come from the file.
 func (f *File) Locate(err error) error {

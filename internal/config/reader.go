@@ -120,7 +120,7 @@ func (r *reader) readSetting(name string, key, value *yaml.Node) {
 	s := setting{line: key.Line}
 	elements := []*yaml.Node{value}
 	if value.Kind == yaml.SequenceNode {
-		if c, ok := r.flags[name].(interface{ IsCumulative() bool }); !ok || !c.IsCumulative() {
+		if !IsRepeatable(r.flags[name]) {
 			r.fail(key, "%s: must be one value, not a list", name)
 			return
 		}
@@ -149,9 +149,20 @@ func (r *reader) checkValue(name string, n *yaml.Node) error {
 		return fmt.Errorf("%q has a control character; write paths of Windows in single quotes, "+
 			`in which \ is an ordinary character`, n.Value)
 	}
-	err := r.flags[name].Set(n.Value)
-	if want := allowed(r.flags[name]); err != nil && want != "" {
-		return fmt.Errorf("%q must be %s", n.Value, want)
+	return Check(r.flags[name], n.Value)
+}
+
+// IsRepeatable reports whether a flag can be repeated, so that the value of its key is a list.
+func IsRepeatable(v kingpin.Value) bool {
+	c, ok := v.(interface{ IsCumulative() bool })
+	return ok && c.IsCumulative()
+}
+
+// Check sets the value of a flag. Its error says what is allowed.
+func Check(v kingpin.Value, text string) error {
+	err := v.Set(text)
+	if want := allowed(v); err != nil && want != "" {
+		return fmt.Errorf("%q must be %s", text, want)
 	}
 	return err
 }
@@ -182,6 +193,8 @@ func allowed(v kingpin.Value) string {
 
 // isEscaped reports whether a character comes from an escape sequence of YAML rather than from a person: the path
 // "C:\new\Program\_a" has a line feed, a paragraph separator and a space that does not break.
-func isEscaped(r rune) bool { return r == '\u00A0' || unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp) }
+func isEscaped(r rune) bool {
+	return r == '\u00A0' || unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp)
+}
 
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }
