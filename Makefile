@@ -36,9 +36,10 @@ test: lint race wine prometheus pictures packages
 	@echo "all tests passed"
 
 # The linters include go vet.
-lint: $(LINT)
+lint: $(LINT) $(TOOLS)/actionlint
 	$(LINT) run --build-tags prometheus,wine,pictures,release ./...
 	GOOS=windows $(LINT) run ./...
+	$(TOOLS)/actionlint .github/workflows/*.yml
 
 race:
 	scripts/setup.sh runbooks
@@ -119,7 +120,7 @@ packages:
 setup: $(LINT)
 	scripts/setup.sh wine prometheus alertmanager pictures release
 
-$(LINT):
+$(LINT) $(TOOLS)/actionlint:
 	scripts/setup.sh lint
 
 clean:

@@ -85,6 +85,10 @@ func (c *confirmations) confirm(
 	if !plan.ConfirmedBy(req.VMName) {
 		return problem.New(problem.ConfirmationInvalid, "vm_name is not %s", plan.ConfirmTerm())
 	}
+	if plan.NeedsOldPrimaryOff() && !req.OldPrimaryIsOff {
+		return problem.New(problem.ConfirmationInvalid, "old_primary_is_off is missing: set it to true when you have made "+
+			"sure that the VM does not run on the old primary server")
+	}
 	if target != nil && plan.LosesUnsent() {
 		if p := req.CheckDataLoss(target); p != nil {
 			return p
@@ -119,6 +123,9 @@ func (c *confirmations) challenge(
 		if target.LagSeconds == nil {
 			loss = ", max_data_loss_seconds, and accept_unknown_loss because the lag is unknown"
 		}
+	}
+	if plan.NeedsOldPrimaryOff() {
+		loss = ", and old_primary_is_off, which is true when the VM does not run on the old primary server"
 	}
 	p := problem.New(problem.ConfirmationRequired,
 		"this destroys %s; to confirm, repeat the request with confirmation_token, reason, vm_name (%s)%s",

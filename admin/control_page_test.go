@@ -60,6 +60,20 @@ func TestControlPages(t *testing.T) {
 	}
 }
 
+// The guide names the actions whose confirmation needs max_data_loss_seconds.
+func TestControlPageSaysWhatNeedsMaxDataLoss(t *testing.T) {
+	var names []string
+	for _, a := range operation.Actions() {
+		request, _ := msvm.FindStateRequest(msvm.ReplicationState(a.State))
+		if m := a.Definition(); m.LosesUnsent || m.RequestsState() && request.LosesUnsent {
+			names = append(names, a.Name)
+		}
+	}
+	if want := "It is required for " + code(names) + ". |"; !strings.Contains(readPage(t, controlPage), want) {
+		t.Errorf("the page does not have %q", want)
+	}
+}
+
 // actionTable returns the table of actions.
 func actionTable() string {
 	var b strings.Builder
@@ -70,12 +84,21 @@ func actionTable() string {
 	return b.String()
 }
 
+// powerNames returns the names of power states, as code.
+func powerNames(states []msvm.PowerState) []string {
+	var names []string
+	for _, s := range states {
+		names = append(names, "`"+string(s)+"`")
+	}
+	return names
+}
+
 // needs returns what an action needs: a side of the replication, a VM that is off, and a state.
 func needs(a operation.Action) string {
 	m := a.Definition()
 	modes, off := m.Modes, m.RequiresOff
 	statesIn := func(msvm.ReplicationMode) []msvm.ReplicationState { return m.States }
-	if request, ok := msvm.FindStateRequest(a.State); ok && m.RequestsState() {
+	if request, ok := msvm.FindStateRequest(msvm.ReplicationState(a.State)); ok && m.RequestsState() {
 		modes, off, statesIn = request.Modes, request.RequiresOff, request.StatesIn
 	}
 	all := []string{}
@@ -84,6 +107,12 @@ func needs(a operation.Action) string {
 	}
 	if off {
 		all = append(all, "VM off")
+	}
+	if request, ok := msvm.FindPowerRequest(msvm.EnabledState(a.State)); ok && m.RequestsPower() {
+		all = append(all, "VM "+strings.Join(powerNames(request.Power), " or "))
+	}
+	if m.Name == msvm.MethodInitiateShutdown {
+		all = append(all, "VM `on`")
 	}
 	var states []string
 	for _, mode := range modes {
@@ -121,7 +150,7 @@ func callTable() string {
 	for _, a := range operation.Actions() {
 		call := a.Definition().Name
 		if a.Definition().RequestsState() {
-			call = fmt.Sprintf("%s` with `RequestedState` %d (`%s", call, a.State, a.State)
+			call = fmt.Sprintf("%s` with `RequestedState` %d (`%s", call, a.State, msvm.ReplicationState(a.State))
 			fmt.Fprintf(&b, "| `%s` | `%s`) | %s |\n", a.Name, call, code(a.Parameters))
 			continue
 		}

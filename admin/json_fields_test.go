@@ -21,7 +21,7 @@ func TestJSONFields(t *testing.T) {
 		{
 			operation.Request{},
 			"dry_run? expected_state? expected_mode? reason? vm_name? max_data_loss_seconds? " +
-				"accept_unknown_loss? confirmation_token? test_result? target? parameters?",
+				"accept_unknown_loss? confirmation_token? old_primary_is_off? test_result? target? parameters?",
 		},
 		{
 			operation.PlannedCall{},

@@ -23,11 +23,7 @@ func controlPages(t *testing.T) string {
 	t.Helper()
 	text := ""
 	for _, file := range []string{"control.md", "control-reference.md"} {
-		page, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		guide, _, _ := strings.Cut(string(page), "\n## Runbooks\n")
+		guide, _, _ := strings.Cut(readText(t, file), "\n## Runbooks\n")
 		text += guide
 	}
 	return text

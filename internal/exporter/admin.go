@@ -61,7 +61,7 @@ func (c *adminConfig) addFlags(app *kingpin.Application) {
 	app.Flag("admin.audit.max-files", "Number of renamed audit logs to keep, at least 1. The oldest is deleted.").
 		Default("10").UintVar(&c.auditMaxFiles)
 	app.Flag("admin.host", "Host name to accept in requests to the admin endpoint, in addition to localhost, "+
-		"its addresses and the name of this computer. Repeatable.").
+		"its addresses and the names of this computer. Repeatable.").
 		PlaceHolder("NAME").StringsVar(&c.hosts)
 	c.addLimitFlags(app)
 }
@@ -116,9 +116,7 @@ func (c *adminConfig) options() admin.Options {
 			o.Hosts = append(o.Hosts, host)
 		}
 	}
-	if name, err := os.Hostname(); err == nil {
-		o.Hosts = append(o.Hosts, name)
-	}
+	o.Hosts = append(o.Hosts, computerNames()...)
 	return o
 }
 

@@ -254,7 +254,7 @@ func TestManifest(t *testing.T) {
 	if err != nil || !h.Captured().Equal(noon) || h.Build() != "20348" {
 		t.Errorf("got %+v, error %v", h, err)
 	}
-	if len(steps) < 20 || !strings.HasPrefix(steps[0], "0/17 Msvm_ComputerSystem") ||
+	if len(steps) < 20 || !strings.HasPrefix(steps[0], "0/18 Msvm_ComputerSystem") ||
 		!strings.HasSuffix(steps[len(steps)-1], fmt.Sprint(len(steps)-1, "/", len(steps), " GetSystemCertificates")) {
 		t.Errorf("got progress %q", steps)
 	}

@@ -39,6 +39,13 @@ func (r *Relationship) Sends() bool { return r.VM.Sends(r.Key.Link) }
 // isPrimary reports whether this is the primary relationship of the VM, not the extended one.
 func (r *Relationship) isPrimary() bool { return r.Key.Link == msvm.Primary }
 
+// hasPower reports whether the VM can be started and turned off through this relationship: it replicates, and this is
+// its primary relationship, which each VM has.
+func (r *Relationship) hasPower() bool {
+	mode, _ := r.VM.Mode()
+	return r.isPrimary() && mode.Replicates()
+}
+
 // resumeResynchronizes reports whether a resume starts or continues a resynchronization, or can do so.
 func (r *Relationship) resumeResynchronizes() bool {
 	return r.Sends() && (r.State() == msvm.WaitingToStartResynchronization || r.State() == msvm.ResynchronizationSuspended)

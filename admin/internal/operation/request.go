@@ -32,6 +32,8 @@ type Request struct {
 	// AcceptUnknownLoss accepts the data loss if the lag is not known.
 	AcceptUnknownLoss bool   `json:"accept_unknown_loss,omitempty"`
 	ConfirmationToken string `json:"confirmation_token,omitempty"`
+	// OldPrimaryIsOff confirms the start of a VM that has failed over.
+	OldPrimaryIsOff bool `json:"old_primary_is_off,omitempty"`
 	// TestResult is the result of a test failover, for the record of its clean-up.
 	TestResult string `json:"test_result,omitempty"`
 	// Target is the GUID of the VM or of the job that a method is called on.
