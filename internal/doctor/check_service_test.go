@@ -24,7 +24,8 @@ func TestServiceSettings(t *testing.T) {
 			func() ([]string, error) {
 				return []string{"service: account is LocalSystem", "group: none"}, errors.New("x")
 			},
-			"warning service settings service: account is LocalSystem; group: none",
+			"warning service settings service: account is LocalSystem; group: none. " +
+				"Run hyperv_replica_exporter service install with the flags of the service.",
 		},
 		{
 			func() ([]string, error) { return nil, errors.New("not elevated") },
