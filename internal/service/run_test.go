@@ -216,6 +216,10 @@ func TestStepsHaveCommands(t *testing.T) {
 	var b strings.Builder
 	Write(&b, Steps(testConfig))
 	for _, want := range []string{
+		"     actions: restart/5000/restart/60000/restart/300000\n     reset after: 86400\n     also after error exits: yes\n",
+		"     delayed: yes\n",
+		"     account: NT SERVICE\\hyperv_replica_exporter\n     start type: automatic\n",
+		"     owner: S-1-5-32-544\n     inherits rights: no\n     S-1-5-18: full\n     S-1-5-32-544: full\n     S-1-5-80-",
 		"PS> sc.exe failureflag hyperv_replica_exporter 1\n",
 		"PS> sc.exe failure hyperv_replica_exporter reset= 86400 actions= restart/5000/restart/60000/restart/300000\n",
 		"PS> sc.exe config hyperv_replica_exporter start= delayed-auto\n",
