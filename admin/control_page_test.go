@@ -84,10 +84,11 @@ func actionTable() string {
 	return b.String()
 }
 
+// powerNames returns the names of power states, as code.
 func powerNames(states []msvm.PowerState) []string {
 	var names []string
 	for _, s := range states {
-		names = append(names, string(s))
+		names = append(names, "`"+string(s)+"`")
 	}
 	return names
 }
@@ -111,7 +112,7 @@ func needs(a operation.Action) string {
 		all = append(all, "VM "+strings.Join(powerNames(request.Power), " or "))
 	}
 	if m.Name == msvm.MethodInitiateShutdown {
-		all = append(all, "VM on")
+		all = append(all, "VM `on`")
 	}
 	var states []string
 	for _, mode := range modes {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # setup.sh TOOL...: installs tools that the tests need.
-#   lint          golangci-lint, built with go install
+#   lint          golangci-lint, and actionlint for the workflows, built with go install
 #   wine          Wine, which runs the Windows tests, from the Debian package
 #   runbooks      curl, jq and openssl, which the documentation of the admin endpoint uses
 #   prometheus    prometheus-3 and promtool-3, the current Prometheus, built with go install, which takes minutes; and
@@ -19,6 +19,7 @@ tools=$PWD/.tools
 mkdir -p "$tools"
 
 LINT_VERSION=v2.15.0
+ACTIONLINT_VERSION=v1.7.12
 WINRES_VERSION=v0.3.3
 CYCLONEDX_VERSION=v1.10.0
 PROMETHEUS_VERSION=v0.316.0 # of the Go module: Prometheus 3.16
@@ -35,6 +36,7 @@ apt_update() {
 
 lint() {
 	[ -x "$tools/golangci-lint" ] || GOBIN=$tools GOFLAGS= go install "github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$LINT_VERSION"
+	[ -x "$tools/actionlint" ] || GOBIN=$tools GOFLAGS= go install "github.com/rhysd/actionlint/cmd/actionlint@$ACTIONLINT_VERSION"
 }
 
 apt_install() {
