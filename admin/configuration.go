@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"slices"
 
-	"hyperv_replica_exporter/admin/internal/access"
 	"hyperv_replica_exporter/admin/internal/authz"
 	"hyperv_replica_exporter/admin/internal/operation"
+	"hyperv_replica_exporter/internal/access"
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
