@@ -3,7 +3,6 @@ package exporter_test
 import (
 	"net"
 	"os"
-	"path/filepath"
 	"regexp"
 	"runtime"
 	"strings"
@@ -89,10 +88,7 @@ func TestConfigurationFileThatOthersCanChange(t *testing.T) {
 		return
 	}
 	args, _ := exportertest.AdminArgs(t)
-	path := filepath.Join(filepath.Dir(exportertest.TempFile(t, "")), "config.yml")
-	if err := os.WriteFile(path, []byte("log: {level: info}\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	path := exportertest.TempFile(t, "log: {level: info}\n")
 	check := append([]string{"--source=simulator", "--config.check", "--config.file=" + path}, args...)
 	if code, stderr := exportertest.RunToEnd(t, check...); code != exporter.ExitOK {
 		t.Fatalf("exit code %d: %s", code, stderr)
