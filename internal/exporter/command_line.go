@@ -33,8 +33,8 @@ type flagText struct {
 }
 
 // parseFlags parses and checks a command line without a default configuration file.
-func parseFlags(args []string, stdout io.Writer, moreHelp string) (*config, error) {
-	return commandLine{args: args, stdout: stdout, moreHelp: moreHelp}.parse()
+func parseFlags(args []string) (*config, error) {
+	return commandLine{args: args, stdout: io.Discard}.parse()
 }
 
 // parse parses and checks the command line and the configuration file.

@@ -3,7 +3,6 @@ package exporter
 import (
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -95,7 +94,7 @@ func writeText(t *testing.T, file, text string) {
 
 // The table of configuration.md has all flags, and the example has all keys.
 func TestDocumentationOfFlags(t *testing.T) {
-	page, example := readText(t, configurationPage), ""
+	page := readText(t, configurationPage)
 	const begin, end = "<!-- begin flags -->\n", "<!-- end flags -->"
 	before, rest, ok := strings.Cut(page, begin)
 	_, after, ok2 := strings.Cut(rest, end)
@@ -111,18 +110,18 @@ func TestDocumentationOfFlags(t *testing.T) {
 	if page != want {
 		t.Error("the table of configuration.md is not that of the flags; run this test with -update")
 	}
-	if example = readText(t, exampleFile); example != exampleText() {
+	if example := readText(t, exampleFile); example != exampleText() {
 		t.Error("config.example.yml is not that of the flags; run this test with -update")
 	}
 }
 
 // The example is a valid file with each key once, and its values are the defaults.
 func TestExampleFileHasDefaults(t *testing.T) {
-	c, err := parseFlags([]string{"--source=simulator", "--config.file=" + exampleFile}, io.Discard, "")
+	c, err := parseFlags([]string{"--source=simulator", "--config.file=" + exampleFile})
 	if err != nil {
 		t.Fatal(err)
 	}
-	withoutFile, err := parseFlags([]string{"--source=simulator"}, io.Discard, "")
+	withoutFile, err := parseFlags([]string{"--source=simulator"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +159,7 @@ func TestExamplesOfPage(t *testing.T) {
 // What --config.check prints is a configuration file with the same values.
 func TestShownConfigurationIsValid(t *testing.T) {
 	const quoted = `--rpo.objective=it's "a" # \d{2}=5m`
-	c, err := parseFlags([]string{"--source=simulator", quoted, "--rpo.objective=7m", "--web.grafana-url=https://a/#b"}, io.Discard, "")
+	c, err := parseFlags([]string{"--source=simulator", quoted, "--rpo.objective=7m", "--web.grafana-url=https://a/#b"})
 	if err != nil {
 		t.Fatal(err)
 	}

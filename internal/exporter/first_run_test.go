@@ -27,26 +27,36 @@ func TestStartErrorsSayWhatToDo(t *testing.T) {
 		want string // a pattern
 	}{
 		{
-			"port taken", []string{"--web.listen-address=" + taken.Addr().String()}, exporter.ExitRuntime,
+			"port taken",
+			[]string{"--web.listen-address=" + taken.Addr().String()},
+			exporter.ExitRuntime,
 			`--web\.listen-address: another program uses the port: stop it, or use another port \(listen tcp 127`,
 		},
 		{
-			"address of another computer", []string{"--web.listen-address=192.0.2.1:0"}, exporter.ExitRuntime,
+			"address of another computer",
+			[]string{"--web.listen-address=192.0.2.1:0"},
+			exporter.ExitRuntime,
 			`--web\.listen-address: this computer does not have the address: use one that it has \(listen`,
 		},
 		{"address that is none", []string{"--web.listen-address=a b"}, exporter.ExitRuntime, `--web\.listen-address: listen tcp`},
 		{"missing file", []string{"--config.file=missing"}, exporter.ExitUsage, `--config\.file: .*missing: `},
 		{"folder", []string{"--config.file=."}, exporter.ExitUsage, `--config\.file: \.: is a directory, not a file`},
 		{
-			"bad file", []string{"--config.file=" + file("log:\n\tlevel: info\n")}, exporter.ExitUsage,
+			"bad file",
+			[]string{"--config.file=" + file("log:\n\tlevel: info\n")},
+			exporter.ExitUsage,
 			`: line 2: begins with a tab; indent with spaces`,
 		},
 		{
-			"value of a file that makes no sense", []string{"--config.file=" + file("\nwmi: {workers: 65}\n")}, exporter.ExitUsage,
+			"value of a file that makes no sense",
+			[]string{"--config.file=" + file("\nwmi: {workers: 65}\n")},
+			exporter.ExitUsage,
 			`: line 2: --wmi\.workers must be 1 to 64`,
 		},
 		{
-			"objective of a file", []string{"--config.file=" + file("rpo:\n  objective:\n    - sql=5m\n    - soon\n")}, exporter.ExitUsage,
+			"objective of a file",
+			[]string{"--config.file=" + file("rpo:\n  objective:\n    - sql=5m\n    - soon\n")},
+			exporter.ExitUsage,
 			`: line 4: rpo\.objective: "soon": "soon" is not a positive duration such as 15m or 1h30m`,
 		},
 		{"bad value", []string{"--scrape.timeout=soon"}, exporter.ExitUsage, `--scrape\.timeout: "soon" must be a duration such as`},

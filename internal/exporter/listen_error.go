@@ -15,7 +15,7 @@ const (
 
 // listenError adds what to do about an error of a listener whose address is the value of a flag.
 func listenError(flag string, err error) error {
-	advice := ""
+	var advice string
 	switch {
 	case isOneOf(err, syscall.EADDRINUSE, wsaEADDRINUSE):
 		advice = "another program uses the port: stop it, or use another port"
