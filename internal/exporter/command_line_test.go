@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-kit/log"
+
 	"hyperv_replica_exporter/internal/filetest"
 )
 
@@ -42,5 +44,27 @@ func TestDefaultConfigurationFile(t *testing.T) {
 	}
 	if _, err := parse("--help"); err != errHelpShown { //nolint:errorlint // the very error
 		t.Errorf("--help with a bad file: %v", err)
+	}
+}
+
+// A default file that is removed while the program runs is a mistake: its values stay in effect.
+func TestRemovedDefaultFileKeepsValues(t *testing.T) {
+	file := filepath.Join(filetest.Dir(t), "config.yml")
+	if err := os.WriteFile(file, []byte("rpo: {objective: 7m}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	filetest.Protect(t, file)
+	line := commandLine{args: []string{"--source=simulator"}, stdout: io.Discard, defaultFile: file}
+	c, err := line.parse()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newReloader(line, c, log.NewNopLogger())
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	r.reload()
+	if rules := c.effective.Load().objectives; len(rules) != 1 {
+		t.Errorf("%d objectives, want 1", len(rules))
 	}
 }
