@@ -7,7 +7,6 @@ import (
 
 	"hyperv_replica_exporter/admin/internal/authz"
 	"hyperv_replica_exporter/admin/internal/operation"
-	"hyperv_replica_exporter/internal/access"
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
