@@ -18,7 +18,7 @@ func TestFaults(t *testing.T) {
 		"denied": {true, map[string][]string{
 			"rights": {
 				"failed rights all 17 classes are without instances, as for an account without rights; elevated: no",
-				"Check that the service vmms is running. Run the command in a console that was started with Run as administrator",
+				"Check that the service vmms is running. Run the program in a console that was started with Run as administrator",
 			},
 			"service vmms":                 {"failed service vmms no replication service. Check that the service vmms is running"},
 			"statistics":                   {"not checked statistics " + noService},

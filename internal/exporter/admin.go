@@ -200,7 +200,7 @@ func listenAdmin(
 	}
 	listeners, err := listen(ctx, c.addresses)
 	if err != nil {
-		return nil, err
+		return nil, listenError("admin.listen-address", err)
 	}
 	for _, l := range listeners {
 		err = errors.Join(err, w.CheckAddress(l.Addr().String()))

@@ -10,7 +10,7 @@ import (
 
 	"github.com/alecthomas/kingpin/v2"
 
-	"hyperv_replica_exporter/admin"
+	"hyperv_replica_exporter/internal/access"
 	configfile "hyperv_replica_exporter/internal/config"
 )
 
@@ -33,8 +33,8 @@ type flagText struct {
 }
 
 // parseFlags parses and checks a command line without a default configuration file.
-func parseFlags(args []string, stdout io.Writer, moreHelp string) (*config, error) {
-	return commandLine{args: args, stdout: stdout, moreHelp: moreHelp}.parse()
+func parseFlags(args []string) (*config, error) {
+	return commandLine{args: args, stdout: io.Discard}.parse()
 }
 
 // parse parses and checks the command line and the configuration file.
@@ -144,7 +144,7 @@ func (l commandLine) checkAccess(c *config) error {
 	if c.file == nil || !c.admin.enabled && c.file.Path != l.defaultFile {
 		return nil
 	}
-	if err := admin.CheckFile(c.file.Path); err != nil {
+	if err := access.CheckFile(c.file.Path, false); err != nil {
 		return fmt.Errorf("configuration file: %w", err)
 	}
 	return nil

@@ -2,7 +2,6 @@ package exporter
 
 import (
 	"context"
-	"io"
 	"net/http"
 	"time"
 
@@ -23,7 +22,7 @@ type Embedded struct {
 // NewEmbedded returns the exporter with the given command line for a host whose sessions come from open and whose
 // clock is now. It logs nothing and has no admin endpoint.
 func NewEmbedded(args []string, open func() (wmiquery.Session, error), now func() time.Time) (*Embedded, error) {
-	c, err := parseFlags(append([]string{"--source=simulator"}, args...), io.Discard, "")
+	c, err := parseFlags(append([]string{"--source=simulator"}, args...))
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,6 @@
 package exporter
 
 import (
-	"io"
 	"maps"
 	"runtime"
 	"slices"
@@ -129,12 +128,12 @@ func TestFlagLimits(t *testing.T) {
 		}},
 	} {
 		for _, value := range tt.accepted {
-			if _, err := parseFlags([]string{"--source=simulator", "--" + tt.flag + "=" + value}, io.Discard, ""); err != nil {
+			if _, err := parseFlags([]string{"--source=simulator", "--" + tt.flag + "=" + value}); err != nil {
 				t.Errorf("--%s=%s: %v", tt.flag, value, err)
 			}
 		}
 		for _, value := range tt.refused {
-			if _, err := parseFlags([]string{"--source=simulator", "--" + tt.flag + "=" + value}, io.Discard, ""); err == nil {
+			if _, err := parseFlags([]string{"--source=simulator", "--" + tt.flag + "=" + value}); err == nil {
 				t.Errorf("--%s=%s is accepted", tt.flag, value)
 			}
 		}

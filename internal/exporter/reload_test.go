@@ -174,7 +174,7 @@ func TestUnfinishedFileIsNotRead(t *testing.T) {
 
 // Without a configuration file there are no metrics about it.
 func TestNoMetricsWithoutFile(t *testing.T) {
-	c, err := parseFlags([]string{"--source=simulator"}, io.Discard, "")
+	c, err := parseFlags([]string{"--source=simulator"})
 	if err != nil {
 		t.Fatal(err)
 	}

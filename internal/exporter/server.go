@@ -41,7 +41,7 @@ func serve(
 	}
 	listeners, err := listen(ctx, c.listenAddresses)
 	if err != nil {
-		return err
+		return listenError("web.listen-address", err)
 	}
 	failed := make(chan error, len(listeners)+len(c.admin.addresses))
 	servers, err := adminServers(ctx, c, endpoint, failed, logger)
