@@ -11,7 +11,7 @@ USER_AT  := make@$(NAME)
 # A test checks that .promu.yml agrees with these.
 PLATFORMS := windows/amd64 windows/arm64 linux/amd64 linux/arm64
 V         := github.com/prometheus/common/version
-LDFLAGS   := -X $(V).Version=$(VERSION) -X $(V).Revision=$(REVISION) -X $(V).Branch=$(BRANCH) -X $(V).BuildUser=$(USER_AT) -X $(V).BuildDate=$(DATE)
+LDFLAGS   := -s -w -X $(V).Version=$(VERSION) -X $(V).Revision=$(REVISION) -X $(V).Branch=$(BRANCH) -X $(V).BuildUser=$(USER_AT) -X $(V).BuildDate=$(DATE)
 GO_BUILD  := CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)"
 
 TOOLS := $(CURDIR)/.tools
@@ -22,7 +22,7 @@ WINE_PACKAGES := ./admin/... ./collector/... ./wmiquery/... ./internal/...
 # The packages whose tests need the programs of Prometheus.
 PROMETHEUS_PACKAGES := ./dashboards ./docs ./internal/exporter
 
-.PHONY: all build run test lint race wine prometheus pictures images kubernetes bench bench-rules fuzz release clean setup
+.PHONY: all build run test lint race wine prometheus pictures images packages kubernetes bench bench-rules fuzz release clean setup
 
 all: build
 
@@ -32,13 +32,14 @@ build:
 run: build
 	./$(NAME)$(shell go env GOEXE)
 
-test: lint race wine prometheus pictures
+test: lint race wine prometheus pictures packages
 	@echo "all tests passed"
 
 # The linters include go vet.
-lint: $(LINT)
-	$(LINT) run --build-tags prometheus,wine,pictures ./...
+lint: $(LINT) $(TOOLS)/actionlint
+	$(LINT) run --build-tags prometheus,wine,pictures,release ./...
 	GOOS=windows $(LINT) run ./...
+	$(TOOLS)/actionlint .github/workflows/*.yml
 
 race:
 	scripts/setup.sh runbooks
@@ -56,20 +57,22 @@ prometheus:
 	scripts/setup.sh prometheus alertmanager parsers
 	TOOLS=$(TOOLS) go test -p 1 -count=1 -timeout 20m -tags prometheus $(PROMETHEUS_PACKAGES)
 
-# Grafana's own panels draw the dashboards in a browser, with data of simulated hosts from a real Prometheus.
-PICTURE_TESTS ?= TestPictures
+# Grafana's own panels draw the dashboards in a browser, with data of simulated hosts from a real Prometheus. The pages
+# of the exporter are opened in the same browser.
+PICTURE_TESTS ?= TestPictures|TestPages
 pictures:
 	scripts/setup.sh prometheus pictures
 	npm --prefix dashboards/pictures run --silent build
-	TOOLS=$(TOOLS) go test -count=1 -tags prometheus,pictures -run '$(PICTURE_TESTS)' ./dashboards
+	TOOLS=$(TOOLS) go test -count=1 -tags prometheus,pictures -run '$(PICTURE_TESTS)' ./dashboards ./internal/web
 
 # Updates the pictures in the documents.
 images:
 	scripts/setup.sh pngquant
 	mkdir -p docs/images
-	PICTURES=$(CURDIR)/docs/images $(MAKE) pictures PICTURE_TESTS='TestPicturesShowAllPanels'
+	PICTURES=$(CURDIR)/docs/images $(MAKE) pictures PICTURE_TESTS='TestPicturesShowAllPanels|TestPagesInABrowser'
 	rm docs/images/dashboard-*-light.png
-	pngquant --speed 1 --strip --force --ext .png 128 docs/images/dashboard-*.png
+	cd docs/images && ls page-*.png | grep -vxE 'page-vms-light-1280.png|page-vm-dark-400.png' | xargs rm
+	pngquant --speed 1 --strip --force --ext .png 128 docs/images/*.png
 
 # Updates the objects for Kubernetes that are made from the rules.
 kubernetes:
@@ -93,20 +96,36 @@ fuzz:
 	@for f in $$(grep -roE '^func Fuzz[A-Za-z]+' --include=*_test.go . | sed 's/:func /:/'); do \
 		go test -run '^$$' -fuzz "^$${f##*:}$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s $$(dirname $$f) || exit 1; done
 
+# The archives, the bills of materials of the programs and the checksums, in dist. SIGN_CERT and SIGN_KEY are the PEM
+# files of a certificate and its key for signing code: with them, the programs for Windows are signed.
 release: $(PLATFORMS:%=release/%)
-	cd dist && sha256sum *.tar.gz > sha256sums.txt
+	cd dist && sha256sum *.tar.gz *.zip *.cdx.json > sha256sums.txt
 
 release/%:
+	scripts/setup.sh release
+	rm -rf dist/$(NAME)-$(VERSION).$(subst /,-,$*)
 	GOOS=$(word 1,$(subst /, ,$*)) GOARCH=$(word 2,$(subst /, ,$*)) $(GO_BUILD) \
 		-o dist/$(NAME)-$(VERSION).$(subst /,-,$*)/$(NAME)$(if $(findstring windows,$*),.exe) .
-	cp LICENSE README.md CHANGELOG.md dist/$(NAME)-$(VERSION).$(subst /,-,$*)/
-	tar -C dist -czf dist/$(NAME)-$(VERSION).$(subst /,-,$*).tar.gz $(NAME)-$(VERSION).$(subst /,-,$*)
+	scripts/package.sh dist/$(NAME)-$(VERSION).$(subst /,-,$*)
+
+# The version and the icon of a program for Windows: go build adds the file.
+$(filter release/windows/%,$(PLATFORMS:%=release/%)): release/windows/%: resource_windows_%.syso
+
+resource_windows_%.syso: VERSION internal/release/winres.json internal/release/icon.png
+	scripts/setup.sh release
+	$(TOOLS)/go-winres make --in internal/release/winres.json --product-version $(VERSION) --file-version $(VERSION) \
+		--arch $* --out resource
+
+# Builds the release twice and checks its files.
+packages:
+	scripts/setup.sh release
+	go test -count=1 -tags release ./internal/release
 
 setup: $(LINT)
-	scripts/setup.sh wine prometheus alertmanager pictures
+	scripts/setup.sh wine prometheus alertmanager pictures release
 
-$(LINT):
+$(LINT) $(TOOLS)/actionlint:
 	scripts/setup.sh lint
 
 clean:
-	rm -rf dist $(NAME) $(NAME).exe
+	rm -rf dist $(NAME) $(NAME).exe *.syso

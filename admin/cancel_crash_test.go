@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+
+	"hyperv_replica_exporter/internal/filetest"
 )
 
 // If the exporter stops during the call of a cancellation, a request with the same Idempotency-Key does not call the
@@ -26,7 +28,7 @@ func TestCancelIsNotRepeatedAfterACrash(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	folder := tempDir(t)
+	folder := filetest.Dir(t)
 	env.writeFile(filepath.Join(folder, storeFile), string(text))
 	env.want("cancel", release(), 202, "")
 	env.startEndpoint("HV01", folder)

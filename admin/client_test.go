@@ -132,7 +132,7 @@ func (env *testEnv) confirmation(host string, vm int, first response, payload ob
 	}
 	next := object{
 		"confirmation_token": first.json["confirmation_token"], "reason": "a test", "vm_name": name,
-		"max_data_loss_seconds": 1e9, "accept_unknown_loss": true,
+		"max_data_loss_seconds": 1e9, "accept_unknown_loss": true, "old_primary_is_off": true,
 	}
 	maps.Copy(next, payload)
 	return next

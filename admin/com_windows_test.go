@@ -46,6 +46,11 @@ func runActionsOverCOM(t *testing.T, objects bool) {
 		t.Fatal(err)
 	}
 	env.waitForJob("failover", "HV02", env.postConfirmed("HV02", "fred", vmReplicating, "failover", nil), "succeeded")
+	env.waitForJob("start", "HV02", env.postConfirmed("HV02", "fred", vmReplicating, "start-vm", nil), "succeeded")
+	env.waitForJob("shutdown", "HV02", env.postAction("HV02", "fred", vmReplicating, "primary", "shut-down-vm", nil), "succeeded")
+	env.wantPower("shutting down", "HV02", "other")
+	env.waitForJob("turn off", "HV02", env.postConfirmed("HV02", "fred", vmReplicating, "turn-off-vm", nil), "succeeded")
+	env.wantPower("turned off", "HV02", "off")
 	env.waitForJob("reverse", "HV02", env.postConfirmed("HV02", "fred", vmReplicating, "reverse", nil), "succeeded")
 	if shown := env.get("HV02", "vic", env.replicaPath(vmReplicating, "primary")).json; shown["mode"] != "primary" {
 		t.Errorf("after the reverse: mode %v, state %v", shown["mode"], shown["state"])

@@ -29,12 +29,15 @@ type confirmation struct {
 	binding [sha256.Size]byte // confirmationHash of the action
 	caller  string
 	expires time.Time
+	bulk    *bulkConfirmation // nil for a single VM
 }
 
 // Maximum numbers of tokens.
 const (
 	maxTokens        = 5000
 	maxTokensPerUser = 500 // enough to fail over hundreds of VMs
+	// maxBulkTokensPerUser is less, because a token of a bulk request has its VMs.
+	maxBulkTokensPerUser = 20
 )
 
 // tokenLifetime is the lifetime of a token.
@@ -53,7 +56,12 @@ func confirmationHash(
 	if p.Target != nil {
 		parts = append(parts, p.Target.Key.InstanceID(), t.State, t.Mode)
 	}
-	text, err := json.Marshal(parts)
+	return hashOf(parts)
+}
+
+// hashOf returns a hash of values, which are written as JSON.
+func hashOf(values []any) [sha256.Size]byte {
+	text, err := json.Marshal(values)
 	if err != nil { // a hash that no token matches
 		return sha256.Sum256([]byte(rand.Text()))
 	}
@@ -77,23 +85,35 @@ func (c *confirmations) confirm(
 	if !plan.ConfirmedBy(req.VMName) {
 		return problem.New(problem.ConfirmationInvalid, "vm_name is not %s", plan.ConfirmTerm())
 	}
+	if plan.NeedsOldPrimaryOff() && !req.OldPrimaryIsOff {
+		return problem.New(problem.ConfirmationInvalid, "old_primary_is_off is missing: set it to true when you have made "+
+			"sure that the VM does not run on %s", plan.OldPrimary())
+	}
 	if target != nil && plan.LosesUnsent() {
 		if p := req.CheckDataLoss(target); p != nil {
 			return p
 		}
 	}
-	if !c.redeem(req.ConfirmationToken, confirmationHash(caller, plan, target, c.change(plan.VM))) {
+	if _, ok := c.redeem(req.ConfirmationToken, confirmationHash(caller, plan, target, c.change(plan.VM))); !ok {
 		return problem.New(problem.ConfirmationInvalid, "confirmation_token is unknown, used or expired, or was issued "+
 			"for another action or another caller, or the VM has changed; request a new one")
 	}
 	return nil
 }
 
+// confirm checks the confirmation of a destructive plan: a token, or that of the bulk request.
+func (x *execution) confirm() *problem.Problem {
+	if x.bulk != nil {
+		return x.server.confirmations.confirmVM(x.caller, x.plan, x.request, x.target, x.bulk.confirmed)
+	}
+	return x.server.confirmations.confirm(x.caller, x.plan, x.request, x.target)
+}
+
 // challenge returns the problem that asks for a confirmation and contains a new token.
 func (c *confirmations) challenge(
 	caller authz.Principal, plan *operation.Plan, target *operation.TargetState,
 ) *problem.Problem {
-	token, expires, ok := c.issue(caller.Identity(), confirmationHash(caller, plan, target, c.change(plan.VM)))
+	token, expires, ok := c.issue(caller.Identity(), confirmationHash(caller, plan, target, c.change(plan.VM)), nil)
 	if !ok {
 		return rateLimited(tokenLifetime, "too many confirmation tokens are outstanding")
 	}
@@ -103,6 +123,9 @@ func (c *confirmations) challenge(
 		if target.LagSeconds == nil {
 			loss = ", max_data_loss_seconds, and accept_unknown_loss because the lag is unknown"
 		}
+	}
+	if plan.NeedsOldPrimaryOff() {
+		loss = ", and old_primary_is_off, which is true when the VM does not run on " + plan.OldPrimary()
 	}
 	p := problem.New(problem.ConfirmationRequired,
 		"this destroys %s; to confirm, repeat the request with confirmation_token, reason, vm_name (%s)%s",
@@ -117,35 +140,59 @@ func (c *confirmations) challenge(
 	return p
 }
 
-// issue returns a new token. It returns false if too many tokens are outstanding.
-func (c *confirmations) issue(caller string, binding [sha256.Size]byte) (token string, expires time.Time, ok bool) {
+// confirmVM returns nil if a bulk request, which has redeemed its token, confirms the plan for one of its VMs. The
+// confirmed hash is that of the VM when the token was issued.
+func (c *confirmations) confirmVM(
+	caller authz.Principal, plan *operation.Plan, req *operation.Request, target *operation.TargetState,
+	confirmed [sha256.Size]byte,
+) *problem.Problem {
+	if target != nil && plan.LosesUnsent() {
+		if p := req.CheckDataLoss(target); p != nil {
+			return p
+		}
+	}
+	if confirmationHash(caller, plan, target, c.change(plan.VM)) != confirmed {
+		return problem.New(problem.ConfirmationInvalid, "the VM has changed since the confirmation was requested")
+	}
+	return nil
+}
+
+// issue returns a new token. bulk is what it confirms in addition, nil for a single VM. issue returns false if too many
+// tokens are outstanding.
+func (c *confirmations) issue(
+	caller string, binding [sha256.Size]byte, bulk *bulkConfirmation,
+) (token string, expires time.Time, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now, own := c.now(), 0
+	now, own, ownBulk := c.now(), 0, 0
 	for key, x := range c.issued {
-		if !now.Before(x.expires) {
+		switch {
+		case !now.Before(x.expires):
 			delete(c.issued, key)
-		} else if x.caller == caller {
+		case x.caller == caller && x.bulk != nil:
+			ownBulk++
+		case x.caller == caller:
 			own++
 		}
 	}
-	if len(c.issued) >= maxTokens || own >= maxTokensPerUser {
+	if len(c.issued) >= maxTokens || own >= maxTokensPerUser || bulk != nil && ownBulk >= maxBulkTokensPerUser {
 		return "", time.Time{}, false
 	}
 	random := make([]byte, 32)
 	rand.Read(random)
 	token = base64.RawURLEncoding.EncodeToString(random)
 	expires = now.Add(tokenLifetime)
-	c.issued[sha256.Sum256([]byte(token))] = confirmation{binding, caller, expires}
+	c.issued[sha256.Sum256([]byte(token))] = confirmation{binding, caller, expires, bulk}
 	return token, expires, true
 }
 
-// redeem reports whether a token was issued for this binding. In any case the token is invalid afterwards.
-func (c *confirmations) redeem(token string, binding [sha256.Size]byte) bool {
+// redeem reports whether a token was issued for this binding, and returns what it was issued with. In any case the
+// token is invalid afterwards.
+func (c *confirmations) redeem(token string, binding [sha256.Size]byte) (bulk *bulkConfirmation, ok bool) {
 	key := sha256.Sum256([]byte(token)) // the time to compare hashes reveals nothing about the token
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	x, ok := c.issued[key]
 	delete(c.issued, key)
-	return ok && c.now().Before(x.expires) && subtle.ConstantTimeCompare(x.binding[:], binding[:]) == 1
+	return x.bulk, ok && c.now().Before(x.expires) && subtle.ConstantTimeCompare(x.binding[:], binding[:]) == 1
 }

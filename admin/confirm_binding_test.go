@@ -197,8 +197,8 @@ func TestTokenIsBoundToEveryPartOfThePlan(t *testing.T) {
 		c := newConfirmations(func() time.Time { return time.Time{} }, nil)
 		asked, sent := original(), original()
 		tt.change(&sent)
-		token, _, _ := c.issue("fred", confirmationHash(asked.caller, &asked.plan, asked.target, asked.change))
-		if got := c.redeem(token, confirmationHash(sent.caller, &sent.plan, sent.target, sent.change)); got != tt.valid {
+		token, _, _ := c.issue("fred", confirmationHash(asked.caller, &asked.plan, asked.target, asked.change), nil)
+		if _, got := c.redeem(token, confirmationHash(sent.caller, &sent.plan, sent.target, sent.change)); got != tt.valid {
 			t.Errorf("%s changed: the token is valid: %v, want %v", tt.name, got, tt.valid)
 		}
 	}

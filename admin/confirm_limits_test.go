@@ -78,7 +78,7 @@ func TestTokensPerUserAreLimited(t *testing.T) {
 // issueTokens issues tokens of a caller that confirm nothing.
 func (env *testEnv) issueTokens(host string, caller authz.Principal, n int) {
 	for range n {
-		env.hosts[host].server.confirmations.issue(caller.Identity(), sha256.Sum256(nil))
+		env.hosts[host].server.confirmations.issue(caller.Identity(), sha256.Sum256(nil), nil)
 	}
 }
 
@@ -87,7 +87,7 @@ func TestTokensAreLimited(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	c := newConfirmations(func() time.Time { return now }, nil)
 	issue := func(user string) bool {
-		_, _, ok := c.issue(user, sha256.Sum256(nil))
+		_, _, ok := c.issue(user, sha256.Sum256(nil), nil)
 		return ok
 	}
 	for range 2 {

@@ -18,6 +18,7 @@ import (
 	"github.com/go-kit/log"
 	"golang.org/x/crypto/bcrypt"
 
+	"hyperv_replica_exporter/internal/filetest"
 	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
 	"hyperv_replica_exporter/wmiquery/simulator"
@@ -182,7 +183,7 @@ func newTestEnvWith(t *testing.T, vms int, hosts []string, wrap sessionWrapper, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	folder := tempDir(t)
+	folder := filetest.Dir(t)
 	env.policy = filepath.Join(folder, "policy.yml")
 	env.writeFile(env.policy, fullPolicy)
 	users := "basic_auth_users:\n"
@@ -296,15 +297,4 @@ func (env *testEnv) authorizationEntries(host string) []msvm.ReplicationAuthoriz
 		env.Fatal(err)
 	}
 	return all
-}
-
-// tempDir returns a new directory. Unlike t.TempDir it does not fail the test if Wine cannot delete a file.
-func tempDir(t *testing.T) string {
-	t.Helper()
-	folder, err := os.MkdirTemp("", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(folder) })
-	return folder
 }

@@ -30,6 +30,7 @@ type execution struct {
 	subject  audit.Record // what the request is about, as far as known before there is a plan
 	plan     *operation.Plan
 	target   *operation.TargetState // nil if the plan is about no relationship
+	bulk     *bulkVM                // nil for a request about a single VM
 
 	confirmed       bool // with a token
 	lockTransferred bool // the call releases the lock
@@ -46,19 +47,23 @@ func (s *Server) executeAction(r *http.Request) (problem.Response, *problem.Prob
 	if p != nil {
 		return problem.Response{}, p
 	}
-	x := s.newExecution(r, req)
-	x.subject = audit.Record{
-		Action: a.Name, Method: a.Method, VMID: r.PathValue("vm_id"), Relationship: r.PathValue("relationship"),
-	}
+	x := s.newExecution(principalOf(r), req)
+	x.planAction(a, r.PathValue("vm_id"), r.PathValue("relationship"))
+	return x.run(r, body)
+}
+
+// planAction makes x the execution of an action on a relationship.
+func (x *execution) planAction(a operation.Action, vm, link string) {
+	x.subject = audit.Record{Action: a.Name, Method: a.Method, VMID: vm, Relationship: link}
 	attributes := func(target *operation.Relationship) authz.Attributes { return x.concerns(a.Attributes(target)) }
 	x.makePlan = func(ctx context.Context, snapshot *operation.Snapshot) (*operation.Plan, *problem.Problem) {
-		target, p := s.findReplica(r, snapshot, attributes) // before any problem that depends on the VM
+		// before any problem that depends on the VM
+		target, p := x.server.findReplica(x.caller, snapshot, vm, link, attributes)
 		if p != nil {
 			return nil, p
 		}
-		return operation.PlanAction(ctx, s.options.Reader, snapshot, a, target, req)
+		return operation.PlanAction(ctx, x.server.options.Reader, snapshot, a, target, x.request)
 	}
-	return x.run(r, body)
 }
 
 // executeMethod handles POST /api/v1/methods/{method}.
@@ -71,7 +76,7 @@ func (s *Server) executeMethod(r *http.Request) (problem.Response, *problem.Prob
 	if p != nil {
 		return problem.Response{}, p
 	}
-	x := s.newExecution(r, req)
+	x := s.newExecution(principalOf(r), req)
 	x.subject = audit.Record{Action: m.Name, Method: m.Name, VMID: req.Target}
 	x.makePlan = func(ctx context.Context, snapshot *operation.Snapshot) (*operation.Plan, *problem.Problem) {
 		authorize := func(a authz.Attributes) *problem.Problem { return s.authorize(r, x.concerns(a)) }
@@ -81,9 +86,9 @@ func (s *Server) executeMethod(r *http.Request) (problem.Response, *problem.Prob
 }
 
 // newExecution returns the execution of a request.
-func (s *Server) newExecution(r *http.Request, req *operation.Request) *execution {
+func (s *Server) newExecution(c authz.Principal, req *operation.Request) *execution {
 	return &execution{
-		server: s, id: newID(s.options.Now()), caller: principalOf(r), request: req, key: &idempotentRequest{},
+		server: s, id: newID(s.options.Now()), caller: c, request: req, key: &idempotentRequest{},
 		began: s.options.Now(), call: &hostCall{},
 	}
 }
@@ -140,11 +145,8 @@ func (x *execution) prepare(r *http.Request) (response problem.Response, done bo
 		response, p = callGetMethod(ctx, x)
 		return response, true, p
 	}
-	// Running jobs may have ended. A running resynchronization may only be scheduled.
-	if len(x.server.jobs.Running(x.plan.VM)) > 0 || x.plan.Resynchronizes() || x.server.locks.full() {
-		if err := x.server.jobs.Refresh(ctx); err != nil {
-			return response, true, x.auditRefusal(problem.FromHost("read Msvm_ConcreteJob", err))
-		}
+	if p := x.refreshJobs(ctx); p != nil {
+		return response, true, x.auditRefusal(p)
 	}
 	if x.request.DryRun {
 		response, p = dryRun(ctx, x, snapshot)
@@ -153,22 +155,38 @@ func (x *execution) prepare(r *http.Request) (response problem.Response, done bo
 	return response, false, nil
 }
 
+// refreshJobs updates the jobs that can prevent the action: running ones may have ended, and a resynchronization may
+// only be scheduled.
+func (x *execution) refreshJobs(ctx context.Context) *problem.Problem {
+	if len(x.server.jobs.Running(x.plan.VM)) > 0 || x.plan.Resynchronizes() || x.server.locks.full() {
+		if err := x.server.jobs.Refresh(ctx); err != nil {
+			return problem.FromHost("read Msvm_ConcreteJob", err)
+		}
+	}
+	return nil
+}
+
 // readAndPlan reads the host, makes the plan, and asks the policy.
 func (x *execution) readAndPlan(ctx context.Context) (*operation.Snapshot, *problem.Problem) {
 	snapshot, p := x.server.readSnapshot(ctx)
 	if p != nil {
 		return nil, p
 	}
+	return snapshot, x.planOn(ctx, snapshot)
+}
+
+// planOn makes the plan from a state of the host, and asks the policy.
+func (x *execution) planOn(ctx context.Context, snapshot *operation.Snapshot) *problem.Problem {
 	plan, p := x.makePlan(ctx, snapshot)
 	if p != nil {
-		return nil, p
+		return p
 	}
 	x.plan, x.target = plan, nil // the audit record of a refusal has the plan
 	if p := x.server.policy.Load().Authorize(x.caller, plan.Attributes()); p != nil {
-		return nil, p
+		return p
 	}
 	x.target = plan.TargetState(snapshot)
-	return snapshot, nil
+	return nil
 }
 
 // execute locks the VM, checks everything again, and calls the host.
@@ -220,7 +238,7 @@ func (x *execution) recheck(ctx context.Context, held lock) *problem.Problem {
 		return nil
 	}
 	x.plan.ReadPendingBytes(ctx, x.server.options.Reader, snapshot, x.target)
-	if p := x.server.confirmations.confirm(x.caller, x.plan, x.request, x.target); p != nil {
+	if p := x.confirm(); p != nil {
 		if p.Type != problem.ConfirmationRequired {
 			x.server.metrics.refused.Inc()
 		}
@@ -261,6 +279,9 @@ func (x *execution) jobRecord() job.Record {
 		ID: x.id, State: job.Queued, Action: x.plan.Action, Method: x.plan.Method.Name, VMID: x.plan.VM, VM: x.plan.VMName,
 		User: x.caller.String(), Reason: x.request.Reason, Role: x.plan.Role.String(), Created: x.began, Updated: x.began,
 		TestResult: x.request.TestResult, Resync: x.plan.Resynchronizes(),
+	}
+	if x.bulk != nil {
+		r.BulkID = x.bulk.bulkID
 	}
 	if x.plan.LockVM != x.plan.VM {
 		r.LockVM = x.plan.LockVM

@@ -16,6 +16,9 @@ func (x *execution) auditRecord(event audit.Event) audit.Record {
 		Action: x.subject.Action, Method: x.subject.Method, VMID: x.subject.VMID, VM: x.subject.VM,
 		Relationship: x.subject.Relationship,
 	}
+	if x.bulk != nil {
+		r.BulkID = x.bulk.bulkID
+	}
 	if x.target != nil {
 		r.Seen = x.target
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/go-kit/log/level"
 
-	"hyperv_replica_exporter/admin/internal/access"
+	"hyperv_replica_exporter/internal/access"
 	"hyperv_replica_exporter/admin/internal/audit"
 	"hyperv_replica_exporter/admin/internal/authz"
 	"hyperv_replica_exporter/admin/internal/job"
@@ -79,7 +79,8 @@ func (s *Server) openFiles() error {
 	path := filepath.Join(s.options.DataDir, storeFile)
 	_, missing := os.Stat(path)
 	var damage error
-	s.store, damage, err = store.Open(path, s.options.Now(), job.StoreBucket(), responseBucket(), maintenanceBucket())
+	s.store, damage, err = store.Open(path, s.options.Now(), job.StoreBucket(), responseBucket(), maintenanceBucket(),
+		bulkBucket())
 	if err != nil {
 		return errors.Join(err, s.audit.Close())
 	}

@@ -124,12 +124,21 @@ func (q *idempotentRequest) entries(jobID string) []store.Entry {
 	return []store.Entry{{Bucket: bucketResponses, Key: q.key, Value: stored}}
 }
 
+// answered returns what must be stored with the response to a request. It is empty for a request without a key.
+func (q *idempotentRequest) answered(jobID string, response problem.Response) []store.Entry {
+	if q.key == "" {
+		return nil
+	}
+	stored := storedResponse{q.request, jobID, q.owner.now(), &response}
+	return []store.Entry{{Bucket: bucketResponses, Key: q.key, Value: stored}}
+}
+
 // save stores the response of a request for which the host was called.
 func (q *idempotentRequest) save(jobID string, response problem.Response) error {
 	if q.key == "" {
 		return nil
 	}
-	return q.owner.store.Put(bucketResponses, q.key, storedResponse{q.request, jobID, q.owner.now(), &response})
+	return q.owner.store.PutAll(q.answered(jobID, response)...)
 }
 
 // close ends the request.

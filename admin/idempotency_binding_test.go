@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"hyperv_replica_exporter/internal/filetest"
 )
 
 // keyed sends a POST request with an Idempotency-Key to HV01.
@@ -188,7 +190,7 @@ func TestKeyOfInterruptedCallConflicts(t *testing.T) {
 	done := make(chan response)
 	go func() { done <- env.keyed("tim", "key", suspend, nil) }()
 	<-interrupted.pool.called
-	folder := tempDir(t) // what a power failure leaves behind
+	folder := filetest.Dir(t) // what a power failure leaves behind
 	for _, name := range []string{"audit.jsonl", "admin.db"} {
 		text, err := os.ReadFile(filepath.Join(interrupted.folder, name))
 		if err != nil {

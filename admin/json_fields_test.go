@@ -21,7 +21,7 @@ func TestJSONFields(t *testing.T) {
 		{
 			operation.Request{},
 			"dry_run? expected_state? expected_mode? reason? vm_name? max_data_loss_seconds? " +
-				"accept_unknown_loss? confirmation_token? test_result? target? parameters?",
+				"accept_unknown_loss? confirmation_token? old_primary_is_off? test_result? target? parameters?",
 		},
 		{
 			operation.PlannedCall{},
@@ -33,7 +33,7 @@ func TestJSONFields(t *testing.T) {
 		{
 			job.Record{},
 			"id state warnings? scheduled? percent_complete? action method job_type? vm_id? vm? " +
-				"claimed_vm_id? relationship? user reason? role created updated ended? native_job? native_state? " +
+				"claimed_vm_id? relationship? bulk_id? user reason? role created updated ended? native_job? native_state? " +
 				"cancellable return_code? error_code? error? errors? result? late_reply? test_vm_id? test_result?",
 		},
 		{job.LateReply{}, "time return_code? native_job? error?"},
@@ -44,6 +44,19 @@ func TestJSONFields(t *testing.T) {
 		{maintenanceList{}, "maintenance continue?"},
 		{announcement{}, "vm_id? owner reason until"},
 		{cancelRequest{}, "dry_run? reason?"},
+		{
+			bulkRequest{},
+			"dry_run? vm_ids? primary_server? max_data_loss_seconds? accept_unknown_loss? confirmation_token? reason? " +
+				"host_name? vm_count?",
+		},
+		{bulkPlan{}, "dry_run requires_confirmation vm_count counts vms"},
+		{bulkVM{}, "vm_id vm? state current? estimated_loss? problem? job_id? error?"},
+		{bulkProblem{}, "type title status detail"},
+		{
+			bulkFailover{},
+			"id state primary_server? user reason max_data_loss_seconds accept_unknown_loss created counts vms?",
+		},
+		{bulkFailoverList{}, "bulk_failovers continue?"},
 		{jobList{}, "jobs continue?"},
 		{dryRunResult{}, "dry_run plan requires_confirmation current? estimated_loss?"},
 		{methodResult{}, "return_code out"},

@@ -44,29 +44,43 @@ func newCallerLimits(o Options) *callerLimits {
 // slot, which done gives back.
 func (l *callerLimits) admit(r *http.Request, role authz.Role) (_ *http.Request, done func(), p *problem.Problem) {
 	c := principalOf(r)
-	caller := c.Identity()
-	if !c.Authenticated() {
-		caller = c.Remote // without authentication only the addresses differ
-	}
-	class, done := 0, func() {}
-	if role >= authz.RoleFailover {
-		class = 1
-	}
-	if wait := l.requests[class].take(caller, l.now()); wait > 0 {
+	class, done := limitClass(role), func() {}
+	if wait := l.requests[class].take(limitKey(c), l.now()); wait > 0 {
 		return r, done, rateLimited(wait, "too many requests by %s", c)
 	}
 	if !isRead(r) {
-		if wait := l.actions[class].take(caller, l.now()); wait > 0 {
+		if wait := l.takeAction(c, role); wait > 0 {
 			return r, done, rateLimited(wait, "too many actions by %s", c)
 		}
 	}
 	if class == 0 {
 		var ok bool
-		if done, ok = l.slots.acquire(r.Context(), caller); !ok {
+		if done, ok = l.slots.acquire(r.Context(), limitKey(c)); !ok {
 			return r, func() {}, rateLimited(time.Second, "too many requests in progress")
 		}
 	}
 	return r.WithContext(context.WithValue(r.Context(), slotKey{}, done)), done, nil
+}
+
+// takeAction counts a request to act and returns 0. If the caller may not send one now, it returns the time until then.
+func (l *callerLimits) takeAction(c authz.Principal, role authz.Role) time.Duration {
+	return l.actions[limitClass(role)].take(limitKey(c), l.now())
+}
+
+// limitKey identifies a caller. Without authentication only the addresses differ.
+func limitKey(c authz.Principal) string {
+	if c.Authenticated() {
+		return c.Identity()
+	}
+	return c.Remote
+}
+
+// limitClass returns the index of the limiter for callers whose highest role is given.
+func limitClass(role authz.Role) int {
+	if role >= authz.RoleFailover {
+		return 1
+	}
+	return 0
 }
 
 func rateLimited(wait time.Duration, format string, args ...any) *problem.Problem {

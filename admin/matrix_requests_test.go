@@ -53,7 +53,7 @@ func (env *responseMatrix) requestsAbout(s side) []matrixRequest {
 			parameters["ReplicationRelationship"] = object{"InstanceID": msvm.Key{VM: vm, Link: link}.InstanceID()}
 			for _, q := range msvm.StateRequests() {
 				matches := func(a operation.Action) bool {
-					return a.Method == msvm.MethodRequestReplicationStateChangeEx && a.State == q.State
+					return a.Method == msvm.MethodRequestReplicationStateChangeEx && a.State == uint16(q.State)
 				}
 				if !slices.ContainsFunc(operation.Actions(), matches) { // the actions have rows of their own
 					other := maps.Clone(parameters)
@@ -85,7 +85,7 @@ func isAboutLink(method msvm.Method, link msvm.Link) bool {
 
 // isAboutVM reports whether a method is about a VM, not about the host or a job.
 func isAboutVM(m msvm.Method) bool {
-	return m.Class == "Msvm_ComputerSystem" ||
+	return m.Class == "Msvm_ComputerSystem" || m.Class == "Msvm_ShutdownComponent" ||
 		slices.ContainsFunc(m.In, func(p msvm.Parameter) bool { return p.Class == "Msvm_ComputerSystem" })
 }
 

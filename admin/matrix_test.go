@@ -285,6 +285,7 @@ func (env *responseMatrix) send(user string, a matrixRequest) string {
 		confirmation := object{
 			"confirmation_token": r.json["confirmation_token"], "reason": "a test",
 			"vm_name": cmp.Or(a.vm, env.host), "max_data_loss_seconds": 1e9, "accept_unknown_loss": true,
+			"old_primary_is_off": true,
 		}
 		maps.Copy(confirmation, a.payload)
 		r = env.request(env.host, user, http.MethodPost, a.path, confirmation)

@@ -167,13 +167,14 @@ func (d *describer) operation(r route, id, summary string, change func(jsonObjec
 	_, executes := r.request.(operation.Request)
 	_, cancels := r.request.(cancelRequest)
 	_, announces := r.request.(announcement)
+	_, bulk := r.request.(bulkRequest)
 	if executes || cancels {
 		parameters = append(parameters, jsonObject{
 			"name": "dry_run", "in": "query", "schema": jsonObject{"type": "boolean"},
 			"description": "Return what the request would do, without doing it.",
 		})
 	}
-	if executes || cancels || announces {
+	if executes || cancels || announces || bulk {
 		parameters = append(parameters, jsonObject{
 			"name": headerIdempotencyKey, "in": "header",
 			"schema":      jsonObject{"type": "string", "minLength": 1, "maxLength": maxIdempotencyKey},
@@ -215,7 +216,7 @@ func (d *describer) responses(r route) jsonObject {
 		}
 		if status == http.StatusAccepted {
 			response["headers"] = jsonObject{
-				"Location":    jsonObject{"schema": jsonObject{"type": "string"}, "description": "URL of the job"},
+				"Location":    jsonObject{"schema": jsonObject{"type": "string"}, "description": "URL of the job or bulk failover"},
 				"Retry-After": jsonObject{"schema": jsonObject{"type": "string"}, "description": "seconds"},
 			}
 		}
@@ -226,7 +227,7 @@ func (d *describer) responses(r route) jsonObject {
 
 func statusText(status int) string {
 	if status == http.StatusAccepted {
-		return "The action was started. The job shows its progress."
+		return "The action was started. The URL in Location shows its progress."
 	}
 	return http.StatusText(status)
 }
@@ -264,35 +265,4 @@ func (d *describer) instance(class string) jsonObject {
 		}
 	}
 	return closed(jsonObject{"InstanceID": jsonObject{"type": "string"}}, []any{"InstanceID"})
-}
-
-// problemSchema describes problems.
-func (d *describer) problemSchema() jsonObject {
-	var types []any
-	for _, t := range problem.Types() {
-		types = append(types, t.URI())
-	}
-	return jsonObject{
-		"type": "object",
-		"properties": jsonObject{
-			"type":   jsonObject{"enum": types},
-			"title":  jsonObject{"type": "string"},
-			"status": jsonObject{"type": "integer", "minimum": 400, "maximum": 599},
-			"detail": jsonObject{"type": "string"},
-			// Members of some types only.
-			"confirmation_token": described("string", "Token that confirms the action (confirmation-required only)."),
-			"expires": jsonObject{
-				"type": "string", "format": "date-time", "description": "Time at which the token expires.",
-			},
-			"plan":            d.ref(operation.PlannedCall{}),
-			"current":         d.ref(operation.TargetState{}),
-			"estimated_loss":  d.ref(operation.DataLoss{}),
-			"job":             described("string", "URL of the conflicting job, or of the job that was started."),
-			"works_in_states": jsonObject{"type": "array", "items": jsonObject{"type": "string"}},
-			"works_in_modes":  jsonObject{"type": "array", "items": jsonObject{"type": "string"}},
-			"needs_vm_off":    jsonObject{"type": "boolean"},
-			"return_code":     jsonObject{"type": "integer", "minimum": 0, "description": "Return code of the method."},
-		},
-		"required": []any{"type", "title", "status"},
-	}
 }

@@ -15,6 +15,7 @@ func TestDescriptionNamesProblems(t *testing.T) {
 		"get " + apiReplicas + "/{vm_id}/{relationship}":                   "200 400 401 403 404 429 default",
 		"post " + apiReplicas + "/{vm_id}/{relationship}/actions/failover": "200 202 400 401 403 404 409 412 413 415 422 429 default",
 		"post " + apiJobs + "/{id}/unlock":                                 "200 400 401 403 404 409 413 415 429 default",
+		"post " + apiBulkFailovers:                                         "200 202 400 401 403 404 409 412 413 415 422 429 default",
 		"post " + apiMaintenance:                                           "201 400 401 403 404 409 413 415 422 429 default",
 		"get " + apiWhoAmI:                                                 "200 400 401 403 429 default",
 	} {

@@ -111,7 +111,7 @@ func (g *schemaGenerator) properties(t reflect.Type) jsonObject {
 	properties, required := jsonObject{}, []any{}
 	for f := range t.Fields() {
 		tag := f.Tag.Get("json")
-		if tag == "-" {
+		if tag == "-" || !f.IsExported() && !f.Anonymous {
 			continue
 		}
 		name, options, _ := strings.Cut(tag, ",")

@@ -45,7 +45,7 @@ func (env *testEnv) methodBody(method msvm.Method, vm string, link msvm.Link) ob
 	}
 	payload := object{"parameters": parameters}
 	switch method.Class {
-	case "Msvm_ComputerSystem":
+	case "Msvm_ComputerSystem", "Msvm_ShutdownComponent":
 		payload["target"] = vm
 	case "Msvm_ConcreteJob":
 		payload["target"] = "00000000-0000-0000-0000-000000000000"

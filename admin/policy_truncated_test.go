@@ -10,18 +10,12 @@ import (
 // examplePolicy is the policy of the documentation.
 func examplePolicy(t *testing.T) string {
 	t.Helper()
-	_, rest, _ := strings.Cut(readPage(t), "<!-- begin policy -->")
-	block, _, found := strings.Cut(rest, "<!-- end policy -->")
+	_, policy, found := strings.Cut(readPage(t, controlPage), "```yaml\n# policy.yml\n# read_only")
 	if !found {
 		t.Fatal("control.md has no policy")
 	}
-	var policy strings.Builder
-	for line := range strings.Lines(block) {
-		if !strings.Contains(line, "```") {
-			policy.WriteString(strings.TrimPrefix(line, "   "))
-		}
-	}
-	return policy.String()
+	policy, _, _ = strings.Cut(policy, "```")
+	return "# read_only" + policy
 }
 
 // The example in the documentation is valid and has no warnings, and each caller has the permissions that the

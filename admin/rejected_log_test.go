@@ -1,38 +1,20 @@
 package admin
 
 import (
-	"bytes"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"hyperv_replica_exporter/internal/logging/loggingtest"
+
 	"github.com/go-kit/log"
 )
 
-// syncBuffer is a buffer that is safe for concurrent use.
-type syncBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
-
 // The log has 20 messages about rejected requests in a minute, and then the number of those that were left out.
 func TestRejectedRequestsAreCountedInTheLog(t *testing.T) {
-	var logs syncBuffer
+	var logs loggingtest.Buffer
 	withTimedEndpoint(t, func(e *timedEndpoint) {
 		for range 25 {
 			e.want(http.MethodPost, "/-/reload", "{}", http.StatusForbidden, 0, "Host", "evil.example")

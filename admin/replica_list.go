@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -31,8 +32,8 @@ const (
 
 // listReplicas handles GET /api/v1/replicas. The list has the relationships that replicate, and the VMs without one.
 func (s *Server) listReplicas(r *http.Request) (problem.Response, *problem.Problem) {
-	filter, p := filterFromQuery(r.URL.Query())
-	if p != nil {
+	query := r.URL.Query()
+	if p := checkFilters(query); p != nil {
 		return problem.Response{}, p
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
@@ -48,7 +49,7 @@ func (s *Server) listReplicas(r *http.Request) (problem.Response, *problem.Probl
 		if s.authorize(r, viewAttributes(x)) != nil {
 			continue
 		}
-		if v := s.newReplicaView(snapshot, x); filter.matches(v) {
+		if v := s.newReplicaView(snapshot, x); v.matches(query) {
 			shown, all = append(shown, x), append(all, v)
 		}
 	}
@@ -103,59 +104,64 @@ func (s *Server) addActions(r *http.Request, v *replicaView, snapshot *operation
 	}
 }
 
-// replicaFilter has the accepted values by the name of the filter.
-type replicaFilter map[string][]string
+// replicaFilter is a filter of the list of replicas.
+type replicaFilter struct {
+	name   string
+	values []string // that are accepted, nil for any
+	is     func(v replicaView, value string) bool
+}
 
 // unknownValue is the value of a filter for what the host does not show.
 const unknownValue = "unknown"
 
-// replicaFilters returns the filters of the list with their values, nil for any value.
-func replicaFilters() map[string][]string {
-	return map[string][]string{
-		"health":       append(slices.Clone(msvm.ReplicationHealths()), unknownValue),
-		"state":        append(slices.Clone(msvm.ReplicationStates()), unknownValue),
-		"mode":         append(slices.Clone(msvm.ReplicationModes()), unknownValue),
-		"relationship": {string(msvm.Primary), string(msvm.Extended)},
-		"protected":    {"true", "false"},
-		"vm":           nil,
+// replicaFilters returns the filters of the list in the order of their description.
+func replicaFilters() []replicaFilter {
+	orUnknown := func(names []string) []string { return append(slices.Clone(names), unknownValue) }
+	return []replicaFilter{
+		{"health", orUnknown(msvm.ReplicationHealths()), func(v replicaView, value string) bool {
+			return cmp.Or(v.Health, unknownValue) == value
+		}},
+		{"state", orUnknown(msvm.ReplicationStates()), func(v replicaView, value string) bool { return v.State == value }},
+		{"mode", orUnknown(msvm.ReplicationModes()), func(v replicaView, value string) bool { return v.Mode == value }},
+		{"relationship", []string{string(msvm.Primary), string(msvm.Extended)}, func(v replicaView, value string) bool {
+			return v.Relationship == value
+		}},
+		{"protected", []string{"true", "false"}, func(v replicaView, value string) bool {
+			return strconv.FormatBool(v.Protected) == value
+		}},
+		// By the name or by the GUID.
+		{"vm", nil, func(v replicaView, value string) bool { return v.VM == value || strings.EqualFold(v.VMID, value) }},
 	}
 }
 
-// filterFromQuery reads the filters in the query of a request.
-func filterFromQuery(query url.Values) (replicaFilter, *problem.Problem) {
-	known := replicaFilters()
+// checkFilters refuses a query with unknown filters and with unknown values of filters.
+func checkFilters(query url.Values) *problem.Problem {
+	filters := replicaFilters()
 	for name, values := range query {
-		accepted, ok := known[name]
-		if !ok {
-			return nil, problem.New(problem.BadRequest, "query: unknown filter %.80q; use health, state, mode, relationship, "+
-				"protected or vm", name)
+		i := slices.IndexFunc(filters, func(f replicaFilter) bool { return f.name == name })
+		if i < 0 {
+			var names []string
+			for _, f := range filters {
+				names = append(names, f.name)
+			}
+			return problem.New(problem.BadRequest, "query: unknown filter %.80q; use one of %s", name,
+				strings.Join(names, ", "))
 		}
 		for _, value := range values {
-			if accepted != nil && !slices.Contains(accepted, value) {
-				return nil, problem.New(problem.BadRequest, "%s: unknown value %.80q; use one of %s", name, value,
-					strings.Join(accepted, ", "))
+			if f := filters[i]; f.values != nil && !slices.Contains(f.values, value) {
+				return problem.New(problem.BadRequest, "%s: unknown value %.80q; use one of %s", name, value,
+					strings.Join(f.values, ", "))
 			}
 		}
 	}
-	return replicaFilter(query), nil
+	return nil
 }
 
-// matches reports whether a relationship has one of the values of each filter. A VM matches by its name and by its
-// GUID.
-func (f replicaFilter) matches(v replicaView) bool {
-	protected := "false"
-	if v.Protected {
-		protected = "true"
-	}
-	for name, is := range map[string]func(string) bool{
-		"health":       func(value string) bool { return cmp.Or(v.Health, unknownValue) == value },
-		"state":        func(value string) bool { return v.State == value },
-		"mode":         func(value string) bool { return v.Mode == value },
-		"relationship": func(value string) bool { return v.Relationship == value },
-		"protected":    func(value string) bool { return protected == value },
-		"vm":           func(value string) bool { return v.VM == value || strings.EqualFold(v.VMID, value) },
-	} {
-		if values, given := f[name]; given && !slices.ContainsFunc(values, is) {
+// matches reports whether an entry of the list has one of the values of each filter in a query.
+func (v replicaView) matches(query url.Values) bool {
+	for _, f := range replicaFilters() {
+		is := func(value string) bool { return f.is(v, value) }
+		if values, given := query[f.name]; given && !slices.ContainsFunc(values, is) {
 			return false
 		}
 	}
@@ -165,13 +171,13 @@ func (f replicaFilter) matches(v replicaView) bool {
 // filterParameters describes the filters of the list.
 func filterParameters() []any {
 	var all []any
-	for _, name := range []string{"health", "state", "mode", "relationship", "protected", "vm"} {
+	for _, f := range replicaFilters() {
 		items := jsonObject{"type": "string"}
-		if values := replicaFilters()[name]; values != nil {
-			items["enum"] = values
+		if f.values != nil {
+			items["enum"] = f.values
 		}
 		all = append(all, jsonObject{
-			"name": name, "in": "query", "description": "Only entries with this value. Repeatable, for one of several values.",
+			"name": f.name, "in": "query", "description": "Only entries with this value. Repeatable, for one of several values.",
 			"schema": jsonObject{"type": "array", "items": items}, "explode": true,
 		})
 	}

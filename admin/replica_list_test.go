@@ -160,7 +160,7 @@ func TestFiltersOfTheList(t *testing.T) {
 		"?health=":                    "health: unknown value",
 		"?health=ok&health=CRITICAL":  "health: unknown value",
 		"?protected=yes":              "use one of true, false",
-		"?limit=3":                    "use health, state, mode, relationship, protected or vm",
+		"?limit=3":                    "use one of health, state, mode, relationship, protected, vm",
 		"?relationship=primary&sort=": "unknown filter",
 	} {
 		r := env.get("HV01", "vic", apiReplicas+query)

@@ -193,7 +193,7 @@ func TestOperationsDuringAResynchronization(t *testing.T) {
 		env.confirmation("HV01", vmResyncRequired, first, nil)), 202, "")
 	r := env.get("HV01", "omar", env.replicaPath(vmSuspended, "primary"))
 	wantJSON(t, "allowed operations", r.json["allowed_operations"],
-		`["resume","reset-statistics","remove","test-connection"]`)
+		`["resume","reset-statistics","shut-down-vm","turn-off-vm","remove","test-connection"]`)
 	for _, x := range r.json["refused_operations"].([]any) {
 		if o := x.(object); o["operation"] == "resynchronize" &&
 			o["type"] != "urn:hyperv-replica-exporter:problem:resynchronization-running" {

@@ -150,14 +150,15 @@ func viewAttributes(x *operation.Relationship) authz.Attributes {
 	return authz.Attributes{Role: authz.RoleViewer, VM: x.Key.VM, VMName: x.VMName()}
 }
 
-// findReplica returns the relationship that the URL names if the policy allows the request. The policy is asked first,
-// so that a VM that the caller cannot see has the same response as a VM that does not exist.
+// findReplica returns the relationship that a request names if the policy allows the request. The policy is asked
+// first, so that a VM that the caller cannot see has the same response as a VM that does not exist.
 func (s *Server) findReplica(
-	r *http.Request, snapshot *operation.Snapshot, attributes func(*operation.Relationship) authz.Attributes,
+	c authz.Principal, snapshot *operation.Snapshot, vm, link string,
+	attributes func(*operation.Relationship) authz.Attributes,
 ) (*operation.Relationship, *problem.Problem) {
-	x, missing := snapshot.Find(r.PathValue("vm_id"), r.PathValue("relationship"))
+	x, missing := snapshot.Find(vm, link)
 	if x != nil {
-		if p := s.authorize(r, attributes(x)); p != nil {
+		if p := s.policy.Load().Authorize(c, attributes(x)); p != nil {
 			return nil, p
 		}
 	}
@@ -172,7 +173,7 @@ func (s *Server) showReplica(r *http.Request) (problem.Response, *problem.Proble
 	if p != nil {
 		return problem.Response{}, p
 	}
-	x, p := s.findReplica(r, snapshot, viewAttributes)
+	x, p := s.findReplica(principalOf(r), snapshot, r.PathValue("vm_id"), r.PathValue("relationship"), viewAttributes)
 	if p != nil {
 		return problem.Response{}, p
 	}

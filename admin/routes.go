@@ -35,6 +35,7 @@ const (
 	apiJobs          = "/api/v1/jobs"
 	apiMaintenance   = "/api/v1/maintenance"
 	apiWhoAmI        = "/api/v1/whoami"
+	apiBulkFailovers = "/api/v1/bulk-failovers"
 	apiDescription   = "/api/v1/openapi.json"
 )
 
@@ -67,6 +68,20 @@ func (s *Server) routes() []route {
 			"POST " + apiJobs + "/{id}/unlock", s.unlockVM, "Unlock the VM of a call that hangs. Needs a confirmation.",
 			unlockRequest{},
 			map[int]any{200: job.Record{}},
+		},
+		{
+			"POST " + apiBulkFailovers, s.startBulkFailover,
+			"Fail over a list of VMs, or all replicas of a primary server. Needs a confirmation.",
+			bulkRequest{},
+			map[int]any{200: bulkPlan{}, 202: bulkFailover{}},
+		},
+		{
+			"GET " + apiBulkFailovers, s.listBulkFailovers, "List the bulk failovers, newest first.", nil,
+			map[int]any{200: bulkFailoverList{}},
+		},
+		{
+			"GET " + apiBulkFailovers + "/{id}", s.showBulkFailover, "Get a bulk failover with the state of each VM.", nil,
+			map[int]any{200: bulkFailover{}},
 		},
 		{
 			"GET " + apiMaintenance, s.listMaintenance, "List active and recent maintenance.", nil,
@@ -110,7 +125,7 @@ func (s *Server) newHandler() http.Handler {
 		origin:      http.NewCrossOriginProtection(),
 		identify:    func(r *http.Request) (authz.Principal, error) { return s.authenticator.Load().Identify(r) },
 		role:        s.roleOf,
-		limits:      newCallerLimits(s.options),
+		limits:      s.limits,
 		bodyTimeout: s.options.BodyTimeout,
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -15,7 +15,7 @@ import (
 
 	"hyperv_replica_exporter/admin/internal/audit"
 	"hyperv_replica_exporter/admin/internal/problem"
-	"hyperv_replica_exporter/internal/accesstest"
+	"hyperv_replica_exporter/internal/filetest"
 )
 
 // HEAD is reading. Every other method is limited like an action, also if no route has it.
@@ -128,7 +128,7 @@ func TestPolicyNeedsAuthentication(t *testing.T) {
 		Type: "CERTIFICATE", Bytes: server.Certificate().Raw,
 	})))
 	env.writeFile(key, string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})))
-	accesstest.Protect(t, key)
+	filetest.Protect(t, key)
 	tls := fmt.Sprintf("tls_server_config: {cert_file: %q, key_file: %q}\n", certificate, key)
 	users := "basic_auth_users: {omar: " + passwordHash() + "}\n"
 	for text, valid := range map[string]bool{"": false, tls: false, users: true, tls + users: true} {

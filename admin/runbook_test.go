@@ -3,6 +3,7 @@
 package admin
 
 import (
+	"encoding/pem"
 	"fmt"
 	"maps"
 	"net/http"
@@ -19,8 +20,6 @@ import (
 	"testing"
 	"time"
 
-	"hyperv_replica_exporter/admin/internal/operation"
-	"hyperv_replica_exporter/admin/internal/problem"
 	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
@@ -32,7 +31,7 @@ var codeBlock = regexp.MustCompile("(?ms)^(<!-- unless replicating -->\n\n)?```(
 // sharedFunctions returns the shell functions that the runbooks share, and the part of the page with the runbooks.
 func sharedFunctions(t *testing.T) (functions, runbooks string) {
 	t.Helper()
-	_, page, _ := strings.Cut(readPage(t), "## Runbooks")
+	_, page, _ := strings.Cut(readPage(t, controlPage), "## Runbooks")
 	return codeBlock.FindStringSubmatch(page)[3], page
 }
 
@@ -42,6 +41,7 @@ func readRunbooks(t *testing.T) (functions string, texts map[string]string) {
 	functions, page := sharedFunctions(t)
 	texts = map[string]string{}
 	for _, section := range strings.Split(page, "<!-- runbook: ")[1:] {
+		section, _, _ = strings.Cut(section, "\n### ")
 		name, text, _ := strings.Cut(section, " -->")
 		texts[name] = text
 	}
@@ -69,23 +69,29 @@ func TestControlRunbooks(t *testing.T) {
 	functions, texts := readRunbooks(t)
 	tests := []struct {
 		name        string
+		after       string // a runbook that is executed before, "" for none
+		user        string
 		from, to    string // the hosts that are HV01 and HV02 in the runbook
 		vm          int
 		initial     msvm.ReplicationState // on the second host
 		mode, state string                // on the second host at the end
 		on          bool
 	}{
-		{"planned", "HV01", "HV02", vmReplicating, msvm.Replicating, "primary", "replicating", true},
-		{"unplanned", "HV01", "HV02", vmReplicating, msvm.Replicating, "replica", "committed", true},
-		{"unplanned", "HV01", "HV02", vmReplicating, msvm.Suspended, "replica", "committed", true},
-		{"unplanned", "HV01", "HV02", vmReplicating, msvm.Critical, "replica", "committed", true},
-		{"unplanned", "HV01", "HV02", vmReplicating, msvm.Resynchronizing, "replica", "committed", true},
-		{"older", "HV01", "HV02", vmWithRecoveryPoints, msvm.Recovered, "replica", "recovered", false},
-		{"test", "HV01", "HV02", vmReplicating, msvm.Replicating, "replica", "replicating", false},
-		{"reverse", "HV01", "HV02", vmReplicating, msvm.Replicating, "primary", "waiting_to_complete_initial_replication", false},
-		{"extended", "HV02", "HV01", vmExtended, msvm.Replicating, "primary", "replicating", true},
+		{"planned", "", "fred", "HV01", "HV02", vmReplicating, msvm.Replicating, "primary", "replicating", true},
+		{"unplanned", "", "fred", "HV01", "HV02", vmReplicating, msvm.Replicating, "replica", "committed", true},
+		{"unplanned", "", "fred", "HV01", "HV02", vmReplicating, msvm.Suspended, "replica", "committed", true},
+		{"unplanned", "", "fred", "HV01", "HV02", vmReplicating, msvm.Critical, "replica", "committed", true},
+		{"unplanned", "", "fred", "HV01", "HV02", vmReplicating, msvm.Resynchronizing, "replica", "committed", true},
+		{"older", "", "fred", "HV01", "HV02", vmWithRecoveryPoints, msvm.Recovered, "replica", "recovered", false},
+		{"test", "", "tim", "HV01", "HV02", vmReplicating, msvm.Replicating, "replica", "replicating", false},
+		{
+			"reverse", "unplanned", "fred", "HV01", "HV02", vmReplicating, msvm.Replicating, "primary",
+			"waiting_to_complete_initial_replication", true,
+		},
+		{"extended", "", "fred", "HV02", "HV01", vmExtended, msvm.Replicating, "primary", "replicating", true},
 	}
 	untested := maps.Clone(texts)
+	delete(untested, "site") // TestRunbookLossOfASite
 	for _, tt := range tests {
 		delete(untested, tt.name)
 		t.Run(tt.name+" "+tt.initial.String(), func(t *testing.T) {
@@ -98,8 +104,9 @@ func TestControlRunbooks(t *testing.T) {
 				}
 			}
 			script := env.runbookScript(texts[tt.name], tt.initial)
-			if out, err := env.runScript(functions+script, "yes", env.scriptEnvironment(tt.vm, tt.from, tt.to)); err != nil ||
-				script == "" {
+			environment := append(env.scriptEnvironment(tt.vm, tt.from, tt.to), "NETRC="+env.netrc(tt.user))
+			out, err := env.runScript(functions+env.runbookScript(texts[tt.after], tt.initial)+script, "yes", environment)
+			if err != nil || script == "" {
 				t.Fatalf("%v\n%s", err, out)
 			}
 			older := slices.ContainsFunc(env.hosts[tt.to].pool.calls, func(c wmiquery.Call) bool {
@@ -122,16 +129,48 @@ func TestControlRunbooks(t *testing.T) {
 	if len(untested) > 0 {
 		t.Errorf("runbooks without an expected result: %v", untested)
 	}
+	_, page := sharedFunctions(t)
+	outside := strings.Count(page, "\n```sh\n") - 1 // that of the functions
+	for _, text := range texts {
+		outside -= strings.Count(text, "\n```sh\n")
+	}
+	if outside != 0 {
+		t.Errorf("%d commands are in no runbook, so nothing executes them", outside)
+	}
 }
 
 // scriptEnvironment returns the environment of a runbook about a VM that one host sends to another.
 func (env *testEnv) scriptEnvironment(vm int, from, to string) []string {
 	env.Helper()
-	netrc := filepath.Join(filepath.Dir(env.policy), "netrc")
-	env.writeFile(netrc, fmt.Sprintf("default login omar password %q\n", password))
-	return append(os.Environ(), "HV01="+env.hosts[from].http.URL, "HV02="+env.hosts[to].http.URL, "VM="+env.vms[vm],
-		"VM_NAME="+env.vmName(to, vm),
-		"NETRC="+netrc, "HOST_SERVER="+env.serveHost(env.vms[vm], map[string]string{"HV01": from, "HV02": to}))
+	authority := filepath.Join(filepath.Dir(env.policy), "ca.crt")
+	return append(os.Environ(), "HV01="+env.serveTLS(from, authority), "HV02="+env.serveTLS(to, authority),
+		"CURL_CA_BUNDLE="+authority, "VM="+env.vms[vm], "VM_NAME="+env.vmName(to, vm),
+		"NETRC="+env.netrc("fred"), "HOST_SERVER="+env.serveHost(env.vms[vm], map[string]string{"HV01": from, "HV02": to}))
+}
+
+// netrc returns a file for curl with the password of a user.
+func (env *testEnv) netrc(user string) string {
+	env.Helper()
+	file := filepath.Join(filepath.Dir(env.policy), "netrc_"+user)
+	env.writeFile(file, fmt.Sprintf("default login %s password %q\n", user, password))
+	return file
+}
+
+// serveTLS returns the URL of a listener with TLS for the endpoint of a host, until that is closed. It writes the
+// certificate to a file.
+func (env *testEnv) serveTLS(host, authority string) string {
+	env.Helper()
+	e := env.hosts[host]
+	listener := httptest.NewTLSServer(e.server.Handler())
+	env.Cleanup(listener.Close)
+	closeEndpoint := e.close
+	e.close = func() {
+		listener.Close()
+		closeEndpoint()
+	}
+	certificate := pem.Block{Type: "CERTIFICATE", Bytes: listener.Certificate().Raw} // the same for all listeners
+	env.writeFile(authority, string(pem.EncodeToMemory(&certificate)))
+	return listener.URL
 }
 
 // runScript runs a script with the same answer to every prompt.
@@ -216,7 +255,7 @@ func TestRunbooksRepeatLostRequests(t *testing.T) {
 // hostCommand translates the PowerShell commands for a host to a request to the server of serveHost.
 func (env *testEnv) hostCommand(text string) string {
 	env.Helper()
-	m := regexp.MustCompile(`\A# (HV0[12])\n(Start|Stop)-VM\n\z`).FindStringSubmatch(text)
+	m := regexp.MustCompile(`\A# (HV0[12])\n(Start|Stop)-VM -Name mail01\n\z`).FindStringSubmatch(text)
 	if m == nil {
 		env.Fatalf("unexpected PowerShell commands: %s", text)
 	}
@@ -237,49 +276,4 @@ func (env *testEnv) serveHost(vm string, names map[string]string) string {
 	}))
 	env.Cleanup(s.Close)
 	return s.URL
-}
-
-// replaceBetween replaces the text between two markers of a page.
-func replaceBetween(page, name, text string) string {
-	begin, end := "<!-- begin "+name+" -->\n", "<!-- end "+name+" -->"
-	i, j := strings.Index(page, begin), strings.Index(page, end)
-	if i < 0 || j < i {
-		return ""
-	}
-	return page[:i+len(begin)] + text + page[j:]
-}
-
-// The tables of actions and problems on the page match the code.
-func TestControlPage(t *testing.T) {
-	var actions, errors strings.Builder
-	actions.WriteString("| Action | Does | Destroys | Role | Calls | Parameters |\n|---|---|---|---|---|---|\n")
-	for _, v := range operation.Actions() {
-		m := v.Definition()
-		fmt.Fprintf(&actions, "| `%s` | %s | %s | %s | `%s` | %s |\n", v.Name, v.Summary(), v.Destroys(nil), v.Role, m.Name,
-			code(v.Parameters))
-	}
-	errors.WriteString("| Type | Status | |\n|---|---|---|\n")
-	for _, k := range problem.Types() {
-		fmt.Fprintf(&errors, "| `%s` | %d | %s |\n", k.URI(), k.Status, k.Title)
-	}
-	page := readPage(t)
-	want := replaceBetween(replaceBetween(page, "actions", actions.String()), "errors", errors.String())
-	if *update && want != "" {
-		if err := os.WriteFile(controlPage, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		page = want
-	}
-	if page != want {
-		t.Errorf("%s does not match the code; go test ./admin -run TestControlPage -update writes it", controlPage)
-	}
-}
-
-// code returns names as code, separated by commas.
-func code(names []string) string {
-	all := make([]string, len(names))
-	for i, n := range names {
-		all[i] = "`" + n + "`"
-	}
-	return strings.Join(all, ", ")
 }

@@ -79,19 +79,26 @@ type Options struct {
 	CallTimeout   time.Duration // how long a request waits for the answer to a call; a longer call continues
 	WatchInterval time.Duration // interval at which jobs and configuration files are checked
 	MaxActions    int           // maximum number of actions in progress, without failovers
-	RequestRate   float64       // requests per second by one caller; ten times as many with the role failover
-	RequestBurst  int
-	ActionRate    float64 // actions per second by one caller; ten times as many with the role failover
-	ActionBurst   int
+	// BulkParallelism is the number of VMs of bulk failovers that fail over at a time. BulkJobTimeout is how long a VM
+	// whose job runs keeps its slot.
+	BulkParallelism int
+	BulkJobTimeout  time.Duration
+	RequestRate     float64 // requests per second by one caller; ten times as many with the role failover
+	RequestBurst    int
+	ActionRate      float64 // actions per second by one caller; ten times as many with the role failover
+	ActionBurst     int
 }
 
 // Defaults of the limits in Options.
 const (
-	DefaultMaxActions   = 32
-	DefaultRequestRate  = 10
-	DefaultRequestBurst = 100
-	DefaultActionRate   = 2
-	DefaultActionBurst  = 100
+	DefaultMaxActions = 32
+	// DefaultBulkParallelism is less than the number of workers of FailoverInvoker, so that a bulk failover of a slow host
+	// leaves a worker for other failovers.
+	DefaultBulkParallelism = 3
+	DefaultRequestRate     = 10
+	DefaultRequestBurst    = 100
+	DefaultActionRate      = 2
+	DefaultActionBurst     = 100
 )
 
 // readTimeout limits how long the host can take to show its state.
@@ -106,6 +113,8 @@ func (o Options) withDefaults() Options {
 	o.WatchInterval = cmp.Or(o.WatchInterval, 5*time.Second)
 	o.RefusalInterval = cmp.Or(o.RefusalInterval, time.Minute)
 	o.MaxActions = cmp.Or(o.MaxActions, DefaultMaxActions)
+	o.BulkParallelism = cmp.Or(o.BulkParallelism, DefaultBulkParallelism)
+	o.BulkJobTimeout = cmp.Or(o.BulkJobTimeout, 2*time.Minute)
 	o.RequestRate, o.RequestBurst = cmp.Or(o.RequestRate, DefaultRequestRate), cmp.Or(o.RequestBurst, DefaultRequestBurst)
 	o.ActionRate, o.ActionBurst = cmp.Or(o.ActionRate, DefaultActionRate), cmp.Or(o.ActionBurst, DefaultActionBurst)
 	return o
@@ -125,6 +134,8 @@ type Server struct {
 	confirmations *confirmations
 	idempotency   *idempotency
 	maintenance   *maintenanceStore
+	limits        *callerLimits
+	bulk          *bulkFailovers
 	metrics       *metrics
 	handler       http.Handler
 
@@ -167,11 +178,17 @@ func New(o Options) (*Server, error) {
 	if s.maintenance, err = newMaintenanceStore(s.store, o.Now); err != nil {
 		return nil, errors.Join(err, s.store.Close(), s.audit.Close())
 	}
+	s.limits = newCallerLimits(o)
+	s.bulk = newBulkFailovers(s)
+	if err := s.bulk.endInterrupted(); err != nil {
+		return nil, errors.Join(err, s.store.Close(), s.audit.Close())
+	}
 	s.prune()
 	s.metrics = newMetrics(o.Namespace, s.jobs, s.audit, s.maintenance)
 	s.jobs.OnEnd = func(r job.Record) {
 		s.metrics.jobEnded(r)
 		s.changes.add(r.VMID, r.LockVM)
+		s.bulk.jobEnded(r.ID)
 	}
 	s.handler = s.newHandler()
 	ctx, stop := context.WithCancel(context.Background())
@@ -179,6 +196,7 @@ func New(o Options) (*Server, error) {
 	s.background.Go(func() { s.jobs.Watch(ctx, o.WatchInterval, readTimeout) })
 	s.background.Go(func() { s.watchFiles(ctx) })
 	s.background.Go(func() { s.runHourly(ctx) })
+	s.background.Go(func() { s.bulk.serve(ctx) })
 	return s, nil
 }
 

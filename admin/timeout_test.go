@@ -15,6 +15,7 @@ import (
 	"github.com/go-kit/log"
 
 	"hyperv_replica_exporter/admin/internal/job"
+	"hyperv_replica_exporter/internal/filetest"
 	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
 	"hyperv_replica_exporter/wmiquery/simulator"
@@ -31,7 +32,7 @@ type timedEndpoint struct {
 // withTimedEndpoint runs a test in a bubble.
 func withTimedEndpoint(t *testing.T, test func(*timedEndpoint), change ...func(*Options)) {
 	t.Helper()
-	folder := tempDir(t)
+	folder := filetest.Dir(t)
 	policy, web := filepath.Join(folder, "policy.yml"), filepath.Join(folder, "web.yml")
 	for file, text := range map[string]string{
 		policy: fullPolicy, web: "basic_auth_users:\n  omar: " + passwordHash() + "\n",

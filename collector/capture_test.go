@@ -11,6 +11,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"hyperv_replica_exporter/internal/logging/loggingtest"
 	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/replay"
 )
@@ -22,7 +23,7 @@ func newCaptureRig(t *testing.T, capture fs.FS) *testRig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &testRig{logs: &syncBuffer{}}
+	r := &testRig{logs: &loggingtest.Buffer{}}
 	r.pool = wmiquery.NewPool(wmiquery.PoolOptions{
 		Open: host.Open, Now: host.Now, Workers: 2, StuckAfter: time.Minute, MaxStuck: 2,
 	})
@@ -96,7 +97,7 @@ func TestFormsOfInvalidTime(t *testing.T) {
 		checkCapture(t, "health", current(got, "health", "health"), map[string]string{"vm001": "ok", "vm002": "critical"})
 		checkCapture(t, "lag", valuesOf(got, "lag_seconds", "vm"), map[string]string{"vm002": "22200"})
 		checkCapture(t, "success", valuesOf(got, "collector_success", "collector"), map[string]string{"relationship": "0"})
-		for _, line := range r.logs.takeLines() {
+		for _, line := range r.logs.TakeLines() {
 			if len(line) > 1000 {
 				t.Errorf("%.40q: log line with %d characters", text, len(line))
 			}

@@ -68,7 +68,7 @@ func TestUnparsableCertificateDoesNotAffectOthers(t *testing.T) {
 	if want := map[string]string{thumbprint: "1.7970768e+09"}; !maps.Equal(notAfter, want) {
 		t.Errorf("certificate_not_after_timestamp_seconds: %v, want %v", notAfter, want)
 	}
-	log := strings.Join(r.logs.takeLines(), "\n")
+	log := strings.Join(r.logs.TakeLines(), "\n")
 	for _, name := range []string{"certificate A", "certificate B"} {
 		if !strings.Contains(log, sha1Of(name)) {
 			t.Errorf("log does not name the certificate %s: %s", sha1Of(name), log)
@@ -146,7 +146,7 @@ func TestCertificateErrorsAreAllLogged(t *testing.T) {
 	}
 	r := newFakeHostRig(h)
 	r.gather(t, scrapeTimeout, "certificate")
-	log := strings.Join(r.logs.takeLines(), "\n")
+	log := strings.Join(r.logs.TakeLines(), "\n")
 	for _, name := range names {
 		if !strings.Contains(log, name+": invalid state") {
 			t.Errorf("log does not name %s: %s", name, log)

@@ -88,7 +88,7 @@ func TestRelationshipBelongsToItsVM(t *testing.T) {
 func checkInconsistency(t *testing.T, r *testRig, id, reason string) {
 	t.Helper()
 	var lines []string
-	for _, line := range r.logs.takeLines() {
+	for _, line := range r.logs.TakeLines() {
 		if strings.Contains(line, `msg="relationship is inconsistent"`) {
 			lines = append(lines, strings.NewReplacer(`\\`, `\`, `\"`, "", `"`, "").Replace(line))
 		}

@@ -71,7 +71,7 @@ func TestModeContradictsRelationships(t *testing.T) {
 			if v := got[successSeries("relationship")]; v != want {
 				t.Errorf("success %s, want %s", v, want)
 			}
-			log := strings.ReplaceAll(strings.Join(r.logs.takeLines(), "\n"), `\\`, `\`)
+			log := strings.ReplaceAll(strings.Join(r.logs.TakeLines(), "\n"), `\\`, `\`)
 			if !strings.Contains(log, tt.error) || strings.Contains(log, "not found") && !strings.Contains(tt.error, "mode") {
 				t.Errorf("log is %q, want %q", log, tt.error)
 			}
@@ -86,7 +86,7 @@ func TestNoContradictionIfAClassCannotBeRead(t *testing.T) {
 		h.setError(class, wmiquery.ErrInvalidState)
 		r := newFakeHostRig(h)
 		r.gather(t, scrapeTimeout, "relationship")
-		if log := strings.Join(r.logs.takeLines(), "\n"); strings.Contains(log, "mode of the VM") {
+		if log := strings.Join(r.logs.TakeLines(), "\n"); strings.Contains(log, "mode of the VM") {
 			t.Errorf("without %s: log %q", class, log)
 		}
 	}
@@ -99,7 +99,7 @@ func TestNoContradictionIfAnInstanceIDIsInvalid(t *testing.T) {
 		Faults: parseFaults(t, "invalid-value=Msvm_ReplicationRelationship.InstanceID"),
 	})
 	got := parseSeries(r.gather(t, scrapeTimeout, "relationship", "consistency"))
-	log := strings.Join(r.logs.takeLines(), "\n")
+	log := strings.Join(r.logs.TakeLines(), "\n")
 	if !strings.Contains(log, "invalid values: Msvm_ReplicationRelationship.InstanceID") {
 		t.Errorf("log does not name the invalid property: %s", log)
 	}

@@ -88,7 +88,7 @@ func TestStatesByNumber(t *testing.T) {
 				t.Errorf("%s of number %d is %q, want %q", tt.metric, n, got, name)
 			}
 			// 17 is the documented number of the state unknown.
-			if lines := r.logs.takeLines(); (len(lines) > 0) != (name == "unknown") {
+			if lines := r.logs.TakeLines(); (len(lines) > 0) != (name == "unknown") {
 				t.Errorf("%s of number %d: log %q, want a warning if it is unknown", tt.metric, n, lines)
 			}
 		}
@@ -168,7 +168,7 @@ func TestServiceStatusByNumber(t *testing.T) {
 			t.Errorf("status %v is %q, want %q", tt.numbers, status, tt.want)
 		}
 		checkSeries(t, got, map[string]string{"up": "1"})
-		if lines := r.logs.takeLines(); (len(lines) == 1) != tt.warned || len(lines) > 1 {
+		if lines := r.logs.TakeLines(); (len(lines) == 1) != tt.warned || len(lines) > 1 {
 			t.Errorf("status %v: log %q, want a warning: %v", tt.numbers, lines, tt.warned)
 		}
 	}

@@ -117,7 +117,7 @@ func TestRefusedQueryForAdapter(t *testing.T) {
 		t.Errorf("got %d series, want the four of app01", n)
 	}
 	const text = "failover settings of 1 network adapters: sql01 (" + sqlID + "): not found"
-	if log := strings.Join(r.logs.takeLines(), "\n"); got[successSeries("failover_network")] != "0" || !strings.Contains(log, text) {
+	if log := strings.Join(r.logs.TakeLines(), "\n"); got[successSeries("failover_network")] != "0" || !strings.Contains(log, text) {
 		t.Errorf("success %s, log %q; want 0, %q", got[successSeries("failover_network")], log, text)
 	}
 }

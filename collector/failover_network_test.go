@@ -102,7 +102,7 @@ func TestFailoverSettingsWithoutInstanceID(t *testing.T) {
 					checkAdapters(t, got, "app01", appID, tt.app)
 					checkAdapters(t, got, "sql01", sqlID, tt.sql)
 					if got[successSeries("failover_network")] != "1" {
-						t.Errorf("the collector failed: %q", r.logs.takeLines())
+						t.Errorf("the collector failed: %q", r.logs.TakeLines())
 					}
 					requests := r.gatherRequests(t)[`hyperv_replica_wmi_requests_total{operation="AssociatorsOf",result="ok"}`]
 					if requests != fmt.Sprint(tt.queries) {

@@ -121,7 +121,7 @@ func testFault(t *testing.T, want faultCase) {
 	r.gather(t, scrapeTimeout)
 	r.gather(t, scrapeTimeout)
 	lines := map[string]int{}
-	for _, line := range r.logs.takeLines() {
+	for _, line := range r.logs.TakeLines() {
 		_, c, ok := strings.Cut(line, "collector=")
 		if ok && strings.Contains(line, "err=") && !strings.Contains(line, "level=debug") {
 			lines[strings.Fields(c)[0]]++

@@ -9,6 +9,7 @@ import (
 	"github.com/go-kit/log"
 
 	"hyperv_replica_exporter/collector"
+	"hyperv_replica_exporter/internal/logging/loggingtest"
 	"hyperv_replica_exporter/wmiquery"
 )
 
@@ -34,7 +35,7 @@ func TestHealthIssuesAreLimited(t *testing.T) {
 			t.Errorf("%d issues: %v, want %d series, %q with the ID other, and 2 with the ID 3",
 				n, got, want.series, want.other)
 		}
-		if lines := len(r.logs.takeLines()); lines != want.series {
+		if lines := len(r.logs.TakeLines()); lines != want.series {
 			t.Errorf("%d issues: %d lines in the log, want %d", n, lines, want.series)
 		}
 	}
@@ -72,7 +73,7 @@ func TestHealthIssueIsLoggedOnce(t *testing.T) {
 		`health_issue{message_id="1",relationship="primary",severity="unknown",vm="app01",vm_id="` + appID + `"}`: "2",
 		`health_issue{message_id="2",relationship="primary",severity="unknown",vm="sql01",vm_id="` + sqlID + `"}`: "1",
 	})
-	lines := r.logs.takeLines()
+	lines := r.logs.TakeLines()
 	for _, want := range []string{
 		"message_id=1 severity=unknown message=first", "message_id=2 severity=unknown message=second",
 	} {
@@ -91,12 +92,12 @@ func TestHealthIssueIsLoggedOnce(t *testing.T) {
 		}
 	}
 	r.gather(t, scrapeTimeout, "statistics")
-	if lines := r.logs.takeLines(); len(lines) != 0 {
+	if lines := r.logs.TakeLines(); len(lines) != 0 {
 		t.Errorf("log %q for the same issues, want nothing", lines)
 	}
 	issues = issues[2:]
 	r.gather(t, scrapeTimeout, "statistics")
-	if lines := r.logs.takeLines(); len(lines) != 0 {
+	if lines := r.logs.TakeLines(); len(lines) != 0 {
 		t.Errorf("log %q when an issue is gone, want nothing", lines)
 	}
 }
@@ -137,7 +138,7 @@ func TestHealthIssueTextCanBeOmitted(t *testing.T) {
 	h.statistics = func(wmiquery.Call) (wmiquery.Reply, error) {
 		return statisticsReply("", property("MessageID", "string", "1")+property("Message", "string", "secret")), nil
 	}
-	r := &testRig{logs: &syncBuffer{}, scraper: collector.NewScraper(collector.Options{
+	r := &testRig{logs: &loggingtest.Buffer{}, scraper: collector.NewScraper(collector.Options{
 		Reader: h, Logger: log.NewNopLogger(), CallTimeout: scrapeTimeout, OmitIssueText: true,
 	}, func(string) bool { return true })}
 	got := r.gather(t, scrapeTimeout, "statistics")

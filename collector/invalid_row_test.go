@@ -36,7 +36,7 @@ func TestInvalidValueThatIsNotShown(t *testing.T) {
 		setInvalid(h, tt.class, wmiquery.InvalidValue{Row: tt.row, Property: tt.property})
 		got := parseSeries(r.gather(t, scrapeTimeout, tt.collector))
 		if got[successSeries(tt.collector)] != tt.want {
-			t.Errorf("%+v: got success %s; log %s", tt, got[successSeries(tt.collector)], r.logs.takeLines())
+			t.Errorf("%+v: got success %s; log %s", tt, got[successSeries(tt.collector)], r.logs.TakeLines())
 		}
 		if valuesOf(got, "operation_running", "operation")["start_initial_replication"] != "1" && tt.collector == "job" {
 			t.Errorf("%+v: the job is missing", tt)

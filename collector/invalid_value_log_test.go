@@ -26,7 +26,7 @@ func setInvalid(h *fakeHost, class string, values ...wmiquery.InvalidValue) {
 // invalidLines returns the lines about invalid values since the last call, without level and message.
 func invalidLines(r *testRig) []string {
 	var lines []string
-	for _, line := range r.logs.takeLines() {
+	for _, line := range r.logs.TakeLines() {
 		if text, ok := strings.CutPrefix(line, `level=warn msg="invalid value" `); ok {
 			lines = append(lines, text)
 		}
@@ -86,7 +86,7 @@ func TestLoggedInvalidValuesAreLimited(t *testing.T) {
 		var lines, more string
 		for range 2 { // the second scrape logs nothing
 			r.gather(t, scrapeTimeout, "job")
-			all := r.logs.takeLines()
+			all := r.logs.TakeLines()
 			for _, line := range all {
 				if _, text, ok := strings.Cut(line, "not logged"); ok {
 					_, count, _ := strings.Cut(text, "count=")

@@ -14,7 +14,7 @@ import (
 // level debug.
 func takeMessages(r *testRig) []string {
 	var out []string
-	for _, line := range r.logs.takeLines() {
+	for _, line := range r.logs.TakeLines() {
 		_, lvl, _ := strings.Cut(line, "level=")
 		lvl, _, _ = strings.Cut(lvl, " ")
 		_, msg, _ := strings.Cut(line, `msg="`)
@@ -138,7 +138,7 @@ func TestWarningIsLoggedWhenConditionAppears(t *testing.T) {
 		one.ReplicationHealth, two.ReplicationHealth = new(msvm.ReplicationHealth(app)), new(msvm.ReplicationHealth(sql))
 		setRows(h, one, two)
 		r.gather(t, scrapeTimeout, "relationship")
-		lines := r.logs.takeLines()
+		lines := r.logs.TakeLines()
 		if len(lines) != len(want) {
 			t.Errorf("%s: log %q, want %d lines", when, lines, len(want))
 			return
@@ -184,7 +184,7 @@ func TestWarningPerProperty(t *testing.T) {
 	setRows(h, newVM(appID, "app01", 99))
 	r := newFakeHostRig(h)
 	r.gather(t, scrapeTimeout, "relationship")
-	lines := r.logs.takeLines()
+	lines := r.logs.TakeLines()
 	for _, property := range []string{"state", "health", `"replication type"`, `"failover type"`, "mode"} {
 		if n := strings.Count(strings.Join(lines, "\n"), " property="+property+" value=99 "); n != 1 {
 			t.Errorf("%d warnings about the property %s, want 1: %q", n, property, lines)

@@ -253,7 +253,7 @@ func TestDisconnectedClientIsNotLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newTestRig(t, simulator.Config{Seed: 1, VMs: 2, Now: time.Now, Faults: parseFaults(t, "slow=1s")})
 		r.scrapeAndDisconnect(t, 300*time.Millisecond)
-		if lines := r.logs.takeLines(); len(lines) > 0 {
+		if lines := r.logs.TakeLines(); len(lines) > 0 {
 			t.Errorf("unexpected log lines: %s", lines)
 		}
 		time.Sleep(time.Minute)

@@ -158,7 +158,7 @@ func TestPartialFailures(t *testing.T) {
 					}
 				}
 			}
-			if log := strings.Join(r.logs.takeLines(), "\n"); !strings.Contains(log, tt.log) || tt.log == "" && log != "" {
+			if log := strings.Join(r.logs.TakeLines(), "\n"); !strings.Contains(log, tt.log) || tt.log == "" && log != "" {
 				t.Errorf("log %q, want %q", log, tt.log)
 			}
 		})
@@ -201,7 +201,7 @@ func TestMissingClass(t *testing.T) {
 				if s := got[`hyperv_replica_collector_supported{collector="perf"}`]; s != tt.supported {
 					t.Errorf("supported %s, want %s", s, tt.supported)
 				}
-				for _, line := range r.logs.takeLines() {
+				for _, line := range r.logs.TakeLines() {
 					if !strings.Contains(line, "level=debug") {
 						lines = append(lines, line)
 					}
@@ -236,7 +236,7 @@ func TestDuplicatePerfNamesAreLoggedOnce(t *testing.T) {
 	for range 3 {
 		r.gather(t, scrapeTimeout, "perf")
 	}
-	if lines := r.logs.takeLines(); len(lines) != 1 || !strings.Contains(lines[0], "vm=web01") {
+	if lines := r.logs.TakeLines(); len(lines) != 1 || !strings.Contains(lines[0], "vm=web01") {
 		t.Errorf("log %q, want one line about web01", lines)
 	}
 }

@@ -223,12 +223,13 @@ func (c *queryCache) usable(r response) bool {
 	return !r.at.IsZero() && c.reader.Now().Sub(r.at) <= c.maxAge
 }
 
-// lastGoodResponse returns the last good response unless it is older than maxAge.
-func (c *queryCache) lastGoodResponse(key string) (response, bool) {
+// lastGoodResponse returns the last good response unless it is older than maxAge and
+// must not be.
+func (c *queryCache) lastGoodResponse(key string, ofAnyAge bool) (response, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.queries[key]
-	if s == nil || !c.usable(s.lastGood) {
+	if s == nil || s.lastGood.at.IsZero() || !ofAnyAge && !c.usable(s.lastGood) {
 		return response{}, false
 	}
 	return s.lastGood, true

@@ -67,7 +67,7 @@ func TestFutureTimeIsAnAnomaly(t *testing.T) {
 				want = `level=warn msg="time is in the future" collector=relationship properties=` + tt.properties +
 					` id=Microsoft:` + appID + `\HVR\0`
 			}
-			if log := strings.Join(r.logs.takeLines(), "\n"); log != want {
+			if log := strings.Join(r.logs.TakeLines(), "\n"); log != want {
 				t.Errorf("log is %q, want %q", log, want)
 			}
 		})
@@ -107,7 +107,7 @@ func TestFutureTimesOfOtherEvents(t *testing.T) {
 			t.Errorf("%s is exposed", metric)
 		}
 	}
-	log := strings.Join(r.logs.takeLines(), "\n")
+	log := strings.Join(r.logs.TakeLines(), "\n")
 	for _, properties := range []string{"StartStatisticTime,LastTestFailoverTime", "CreationTime", "StartTime"} {
 		if strings.Count(log, `msg="time is in the future"`) != 3 || !strings.Contains(log, "properties="+properties+" ") {
 			t.Errorf("log does not name %s once: %s", properties, log)

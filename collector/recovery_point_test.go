@@ -90,7 +90,7 @@ func TestRecoveryPointOfUnknownVM(t *testing.T) {
 		}
 		checkSeries(t, got, map[string]string{`collector_success{collector="recovery_point"}`: "0"})
 		const want = "recovery point Microsoft:1: VM not found"
-		if log := strings.Join(r.logs.takeLines(), "\n"); !strings.Contains(log, want) {
+		if log := strings.Join(r.logs.TakeLines(), "\n"); !strings.Contains(log, want) {
 			t.Errorf("log %s, want %s", log, want)
 		}
 	}

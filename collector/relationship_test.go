@@ -219,7 +219,7 @@ func TestDuplicateRelationshipIsExposedOnce(t *testing.T) {
 		`collector_success{collector="statistics"}`:   "0",
 		`collector_success{collector="settings"}`:     "0",
 	})
-	if log := strings.Join(r.logs.takeLines(), "\n"); !strings.Contains(log, "duplicate") {
+	if log := strings.Join(r.logs.TakeLines(), "\n"); !strings.Contains(log, "duplicate") {
 		t.Errorf("log does not name the cause: %s", log)
 	}
 }

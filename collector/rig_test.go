@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 
 	"hyperv_replica_exporter/collector"
+	"hyperv_replica_exporter/internal/logging/loggingtest"
 	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/simulator"
 )
@@ -75,31 +76,11 @@ type testRig struct {
 	world   *simulator.World // nil with a fakeHost
 	pool    *wmiquery.Pool   // nil with a fakeHost
 	scraper *collector.Scraper
-	logs    *syncBuffer
+	logs    *loggingtest.Buffer
 
 	mu    sync.Mutex
 	calls map[string]int // number of times that an operation reached the host
 	order []string       // operations in the order in which they reached the host
-}
-
-// syncBuffer is a buffer that is safe for concurrent use.
-type syncBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-// takeLines returns the lines that were written since the last call.
-func (b *syncBuffer) takeLines() []string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	defer b.buf.Reset()
-	return strings.FieldsFunc(b.buf.String(), func(r rune) bool { return r == '\n' })
 }
 
 // parseFaults returns the faults with the given names.
@@ -128,7 +109,7 @@ func newTestRigWith(tb testing.TB, config simulator.Config, wrap func(host opene
 	if err != nil {
 		tb.Fatal(err)
 	}
-	r := &testRig{world: world, logs: &syncBuffer{}, calls: map[string]int{}}
+	r := &testRig{world: world, logs: &loggingtest.Buffer{}, calls: map[string]int{}}
 	open := wrap(world.Open)
 	r.pool = wmiquery.NewPool(wmiquery.PoolOptions{
 		Open: func() (wmiquery.Session, error) {
@@ -144,14 +125,14 @@ func newTestRigWith(tb testing.TB, config simulator.Config, wrap func(host opene
 
 // newFakeHostRig returns a rig that reads the fake host.
 func newFakeHostRig(h *fakeHost) *testRig {
-	logs := &syncBuffer{}
+	logs := &loggingtest.Buffer{}
 	return &testRig{logs: logs, scraper: newScraper(h, logs)}
 }
 
-func newLogger(logs *syncBuffer) log.Logger { return log.NewLogfmtLogger(logs) }
+func newLogger(logs *loggingtest.Buffer) log.Logger { return log.NewLogfmtLogger(logs) }
 
 // newScraper returns a scraper with all collectors.
-func newScraper(reader wmiquery.Reader, logs *syncBuffer) *collector.Scraper {
+func newScraper(reader wmiquery.Reader, logs *loggingtest.Buffer) *collector.Scraper {
 	return collector.NewScraper(collector.Options{
 		Reader:      reader,
 		Logger:      newLogger(logs),
@@ -233,7 +214,7 @@ func (r *testRig) scrapeAndDisconnect(tb testing.TB, after time.Duration) {
 // takeErrorLines returns the log lines of level error since the last call.
 func takeErrorLines(r *testRig) []string {
 	var lines []string
-	for _, l := range r.logs.takeLines() {
+	for _, l := range r.logs.TakeLines() {
 		if strings.Contains(l, "level=error") {
 			lines = append(lines, l)
 		}

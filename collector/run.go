@@ -40,7 +40,8 @@ func (s *Scraper) run(ctx context.Context, c Collector, share *scrapeShare, out 
 	if exposed && !v.oldest.IsZero() {
 		s.snapshots[c.Name] = v.oldest
 	}
-	snapshot := s.snapshots[c.Name]
+	r := run{c, duration, complete, !isMissingClass(err), s.snapshots[c.Name], false}
+	s.runs[c.Name] = r
 	s.mu.Unlock()
 	if s.endsEarly(ctx, start) && isOnly(err, isNoAnswer, isMissingClass) {
 		s.logger.logEarlyEnd(c.Name, err)
@@ -48,7 +49,7 @@ func (s *Scraper) run(ctx context.Context, c Collector, share *scrapeShare, out 
 		s.logger.logResult(c.Name, err)
 	}
 	s.logger.logWarnings(c.Name, []any{"collector", c.Name}, out.warnings, complete)
-	return run{c, duration, complete, !isMissingClass(err), snapshot, false}
+	return r
 }
 
 // collectRuns adds the metrics about the collectors themselves.

@@ -10,7 +10,8 @@ import (
 // query once.
 type scrapeShare struct {
 	*queryCache
-	slowest time.Duration // see queryCache.slowest
+	slowest  time.Duration // see queryCache.slowest
+	onlyLast bool          // whether the host is not asked: see Scraper.Last
 
 	mu      sync.Mutex
 	queries map[string]joinedQuery // by key of the query
@@ -32,6 +33,9 @@ func (s *scrapeShare) join(q query) joinedQuery {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	j, ok := s.queries[q.key]
+	if s.onlyLast {
+		return joinedQuery{late: true}
+	}
 	if !ok {
 		j.attempt, j.late = s.queryCache.join(q, s.slowest)
 		s.queries[q.key] = j

@@ -112,7 +112,7 @@ func TestInvalidSettings(t *testing.T) {
 		"interval_seconds" + appRelationship:      "300", // of the first settings
 		`collector_success{collector="settings"}`: "0",
 	})
-	if log := strings.Join(r.logs.takeLines(), "\n"); !strings.Contains(log, "nonsense") {
+	if log := strings.Join(r.logs.TakeLines(), "\n"); !strings.Contains(log, "nonsense") {
 		t.Errorf("log does not name the invalid settings: %s", log)
 	}
 	for s := range got {
@@ -129,7 +129,7 @@ func TestSettingsThatCannotBeRead(t *testing.T) {
 	r := newFakeHostRig(h)
 	r.gather(t, scrapeTimeout, "settings")
 	const want = `err="read Msvm_ReplicationSettingData: invalid state"`
-	if log := strings.Join(r.logs.takeLines(), "\n"); !strings.Contains(log, want) {
+	if log := strings.Join(r.logs.TakeLines(), "\n"); !strings.Contains(log, want) {
 		t.Errorf("log %s, want %s", log, want)
 	}
 }
@@ -177,7 +177,7 @@ func TestObjectiveOfRelationship(t *testing.T) {
 		setRows(h, s)
 		r := newFakeHostRig(h)
 		r.scraper = collector.NewScraper(collector.Options{
-			Reader: h, Logger: newLogger(r.logs), Objectives: objectives, CallTimeout: time.Second,
+			Reader: h, Logger: newLogger(r.logs), Objectives: func() []collector.Objective { return objectives }, CallTimeout: time.Second,
 		}, func(string) bool { return true })
 		checkSeries(t, parseSeries(r.gather(t, scrapeTimeout, "settings")), map[string]string{
 			"rpo_objective_seconds" + appRelationship: tt.want,

@@ -20,7 +20,7 @@ func TestScrapesWithShortTimeoutsAreNotLogged(t *testing.T) {
 				Seed: 1, VMs: 60, Scenario: "healthy", Now: time.Now, Faults: parseFaults(t, "slow=400ms"),
 			})
 			r.gather(t, shortScrape)
-			r.logs.takeLines()
+			r.logs.TakeLines()
 			for range 20 {
 				got := parseSeries(r.gather(t, short))
 				if got[successSeries("statistics")] != "0" || got["hyperv_replica_up"] != "1" || !hasMetric(got, "lag_seconds") {
@@ -33,7 +33,7 @@ func TestScrapesWithShortTimeoutsAreNotLogged(t *testing.T) {
 				}
 				time.Sleep(15 * time.Second)
 			}
-			lines := slices.DeleteFunc(r.logs.takeLines(), func(l string) bool {
+			lines := slices.DeleteFunc(r.logs.TakeLines(), func(l string) bool {
 				return strings.Contains(l, "level=debug")
 			})
 			if len(lines) > 0 {

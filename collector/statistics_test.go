@@ -135,7 +135,7 @@ func TestStatisticsErrorNamesThreeRelationships(t *testing.T) {
 		h.setError("GetReplicationStatisticsEx", wmiquery.ErrTimeout)
 		r := newFakeHostRig(h)
 		r.gather(t, scrapeTimeout, "statistics")
-		log := strings.Join(r.logs.takeLines(), "\n")
+		log := strings.Join(r.logs.TakeLines(), "\n")
 		for i := range n {
 			log = strings.ReplaceAll(log, `Microsoft:`+vmNumber(i+1)+`\\HVR\\0`, "…")
 		}
@@ -154,7 +154,7 @@ func TestStatisticsErrorIsSorted(t *testing.T) {
 	h.setError("GetReplicationStatisticsEx", wmiquery.ErrInvalidState)
 	r := newFakeHostRig(h)
 	r.gather(t, scrapeTimeout, "statistics")
-	log := strings.Join(r.logs.takeLines(), "\n")
+	log := strings.Join(r.logs.TakeLines(), "\n")
 	if one, two := strings.Index(log, "vm01 ("), strings.Index(log, "vm02 ("); one < 0 || two < one {
 		t.Errorf("log %s, want vm01 before vm02", log)
 	}
@@ -196,7 +196,7 @@ func TestStatisticsAtEndOfScrape(t *testing.T) {
 			snapshotSeries("statistics"):                "1.7953488e+09", // noon, when all statistics were read
 		})
 		const want = "GetReplicationStatisticsEx (12): timed out"
-		if log := strings.Join(r.logs.takeLines(), "\n"); !strings.Contains(log, want) {
+		if log := strings.Join(r.logs.TakeLines(), "\n"); !strings.Contains(log, want) {
 			t.Errorf("log %s, want %s", log, want)
 		}
 		time.Sleep(time.Minute)

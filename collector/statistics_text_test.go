@@ -72,7 +72,7 @@ func TestHostGetsItsOwnTextOfRelationships(t *testing.T) {
 		}
 		const line = `level=warn msg="host accepts only its own text of a relationship" collector=statistics ` +
 			`method=GetReplicationStatisticsEx`
-		if n := strings.Count(strings.Join(r.logs.takeLines(), "\n"), line); n != 1 {
+		if n := strings.Count(strings.Join(r.logs.TakeLines(), "\n"), line); n != 1 {
 			t.Errorf("the log says it %d times", n)
 		}
 	})

@@ -37,7 +37,7 @@ func (v *view) get(ctx context.Context, q query) (response, error) {
 		r = j.current()
 	}
 	if isNoAnswer(r.err) {
-		last, ok := v.lastGoodResponse(q.key)
+		last, ok := v.lastGoodResponse(q.key, v.onlyLast)
 		if !ok {
 			return r, r.err
 		}
@@ -53,7 +53,7 @@ func (v *view) get(ctx context.Context, q query) (response, error) {
 
 // last returns the last good response to a query, without running the query.
 func (v *view) last(q query) (response, error) {
-	r, ok := v.lastGoodResponse(q.key)
+	r, ok := v.lastGoodResponse(q.key, v.onlyLast)
 	if !ok {
 		return r, wmiquery.ErrTimeout
 	}

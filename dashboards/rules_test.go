@@ -216,7 +216,7 @@ var rawSelector = regexp.MustCompile(`\bhyperv_replica_[a-z_]+(\{[^}]*\})?\[?`)
 // instantRules are the rules that may use the value of the last scrape only.
 var instantRules = []string{
 	// A VM that moves must not be on both hosts.
-	"end:hyperv_replica_mode:current",
+	"scrape:hyperv_replica_mode:last",
 	// Other rules hold their values.
 	"announcement:hyperv_replica_maintenance_active:held",
 	"machine:hyperv_replica_maintenance_active:max",

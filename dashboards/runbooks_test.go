@@ -107,7 +107,7 @@ var (
 	runbookCall = regexp.MustCompile(`(?m)^(act|confirm) "\$HV0\d" ([a-z-]+)`)
 	// actionRow matches a row of the table of actions in docs/control.md: the action, and what it destroys, if
 	// anything. An action that destroys something needs a confirmation. Another test compares the table with the code.
-	actionRow = regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\| [^|]+ \\| ([^|]*?) *\\| (?:operator|failover|owner) ")
+	actionRow = regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\|[^|]+\\|[^|]+\\| ([^|]*?) *\\| (?:operator|failover|owner) ")
 )
 
 // The runbooks use only existing actions, and the shell function confirm for exactly those that need a confirmation.

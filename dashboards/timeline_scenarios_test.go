@@ -95,7 +95,7 @@ func timelineTests(t *testing.T) []timelineTest {
 		"denied", "disconnected", "hung", "hung=Msvm_ReplicationRelationship", "hung=GetReplicationStatisticsEx",
 		"relationship-hung", "relationship-failing", "class-missing=Msvm_ReplicationSettingData",
 		"class-missing=Msvm_ReplicationRelationship", "service-error", "statistics-job", "statistics-empty", "nulls",
-		"unknown-enum", "duplicate-names", "clock-back=8784h", "saved", "slow=3s",
+		"unknown-enum", "duplicate-names", "clock-back=8784h", "saved", "slow=3s", "slow=8s",
 	} {
 		all = append(all, timelineTest{
 			name: "fault " + fault + " after 10 minutes", scraped: [][]string{oneHost}, at: minutes(20, 40, 90),

@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # setup.sh TOOL...: installs tools that the tests need.
-#   lint          golangci-lint, built with go install
+#   lint          golangci-lint, and actionlint for the workflows, built with go install
 #   wine          Wine, which runs the Windows tests, from the Debian package
-#   runbooks      curl and jq, which the runbooks of the admin endpoint use
+#   runbooks      curl, jq and openssl, which the documentation of the admin endpoint uses
 #   prometheus    prometheus-3 and promtool-3, the current Prometheus, built with go install, which takes minutes; and
 #                 prometheus-2 and promtool-2, the oldest supported one, from the Debian package, which is only
 #                 unpacked: installing it would start a server
 #   alertmanager  alertmanager and amtool, from the Debian package in the same way
 #   parsers       the parsers of Prometheus' Python client, from the Debian package
 #   pictures      Chromium, Node.js and npm from Debian packages, and the npm packages of dashboards/pictures
+#   release       go-winres and cyclonedx-gomod, built with go install, and zip and osslsigncode from Debian packages
 #   pngquant      reduces the size of the pictures in the documents
 # Tools that are already installed are not changed. Programs that do not come from an installed package go to .tools/,
 # npm packages to dashboards/pictures, and the templates that Debian's Alertmanager needs to /usr/share.
@@ -18,6 +19,9 @@ tools=$PWD/.tools
 mkdir -p "$tools"
 
 LINT_VERSION=v2.15.0
+ACTIONLINT_VERSION=v1.7.12
+WINRES_VERSION=v0.3.3
+CYCLONEDX_VERSION=v1.10.0
 PROMETHEUS_VERSION=v0.316.0 # of the Go module: Prometheus 3.16
 OLDEST_PROMETHEUS_VERSION=2.42
 
@@ -32,6 +36,7 @@ apt_update() {
 
 lint() {
 	[ -x "$tools/golangci-lint" ] || GOBIN=$tools GOFLAGS= go install "github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$LINT_VERSION"
+	[ -x "$tools/actionlint" ] || GOBIN=$tools GOFLAGS= go install "github.com/rhysd/actionlint/cmd/actionlint@$ACTIONLINT_VERSION"
 }
 
 apt_install() {
@@ -49,8 +54,8 @@ wine() {
 }
 
 runbooks() {
-	if type -P curl >/dev/null && type -P jq >/dev/null; then return; fi
-	apt_install curl jq
+	if type -P curl >/dev/null && type -P jq >/dev/null && type -P openssl >/dev/null; then return; fi
+	apt_install curl jq openssl
 }
 
 pictures() {
@@ -60,6 +65,14 @@ pictures() {
 	cmp -s dashboards/pictures/package-lock.json $installed && return
 	npm --prefix dashboards/pictures ci --silent
 	cp dashboards/pictures/package-lock.json $installed
+}
+
+release() {
+	[ -x "$tools/go-winres" ] || GOBIN=$tools GOFLAGS= go install "github.com/tc-hib/go-winres@$WINRES_VERSION"
+	[ -x "$tools/cyclonedx-gomod" ] ||
+		GOBIN=$tools GOFLAGS= go install "github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@$CYCLONEDX_VERSION"
+	if type -P zip >/dev/null && type -P osslsigncode >/dev/null; then return; fi
+	apt_install zip osslsigncode
 }
 
 pngquant() {

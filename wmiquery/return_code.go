@@ -31,6 +31,13 @@ const (
 	CodeCIMTransition   = 4097 // the object cannot enter the requested state
 )
 
+// Return codes of InitiateShutdown of Msvm_ShutdownComponent, in addition to those above.
+const (
+	CodeNotReady     = 32780 // the guest operating system
+	CodeLocked       = 32781 // a shutdown needs Force
+	CodeShuttingDown = 32782
+)
+
 // returnCodes are the codes of failures.
 var returnCodes = map[uint32]struct {
 	text     string
@@ -48,6 +55,9 @@ var returnCodes = map[uint32]struct {
 	CodeNotAvailable:    {"not available", nil},
 	CodeOutOfMemory:     {"out of memory", nil},
 	CodeFileNotFound:    {"file not found", ErrNotFound},
+	CodeNotReady:        {"system not ready", nil},
+	CodeLocked:          {"system locked, shutdown needs Force", nil},
+	CodeShuttingDown:    {"shutdown in progress", ErrBusy},
 }
 
 // CodeError is the error for the return code of a method that failed.

@@ -12,8 +12,8 @@ import (
 
 // returnCodeFacts has the return codes of the methods of root\virtualization\v2.
 //
-// Source: the section "Return value" of the pages <method>-msvm-replicationservice.md in MicrosoftDocs/win32,
-// HyperV_v2. The error codes of jobs (Msvm_ConcreteJob.ErrorCode) are the same. The sentinels are a choice of this
+// Source: the section "Return value" of the pages <method>-msvm-replicationservice.md and, from 32780 on,
+// msvm-shutdowncomponent-initiateshutdown.md in MicrosoftDocs/win32, HyperV_v2. The error codes of jobs (Msvm_ConcreteJob.ErrorCode) are the same. The sentinels are a choice of this
 // package.
 var returnCodeFacts = []struct {
 	name     string
@@ -34,6 +34,9 @@ var returnCodeFacts = []struct {
 	{"CodeNotAvailable", CodeNotAvailable, 32777, "not available", nil},
 	{"CodeOutOfMemory", CodeOutOfMemory, 32778, "out of memory", nil},
 	{"CodeFileNotFound", CodeFileNotFound, 32779, "file not found", ErrNotFound},
+	{"CodeNotReady", CodeNotReady, 32780, "system not ready", nil},
+	{"CodeLocked", CodeLocked, 32781, "system locked, shutdown needs Force", nil},
+	{"CodeShuttingDown", CodeShuttingDown, 32782, "shutdown in progress", ErrBusy},
 }
 
 func TestReturnCodesAreAsDocumented(t *testing.T) {

@@ -10,8 +10,6 @@ import (
 	"github.com/prometheus/common/version"
 
 	"hyperv_replica_exporter/internal/hostsource"
-	"hyperv_replica_exporter/internal/logging"
-	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/capture"
 )
 
@@ -41,10 +39,6 @@ type captureConfig struct {
 	source hostsource.Config
 }
 
-// maxStuckCalls is how many calls that have exceeded the timeout are left behind. After that, all further calls fail at
-// once: the host does not answer.
-const maxStuckCalls = 8
-
 func (c *captureConfig) run(ctx context.Context, env Environment) error {
 	if err := c.source.Resolve(); err != nil {
 		return usageError{err}
@@ -52,13 +46,10 @@ func (c *captureConfig) run(ctx context.Context, env Environment) error {
 	if c.CallTimeout <= 0 {
 		return usageError{fmt.Errorf("--timeout must be above zero")}
 	}
-	host, err := c.source.Open(ctx, logging.New(logging.Console{Stderr: env.Stderr}.Logger("logfmt"), "info"))
+	pool, host, err := openPool(ctx, env, &c.source, 1, c.CallTimeout)
 	if err != nil {
-		return usageError{err}
+		return err
 	}
-	pool := wmiquery.NewPool(wmiquery.PoolOptions{
-		Open: host.Open, Now: host.Now, Workers: 1, StuckAfter: c.CallTimeout, MaxStuck: maxStuckCalls,
-	})
 	defer func() { go pool.Close() }() // a call that hangs must not keep the program from ending
 	c.Reader, c.Build, c.Version = pool, host.Build, version.Version
 	if c.source.Name == hostsource.WMI {

@@ -11,6 +11,7 @@ import (
 
 	"hyperv_replica_exporter/internal/exporter"
 	"hyperv_replica_exporter/internal/exportertest"
+	"hyperv_replica_exporter/internal/filetest"
 	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/capture"
 	"hyperv_replica_exporter/wmiquery/replay"
@@ -41,16 +42,10 @@ func exposition(t *testing.T, open func() (wmiquery.Session, error), now func() 
 	return strings.Join(series, "")
 }
 
-// newFolder returns the path of a folder that does not exist. Wine 8 cannot remove a folder that has had files in it, as
-// t.TempDir would.
+// newFolder returns the path of a folder that does not exist.
 func newFolder(t *testing.T) string {
 	t.Helper()
-	parent, err := os.MkdirTemp("", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(parent) })
-	return filepath.Join(parent, "capture")
+	return filepath.Join(filetest.Dir(t), "capture")
 }
 
 // captureWorld captures a simulated host. It returns the folder and the mapping file.

@@ -13,8 +13,6 @@ import (
 	"hyperv_replica_exporter/internal/doctor"
 	"hyperv_replica_exporter/internal/exporter"
 	"hyperv_replica_exporter/internal/hostsource"
-	"hyperv_replica_exporter/internal/logging"
-	"hyperv_replica_exporter/wmiquery"
 )
 
 // doctorCommand checks what makes the exporter fail on a host.
@@ -53,18 +51,16 @@ func (c *doctorConfig) run(ctx context.Context, env Environment) error {
 	if c.CallTimeout <= 0 || c.ScrapeTimeout <= 0 {
 		return usageError{fmt.Errorf("--wmi.call-timeout and --scrape.timeout must be above zero")}
 	}
-	host, err := c.source.Open(ctx, logging.New(logging.Console{Stderr: env.Stderr}.Logger("logfmt"), "info"))
+	pool, host, err := openPool(ctx, env, &c.source, doctor.Workers, c.CallTimeout)
 	if err != nil {
-		return usageError{err}
+		return err
 	}
-	pool := wmiquery.NewPool(wmiquery.PoolOptions{
-		Open: host.Open, Now: host.Now, Workers: doctor.Workers, StuckAfter: c.CallTimeout, MaxStuck: maxStuckCalls,
-	})
 	defer func() { go pool.Close() }() // a call that hangs must not keep the program from ending
 	c.Reader, c.Build = pool, host.Build
 	if c.source.Name == hostsource.WMI {
 		c.Build, _, c.HostNames = describeComputer()
 		c.Account = describeAccount()
+		c.Service = describeService
 	}
 	if env.Terminal {
 		c.Progress = showProgress(env.Stderr)

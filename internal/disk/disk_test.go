@@ -5,15 +5,13 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"hyperv_replica_exporter/internal/filetest"
 )
 
 // A reservation does not change the size of its file. It can be closed twice.
 func TestReservation(t *testing.T) {
-	dir, err := os.MkdirTemp("", "") // not t.TempDir: it fails the test if Wine cannot delete a file
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	dir := filetest.Dir(t)
 	file := filepath.Join(dir, "x")
 	if _, err := Reserve(file); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("reservation for no file: error %v", err)

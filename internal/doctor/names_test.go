@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"hyperv_replica_exporter/internal/doctor"
+	"hyperv_replica_exporter/internal/filetest"
 	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/capture"
 	"hyperv_replica_exporter/wmiquery/msvm"
@@ -38,11 +39,7 @@ func simulated(t *testing.T, host string, faults ...string) wmiquery.Reader {
 // originals returns the names of a host, as a capture of the host has found them.
 func originals(t *testing.T, reader wmiquery.Reader) []string {
 	t.Helper()
-	parent, err := os.MkdirTemp("", "") // Wine 8 cannot remove a folder that has had files in it, as t.TempDir would
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(parent) })
+	parent := filetest.Dir(t)
 	result, err := capture.Run(t.Context(), capture.Options{
 		Reader: reader, Folder: filepath.Join(parent, "capture"), CallTimeout: time.Minute,
 	})

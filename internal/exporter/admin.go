@@ -36,6 +36,7 @@ type adminConfig struct {
 	maxConnections, maxConnectionsPerAddress int
 
 	maxActions                int
+	bulkParallelism           int
 	requestRate, actionRate   float64
 	requestBurst, actionBurst int
 }
@@ -60,7 +61,7 @@ func (c *adminConfig) addFlags(app *kingpin.Application) {
 	app.Flag("admin.audit.max-files", "Number of renamed audit logs to keep, at least 1. The oldest is deleted.").
 		Default("10").UintVar(&c.auditMaxFiles)
 	app.Flag("admin.host", "Host name to accept in requests to the admin endpoint, in addition to localhost, "+
-		"its addresses and the name of this computer. Repeatable.").
+		"its addresses and the names of this computer. Repeatable.").
 		PlaceHolder("NAME").StringsVar(&c.hosts)
 	c.addLimitFlags(app)
 }
@@ -87,6 +88,9 @@ func (c *adminConfig) addLimitFlags(app *kingpin.Application) {
 	app.Flag("admin.max-actions", "Maximum number of actions in progress. Failovers, and actions that pause or cancel "+
 		"another one, are not limited.").
 		Default(fmt.Sprint(admin.DefaultMaxActions)).IntVar(&c.maxActions)
+	app.Flag("admin.bulk-parallelism", "Number of VMs that fail over at the same time in bulk failovers. "+
+		"With less than --wmi.workers, a bulk failover on a slow host does not delay other failovers.").
+		Default(fmt.Sprint(admin.DefaultBulkParallelism)).IntVar(&c.bulkParallelism)
 }
 
 func defaultDataDir() string {
@@ -104,17 +108,15 @@ func (c *adminConfig) options() admin.Options {
 		PolicyFile: c.policyFile, WebConfigFile: c.webConfigFile, Addresses: c.addresses,
 		DataDir: c.dataDir, Namespace: collector.Namespace, Now: time.Now, Hosts: c.hosts,
 		AuditMaxBytes: int64(c.auditMaxSize), AuditMaxFiles: int(c.auditMaxFiles),
-		MaxActions: c.maxActions, RequestRate: c.requestRate, RequestBurst: c.requestBurst,
-		ActionRate: c.actionRate, ActionBurst: c.actionBurst,
+		MaxActions: c.maxActions, BulkParallelism: c.bulkParallelism, RequestRate: c.requestRate,
+		RequestBurst: c.requestBurst, ActionRate: c.actionRate, ActionBurst: c.actionBurst,
 	}
 	for _, a := range c.addresses {
 		if host, _, err := net.SplitHostPort(a); err == nil && host != "" {
 			o.Hosts = append(o.Hosts, host)
 		}
 	}
-	if name, err := os.Hostname(); err == nil {
-		o.Hosts = append(o.Hosts, name)
-	}
+	o.Hosts = append(o.Hosts, computerNames()...)
 	return o
 }
 
@@ -132,6 +134,7 @@ func (c *adminConfig) check() error {
 		{"admin.action-rate", c.actionRate, 0.01},
 		{"admin.action-burst", float64(c.actionBurst), 1},
 		{"admin.max-actions", float64(c.maxActions), 1},
+		{"admin.bulk-parallelism", float64(c.bulkParallelism), 1},
 	} {
 		if !(f.value >= f.min) { // also true for NaN
 			return fmt.Errorf("--%s must be at least %v", f.name, f.min)
@@ -154,7 +157,7 @@ func openAdmin(c *config, host *source, logger log.Logger, auditSink func([]byte
 	o.Logger = log.With(logger, "component", "admin")
 	o.Events = auditSink
 	o.Objective = func(name, id string, interval time.Duration) time.Duration {
-		return collector.ObjectiveOf(c.objectives, name, id, interval)
+		return collector.ObjectiveOf(c.effective.Load().objectives, name, id, interval)
 	}
 	return admin.New(o)
 }
@@ -180,7 +183,7 @@ func adminServers(
 		// With HTTP/2 a connection could have hundreds of requests, and the limits of connections would not limit them.
 		server.Protocols = new(http.Protocols)
 		server.Protocols.SetHTTP1(true)
-		serveListener(limits.listener(l), server, c.admin.webConfigFile, c.logLevel, failed, logger)
+		serveListener(limits.listener(l), server, c.admin.webConfigFile, failed, logger)
 		servers = append(servers, server)
 	}
 	return servers, nil
@@ -209,10 +212,10 @@ func listenAdmin(
 	return listeners, nil
 }
 
-// reloadOnHangup reloads the configuration of the admin endpoint on SIGHUP until ctx is done. Windows has no such
-// signal; POST /-/reload does the same.
-func reloadOnHangup(ctx context.Context, endpoint *admin.Server) {
-	if endpoint == nil {
+// reloadOnHangup reloads the configuration file and the configuration of the admin endpoint on SIGHUP until ctx is
+// done. Windows has no such signal; changed files are noticed.
+func reloadOnHangup(ctx context.Context, reloads *reloader, endpoint *admin.Server) {
+	if reloads == nil && endpoint == nil {
 		return
 	}
 	hangup := make(chan os.Signal, 1)
@@ -224,7 +227,10 @@ func reloadOnHangup(ctx context.Context, endpoint *admin.Server) {
 			case <-ctx.Done():
 				return
 			case <-hangup:
-				_ = endpoint.Reload() // logs its own errors
+				reloads.reload()
+				if endpoint != nil {
+					_ = endpoint.Reload() // logs its own errors
+				}
 			}
 		}
 	}()

@@ -11,10 +11,13 @@ import (
 
 // defaults are the flags and their default values, as documented. --admin.data-dir depends on the system.
 var defaults = map[string]string{
+	"config.file":                            "",
+	"config.check":                           "",
 	"source":                                 "auto",
 	"web.listen-address":                     ":10483",
 	"web.telemetry-path":                     "/metrics",
 	"web.config.file":                        "",
+	"web.grafana-url":                        "",
 	"web.max-requests":                       "40",
 	"collector.relationship":                 "true",
 	"collector.settings":                     "true",
@@ -57,6 +60,7 @@ var defaults = map[string]string{
 	"admin.action-rate":                      "2",
 	"admin.action-burst":                     "100",
 	"admin.max-actions":                      "32",
+	"admin.bulk-parallelism":                 "3",
 	"log.level":                              "info",
 	"log.format":                             "logfmt",
 	"help":                                   "",
@@ -69,8 +73,7 @@ var defaults = map[string]string{
 }
 
 func TestFlagDefaults(t *testing.T) {
-	var objectives []string
-	app := newApplication(&config{collectors: map[string]*bool{}}, &objectives)
+	app := newApplication(newConfig())
 	got := map[string]string{}
 	for _, f := range app.Model().Flags {
 		got[f.Name] = strings.Join(f.Default, ",")
@@ -116,6 +119,7 @@ func TestFlagLimits(t *testing.T) {
 		{"admin.action-rate", []string{"0.01", "1000"}, []string{"0.009", "0", "-1", "NaN"}},
 		{"admin.action-burst", []string{"1", "1000"}, []string{"0", "-1"}},
 		{"admin.max-actions", []string{"1", "1000"}, []string{"0", "-1"}},
+		{"admin.bulk-parallelism", []string{"1", "1000"}, []string{"0", "-1"}},
 		{"simulator.monitoring-start", []string{"00:00", "23:59"}, []string{"24:00", "09:60", "9", "noon"}},
 		{"log.level", []string{"debug", "info", "warn", "error"}, []string{"warning", ""}},
 		{"log.format", []string{"logfmt", "json"}, []string{"text", ""}},

@@ -1,13 +1,13 @@
 package exporter
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"net"
 	"strings"
-	"sync"
 	"testing"
+
+	"hyperv_replica_exporter/internal/logging/loggingtest"
 
 	"github.com/go-kit/log"
 )
@@ -59,7 +59,7 @@ func TestAddressesOfConnections(t *testing.T) {
 
 // A listener closes connections above the limit, logs them, and accepts others when one is closed.
 func TestLimitedListener(t *testing.T) {
-	logs := &lockedBuffer{}
+	logs := &loggingtest.Buffer{}
 	limits := newConnectionLimits(10, 2, log.NewLogfmtLogger(logs))
 	inner, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -103,22 +103,4 @@ func TestLimitedListener(t *testing.T) {
 	first.Close() // counts once
 	dial("hello")
 	dial("")
-}
-
-// lockedBuffer is a buffer that can be read while it is written.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }

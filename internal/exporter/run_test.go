@@ -20,7 +20,7 @@ import (
 	"hyperv_replica_exporter/internal/exportertest"
 )
 
-// The program serves metrics, health checks and the landing page, and stops on request.
+// The program serves metrics, health checks and the pages, and stops on request.
 func TestRun(t *testing.T) {
 	p := exportertest.Start(t)
 	base := strings.TrimSuffix(p.URL, "/metrics")
@@ -38,7 +38,9 @@ func TestRun(t *testing.T) {
 		{"/-/healthy", 200, "is healthy"},
 		{"/-/ready", 200, "is ready"},
 		{"/", 200, "Source: simulator"},
-		{"/", 200, `href="/metrics?collect[]=statistics"`},
+		{"/exporter", 200, `href="/metrics?collect[]=statistics"`},
+		{"/vm/nonsense", 404, "VM not found"},
+		{"/static/style.css", 200, "prefers-color-scheme"},
 		{"/nonsense", 404, ""},
 		{"/debug/pprof/", 404, ""},
 	} {
@@ -93,7 +95,7 @@ func TestReplay(t *testing.T) {
 		t.Errorf("the log does not say that the host is a capture:\n%s", log)
 	}
 	if _, body := exportertest.Get(t, strings.TrimSuffix(p.URL, "/metrics")); !strings.Contains(body, "Source: replay") {
-		t.Error("the landing page does not say that the host is a capture")
+		t.Error("the pages does not say that the host is a capture")
 	}
 }
 

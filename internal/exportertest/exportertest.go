@@ -17,8 +17,8 @@ import (
 
 	"golang.org/x/crypto/bcrypt"
 
-	"hyperv_replica_exporter/internal/accesstest"
 	"hyperv_replica_exporter/internal/exporter"
+	"hyperv_replica_exporter/internal/filetest"
 	"hyperv_replica_exporter/internal/logging"
 )
 
@@ -172,11 +172,7 @@ func AdminArgs(t testing.TB) (args []string, policy string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp("", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	dir := filetest.Dir(t)
 	policy = TempFile(t, "rules: [{users: [omar], role: owner, vms: all, host: true}]\n...\n")
 	return []string{
 		"--admin.enabled", "--admin.listen-address=127.0.0.1:0", "--admin.data-dir=" + filepath.Join(dir, "data"),
@@ -216,7 +212,7 @@ func TempFile(t testing.TB, text string) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.Remove(f.Name()) })
-	accesstest.Protect(t, f.Name())
+	filetest.Protect(t, f.Name())
 	if _, err := f.WriteString(text); err != nil {
 		t.Fatal(err)
 	}

@@ -6,45 +6,26 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"hyperv_replica_exporter/internal/logging/loggingtest"
 
 	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
 )
 
-// syncBuffer is a buffer that is safe for concurrent use.
-type syncBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-// take returns what was written since the last call.
-func (b *syncBuffer) take() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	defer b.buf.Reset()
-	return b.buf.String()
-}
-
 // A limited logger passes a number of messages in a period, and then says how many it has suppressed. Messages of level
 // debug are not limited.
 func TestLimitedLogger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var buf syncBuffer
+		var buf loggingtest.Buffer
 		l := NewLimited(log.NewLogfmtLogger(&buf), 3, time.Minute)
 		check := func(when, want string) {
 			t.Helper()
 			synctest.Wait()
-			if got := buf.take(); got != want {
+			if got := buf.Take(); got != want {
 				t.Errorf("%s: log\n%swant\n%s", when, got, want)
 			}
 		}

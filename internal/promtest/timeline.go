@@ -57,8 +57,12 @@ func RunTimeline(t *testing.T, timeline Timeline, onScrape ScrapeFunc) {
 			t.Cleanup(e.Close)
 			exporters[host] = e
 		}
-		// Close waits for calls that hang. Cleanup functions run last first, so these calls return before Close.
-		t.Cleanup(func() { w.SetFaults(simulator.Faults{}) })
+		// Close waits for calls that hang. Cleanup functions run last first, so these calls return before Close, and so
+		// do slow ones.
+		t.Cleanup(func() {
+			w.SetFaults(simulator.Faults{})
+			time.Sleep(time.Minute)
+		})
 		for elapsed := time.Duration(0); elapsed <= timeline.Length; elapsed += timeline.Step {
 			time.Sleep(time.Until(begin.Add(elapsed))) // advances the fake clock
 			if timeline.BeforeScrape != nil {

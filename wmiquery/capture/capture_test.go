@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"hyperv_replica_exporter/internal/filetest"
 	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
 	"hyperv_replica_exporter/wmiquery/replay"
@@ -34,16 +35,10 @@ func simulated(t *testing.T, host string, faults ...string) wmiquery.Reader {
 	return pool
 }
 
-// newFolder returns the path of a folder that does not exist, in an empty folder. Wine 8 cannot remove a folder that has
-// had files in it, as t.TempDir would.
+// newFolder returns the path of a folder that does not exist, in an empty folder.
 func newFolder(t *testing.T) string {
 	t.Helper()
-	parent, err := os.MkdirTemp("", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(parent) })
-	return filepath.Join(parent, "capture")
+	return filepath.Join(filetest.Dir(t), "capture")
 }
 
 func capture(t *testing.T, o Options) Result {
@@ -259,7 +254,7 @@ func TestManifest(t *testing.T) {
 	if err != nil || !h.Captured().Equal(noon) || h.Build() != "20348" {
 		t.Errorf("got %+v, error %v", h, err)
 	}
-	if len(steps) < 20 || !strings.HasPrefix(steps[0], "0/17 Msvm_ComputerSystem") ||
+	if len(steps) < 20 || !strings.HasPrefix(steps[0], "0/18 Msvm_ComputerSystem") ||
 		!strings.HasSuffix(steps[len(steps)-1], fmt.Sprint(len(steps)-1, "/", len(steps), " GetSystemCertificates")) {
 		t.Errorf("got progress %q", steps)
 	}

@@ -64,6 +64,8 @@ func TestOnlyConstantsAreNotReplaced(t *testing.T) {
 		"Msvm_ReplicationService.CreationClassName",
 		"Msvm_ReplicationService.Name",
 		"Msvm_ReplicationService.SystemCreationClassName",
+		"Msvm_ShutdownComponent.CreationClassName",
+		"Msvm_ShutdownComponent.SystemCreationClassName",
 		"Msvm_VirtualSystemSettingData.VirtualSystemType",
 	}
 	if !slices.Equal(kept, want) {

@@ -14,8 +14,8 @@ func TestPermissions(t *testing.T) {
 	folder := newFolder(t)
 	result := capture(t, Options{Reader: simulated(t, "HV01"), Folder: folder, CallTimeout: time.Minute})
 	files, err := filepath.Glob(filepath.Join(folder, "*"))
-	if err != nil || len(files) != 21 {
-		t.Errorf("found %d files, error %v; want 21", len(files), err)
+	if err != nil || len(files) != 22 {
+		t.Errorf("found %d files, error %v; want 22", len(files), err)
 	}
 	modes := map[string]os.FileMode{folder: 0o700, result.MappingFile: 0o600}
 	for _, file := range files {

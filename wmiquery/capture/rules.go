@@ -55,6 +55,9 @@ var rules = map[string]map[string]rule{
 		"InstanceID": id, "IPAddresses": address, "Subnets": fixed, "DefaultGateways": address, "DNSServers": address,
 	},
 	"Msvm_EthernetPortFailoverSettingDataComponent": {"GroupComponent": id, "PartComponent": id},
+	msvm.ClassShutdownComponent: {
+		"CreationClassName": fixed, "DeviceID": id, "SystemCreationClassName": fixed, "SystemName": system,
+	},
 	msvm.ClassConcreteJob: {
 		"InstanceID": id, "ErrorDescription": message, "ErrorSummaryDescription": message,
 	},

@@ -39,7 +39,7 @@ func NewInstance(class string, v any) (Instance, error) {
 	if s.Kind() != reflect.Struct {
 		return Instance{}, fmt.Errorf("cannot marshal a %T as an instance", v)
 	}
-	names := fieldNames(s.Type())
+	names := layoutOf(s.Type()).names
 	i := Instance{Class: class, Properties: make([]Property, 0, len(names))}
 	for n, name := range names {
 		if name == "" {
@@ -129,15 +129,4 @@ func format(v reflect.Value) (string, error) {
 		return FormatInterval(time.Duration(v.Int()))
 	}
 	return strconv.FormatInt(v.Int(), 10), nil
-}
-
-// fieldNames returns the names of the fields of a struct by index, "" for fields that are not exported.
-func fieldNames(t reflect.Type) []string {
-	names := make([]string, t.NumField())
-	for i := range names {
-		if f := t.Field(i); f.IsExported() {
-			names[i] = f.Name
-		}
-	}
-	return names
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Unmarshal reads an instance into the struct that v points to and returns the class of the instance. A property is
@@ -18,14 +19,14 @@ func Unmarshal(text string, v any) (class string, err error) {
 	if err != nil {
 		return "", err
 	}
-	r, err := newReader(text)
-	if err != nil {
-		return "", fmt.Errorf("embedded instance: %w", err)
+	class, ok := d.readPlain(text)
+	if !ok {
+		d.reset()
+		if class, err = d.scan(text); err != nil {
+			return "", err
+		}
 	}
-	if err := d.readAll(r); err != nil {
-		return "", fmt.Errorf("embedded instance of %.40q: %w", r.class, err)
-	}
-	return r.class, NewInvalidValuesError(r.class, d.invalid)
+	return class, NewInvalidValuesError(class, d.invalid)
 }
 
 // Unmarshal stores the instance in the struct that v points to, like the function [Unmarshal].
@@ -45,24 +46,51 @@ func (i Instance) Unmarshal(v any) error {
 // decoder stores properties in the fields of a struct.
 type decoder struct {
 	dst     reflect.Value
-	names   []string
+	layout  *layout
+	targets reflect.Value // a struct of type layout.targets, once a pointer has been set
+	next    int           // the next field, if the properties are in the order of the fields
 	invalid []InvalidValue
 }
 
 // newDecoder returns a decoder for the struct that v points to, and sets all its fields to null.
-func newDecoder(v any) (*decoder, error) {
+func newDecoder(v any) (d decoder, err error) {
 	s := reflect.ValueOf(v)
 	if s.Kind() != reflect.Pointer || s.Elem().Kind() != reflect.Struct {
-		return nil, fmt.Errorf("cannot unmarshal an instance into a %T", v)
+		return d, fmt.Errorf("cannot unmarshal an instance into a %T", v)
 	}
-	s = s.Elem()
-	s.SetZero()
-	return &decoder{dst: s, names: fieldNames(s.Type())}, nil
+	d = decoder{dst: s.Elem(), layout: layoutOf(s.Elem().Type())}
+	d.reset()
+	return d, nil
+}
+
+// reset sets all fields to null.
+func (d *decoder) reset() {
+	d.dst.SetZero()
+	d.next, d.invalid = 0, nil
 }
 
 // field returns the index of the field for a property, or -1.
 func (d *decoder) field(property string) int {
-	return slices.IndexFunc(d.names, func(name string) bool { return strings.EqualFold(name, property) })
+	n, names := d.next, d.layout.names
+	if n >= len(names) || names[n] != property {
+		n = slices.IndexFunc(names, func(name string) bool { return strings.EqualFold(name, property) })
+	}
+	if n >= 0 {
+		d.next = n + 1
+	}
+	return n
+}
+
+// scan reads an instance in any form and returns its class.
+func (d *decoder) scan(text string) (class string, err error) {
+	r, err := newReader(text)
+	if err != nil {
+		return "", fmt.Errorf("embedded instance: %w", err)
+	}
+	if err := d.readAll(r); err != nil {
+		return "", fmt.Errorf("embedded instance of %.40q: %w", r.class, err)
+	}
+	return r.class, nil
 }
 
 // readAll stores all properties of an instance. The error is one of the syntax: the rest cannot be read.
@@ -82,10 +110,10 @@ func (d *decoder) readAll(r *reader) error {
 		outside, source := len(r.open)-1, r.rest
 		if invalid := r.value(&p); invalid != nil {
 			if err := r.skipTo(outside); err != nil {
-				return fmt.Errorf("property %s: %w", d.names[n], err)
+				return fmt.Errorf("property %s: %w", d.layout.names[n], err)
 			}
 			d.dst.Field(n).SetZero()
-			d.report(d.names[n], source[:len(source)-len(r.rest)], invalid)
+			d.report(d.layout.names[n], source[:len(source)-len(r.rest)], invalid)
 			continue
 		}
 		d.set(n, p)
@@ -95,12 +123,12 @@ func (d *decoder) readAll(r *reader) error {
 // set stores a property in field n.
 func (d *decoder) set(n int, p Property) {
 	f := d.dst.Field(n)
-	err := setField(f, p)
+	err := d.setField(n, p)
 	if err != nil {
 		f.SetZero()
 	}
 	if err != nil || len(d.invalid) > 0 {
-		d.report(d.names[n], strings.Join(p.Values[:min(len(p.Values), maxText)], ", "), err)
+		d.report(d.layout.names[n], strings.Join(p.Values[:min(len(p.Values), maxText)], ", "), err)
 	}
 }
 
@@ -113,7 +141,8 @@ func (d *decoder) report(property, text string, err error) {
 	}
 }
 
-func setField(f reflect.Value, p Property) error {
+func (d *decoder) setField(n int, p Property) error {
+	f := d.dst.Field(n)
 	switch {
 	case p.Null:
 		f.SetZero() // of a property that occurs twice, the last one counts
@@ -131,7 +160,10 @@ func setField(f reflect.Value, p Property) error {
 		}
 		return nil
 	case f.Kind() == reflect.Pointer:
-		f.Set(reflect.New(f.Type().Elem()))
+		if !d.targets.IsValid() {
+			d.targets = reflect.New(d.layout.targets).Elem()
+		}
+		f.Set(d.targets.Field(n).Addr())
 		f = f.Elem()
 	}
 	return parseValue(f, p.Values[0])
@@ -146,8 +178,8 @@ func parseValue(f reflect.Value, text string) error {
 	text = strings.TrimSpace(text)
 	switch f.Type() {
 	case timeType:
-		t, err := ParseTime(text)
-		f.Set(reflect.ValueOf(t))
+		var err error
+		*f.Addr().Interface().(*time.Time), err = ParseTime(text)
 		return err
 	case durationType:
 		d, err := ParseInterval(text)

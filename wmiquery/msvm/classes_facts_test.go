@@ -81,6 +81,10 @@ var properties = map[string]map[string]string{
 		"VirtualSystemType": "string", "CreationTime": "datetime",
 	},
 	`root\virtualization\v2:Msvm_SnapshotOfVirtualSystem`: {"Antecedent": "reference", "Dependent": "reference"},
+	`root\virtualization\v2:Msvm_ShutdownComponent`: {
+		"CreationClassName": "string", "DeviceID": "string", "SystemCreationClassName": "string", "SystemName": "string",
+		"OperationalStatus": "uint16[]",
+	},
 	`root\cimv2:Win32_PerfRawData_HyperVReplicaStats_HyperVReplicaVM`: {
 		"Name": "string", "NetworkBytesSent": "uint64", "NetworkBytesRecv": "uint64", "ResynchronizedBytes": "uint64",
 		"ReplicationCount": "uint32",
@@ -136,7 +140,7 @@ func TestClassConstantsAreNamesOfClasses(t *testing.T) {
 		"ClassReplicationService", "ClassComputerSystem", "ClassConcreteJob", "ClassVirtualSystemManagementService",
 		"ClassError", "ClassReplicationRelationship", "ClassReplicationSettingData",
 		"ClassReplicationServiceSettingData", "ClassReplicationAuthorizationSettingData", "ClassReplicationStatistics",
-		"ClassFailoverNetworkAdapterSettingData", "ClassVirtualSystemSettingData",
+		"ClassFailoverNetworkAdapterSettingData", "ClassVirtualSystemSettingData", "ClassShutdownComponent",
 	}
 	var got []string
 	for name, value := range untypedStrings(t) {

@@ -109,8 +109,11 @@ var conditions = map[string]methodFacts{
 func TestConditionsAndEffectsOfMethods(t *testing.T) {
 	var names []string
 	for _, m := range Methods() {
-		want := conditions[m.Name]
-		names = append(names, m.Name)
+		want, ok := conditions[m.Class+"."+m.Name]
+		if !ok {
+			want = conditions[m.Name]
+		}
+		names = append(names, m.Name, m.Class+"."+m.Name)
 		checkSet(t, m.Name+": modes", m.Modes, want.modes)
 		checkSet(t, m.Name+": states", m.States, want.states)
 		if m.SendingSide != want.sending || m.RequiresOff != want.off {

@@ -44,6 +44,14 @@ func TestObjectPathsHaveTheDocumentedKeys(t *testing.T) {
 			FailoverNetworkAdapterSettingData{InstanceID: &id}.Ref(),
 			`Msvm_FailoverNetworkAdapterSettingData.InstanceID="fact"`,
 		},
+		{
+			ShutdownComponent{
+				CreationClassName: "Msvm_ShutdownComponent", DeviceID: `Microsoft:` + factGUID + `\fact`,
+				SystemCreationClassName: "Msvm_ComputerSystem", SystemName: factGUID,
+			}.Ref(),
+			`Msvm_ShutdownComponent.CreationClassName="Msvm_ShutdownComponent",DeviceID="Microsoft:` + factGUID +
+				`\\fact",SystemCreationClassName="Msvm_ComputerSystem",SystemName="` + factGUID + `"`,
+		},
 		{FailoverNetworkAdapterSettingData{}.Ref(), ""}, // the key is documented to be null
 	} {
 		if tt.got != tt.want {

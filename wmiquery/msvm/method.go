@@ -52,6 +52,12 @@ func (m Method) RequestsState() bool {
 		(m.Name == MethodRequestReplicationStateChange || m.Name == MethodRequestReplicationStateChangeEx)
 }
 
+// RequestsPower reports whether the method requests a power state of a VM. [PowerRequests] has the conditions for each
+// state.
+func (m Method) RequestsPower() bool {
+	return m.Class == ClassComputerSystem && m.Name == MethodRequestStateChange
+}
+
 // DefaultLink returns the relationship that the host chooses for a call that names only a VM, by the mode of the VM.
 // RevertFailover is the exception: there the host also considers the states of both relationships.
 func (m Method) DefaultLink(mode ReplicationMode) Link {

@@ -3,7 +3,9 @@ package msvm
 import "slices"
 
 // methods is the table of all methods.
-var methods = slices.Concat(hostMethods, lifeCycleMethods, failoverMethods, statisticsMethods, stateMethods, jobMethods)
+var methods = slices.Concat(
+	hostMethods, lifeCycleMethods, failoverMethods, statisticsMethods, stateMethods, powerMethods, jobMethods,
+)
 
 // hostMethods configure the host as a replica server.
 var hostMethods = []Method{
@@ -266,6 +268,21 @@ var stateMethods = []Method{
 		Out:     []Parameter{job},
 		Summary: "deletes a VM; this program deletes only test VMs", Destroys: "the VM",
 		Modes: []ReplicationMode{ModeTestReplica}, RequiresOff: true, Job: JobRemoveTestReplica,
+	},
+}
+
+// powerMethods start and stop VMs. PowerRequests has the conditions for each requested state.
+var powerMethods = []Method{
+	{
+		Class: ClassShutdownComponent, Name: MethodInitiateShutdown,
+		In: []Parameter{{"Force", TypeBoolean, "", false}, {"Reason", TypeString, "", false}},
+		Summary: "asks the guest operating system to shut down; with Force, also if programs have unsaved data; " +
+			"the VM is off when it has done so",
+	},
+	{
+		Class: ClassComputerSystem, Name: MethodRequestStateChange,
+		In: []Parameter{requested, timeout}, Out: []Parameter{job},
+		Summary: "requests a power state of the VM: 2 starts it, 3 turns it off",
 	},
 }
 

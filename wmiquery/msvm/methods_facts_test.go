@@ -25,8 +25,8 @@ const (
 // signatures has the in and out parameters of all methods, in the order of the documented signature. The names of the
 // types are CIM's, except for embedded instances, which CIM types as strings.
 //
-// Source: the pages <method>-msvm-replicationservice.md, -computersystem.md, -virtualsystemmanagementservice.md and
-// -concretejob.md in MicrosoftDocs/win32, HyperV_v2. The schema has the same signatures. The pages name the parameters
+// Source: the pages <method>-msvm-replicationservice.md, -computersystem.md, -virtualsystemmanagementservice.md,
+// -concretejob.md and msvm-shutdowncomponent-initiateshutdown.md in MicrosoftDocs/win32, HyperV_v2. The schema has the same signatures. The pages name the parameters
 // that may be null in few cases; the others are those that Microsoft's samples pass as null.
 var signatures = map[string]struct{ in, out []string }{
 	"Msvm_ReplicationService.ModifyServiceSettings": {
@@ -101,6 +101,8 @@ var signatures = map[string]struct{ in, out []string }{
 	"Msvm_ComputerSystem.RequestReplicationStateChangeEx": { // null means the primary relationship
 		[]string{factRelationship + ", may be null", factState, factTimeout}, []string{factJob},
 	},
+	"Msvm_ShutdownComponent.InitiateShutdown": {[]string{"Force: boolean", "Reason: string"}, nil}, // no job
+	"Msvm_ComputerSystem.RequestStateChange":  {[]string{factState, factTimeout}, []string{factJob}},
 	"Msvm_VirtualSystemManagementService.DestroySystem": {
 		[]string{"AffectedSystem: reference Msvm_ComputerSystem"}, []string{factJob},
 	},

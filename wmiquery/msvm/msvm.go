@@ -32,6 +32,7 @@ func Classes() []wmiquery.Instance {
 		AffectedJobElement{},
 		VirtualSystemSettingData{},
 		SnapshotOfVirtualSystem{},
+		ShutdownComponent{},
 		ReplicaPerformance{},
 	}
 }

@@ -5,6 +5,7 @@ const (
 	ClassReplicationService                  = "Msvm_ReplicationService"
 	ClassComputerSystem                      = "Msvm_ComputerSystem"
 	ClassConcreteJob                         = "Msvm_ConcreteJob"
+	ClassShutdownComponent                   = "Msvm_ShutdownComponent"
 	ClassVirtualSystemManagementService      = "Msvm_VirtualSystemManagementService"
 	ClassError                               = "Msvm_Error"
 	ClassReplicationRelationship             = "Msvm_ReplicationRelationship"
@@ -27,8 +28,8 @@ const (
 	MethodGetSystemCertificates     = "GetSystemCertificates"
 )
 
-// Methods of Msvm_ReplicationService that no Windows version supports. Msvm_ConcreteJob has a
-// RequestStateChange, too.
+// Methods of Msvm_ReplicationService that no Windows version supports. Msvm_ComputerSystem and Msvm_ConcreteJob have a
+// RequestStateChange, too, which is supported.
 const (
 	MethodRequestStateChange = "RequestStateChange"
 	MethodStartService       = "StartService"
@@ -71,6 +72,11 @@ const (
 const (
 	MethodRequestReplicationStateChange   = "RequestReplicationStateChange"
 	MethodRequestReplicationStateChangeEx = "RequestReplicationStateChangeEx"
+)
+
+// Method of Msvm_ShutdownComponent.
+const (
+	MethodInitiateShutdown = "InitiateShutdown"
 )
 
 // Method of Msvm_VirtualSystemManagementService.

@@ -8,23 +8,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-)
 
-// newFolder returns an empty folder. Wine 8 cannot remove a folder that has had files in it, as t.TempDir would.
-func newFolder(t *testing.T) string {
-	t.Helper()
-	folder, err := os.MkdirTemp("", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(folder) })
-	return folder
-}
+	"hyperv_replica_exporter/internal/filetest"
+)
 
 // sampleFolder returns a folder with a copy of the capture in testdata.
 func sampleFolder(t *testing.T) string {
 	t.Helper()
-	folder := newFolder(t)
+	folder := filetest.Dir(t)
 	if err := os.CopyFS(folder, os.DirFS("testdata/sample")); err != nil {
 		t.Fatal(err)
 	}
@@ -44,8 +35,8 @@ func TestOpenFolder(t *testing.T) {
 	if err != nil || h.Build() != "20348" {
 		t.Errorf("got %v, error %v", h, err)
 	}
-	checkFolder(t, "folder that does not exist", filepath.Join(newFolder(t), "none"), "not a capture, or not a complete one")
-	checkFolder(t, "empty folder", newFolder(t), "not a capture, or not a complete one")
+	checkFolder(t, "folder that does not exist", filepath.Join(filetest.Dir(t), "none"), "not a capture, or not a complete one")
+	checkFolder(t, "empty folder", filetest.Dir(t), "not a capture, or not a complete one")
 	checkFolder(t, "file instead of a folder", filepath.Join(sampleFolder(t), "manifest.xml"), "manifest.xml")
 }
 

@@ -222,8 +222,8 @@ func TestEachFault(t *testing.T) {
 					p.Errorf("%s is %d, want 99", property, v.Uint())
 				}
 			})
-			if len(properties) != 9 {
-				p.Errorf("checked properties %v, want 9", properties)
+			if len(properties) != 10 {
+				p.Errorf("checked properties %v, want 10", properties)
 			}
 		}},
 		{"duplicate-names", func(p faultTest) {

@@ -18,6 +18,7 @@ type hostVM struct {
 	added       time.Time // zero for VMs that New created
 	mode        msvm.ReplicationMode
 	on          bool    // the VM is running
+	shutdown    *job    // the shutdown of the guest operating system that is running, or nil; it is not visible
 	testReplica *hostVM // the test replica of a replica, or nil
 	testOf      *hostVM // the replica that a test replica belongs to
 	// authorization is the authorization entry that the VM is bound to. "" means any entry.
@@ -30,9 +31,12 @@ type hostVM struct {
 // not known what Windows does. The simulator does it for every other VM, so that clients meet both cases.
 func (vm *hostVM) skipsSimpleJobs() bool { return vm.logical.index%2 == 1 }
 
-// enabledState is the power state. Simulated VMs are never saved, starting or stopping.
+// enabledState is the power state. Simulated VMs are never saved or starting.
 func (vm *hostVM) enabledState() msvm.EnabledState {
-	if vm.on {
+	switch {
+	case vm.shutdown != nil:
+		return msvm.ShuttingDown
+	case vm.on:
 		return msvm.EnabledOn
 	}
 	return msvm.EnabledOff
@@ -145,13 +149,13 @@ func (vm *hostVM) submitJob(at time.Time, j *job) *job {
 	return j
 }
 
-// hasRunningJob reports whether a job for the VM is running. Transfers do not count.
+// hasRunningJob reports whether a job for the VM is running. Transfers and shutdowns do not count.
 func (vm *hostVM) hasRunningJob() bool { return vm.runningJob() != nil }
 
-// runningJob is the job for the VM that is running, or nil. Transfers do not count.
+// runningJob is the job for the VM that is running, or nil. Transfers and shutdowns do not count.
 func (vm *hostVM) runningJob() *job {
 	for _, j := range vm.logical.jobs {
-		if j.vm == vm && j.started && j.transfer == nil {
+		if j.vm == vm && j.started && j.transfer == nil && j != vm.shutdown {
 			return j
 		}
 	}

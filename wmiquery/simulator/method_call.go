@@ -92,13 +92,18 @@ func (r *request) resolve(c wmiquery.Call) (code uint32, err error) {
 	return wmiquery.CodeCompleted, nil
 }
 
-// findObject reports whether the host has the object whose method is called. It sets r.job if that is a job.
+// findObject reports whether the host has the object whose method is called. It sets r.job if that is a job, and r.vm
+// if it is the shutdown service of a VM.
 func (r *request) findObject(object wmiquery.Ref) bool {
 	switch r.method.Class {
 	case msvm.ClassReplicationService:
 		return strings.EqualFold(string(object), string(r.host.service().Ref()))
 	case msvm.ClassComputerSystem:
 		return strings.EqualFold(string(object), string(msvm.VMRef(r.host.name))) || r.host.vmAt(object) != nil
+	case msvm.ClassShutdownComponent:
+		r.host.advance(r.at) // the guest operating system may have shut down
+		r.vm = r.host.vmOfShutdownComponent(object)
+		return r.vm != nil
 	case msvm.ClassConcreteJob:
 		r.job = r.jobAt(object)
 		return r.job != nil
@@ -115,7 +120,9 @@ func (r *request) findVM(object wmiquery.Ref) bool {
 			return r.vm != nil
 		}
 	}
-	r.vm = r.host.vmAt(object)
+	if r.vm == nil {
+		r.vm = r.host.vmAt(object)
+	}
 	return true
 }
 

@@ -62,6 +62,10 @@ var handlers = map[string]map[string]handler{
 	msvm.ClassComputerSystem: {
 		msvm.MethodRequestReplicationStateChange:   {run: requestState, allowedDuringJob: true},
 		msvm.MethodRequestReplicationStateChangeEx: {run: requestState, allowedDuringJob: true},
+		msvm.MethodRequestStateChange:              {run: requestPower, allowedDuringJob: true},
+	},
+	msvm.ClassShutdownComponent: {
+		msvm.MethodInitiateShutdown: {run: initiateShutdown, allowedDuringJob: true},
 	},
 	msvm.ClassVirtualSystemManagementService: {
 		msvm.MethodDestroySystem: {run: destroySystem},

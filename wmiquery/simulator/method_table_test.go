@@ -15,6 +15,7 @@ func TestEveryMethodIsSimulated(t *testing.T) {
 	objects := map[string]wmiquery.Ref{
 		"Msvm_ReplicationService":             read[msvm.ReplicationService](t, d.hosts["HV01"])[0].Ref(),
 		"Msvm_ComputerSystem":                 msvm.VMRef(d.vm),
+		"Msvm_ShutdownComponent":              read[msvm.ShutdownComponent](t, d.hosts["HV01"])[0].Ref(),
 		"Msvm_VirtualSystemManagementService": `Msvm_VirtualSystemManagementService.Name="vmms"`,
 		"Msvm_ConcreteJob":                    d.requestState("HV01", 7).Job,
 	}

@@ -75,6 +75,12 @@ func (rc *randomCaller) call(s wmiquery.Session, host, vm string) {
 		c.Object = read[msvm.ReplicationService](rc.T, s)[0].Ref()
 	case "Msvm_ComputerSystem":
 		c.Object = msvm.VMRef(vm)
+	case "Msvm_ShutdownComponent":
+		components := read[msvm.ShutdownComponent](rc.T, s)
+		if len(components) == 0 {
+			return
+		}
+		c.Object = oneOf(rc, components...).Ref()
 	case "Msvm_ConcreteJob":
 		jobs := read[msvm.ConcreteJob](rc.T, s)
 		if len(jobs) == 0 {

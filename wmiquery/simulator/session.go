@@ -53,6 +53,8 @@ func (s *session) Read(dst any) error {
 		return readRows(s, dst, view.virtualSystemSettings)
 	case *[]msvm.SnapshotOfVirtualSystem:
 		return readRows(s, dst, view.snapshotsOfVirtualSystems)
+	case *[]msvm.ShutdownComponent:
+		return readRows(s, dst, view.shutdownComponents)
 	case *[]msvm.ReplicaPerformance:
 		return readRows(s, dst, view.performance)
 	}

@@ -14,7 +14,7 @@ type logicalVM struct {
 	world *World
 	index int     // of the VM in the World
 	links []*link // in the order of creation
-	jobs  []*job  // jobs that have not ended, in the order of creation
+	jobs  []*job  // jobs that have not ended, in the order of creation, and shutdowns of guest operating systems
 	// random is created on first use, because most VMs never need it.
 	random *rand.Rand
 }
@@ -96,6 +96,14 @@ func (lv *logicalVM) next() (first event) {
 		}
 	}
 	return first
+}
+
+// addJob adds a job that has not ended.
+func (lv *logicalVM) addJob(j *job) {
+	lv.jobs = append(lv.jobs, j)
+	if !slices.Contains(lv.world.vmsWithJobs, lv) {
+		lv.world.vmsWithJobs = append(lv.world.vmsWithJobs, lv)
+	}
 }
 
 // removeLink removes a link that no VM uses any more.

@@ -245,12 +245,8 @@ func (w *World) submitJob(j *job, at time.Time) {
 		j.id = drawGUID(w.random)
 		return
 	}
-	lv := j.vm.logical
-	j.id = drawGUID(lv.rand())
-	lv.jobs = append(lv.jobs, j)
-	if !slices.Contains(w.vmsWithJobs, lv) {
-		w.vmsWithJobs = append(w.vmsWithJobs, lv)
-	}
+	j.id = drawGUID(j.vm.logical.rand())
+	j.vm.logical.addJob(j)
 	if !j.begin.After(at) {
 		j.advance(at)
 	}

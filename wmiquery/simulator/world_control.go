@@ -21,17 +21,7 @@ func (w *World) SetPower(id, host string, on bool) error {
 	if on && vm.startBlocked() {
 		return fmt.Errorf("turn on %s on %s: %w", id, host, wmiquery.ErrInvalidState)
 	}
-	vm.on = on
-	for _, e := range vm.endpoints {
-		if !e.sends() {
-			continue
-		}
-		e.link.updateBacklog(w.lastNow)
-		if on && e.link.disksModified && e.state == msvm.Replicating {
-			e.link.disksModified = false
-			e.link.requireResync(w.lastNow)
-		}
-	}
+	vm.setPower(on, w.lastNow)
 	return nil
 }
 

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"hyperv_replica_exporter/internal/filetest"
 )
 
 // testLog is a log in a directory of its own.
@@ -21,15 +23,12 @@ type testLog struct {
 
 func newTestLog(t *testing.T, content string) *testLog {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "") // not t.TempDir: it fails the test if Wine cannot delete a file
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	dir := filetest.Dir(t)
 	l := &testLog{T: t, path: filepath.Join(dir, "audit.jsonl")}
 	if content != "" {
 		l.put(content)
 	}
+	var err error
 	l.Log, err = Open(Options{Path: l.path, OnWrite: func(line []byte) { l.written = append(l.written, string(line)) }})
 	if err != nil {
 		t.Fatal(err)

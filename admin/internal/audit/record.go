@@ -22,13 +22,15 @@ const (
 	Maintenance Event = "maintenance" // announced or ended, without a call of the host
 	Unlock      Event = "unlock"      // the lock of a call that hangs was released
 	Damage      Event = "damage"      // stored records were damaged and are lost
+	Bulk        Event = "bulk"        // a bulk request was confirmed; each of its VMs has records of its own
 )
 
 // Record is one record of the audit log. It never contains a password, token or key.
 type Record struct {
 	Time   time.Time `json:"time"`
 	Event  Event     `json:"event"`
-	ID     string    `json:"id"` // of the action; the same in all its records
+	ID     string    `json:"id"`                // of the action; the same in all its records
+	BulkID string    `json:"bulk_id,omitempty"` // of the bulk request that the action is part of
 	User   string    `json:"user"`
 	Remote string    `json:"remote,omitempty"` // address of the client
 

@@ -19,6 +19,8 @@ import (
 	"testing"
 	"time"
 
+	"hyperv_replica_exporter/internal/filetest"
+
 	"golang.org/x/crypto/bcrypt"
 )
 
@@ -144,7 +146,7 @@ func TestIsLoopback(t *testing.T) {
 
 // Client certificates authenticate only if the web config requires and verifies them.
 func TestWebConfigOfClientCertificates(t *testing.T) {
-	folder := tempDir(t)
+	folder := filetest.Dir(t)
 	certificate, key := writeCertificate(t, folder)
 	for _, tt := range []struct {
 		auth          string

@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"hyperv_replica_exporter/internal/filetest"
 )
 
 // A policy with a mistake in any rule is not valid. The error names the rule.
@@ -60,7 +62,7 @@ func TestInvalidPolicies(t *testing.T) {
 			t.Errorf("%s: error %v, want one with %q", tt.text, err, tt.want)
 		}
 	}
-	if _, err := ReadPolicy(filepath.Join(tempDir(t), "missing.yml"), nil); err == nil {
+	if _, err := ReadPolicy(filepath.Join(filetest.Dir(t), "missing.yml"), nil); err == nil {
 		t.Error("a missing file is valid")
 	}
 }

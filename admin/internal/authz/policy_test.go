@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"hyperv_replica_exporter/internal/filetest"
 )
 
 // policyOf returns the policy of a file with this text and the last line. The only known names are suspend, failover and
@@ -20,24 +22,13 @@ func policyOf(t *testing.T, text string) *Policy {
 
 func readPolicy(t *testing.T, text string) (*Policy, error) {
 	t.Helper()
-	file := filepath.Join(tempDir(t), "policy.yml")
+	file := filepath.Join(filetest.Dir(t), "policy.yml")
 	if err := os.WriteFile(file, []byte(text+"\n...\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return ReadPolicy(file, func(name string) bool {
 		return name == "suspend" || name == "failover" || name == "InitiateFailover"
 	})
-}
-
-// tempDir returns a new directory. Unlike t.TempDir it does not fail the test if Wine cannot delete a file.
-func tempDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return dir
 }
 
 func allows(p *Policy, c Principal, a Attributes) bool { return p.Authorize(c, a) == nil }

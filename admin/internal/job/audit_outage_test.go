@@ -12,17 +12,14 @@ import (
 	"time"
 
 	"hyperv_replica_exporter/admin/internal/audit"
+	"hyperv_replica_exporter/internal/filetest"
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
 // A record or an audit record that could not be written is written later, without another action.
 func TestUnsavedRecordsAreWrittenLater(t *testing.T) {
 	tr := newTestTracker(t)
-	dir, err := os.MkdirTemp("", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	dir := filetest.Dir(t)
 	file := filepath.Join(dir, "audit")
 	tr.begin("a", vmA, path(jobA))
 	tr.Audit = mustOpenAudit(t, file)

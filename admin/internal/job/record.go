@@ -47,6 +47,7 @@ type Record struct {
 	VM           string  `json:"vm,omitempty"`
 	LockVM       string  `json:"claimed_vm_id,omitempty"` // VM that the action locks, if it is not VMID
 	Relationship string  `json:"relationship,omitempty"`
+	BulkID       string  `json:"bulk_id,omitempty"` // of the bulk request that the action is part of
 	User         string  `json:"user"`
 	Reason       string  `json:"reason,omitempty"`
 	Role         string  `json:"role"` // role that the action needs

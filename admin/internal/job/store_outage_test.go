@@ -1,11 +1,11 @@
 package job
 
 import (
-	"os"
 	"path/filepath"
 	"testing"
 
 	"hyperv_replica_exporter/admin/internal/store"
+	"hyperv_replica_exporter/internal/filetest"
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
@@ -19,11 +19,7 @@ func TestEndIsStoredWhenTheStoreRecovers(t *testing.T) {
 	tr.host.jobs = []msvm.ConcreteJob{row(jobA, 7)}
 	tr.refresh()
 	tr.RetryUnsaved()
-	dir, err := os.MkdirTemp("", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	dir := filetest.Dir(t)
 	s, _, err := store.Open(filepath.Join(dir, "x.db"), tr.now, StoreBucket())
 	if err != nil {
 		t.Fatal(err)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,6 +14,7 @@ import (
 
 	"hyperv_replica_exporter/admin/internal/audit"
 	"hyperv_replica_exporter/admin/internal/store"
+	"hyperv_replica_exporter/internal/filetest"
 	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
@@ -22,11 +22,7 @@ import (
 // options returns the options of a tracker with files of its own.
 func options(t *testing.T, reader wmiquery.Reader) Options {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "") // not t.TempDir: it fails the test if Wine cannot delete a file
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	dir := filetest.Dir(t)
 	s, _, err := store.Open(filepath.Join(dir, "store"), time.Now(), StoreBucket())
 	if err != nil {
 		t.Fatal(err)

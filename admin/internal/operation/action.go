@@ -15,8 +15,10 @@ import (
 type Action struct {
 	Name   string
 	Method string
-	// State is the state that RequestReplicationStateChangeEx requests. Other methods do not use it.
-	State msvm.ReplicationState
+	Class  string // of the method, "" if only one class has a method of that name
+	// State is the state that the method requests: see msvm.StateRequests and msvm.PowerRequests. Methods that request no
+	// state do not use it.
+	State uint16
 	Role  authz.Role
 	// Parameters are the parameters of the method that a request can give. All others get default values.
 	Parameters []string
@@ -39,19 +41,27 @@ func FindAction(name string) (Action, bool) {
 
 // matchingAction returns the action that does the same as a call of a method, so that the checks of the action apply
 // to the call. A deprecated method counts as the one that replaced it.
-func matchingAction(m msvm.Method, state msvm.ReplicationState) (Action, bool) {
+func matchingAction(m msvm.Method, state uint16) (Action, bool) {
 	for _, a := range Actions() {
-		if a.Method == m.Name || a.Method == m.ReplacedBy && m.ReplacedBy != "" {
-			if a.Method != msvm.MethodRequestReplicationStateChangeEx || a.State == state {
-				return a, true
-			}
+		d := a.Definition()
+		if d.Class != m.Class || d.Name != m.Name && d.Name != m.ReplacedBy {
+			continue
+		}
+		if requests := d.RequestsState() || d.RequestsPower(); !requests || a.State == state {
+			return a, true
 		}
 	}
 	return Action{}, false
 }
 
 // Definition returns the method of the action.
-func (a Action) Definition() msvm.Method { return methodNamed(a.Method) }
+func (a Action) Definition() msvm.Method {
+	if a.Class == "" {
+		return methodNamed(a.Method)
+	}
+	m, _ := msvm.FindMethod(a.Class, a.Method)
+	return m
+}
 
 // Summary describes the action in one sentence.
 func (a Action) Summary() string { return summaryOf(a.Definition(), a.State) }
@@ -63,9 +73,21 @@ func (a Action) Destroys(r *Relationship) string { return destroyedBy(a.Definiti
 // Attributes returns the attributes that the policy decides on. Whoever may start a test failover may end it.
 func (a Action) Attributes(r *Relationship) authz.Attributes {
 	return authz.Attributes{
-		Role: a.Role, Names: []string{a.Method, a.Name}, VM: r.Key.VM, VMName: r.VMName(),
+		Role: a.Role, Names: policyNames(a.Definition(), a.Name), VM: r.Key.VM, VMName: r.VMName(),
 		Destroys: a.Destroys(r) != "" && !a.endsOwnTest(r),
 	}
+}
+
+// policyNames returns the names by which a policy can allow a call: the method, and the action that does the same. The
+// requests for power states have the names of their actions only: two other classes have a RequestStateChange.
+func policyNames(m msvm.Method, action string) []string {
+	switch {
+	case m.RequestsPower():
+		return []string{action}
+	case action == m.Name:
+		return []string{m.Name}
+	}
+	return []string{m.Name, action}
 }
 
 // endsOwnTest reports whether the action ends a test failover that this program started.
@@ -97,10 +119,14 @@ func (a Action) checkApplies(r *Relationship) *problem.Problem {
 	if a.appliesTo == nil || a.appliesTo(r) {
 		return nil
 	}
-	return problem.New(problem.InvalidState, "does not apply to the %s relationship of a VM in this mode", r.Key.Link)
+	name := "unknown"
+	if mode, known := r.VM.Mode(); known {
+		name = mode.String()
+	}
+	return problem.New(problem.InvalidState, "does not apply to the %s relationship of a VM of mode %s", r.Key.Link, name)
 }
 
-// methodNamed returns the first method with a name. Only RequestStateChange is a method of two classes.
+// methodNamed returns the first method with a name. Only RequestStateChange is a method of several classes.
 func methodNamed(name string) msvm.Method {
 	for _, m := range msvm.Methods() {
 		if m.Name == name {
@@ -111,18 +137,32 @@ func methodNamed(name string) msvm.Method {
 }
 
 // summaryOf returns the summary of a method, or of the state that the method requests.
-func summaryOf(m msvm.Method, state msvm.ReplicationState) string {
-	if request, ok := msvm.FindStateRequest(state); ok && m.RequestsState() {
+func summaryOf(m msvm.Method, state uint16) string {
+	if request, ok := msvm.FindStateRequest(msvm.ReplicationState(state)); ok && m.RequestsState() {
+		return request.Summary
+	}
+	if request, ok := msvm.FindPowerRequest(msvm.EnabledState(state)); ok && m.RequestsPower() {
 		return request.Summary
 	}
 	return m.Summary
 }
 
+// twoCopies is what the start of a failed-over replica can destroy.
+const twoCopies = "the data of the VM if the old primary VM still runs: " +
+	"both copies would change, and only one can be kept"
+
 // destroyedBy returns what a method, or the state that it requests, destroys in the current state of a relationship, ""
 // for nothing. Cancelling a failover that is only prepared destroys nothing.
-func destroyedBy(m msvm.Method, state msvm.ReplicationState, r *Relationship) string {
+func destroyedBy(m msvm.Method, state uint16, r *Relationship) string {
+	if m.RequestsPower() {
+		request, _ := msvm.FindPowerRequest(msvm.EnabledState(state))
+		if request.State == msvm.EnabledOn && (r == nil || r.IsFailedOver()) {
+			return twoCopies
+		}
+		return request.Destroys
+	}
 	if m.RequestsState() {
-		request, _ := msvm.FindStateRequest(state)
+		request, _ := msvm.FindStateRequest(msvm.ReplicationState(state))
 		if r != nil && !slices.Contains(request.DestroysFrom, r.State()) {
 			return ""
 		}
@@ -141,21 +181,34 @@ func destroyedBy(m msvm.Method, state msvm.ReplicationState, r *Relationship) st
 type preconditions struct {
 	modes       []msvm.ReplicationMode
 	states      []msvm.ReplicationState
-	off         bool // the VM must be turned off
+	power       []msvm.PowerState // of the VM
 	sendingSide bool
 }
 
+// off are the power states of a method that needs a VM that is turned off.
+var off = []msvm.PowerState{msvm.PowerOff}
+
 // preconditionsOf returns the preconditions of a method. It returns false if the state cannot be requested.
-func preconditionsOf(m msvm.Method, state msvm.ReplicationState, r *Relationship) (preconditions, bool) {
-	if !m.RequestsState() {
-		return preconditions{m.Modes, m.States, m.RequiresOff, false}, true
+func preconditionsOf(m msvm.Method, state uint16, r *Relationship) (preconditions, bool) {
+	if m.RequestsPower() {
+		request, ok := msvm.FindPowerRequest(msvm.EnabledState(state))
+		return preconditions{power: request.Power}, ok
 	}
-	request, ok := msvm.FindStateRequest(state)
-	var mode msvm.ReplicationMode
-	if r != nil {
-		mode, _ = r.VM.Mode()
+	c, requiresOff, ok := preconditions{m.Modes, m.States, nil, false}, m.RequiresOff, true
+	if m.RequestsState() {
+		var request msvm.StateRequest
+		request, ok = msvm.FindStateRequest(msvm.ReplicationState(state))
+		var mode msvm.ReplicationMode
+		if r != nil {
+			mode, _ = r.VM.Mode()
+		}
+		c = preconditions{request.Modes, request.StatesIn(mode), nil, request.SendingSide}
+		requiresOff = request.RequiresOff
 	}
-	return preconditions{request.Modes, request.StatesIn(mode), request.RequiresOff, request.SendingSide}, ok
+	if requiresOff {
+		c.power = off
+	}
+	return c, ok
 }
 
 // check returns nil if the host accepts the call for the relationship now. Otherwise it returns the reason, with the
@@ -175,10 +228,12 @@ func (c preconditions) check(r *Relationship) *problem.Problem {
 		reason = "only possible on the sending side"
 	case len(c.states) > 0 && !slices.Contains(c.states, state):
 		reason = fmt.Sprintf("the state is %s; requires %s", state, c.statesThatMatter())
-	case c.off && power == msvm.PowerUnknown:
+	case c.needsOff() && power == msvm.PowerUnknown:
 		reason = "the VM must be turned off; its power state is unknown"
-	case c.off && power != msvm.PowerOff:
+	case c.needsOff() && power != msvm.PowerOff:
 		reason = "the VM must be turned off"
+	case len(c.power) > 0 && !slices.Contains(c.power, power):
+		reason = fmt.Sprintf("the power state of the VM is %s; requires %s", power, strings.Join(texts(c.power), " or "))
 	}
 	if reason == "" {
 		return nil
@@ -209,10 +264,21 @@ func (c preconditions) describe(p *problem.Problem) *problem.Problem {
 	if len(c.states) > 0 && len(c.states) <= maxStates {
 		p.With("works_in_states", names(c.states))
 	}
-	if c.off {
+	if c.needsOff() {
 		p.With("needs_vm_off", true)
 	}
 	return p
+}
+
+// needsOff reports whether the VM must be turned off.
+func (c preconditions) needsOff() bool { return slices.Equal(c.power, off) }
+
+func texts[T ~string](values []T) []string {
+	all := make([]string, len(values))
+	for i, v := range values {
+		all[i] = string(v)
+	}
+	return all
 }
 
 func names[T fmt.Stringer](values []T) []string {

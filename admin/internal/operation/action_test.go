@@ -55,6 +55,9 @@ func TestTableOfActions(t *testing.T) {
 		"commit-failover: CommitFailover 0, failover, [], primary",
 		"reverse: ReverseReplicationRelationship 0, failover, [], primary",
 		"continue-extended: ChangeReplicationModeToPrimary 0, failover, [], primary",
+		"shut-down-vm: InitiateShutdown 0, failover, during a job, [Force], primary",
+		"turn-off-vm: RequestStateChange 3, failover, during a job, [], primary",
+		"start-vm: RequestStateChange 2, failover, [], primary",
 		"remove: RemoveReplicationRelationshipEx 0, owner, [], all",
 		"test-connection: TestReplicationConnection 0, operator, [], sending",
 	}
@@ -72,7 +75,11 @@ func TestTableOfActions(t *testing.T) {
 		}
 		h, link := hostOfKind("primary", 3, 3)
 		names := a.Attributes(find(t, h.snapshot(t), vmA, link)).Names
-		if !slices.Equal(names, []string{a.Method, a.Name}) {
+		known := []string{a.Method, a.Name}
+		if a.Method == "RequestStateChange" { // the name of three methods
+			known = known[1:]
+		}
+		if !slices.Equal(names, known) {
 			t.Errorf("%s: the policy knows it as %q", a.Name, names)
 		}
 		job := ""

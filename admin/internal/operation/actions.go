@@ -10,11 +10,11 @@ import (
 func Actions() []Action {
 	return []Action{
 		{
-			Name: "suspend", Method: msvm.MethodRequestReplicationStateChangeEx, State: msvm.Suspended,
+			Name: "suspend", Method: msvm.MethodRequestReplicationStateChangeEx, State: uint16(msvm.Suspended),
 			Role: authz.RoleOperator, AllowedDuringJob: true,
 		},
 		{
-			Name: "resume", Method: msvm.MethodRequestReplicationStateChangeEx, State: msvm.Replicating,
+			Name: "resume", Method: msvm.MethodRequestReplicationStateChangeEx, State: uint16(msvm.Replicating),
 			Role: authz.RoleOperator, AllowedDuringJob: true, check: checkResume,
 		},
 		{
@@ -23,7 +23,7 @@ func Actions() []Action {
 		},
 		{
 			Name: "cancel-resynchronize", Method: msvm.MethodRequestReplicationStateChangeEx,
-			State: msvm.WaitingToStartResynchronization, Role: authz.RoleOperator, AllowedDuringJob: true,
+			State: uint16(msvm.WaitingToStartResynchronization), Role: authz.RoleOperator, AllowedDuringJob: true,
 		},
 		{
 			Name: "start-initial-replication", Method: msvm.MethodStartReplication, Role: authz.RoleOperator,
@@ -31,7 +31,7 @@ func Actions() []Action {
 		},
 		{
 			Name: "cancel-initial-replication", Method: msvm.MethodRequestReplicationStateChangeEx,
-			State: msvm.ReadyForReplication, Role: authz.RoleOperator, AllowedDuringJob: true,
+			State: uint16(msvm.ReadyForReplication), Role: authz.RoleOperator, AllowedDuringJob: true,
 			check: checkNoExtendedDiskUpdate,
 		},
 		{
@@ -41,11 +41,12 @@ func Actions() []Action {
 		{Name: "reset-statistics", Method: msvm.MethodResetReplicationStatisticsEx, Role: authz.RoleOperator},
 		{
 			Name: "prepare-failover", Method: msvm.MethodRequestReplicationStateChangeEx,
-			State: msvm.SyncedReplicationComplete, Role: authz.RoleFailover,
+			State: uint16(msvm.SyncedReplicationComplete), Role: authz.RoleFailover,
 		},
 		{
 			Name: "make-replica", Method: msvm.MethodRequestReplicationStateChangeEx,
-			State: msvm.WaitingToCompleteInitialReplication, Role: authz.RoleFailover, appliesTo: (*Relationship).isPrimary,
+			State: uint16(msvm.WaitingToCompleteInitialReplication), Role: authz.RoleFailover,
+			appliesTo: (*Relationship).isPrimary,
 		},
 		{
 			Name: "cancel-failover", Method: msvm.MethodRevertFailover, Role: authz.RoleFailover, AllowedDuringJob: true,
@@ -74,6 +75,19 @@ func Actions() []Action {
 		{
 			Name: "continue-extended", Method: msvm.MethodChangeReplicationModeToPrimary, Role: authz.RoleFailover,
 			appliesTo: (*Relationship).isPrimary, check: checkExtended,
+		},
+		{
+			Name: "shut-down-vm", Method: msvm.MethodInitiateShutdown, Role: authz.RoleFailover,
+			Parameters: []string{"Force"}, AllowedDuringJob: true, appliesTo: (*Relationship).hasPower, check: checkShutdown,
+		},
+		{
+			Name: "turn-off-vm", Class: msvm.ClassComputerSystem, Method: msvm.MethodRequestStateChange,
+			State: uint16(msvm.EnabledOff), Role: authz.RoleFailover, AllowedDuringJob: true,
+			appliesTo: (*Relationship).hasPower,
+		},
+		{
+			Name: "start-vm", Class: msvm.ClassComputerSystem, Method: msvm.MethodRequestStateChange,
+			State: uint16(msvm.EnabledOn), Role: authz.RoleFailover, appliesTo: (*Relationship).hasPower, check: checkStart,
 		},
 		{
 			Name: "remove", Method: msvm.MethodRemoveReplicationRelationshipEx, Role: authz.RoleOwner,
@@ -148,6 +162,37 @@ func checkRevertTarget(s *Snapshot, r *Relationship) *problem.Problem {
 		s.link(r.Key.VM, msvm.Extended).prepared() {
 		return problem.New(problem.InvalidState,
 			"the VM has failed over and its extended relationship is prepared, so the host could cancel either")
+	}
+	return nil
+}
+
+// checkShutdown rejects a shutdown of a VM that does not run. Why its guest operating system cannot be shut down is
+// known when the call is planned.
+func checkShutdown(_ *Snapshot, r *Relationship) *problem.Problem {
+	if power := r.VM.Power(); power != msvm.PowerOn {
+		return problem.New(problem.InvalidState, "the power state of the VM is %s; requires on", power)
+	}
+	return nil
+}
+
+// checkStart rejects a start that replication does not allow.
+func checkStart(s *Snapshot, r *Relationship) *problem.Problem {
+	extended := s.link(r.Key.VM, msvm.Extended)
+	switch {
+	case r.State() == msvm.StateUnknown: // a failover could be prepared
+		return problem.New(problem.InvalidState, "the state of the relationship is unknown")
+	case r.Sends() && r.prepared():
+		return problem.New(problem.InvalidState, "a failover is prepared, during which the VM must stay off: "+
+			"fail over on the replica server, or cancel-failover")
+	case !r.Sends() && !r.IsFailedOver():
+		return problem.New(problem.InvalidState, "a replica cannot start before a failover: "+
+			"use failover, or test-failover to start a copy")
+	case extended != nil && extended.State() == msvm.StateUnknown:
+		return problem.New(problem.InvalidState, "the state of the extended relationship is unknown")
+	case extended.prepared():
+		return problem.New(problem.InvalidState, "a failover of the extended relationship is prepared, during which the VM "+
+			"must stay off: fail over on the extended replica server, or use commit-failover, continue-extended and "+
+			"cancel-failover, and start it as the primary VM")
 	}
 	return nil
 }

@@ -69,7 +69,7 @@ func FuzzBody(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		req := &Request{}
-		if decodeStrict(text, req) != nil || req.validate() != nil {
+		if decodeStrict(text, req) != nil || req.Validate() != nil {
 			return
 		}
 		var top map[string]json.RawMessage

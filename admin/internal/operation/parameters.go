@@ -1,6 +1,7 @@
 package operation
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,9 +20,11 @@ import (
 // bindParameters gives a plan the parameters of its method: those in the request, and defaults for the others.
 func bindParameters(ctx context.Context, r wmiquery.Reader, s *Snapshot, p *Plan, req *Request) *problem.Problem {
 	var err error
-	if p.input, err = loadPlanInput(ctx, r, p.Method, p.VM); err != nil {
-		return problem.FromHost("read", err)
+	p.input, err = loadPlanInput(ctx, r, p.Method, p.VM, req.Parameters)
+	if bad := readProblem(err); bad != nil {
+		return bad
 	}
+	p.Object = cmp.Or(p.Object, p.input.shutdown)
 	for _, parameter := range p.Method.In {
 		text, given := req.Parameters[parameter.Name]
 		if given && string(text) == "null" && parameter.Optional {
@@ -72,6 +75,10 @@ func checkValues(p *Plan) *problem.Problem {
 			if n == 2 {
 				p.Role = max(p.Role, authz.RoleOwner)
 				p.Destroys = "the confidentiality of the VM's data, which is written to a folder"
+			}
+		case "Force":
+			if in.Value == true {
+				p.Destroys = "what programs of the guest operating system have not saved"
 			}
 		case "TimeoutPeriod":
 			if in.Value != nil {
@@ -204,9 +211,13 @@ func defaultParameter(s *Snapshot, p *Plan, parameter msvm.Parameter) (value, sh
 		p.deletes(s, test)
 		return msvm.VMRef(test), test, nil
 	case "RequestedState":
-		return uint16(p.state), uint16(p.state), nil
+		return p.state, p.state, nil
 	case "InitialReplicationType":
 		return uint16(1), uint16(1), nil
+	case "Force":
+		return false, false, nil
+	case "Reason":
+		return shutdownReason, shutdownReason, nil
 	case "ReplicationRelationship":
 		row := p.Target.Row
 		if p.Method.Name == msvm.MethodChangeReplicationModeToPrimary {
@@ -233,6 +244,9 @@ func defaultParameter(s *Snapshot, p *Plan, parameter msvm.Parameter) (value, sh
 	}
 	return nil, nil, nil
 }
+
+// shutdownReason is what the event log of the guest operating system has as the reason of its shutdown.
+const shutdownReason = "failover with Hyper-V Replica"
 
 // connectionParameter returns a parameter of TestReplicationConnection from the settings of the relationship.
 func connectionParameter(p *Plan, name string) (value, shown any, err error) {

@@ -32,9 +32,9 @@ type Plan struct {
 	Parameters  map[string]any // as they are shown to people
 
 	in            []wmiquery.Param
-	state         msvm.ReplicationState // requested state
-	action        *Action               // the action that does the same, nil if there is none
-	explicit      bool                  // the request must give every parameter; there are no defaults
+	state         uint16  // requested state
+	action        *Action // the action that does the same, nil if there is none
+	explicit      bool    // the request must give every parameter; there are no defaults
 	recoveryPoint *msvm.VirtualSystemSettingData
 	given         []string // names of the parameters and properties that the request gives
 	endsOwnTest   bool     // it ends a test failover that this program started
@@ -65,7 +65,7 @@ func (p *Plan) Show() PlannedCall {
 		Object: string(p.Object), Class: p.Method.Class, Method: p.Method.Name, Parameters: p.Parameters,
 	}
 	if p.Method.RequestsState() {
-		c.Becomes = p.state.String()
+		c.Becomes = msvm.ReplicationState(p.state).String()
 	} else if p.Method.Becomes != 0 {
 		c.Becomes = p.Method.Becomes.String()
 	}
@@ -82,14 +82,10 @@ func (p *Plan) Call() wmiquery.Call {
 
 // Attributes returns the attributes that the policy decides on.
 func (p *Plan) Attributes() authz.Attributes {
-	a := authz.Attributes{
-		Role: p.Role, Names: []string{p.Method.Name}, VM: p.VM, VMName: p.VMName,
+	return authz.Attributes{
+		Role: p.Role, Names: policyNames(p.Method, p.Action), VM: p.VM, VMName: p.VMName,
 		Destroys: p.Destroys != "" && !p.endsOwnTest,
 	}
-	if p.Action != p.Method.Name {
-		a.Names = append(a.Names, p.Action)
-	}
-	return a
 }
 
 // Subject names what a confirmation is about.
@@ -132,16 +128,35 @@ func (p *Plan) AllowedDuringJob() bool { return p.action != nil && p.action.Allo
 // Resynchronizes reports whether the call starts or continues a resynchronization, which reads all disks of the VM.
 func (p *Plan) Resynchronizes() bool {
 	return p.Method.Name == msvm.MethodResynchronize ||
-		p.Target != nil && p.Method.RequestsState() && p.state == msvm.Replicating && p.Target.resumeResynchronizes()
+		p.Target != nil && p.Method.RequestsState() && p.state == uint16(msvm.Replicating) && p.Target.resumeResynchronizes()
 }
 
 // LosesUnsent reports whether the call loses changes that have not been sent, or the possibility to wait for them.
 func (p *Plan) LosesUnsent() bool {
 	if p.Method.RequestsState() {
-		request, _ := msvm.FindStateRequest(p.state)
+		request, _ := msvm.FindStateRequest(msvm.ReplicationState(p.state))
 		return request.LosesUnsent && p.Destroys != ""
 	}
 	return p.Method.LosesUnsent
+}
+
+// NeedsOldPrimaryOff reports whether the call starts a VM that has failed over, which must not run on the old primary
+// server at the same time. This host cannot know that.
+func (p *Plan) NeedsOldPrimaryOff() bool {
+	return p.Method.RequestsPower() && p.state == uint16(msvm.EnabledOn) && p.Destroys != ""
+}
+
+// OldPrimary names the server on which the VM must not run when it starts here after a failover. A VM of an extended
+// replica server has two: the replica server that sent to it, and the primary server, which this host does not know.
+func (p *Plan) OldPrimary() string {
+	if p.Target == nil || p.Target.Settings == nil || IsBlank(p.Target.Settings.PrimaryServer()) {
+		return "its old primary server"
+	}
+	server := p.Target.Settings.PrimaryServer()
+	if mode, _ := p.Target.VM.Mode(); mode == msvm.ModeExtendedReplica {
+		return server + " or on the primary server of that"
+	}
+	return server
 }
 
 // Scheduled reports whether the call only schedules a job.

@@ -122,7 +122,7 @@ func vmOfRequest(m msvm.Method, req *Request) (string, *problem.Problem) {
 		return guidOf(text), nil
 	}
 	switch m.Class {
-	case msvm.ClassComputerSystem:
+	case msvm.ClassComputerSystem, msvm.ClassShutdownComponent:
 		if guidOf(req.Target) == "" {
 			return "", problem.New(problem.InvalidParameter, "target: missing; give the GUID of the VM")
 		}
@@ -179,12 +179,12 @@ func parameterNames(m msvm.Method) []string {
 // matchAction finds the action that does the same as the call. The call needs the role of that action, if the action
 // has the given parameters. Otherwise it needs the role owner.
 func matchAction(p *Plan, req *Request) *problem.Problem {
-	if p.Method.RequestsState() {
+	if p.Method.RequestsState() || p.Method.RequestsPower() {
 		var n uint16
 		if err := json.Unmarshal(req.Parameters["RequestedState"], &n); err != nil {
 			return problem.New(problem.InvalidParameter, "RequestedState: missing, or not the number of a state")
 		}
-		p.state = msvm.ReplicationState(n)
+		p.state = n
 	}
 	if p.Method.IsGet() {
 		p.Role = authz.RoleViewer

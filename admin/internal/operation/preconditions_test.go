@@ -51,7 +51,15 @@ var accepted = map[string]map[string][]uint16{
 	"reverse":               {"replica": {5, 6}, "third": {5, 6}},
 	"continue-extended":     {"middle": {6}},
 	"remove":                {"primary": oneTo21, "replica": oneTo21, "onward": oneTo21, "third": oneTo21},
-	"test-connection":       {"primary": append([]uint16{0}, oneTo21...), "onward": append([]uint16{0}, oneTo21...)},
+	// The VM is off in this test. A primary cannot start while a failover is prepared (4) or could be (17), a replica only
+	// after a failover.
+	"shut-down-vm": {},
+	"turn-off-vm":  {},
+	"start-vm": {
+		"primary": {0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 19, 20, 21},
+		"replica": {5, 6}, "middle": {5, 6}, "third": {5, 6},
+	},
+	"test-connection": {"primary": append([]uint16{0}, oneTo21...), "onward": append([]uint16{0}, oneTo21...)},
 }
 
 var oneTo21 = []uint16{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21}

@@ -39,6 +39,13 @@ func (r *Relationship) Sends() bool { return r.VM.Sends(r.Key.Link) }
 // isPrimary reports whether this is the primary relationship of the VM, not the extended one.
 func (r *Relationship) isPrimary() bool { return r.Key.Link == msvm.Primary }
 
+// hasPower reports whether the VM can be started and turned off through this relationship: it replicates, and this is
+// its primary relationship, which each VM has.
+func (r *Relationship) hasPower() bool {
+	mode, _ := r.VM.Mode()
+	return r.isPrimary() && mode.Replicates()
+}
+
 // resumeResynchronizes reports whether a resume starts or continues a resynchronization, or can do so.
 func (r *Relationship) resumeResynchronizes() bool {
 	return r.Sends() && (r.State() == msvm.WaitingToStartResynchronization || r.State() == msvm.ResynchronizationSuspended)
@@ -47,6 +54,11 @@ func (r *Relationship) resumeResynchronizes() bool {
 // failedOver reports whether the replica has failed over, or is failing over. It is false for nil.
 func (r *Relationship) failedOver() bool {
 	return r != nil && (r.State() == msvm.Recovered || r.State() == msvm.FailoverInProgress)
+}
+
+// IsFailedOver reports whether a failover of the VM on this host is complete or committed.
+func (r *Relationship) IsFailedOver() bool {
+	return r.State() == msvm.Recovered || r.State() == msvm.Committed
 }
 
 // prepared reports whether a planned failover is prepared on the sending side. It is false for nil.

@@ -32,6 +32,8 @@ type Request struct {
 	// AcceptUnknownLoss accepts the data loss if the lag is not known.
 	AcceptUnknownLoss bool   `json:"accept_unknown_loss,omitempty"`
 	ConfirmationToken string `json:"confirmation_token,omitempty"`
+	// OldPrimaryIsOff confirms the start of a VM that has failed over.
+	OldPrimaryIsOff bool `json:"old_primary_is_off,omitempty"`
 	// TestResult is the result of a test failover, for the record of its clean-up.
 	TestResult string `json:"test_result,omitempty"`
 	// Target is the GUID of the VM or of the job that a method is called on.
@@ -67,7 +69,7 @@ func ReadRequest(r *http.Request) (*Request, []byte, *problem.Problem) {
 		}
 		req.DryRun = req.DryRun || dryRun[0] == "true"
 	}
-	return req, text, req.validate()
+	return req, text, req.Validate()
 }
 
 // ReadJSON decodes the body of a request without a query into a struct, and returns its bytes. An empty body is an
@@ -156,7 +158,8 @@ func IsBlank(text string) bool {
 	})
 }
 
-func (req *Request) validate() *problem.Problem {
+// Validate returns a problem if a field has a value that is never valid.
+func (req *Request) Validate() *problem.Problem {
 	for _, s := range []string{req.Reason, req.VMName, req.ConfirmationToken, req.Target} {
 		if len(s) > MaxTextBytes {
 			return problem.New(problem.BadRequest, "body: a text is longer than %d bytes", MaxTextBytes)

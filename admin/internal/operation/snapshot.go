@@ -256,6 +256,8 @@ func (s *Snapshot) object(m msvm.Method, vm string) wmiquery.Ref {
 	switch m.Class {
 	case msvm.ClassComputerSystem:
 		return msvm.VMRef(vm)
+	case msvm.ClassShutdownComponent:
+		return "" // see planInput
 	case msvm.ClassVirtualSystemManagementService:
 		return msvm.ManagementServiceRef(s.Service.SystemName)
 	}

@@ -128,8 +128,10 @@ func createMissing(db *bbolt.DB, buckets []Bucket) error {
 	})
 }
 
-// Close closes the file.
+// Close closes the file. A later write returns an error.
 func (s *Store) Close() error {
+	s.writing.Lock() // a call of the host can return, and be stored, at any time
+	defer s.writing.Unlock()
 	var err error
 	if s.reservation != nil {
 		err = s.reservation.Close()

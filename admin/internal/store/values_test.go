@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"hyperv_replica_exporter/internal/filetest"
+
 	"go.etcd.io/bbolt"
 )
 
@@ -36,11 +38,7 @@ func numbers(name string) Bucket {
 // newStorePath returns the path of a store in a new directory.
 func newStorePath(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "") // not t.TempDir: it fails the test if Wine cannot delete a file
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	dir := filetest.Dir(t)
 	return filepath.Join(dir, "store")
 }
 

@@ -1,7 +1,6 @@
 //go:build !windows
 
-// Package accesstest sets permissions of files for tests.
-package accesstest
+package filetest
 
 import "testing"
 

@@ -1,5 +1,4 @@
-// Package accesstest sets permissions of files for tests.
-package accesstest
+package filetest
 
 import (
 	"testing"

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"hyperv_replica_exporter/internal/filetest"
+
 	"golang.org/x/sys/windows"
 )
 
@@ -83,11 +85,7 @@ func TestAccessControlLists(t *testing.T) {
 // A new directory and the files in it are only for this account and administrators. If others get rights, it is
 // refused, with the command that mends it.
 func TestDirectoryOfTheProgram(t *testing.T) {
-	parent, err := os.MkdirTemp("", "") // not t.TempDir: it fails the test if Wine cannot delete a file
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(parent) })
+	parent := filetest.Dir(t)
 	dir := filepath.Join(parent, "a", "b")
 	for range 2 {
 		if err := CreateDir(dir); err != nil {
