@@ -3,7 +3,6 @@ package collector
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -189,7 +188,7 @@ func gather[F any](s *Scrape, form func(*keptSeries) []F, name func(F) string) (
 		families = append(families, form(k)...)
 		errs.Append(k.err)
 	}
-	slices.SortFunc(families, func(a, b F) int { return strings.Compare(name(a), name(b)) })
+	sortByName(families, name)
 	return families, func() { s.scraper.keepExposition(e) }, errs.MaybeUnwrap()
 }
 

@@ -2,6 +2,8 @@ package collector
 
 import (
 	"errors"
+	"slices"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
@@ -107,4 +109,9 @@ func (u unchecked) Collect(ch chan<- prometheus.Metric) {
 	for i := range u.samples {
 		ch <- &u.samples[i]
 	}
+}
+
+// sortByName sorts metric families.
+func sortByName[F any](families []F, name func(F) string) {
+	slices.SortFunc(families, func(a, b F) int { return strings.Compare(name(a), name(b)) })
 }
