@@ -38,7 +38,7 @@ func (s *Scraper) Last(ctx context.Context) ([]*dto.MetricFamily, error) {
 	var about output
 	collectRuns(s.lastRuns(), &about)
 	expose(&about, ScrapeMetrics())
-	sortFamilies(families)
+	sortByName(families, (*dto.MetricFamily).GetName)
 	return families, errs.MaybeUnwrap()
 }
 

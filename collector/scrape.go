@@ -161,20 +161,40 @@ func (s *Scraper) keepExposition(e *exposition) {
 	}
 }
 
-// Scrape is a single scrape as a prometheus.TransactionalGatherer, which gathers once.
+// Scrape is a single scrape, which gathers once. It is a prometheus.TransactionalGatherer.
 type Scrape struct {
 	ctx        context.Context //nolint:containedctx // Gather has no place for it
 	scraper    *Scraper
 	collectors []Collector
-	exposition *exposition // nil before Gather and after done
 }
 
-// Gather runs the collectors concurrently. A collector starts once the host has
-// received the queries for its classes. The metric families are sorted by name, and
+// Gather runs the collectors and returns their metric families, sorted by name and
 // valid until done is called. The error has the series that cannot be exposed.
 func (s *Scrape) Gather() (families []*dto.MetricFamily, done func(), err error) {
+	return gather(s, (*keptSeries).asFamilies, (*dto.MetricFamily).GetName)
+}
+
+// GatherTexts is Gather for the text formats.
+func (s *Scrape) GatherTexts() (families []*textformat.Family, done func(), err error) {
+	return gather(s, (*keptSeries).asTexts, (*textformat.Family).Name)
+}
+
+// gather runs the collectors of a scrape, and returns their metric families in a form,
+// sorted by name.
+func gather[F any](s *Scrape, form func(*keptSeries) []F, name func(F) string) (families []F, done func(), err error) {
 	e := s.scraper.takeExposition()
-	s.exposition = e
+	var errs prometheus.MultiError
+	for _, k := range s.run(e) {
+		families = append(families, form(k)...)
+		errs.Append(k.err)
+	}
+	sortByName(families, name)
+	return families, func() { s.scraper.keepExposition(e) }, errs.MaybeUnwrap()
+}
+
+// run runs the collectors concurrently. A collector starts once the host has received
+// the queries for its classes. The result is their series, and those about themselves.
+func (s *Scrape) run(e *exposition) []*keptSeries {
 	share, leave := s.scraper.joinShare()
 	defer leave()
 	outputs, runs := make([]*output, len(s.collectors)), make([]run, len(s.collectors))
@@ -185,12 +205,11 @@ func (s *Scrape) Gather() (families []*dto.MetricFamily, done func(), err error)
 		wg.Go(func() { runs[i] = s.scraper.run(s.ctx, c, share, outputs[i]) })
 	}
 	wg.Wait()
-	var errs prometheus.MultiError
+	var all []*keptSeries
 	expose := func(name string, out *output, metrics []*Metric) {
 		k := e.of(name)
 		k.update(out, metrics)
-		families = append(families, k.families...)
-		errs.Append(k.err)
+		all = append(all, k)
 	}
 	for i, c := range s.collectors {
 		expose(c.Name, outputs[i], c.Metrics)
@@ -198,21 +217,5 @@ func (s *Scrape) Gather() (families []*dto.MetricFamily, done func(), err error)
 	about := e.of("").newOutput()
 	collectRuns(runs, about)
 	expose("", about, ScrapeMetrics())
-	sortFamilies(families)
-	done = func() {
-		s.exposition = nil
-		s.scraper.keepExposition(e)
-	}
-	return families, done, errs.MaybeUnwrap()
-}
-
-// Text returns a metric family that was gathered as it is written, nil for any other.
-// It is valid until done is called.
-func (s *Scrape) Text(f *dto.MetricFamily) *textformat.Family {
-	for _, c := range s.collectors {
-		if t := s.exposition.of(c.Name).text(f); t != nil {
-			return t
-		}
-	}
-	return s.exposition.of("").text(f)
+	return all
 }

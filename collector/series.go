@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -28,10 +29,11 @@ func (e *exposition) of(collector string) *keptSeries {
 
 // keptSeries are the series of one collector, checked and sorted.
 type keptSeries struct {
+	metrics  []*Metric
 	samples  []sample
-	spare    []sample                                 // to be used for the samples of the next scrape
-	families []*dto.MetricFamily                      // their values are those of samples
-	texts    map[*dto.MetricFamily]*textformat.Family // of the families that have been written
+	spare    []sample             // to be used for the samples of the next scrape
+	families []*dto.MetricFamily  // their values are those of samples; nil if they have become texts
+	texts    []*textformat.Family // the same; nil if they are not written as text
 	err      error
 }
 
@@ -50,27 +52,43 @@ func (k *keptSeries) update(out *output, metrics []*Metric) {
 		k.spare = out.samples
 		return
 	}
-	k.samples, k.spare, k.families = out.samples, nil, nil
-	k.texts = map[*dto.MetricFamily]*textformat.Family{}
+	*k = keptSeries{metrics: metrics, samples: out.samples}
+	k.gather()
+}
+
+// gather checks and sorts the series.
+func (k *keptSeries) gather() {
 	registry := prometheus.NewPedanticRegistry()
-	k.err = registry.Register(unchecked{metrics, k.samples})
+	k.err = registry.Register(unchecked{k.metrics, k.samples})
 	if k.err == nil {
 		k.families, k.err = registry.Gather()
 	}
 }
 
-// text returns a family of these series as it is written, nil if it is not one of
-// them.
-func (k *keptSeries) text(f *dto.MetricFamily) *textformat.Family {
-	t := k.texts[f]
-	if t == nil && slices.Contains(k.families, f) {
-		var err error
-		if t, err = textformat.NewFamily(f); err != nil {
-			return nil
-		}
-		k.texts[f] = t
+// asFamilies returns the series as metric families.
+func (k *keptSeries) asFamilies() []*dto.MetricFamily {
+	if k.families == nil {
+		k.gather()
 	}
-	return t
+	return k.families
+}
+
+// asTexts returns the series as they are written in the text formats. The families,
+// which take as much memory, are dropped when they have become texts: most servers
+// never request another format.
+func (k *keptSeries) asTexts() []*textformat.Family {
+	if k.texts == nil {
+		for _, f := range k.families {
+			t, err := textformat.NewFamily(f)
+			if err != nil {
+				k.err = errors.Join(k.err, err)
+				continue
+			}
+			k.texts = append(k.texts, t)
+		}
+		k.families = nil
+	}
+	return k.texts
 }
 
 // unchecked contains the samples of a collector as a prometheus.Collector.
@@ -93,7 +111,7 @@ func (u unchecked) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// sortFamilies sorts metric families by name.
-func sortFamilies(families []*dto.MetricFamily) {
-	slices.SortFunc(families, func(a, b *dto.MetricFamily) int { return strings.Compare(a.GetName(), b.GetName()) })
+// sortByName sorts metric families.
+func sortByName[F any](families []F, name func(F) string) {
+	slices.SortFunc(families, func(a, b F) int { return strings.Compare(name(a), name(b)) })
 }

@@ -141,11 +141,9 @@ func (h *metricsHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // writeText responds as promhttp does, in a text format.
 func (h *metricsHandler) writeText(w http.ResponseWriter, r *http.Request, g *gatherer, format expfmt.Format) {
-	families, done, err := g.Gather()
-	defer done()
 	w.Header().Add("Vary", "Accept")
 	w.Header().Set("Content-Type", string(format))
-	if err := errors.Join(err, g.write(w, families, format)); err != nil {
+	if err := g.write(w, format); err != nil {
 		promhttpLogger{r.Context(), h.logger}.Println(err)
 	}
 }
@@ -175,18 +173,24 @@ func (g *gatherer) Gather() ([]*dto.MetricFamily, func(), error) {
 	return families, done, errors.Join(err, alwaysErr)
 }
 
-// write writes what Gather has returned, without the cost of expfmt where lines are kept.
-func (g *gatherer) write(w io.Writer, families []*dto.MetricFamily, format expfmt.Format) error {
-	var errs []error
+// write gathers and writes the metrics in a text format, without the cost of expfmt where lines are kept.
+func (g *gatherer) write(w io.Writer, format expfmt.Format) error {
+	texts, done, err := g.scrape.GatherTexts()
+	defer done()
+	more, alwaysErr := g.always.Gather()
+	errs := []error{err, alwaysErr}
 	buffered := bufio.NewWriterSize(w, 64<<10)
-	encoder := expfmt.NewEncoder(buffered, format)
-	for _, f := range families {
-		if text := g.scrape.Text(f); text != nil {
-			text.Write(buffered, format.FormatType() == expfmt.TypeOpenMetrics)
-		} else {
-			errs = append(errs, encoder.Encode(f))
+	writeBefore := func(end string) { // in the order of the names, as the formats recommend
+		for ; len(texts) > 0 && (end == "" || texts[0].Name() < end); texts = texts[1:] {
+			texts[0].Write(buffered, format.FormatType() == expfmt.TypeOpenMetrics)
 		}
 	}
+	encoder := expfmt.NewEncoder(buffered, format)
+	for _, f := range more {
+		writeBefore(f.GetName())
+		errs = append(errs, encoder.Encode(f))
+	}
+	writeBefore("")
 	if closer, ok := encoder.(expfmt.Closer); ok {
 		errs = append(errs, closer.Close())
 	}

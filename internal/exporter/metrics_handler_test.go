@@ -3,18 +3,14 @@ package exporter
 import (
 	"bytes"
 	"context"
-	"errors"
 	"net/http"
 	"net/http/httptest"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"hyperv_replica_exporter/wmiquery/simulator"
-
 	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
-	"github.com/prometheus/common/expfmt"
 )
 
 func TestScrapeTimeout(t *testing.T) {
@@ -141,59 +137,4 @@ func TestUnreadResponsesAreLimited(t *testing.T) {
 			t.Errorf("status %d after the clients have read, want 200", rec.Code)
 		}
 	})
-}
-
-// The kept lines are those that expfmt writes, in every scenario and while series come, go and change.
-func TestTextIsThatOfExpfmt(t *testing.T) {
-	formats := []expfmt.Format{
-		expfmt.NewFormat(expfmt.TypeTextPlain), expfmt.NewFormat(expfmt.TypeOpenMetrics), "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=allow-utf-8",
-	}
-	for _, scenario := range simulator.Scenarios() {
-		t.Run(scenario, func(t *testing.T) {
-			start := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-			now := start
-			w, err := simulator.New(simulator.Config{Seed: 1, Scenario: scenario, Now: func() time.Time { return now }})
-			if err != nil {
-				t.Fatal(err)
-			}
-			e, err := NewEmbedded([]string{"--collector.perf"}, w.Open, w.Now)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer e.Close()
-			for ; now.Sub(start) < 2*time.Hour; now = now.Add(7 * time.Minute) {
-				g, err := e.metrics.gatherer(t.Context())
-				if err != nil {
-					t.Fatal(err)
-				}
-				families, done, err := g.Gather()
-				if err != nil {
-					t.Fatal(err)
-				}
-				kept := 0
-				for _, f := range families {
-					if g.scrape.Text(f) != nil {
-						kept++
-					}
-				}
-				if kept < 50 {
-					t.Errorf("lines of only %d of %d families are kept", kept, len(families))
-				}
-				for _, format := range formats {
-					var got, want bytes.Buffer
-					encoder := expfmt.NewEncoder(&want, format)
-					for _, f := range families {
-						err = errors.Join(err, encoder.Encode(f))
-					}
-					if closer, ok := encoder.(expfmt.Closer); ok {
-						err = errors.Join(err, closer.Close())
-					}
-					if err = errors.Join(err, g.write(&got, families, format)); err != nil || !bytes.Equal(got.Bytes(), want.Bytes()) {
-						t.Fatalf("%v, %s: %v, %d bytes, want %d", now, format, err, got.Len(), want.Len())
-					}
-				}
-				done()
-			}
-		})
-	}
 }

@@ -29,6 +29,7 @@ func Supports(f expfmt.Format) bool {
 
 // Family is a metric family of gauges or counters with its lines.
 type Family struct {
+	name        string
 	text        string // the HELP and TYPE lines
 	openMetrics string
 	lines       []line
@@ -56,7 +57,7 @@ func NewFamily(f *dto.MetricFamily) (*Family, error) {
 		return nil, err
 	}
 	text, samples := cutComments(buf.String())
-	out := &Family{text: text, openMetrics: openMetrics, lines: make([]line, len(f.GetMetric()))}
+	out := &Family{name: f.GetName(), text: text, openMetrics: openMetrics, lines: make([]line, len(f.GetMetric()))}
 	for i, m := range f.GetMetric() {
 		value, err := valueOf(m)
 		if err != nil {
@@ -68,6 +69,9 @@ func NewFamily(f *dto.MetricFamily) (*Family, error) {
 	}
 	return out, nil
 }
+
+// Name returns the name of the family.
+func (f *Family) Name() string { return f.name }
 
 // cutComments returns the comments at the start of an exposition, and the rest.
 func cutComments(exposition string) (comments, samples string) {
