@@ -23,13 +23,14 @@ type dedupLogger struct {
 
 	mu       sync.Mutex
 	causes   map[string]string          // causes of the current failure, by collector
+	advised  map[string]bool            // advice that was logged since all collectors were successful
 	warnings map[string]map[string]bool // keys of the current warnings, by source
 }
 
 func newDedupLogger(l log.Logger) *dedupLogger {
 	return &dedupLogger{
 		logger: l, results: logging.NewLimited(l, 100, 10*time.Minute),
-		causes: map[string]string{}, warnings: map[string]map[string]bool{},
+		causes: map[string]string{}, advised: map[string]bool{}, warnings: map[string]map[string]bool{},
 	}
 }
 
@@ -42,7 +43,9 @@ func (d *dedupLogger) logResult(collector string, err error) {
 	before, failed := d.causes[collector]
 	if err == nil {
 		if failed {
-			delete(d.causes, collector)
+			if delete(d.causes, collector); len(d.causes) == 0 {
+				clear(d.advised)
+			}
 			level.Info(d.results).Log("msg", "collector recovered", "collector", collector)
 		}
 		return
@@ -53,6 +56,11 @@ func (d *dedupLogger) logResult(collector string, err error) {
 	causes := causesOf(err)
 	d.causes[collector] = causes
 	repeated, missing := failed && before == causes, onlyMissingClasses(err)
+	cause := []any{"collector", collector, "err", err}
+	if advice := wmiquery.Advice(err); advice != "" && !missing && !d.advised[advice] {
+		d.advised[advice] = true
+		cause = append(cause, "do", advice)
+	}
 	switch {
 	case repeated && missing:
 		level.Debug(d.results).Log("msg", "class still missing", "collector", collector, "err", err)
@@ -61,9 +69,9 @@ func (d *dedupLogger) logResult(collector string, err error) {
 	case missing:
 		level.Info(d.results).Log("msg", "class missing on this version of Windows", "collector", collector, "err", err)
 	case errors.Is(err, wmiquery.ErrUnsupported):
-		level.Warn(d.results).Log("msg", "class or method missing on this host", "collector", collector, "err", err)
+		level.Warn(d.results).Log(append([]any{"msg", "class or method missing on this host"}, cause...)...)
 	default:
-		level.Error(d.results).Log("msg", "collector failed", "collector", collector, "err", err)
+		level.Error(d.results).Log(append([]any{"msg", "collector failed"}, cause...)...)
 	}
 }
 

@@ -58,7 +58,7 @@ func TestCOMFaultsThatComeAndGoLeaveNothing(t *testing.T) {
 		for range n {
 			round()
 		}
-		return int(fakewmi.Live()), handleCount(t), runtime.NumGoroutine(), workingSet(t)
+		return fakewmi.Live(), handleCount(t), runtime.NumGoroutine(), workingSet(t)
 	}
 	objects, handles, goroutines, memory := rounds(*growthRounds / 4)
 	failed = 0

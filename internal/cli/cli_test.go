@@ -42,6 +42,14 @@ func TestCommandLines(t *testing.T) {
 		{"doctor --source=replay:missing", exporter.ExitUsage, "", "not a capture"},
 		{"doctor --wmi.call-timeout=0s --source=simulator", exporter.ExitUsage, "", "--wmi.call-timeout and --scrape.timeout must be above"},
 		{"doctor --scrape.timeout=0s --source=simulator", exporter.ExitUsage, "", "--wmi.call-timeout and --scrape.timeout must be above"},
+		{"--help", exporter.ExitOK, "\n  service        Install, remove, start or stop", ""},
+		{"service install --help", exporter.ExitOK, "usage: hyperv_replica_exporter service install [<flags>] [<exporter-flags>...]", ""},
+		{"service", exporter.ExitOK, "usage: hyperv_replica_exporter service <command>", ""},
+		{"service nonsense", exporter.ExitUsage, "", "error: expected command but got \"nonsense\", try service --help\n"},
+		{"service install --firewall.allow=a --dry-run", exporter.ExitUsage, "", "--firewall.allow=a: not an address such as 192.0.2.10"},
+		{"service install --dry-run -- --rpo.objective 15m", exporter.ExitUsage, "", "argument \"15m\": not a flag"},
+		{"service install --rpo.objective=15m", exporter.ExitUsage, "", "unknown long flag '--rpo.objective'"},
+		{"service uninstall --dry-run", exporter.ExitOK, "5. undo service hyperv_replica_exporter\n   PS> Stop-Service hyperv_replica_exporter\n", ""},
 		{"-h", exporter.ExitOK, "--web.listen-address", ""},
 		{"--nonsense", exporter.ExitUsage, "", "error: unknown long flag '--nonsense', try --help\n"},
 		{"nonsense", exporter.ExitUsage, "", "error: unexpected nonsense, try --help\n"},
@@ -101,7 +109,7 @@ func withoutTimes(t *testing.T, folder, name string) string {
 // Progress is for people who watch it. It leaves no trace on the terminal.
 func TestProgressOnTerminal(t *testing.T) {
 	got := run(t, true, "capture", "--source=simulator", "--dry-run", newFolder(t))
-	if !strings.Contains(got.stderr, "\r0 of 17: Msvm_ComputerSystem ") || !strings.HasSuffix(got.stderr, "\r"+strings.Repeat(" ", 79)+"\r") {
+	if !strings.Contains(got.stderr, "\r0 of 18: Msvm_ComputerSystem ") || !strings.HasSuffix(got.stderr, "\r"+strings.Repeat(" ", 79)+"\r") {
 		t.Errorf("got errors %q", got.stderr)
 	}
 	if !strings.Contains(got.stdout, "Nothing was written.") || strings.Contains(got.stdout, "The capture is in") {

@@ -35,20 +35,20 @@ func checkRights(h *host) Row {
 	services := tableOf[msvm.ReplicationService](h)
 	switch {
 	case denied != nil:
-		return seen(Failed, "%s%s", h.describe(denied), account).advise(adviceRights)
+		return seen(Failed, "%s%s", h.describe(denied), account).advise(wmiquery.AdviceRights)
 	case empty == classes:
 		return seen(Failed, "all %d classes are without instances, as for an account without rights%s", classes, account).
-			advise("Check that the service vmms is running. " + adviceRights)
+			advise("Check that the service vmms is running. " + wmiquery.AdviceRights)
 	case services.err != nil:
 		return seen(NotChecked, "%s cannot be read", services.Class.Name)
 	case services.count == 0:
 		return seen(Failed, "%s has no instance, as for an account without rights%s", services.Class.Name, account).
-			advise("Check that the service vmms is running. " + adviceRights)
+			advise("Check that the service vmms is running. " + wmiquery.AdviceRights)
 	}
 	for _, c := range h.statistics {
 		if errors.Is(c.failure, wmiquery.ErrDenied) {
 			return seen(Failed, "%s: %s%s", msvm.MethodGetReplicationStatisticsEx, h.describe(c.failure), account).
-				advise(adviceRights)
+				advise(wmiquery.AdviceRights)
 		}
 	}
 	return seen(OK, "Hyper-V returns its replication service%s", account)

@@ -17,8 +17,8 @@ func TestFaults(t *testing.T) {
 	}{
 		"denied": {true, map[string][]string{
 			"rights": {
-				"failed rights all 16 classes are without instances, as for an account without rights; elevated: no",
-				"Check that the service vmms is running. Run the command in a console that was started with Run as administrator",
+				"failed rights all 17 classes are without instances, as for an account without rights; elevated: no",
+				"Check that the service vmms is running. Run the program in a console that was started with Run as administrator",
 			},
 			"service vmms":                 {"failed service vmms no replication service. Check that the service vmms is running"},
 			"statistics":                   {"not checked statistics " + noService},
@@ -78,8 +78,8 @@ func TestFaults(t *testing.T) {
 				"answer call-duration the 4 slowest classes take at most 3s for each, 12s one after another, and 3s at the same time",
 			},
 			"duration": {
-				"warning duration 51s for all classes one after another; at most 3s for a call",
-				"with 4 workers about 19.5s for a scrape of 21 relationships and 9 adapters, of 10s. Increase the scrape timeout",
+				"warning duration 54s for all classes one after another; at most 3s for a call",
+				"with 4 workers about 20.25s for a scrape of 21 relationships and 9 adapters, of 10s. Increase the scrape timeout",
 			},
 		}},
 		"nulls": {false, map[string][]string{

@@ -113,7 +113,7 @@ func TestOutputHasNoNamesOfHost(t *testing.T) {
 				t.Fatal(err)
 			}
 			text, lines := output(t, r)
-			if len(lines) != 53 {
+			if len(lines) != 55 {
 				t.Errorf("%s, %s: %d lines:\n%s", host, fault, len(lines), text)
 			}
 			for _, name := range names {

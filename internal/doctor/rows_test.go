@@ -111,7 +111,7 @@ func TestRows(t *testing.T) {
 			"future-times": "answer future-times by up to 1m1s: Msvm_ReplicationRelationship.LastReplicationTime (30)",
 		}},
 		"access denied for methods": {func(any) {}, 32769, map[string]string{
-			"rights":       "failed rights GetReplicationStatisticsEx: access denied (32769). Run the command in a console",
+			"rights":       "failed rights GetReplicationStatisticsEx: access denied (32769). Run the program in a console",
 			"statistics":   "failed statistics sending side: access denied (32769)",
 			"certificates": "failed certificates access denied (32769)",
 		}},

@@ -64,19 +64,12 @@ func adviceFor(err error) string {
 			"If it is slow, set that timeout for the exporter; if it hangs, restart the service vmms"
 	case errors.Is(err, wmiquery.ErrBusy):
 		return "Earlier calls have not returned: see the rows without an answer"
-	case errors.Is(err, wmiquery.ErrDenied):
-		return adviceRights
-	case errors.Is(err, wmiquery.ErrUnsupported):
-		return "Install the Hyper-V role. If it is installed, the WMI classes are damaged: " +
-			"see HyperVReplicaHostUnreadable in docs/runbooks.md"
-	case errors.Is(err, wmiquery.ErrUnavailable):
-		return "Check the services winmgmt and vmms"
+	}
+	if advice := wmiquery.Advice(err); advice != "" {
+		return advice
 	}
 	return "Report it to the project with this list"
 }
-
-const adviceRights = "Run the command in a console that was started with Run as administrator, " +
-	"and make the account of the exporter a member of Hyper-V Administrators: see docs/install.md"
 
 // rounded returns a duration with a precision that is useful to people.
 func rounded(d time.Duration) time.Duration {

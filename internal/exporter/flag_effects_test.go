@@ -1,7 +1,6 @@
 package exporter
 
 import (
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -80,7 +79,7 @@ type flagRig struct {
 
 func newFlagRig(t *testing.T, args ...string) *flagRig {
 	t.Helper()
-	c, err := parseFlags(append([]string{"--source=simulator"}, args...), io.Discard, "")
+	c, err := parseFlags(append([]string{"--source=simulator"}, args...))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package exporter
 
 import (
-	"io"
 	"maps"
 	"runtime"
 	"slices"
@@ -11,6 +10,8 @@ import (
 
 // defaults are the flags and their default values, as documented. --admin.data-dir depends on the system.
 var defaults = map[string]string{
+	"config.file":                            "",
+	"config.check":                           "",
 	"source":                                 "auto",
 	"web.listen-address":                     ":10483",
 	"web.telemetry-path":                     "/metrics",
@@ -71,8 +72,7 @@ var defaults = map[string]string{
 }
 
 func TestFlagDefaults(t *testing.T) {
-	var objectives []string
-	app := newApplication(&config{collectors: map[string]*bool{}}, &objectives)
+	app := newApplication(newConfig())
 	got := map[string]string{}
 	for _, f := range app.Model().Flags {
 		got[f.Name] = strings.Join(f.Default, ",")
@@ -128,12 +128,12 @@ func TestFlagLimits(t *testing.T) {
 		}},
 	} {
 		for _, value := range tt.accepted {
-			if _, err := parseFlags([]string{"--source=simulator", "--" + tt.flag + "=" + value}, io.Discard, ""); err != nil {
+			if _, err := parseFlags([]string{"--source=simulator", "--" + tt.flag + "=" + value}); err != nil {
 				t.Errorf("--%s=%s: %v", tt.flag, value, err)
 			}
 		}
 		for _, value := range tt.refused {
-			if _, err := parseFlags([]string{"--source=simulator", "--" + tt.flag + "=" + value}, io.Discard, ""); err == nil {
+			if _, err := parseFlags([]string{"--source=simulator", "--" + tt.flag + "=" + value}); err == nil {
 				t.Errorf("--%s=%s is accepted", tt.flag, value)
 			}
 		}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -63,7 +62,7 @@ func newTestServer(t *testing.T, flags ...string) (http.Handler, *bytes.Buffer) 
 	t.Helper()
 	logs := &bytes.Buffer{}
 	logger := level.NewFilter(log.NewLogfmtLogger(log.NewSyncWriter(logs)), level.AllowError())
-	c, err := parseFlags(append([]string{"--source=simulator", "--simulator.vms=1"}, flags...), io.Discard, "")
+	c, err := parseFlags(append([]string{"--source=simulator", "--simulator.vms=1"}, flags...))
 	if err != nil {
 		t.Fatal(err)
 	}

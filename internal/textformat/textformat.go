@@ -44,8 +44,9 @@ type line struct {
 // timestamps or exemplars.
 func NewFamily(f *dto.MetricFamily) (*Family, error) {
 	var buf bytes.Buffer
-	first := &dto.MetricFamily{Name: f.Name, Help: f.Help, Type: f.Type, Unit: f.Unit}
-	first.Metric = f.GetMetric()[:min(1, len(f.GetMetric()))] // enough for the comments, which keep the text in memory
+	first := &dto.MetricFamily{
+		Name: f.Name, Help: f.Help, Type: f.Type, Unit: f.Unit, Metric: f.Metric[:min(1, len(f.Metric))],
+	}
 	if _, err := expfmt.MetricFamilyToOpenMetrics(&buf, first); err != nil {
 		return nil, err
 	}
