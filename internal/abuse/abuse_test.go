@@ -1,4 +1,5 @@
-// Package abuse_test runs the exporter while clients misbehave. The short form is a test; `make abuse` runs the long one.
+// Package abuse_test runs the exporter while clients misbehave. The short form is a test; `make abuse` runs the long
+// one.
 package abuse_test
 
 import (
