@@ -15,8 +15,7 @@ func main() {
 	if code, isService := winsvc.Run(os.Args[1:]); isService {
 		os.Exit(code)
 	}
-	// The program continues without a terminal and without a reader of its log. The admin endpoint, if it is enabled,
-	// reloads its configuration on SIGHUP.
+	// The program continues without a terminal and without a reader of its log. What can be reloaded is on SIGHUP.
 	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := cli.Run(ctx, os.Args[1:], cli.Environment{

@@ -7,6 +7,7 @@ import (
 
 	"hyperv_replica_exporter/admin/internal/authz"
 	"hyperv_replica_exporter/admin/internal/operation"
+	"hyperv_replica_exporter/internal/access"
 	"hyperv_replica_exporter/wmiquery/msvm"
 )
 
@@ -25,6 +26,9 @@ func Check(o Options) error {
 	}
 	return checkFiles(o, w)
 }
+
+// CheckFile returns an error if others can change a file that decides who may control the host.
+func CheckFile(path string) error { return access.CheckFile(path, false) }
 
 // readConfiguration reads the policy and the web config, and checks that they fit together.
 func readConfiguration(o Options) (*authz.Policy, WebConfig, error) {

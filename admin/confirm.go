@@ -87,7 +87,7 @@ func (c *confirmations) confirm(
 	}
 	if plan.NeedsOldPrimaryOff() && !req.OldPrimaryIsOff {
 		return problem.New(problem.ConfirmationInvalid, "old_primary_is_off is missing: set it to true when you have made "+
-			"sure that the VM does not run on the old primary server")
+			"sure that the VM does not run on %s", plan.OldPrimary())
 	}
 	if target != nil && plan.LosesUnsent() {
 		if p := req.CheckDataLoss(target); p != nil {
@@ -125,7 +125,7 @@ func (c *confirmations) challenge(
 		}
 	}
 	if plan.NeedsOldPrimaryOff() {
-		loss = ", and old_primary_is_off, which is true when the VM does not run on the old primary server"
+		loss = ", and old_primary_is_off, which is true when the VM does not run on " + plan.OldPrimary()
 	}
 	p := problem.New(problem.ConfirmationRequired,
 		"this destroys %s; to confirm, repeat the request with confirmation_token, reason, vm_name (%s)%s",

@@ -9,7 +9,7 @@ import (
 
 	"github.com/go-kit/log/level"
 
-	"hyperv_replica_exporter/admin/internal/access"
+	"hyperv_replica_exporter/internal/access"
 	"hyperv_replica_exporter/admin/internal/audit"
 	"hyperv_replica_exporter/admin/internal/authz"
 	"hyperv_replica_exporter/admin/internal/job"

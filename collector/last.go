@@ -16,9 +16,10 @@ import (
 func (s *Scraper) Last(ctx context.Context) ([]*dto.MetricFamily, error) {
 	share := newScrapeShare(s.cache)
 	share.onlyLast = true
-	outputs := make([]output, len(s.collectors))
+	collectors := s.enabledCollectors()
+	outputs := make([]output, len(collectors))
 	var wg sync.WaitGroup
-	for i, c := range s.collectors {
+	for i, c := range collectors {
 		// An error says that there is no response, which the metrics of the last run show.
 		wg.Go(func() { _ = runCollector(ctx, c, &view{scrapeShare: share}, &outputs[i]) })
 	}
@@ -31,7 +32,7 @@ func (s *Scraper) Last(ctx context.Context) ([]*dto.MetricFamily, error) {
 		families = append(families, k.families...)
 		errs.Append(k.err)
 	}
-	for i, c := range s.collectors {
+	for i, c := range collectors {
 		expose(&outputs[i], c.Metrics)
 	}
 	var about output
@@ -46,7 +47,7 @@ func (s *Scraper) lastRuns() []run {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var runs []run
-	for _, c := range s.collectors {
+	for _, c := range s.enabledCollectors() {
 		if r, ok := s.runs[c.Name]; ok {
 			runs = append(runs, r)
 		}

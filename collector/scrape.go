@@ -19,8 +19,9 @@ import (
 type Options struct {
 	Reader wmiquery.Reader
 	Logger log.Logger
-	// Objectives are the rules for rpo_objective_seconds. The first match applies.
-	Objectives []Objective
+	// Objectives returns the rules for rpo_objective_seconds. The first match applies. If Objectives is nil, there are no
+	// rules.
+	Objectives func() []Objective
 	// OmitIssueText leaves out the text of health issues.
 	OmitIssueText bool
 	// CallTimeout is the maximum time that a scrape waits for one response of the
@@ -34,7 +35,8 @@ type Options struct {
 // Scraper runs collectors. It keeps what lasts between scrapes: the last
 // responses of the host, the counters and what has been logged.
 type Scraper struct {
-	collectors []Collector
+	collectors []Collector // all, whether enabled or not
+	enabled    func(name string) bool
 	cache      *queryCache
 	logger     *dedupLogger
 
@@ -50,27 +52,34 @@ type Scraper struct {
 const maxExpositions = 2
 
 // NewScraper returns a Scraper that runs the collectors of All(o) for whose name
-// enabled returns true.
+// enabled returns true at the start of a scrape.
 func NewScraper(o Options, enabled func(name string) bool) *Scraper {
 	l := newDedupLogger(o.Logger)
-	s := &Scraper{
-		cache:     newQueryCache(o.Reader, l, o.CallTimeout, o.MaxAge),
-		logger:    l,
-		snapshots: map[string]time.Time{},
-		runs:      map[string]run{},
+	return &Scraper{
+		collectors: All(o),
+		enabled:    enabled,
+		cache:      newQueryCache(o.Reader, l, o.CallTimeout, o.MaxAge),
+		logger:     l,
+		snapshots:  map[string]time.Time{},
+		runs:       map[string]run{},
 	}
-	for _, c := range All(o) {
-		if enabled(c.Name) {
-			s.collectors = append(s.collectors, c)
+}
+
+// enabledCollectors returns the collectors that are enabled now.
+func (s *Scraper) enabledCollectors() []Collector {
+	var enabled []Collector
+	for _, c := range s.collectors {
+		if s.enabled(c.Name) {
+			enabled = append(enabled, c)
 		}
 	}
-	return s
+	return enabled
 }
 
 // Collectors returns the names of the enabled collectors.
 func (s *Scraper) Collectors() []string {
 	var names []string
-	for _, c := range s.collectors {
+	for _, c := range s.enabledCollectors() {
 		names = append(names, c.Name)
 	}
 	return names
@@ -86,7 +95,7 @@ func (s *Scraper) RequestMetrics() []prometheus.Collector {
 // or all if no name is given.
 func (s *Scraper) Select(ctx context.Context, names ...string) (*Scrape, error) {
 	if len(names) == 0 {
-		return &Scrape{ctx: ctx, scraper: s, collectors: s.collectors}, nil
+		return &Scrape{ctx: ctx, scraper: s, collectors: s.enabledCollectors()}, nil
 	}
 	var selected []Collector
 	seen := map[string]bool{}
@@ -107,7 +116,7 @@ func (s *Scraper) Select(ctx context.Context, names ...string) (*Scrape, error) 
 
 func (s *Scraper) find(name string) (Collector, bool) {
 	for _, c := range s.collectors {
-		if c.Name == name {
+		if c.Name == name && s.enabled(name) {
 			return c, true
 		}
 	}

@@ -52,7 +52,7 @@ var (
 
 // settingsCollector exposes the settings of each relationship that replicates. If
 // the modes of the VMs cannot be read, the label mode is empty.
-func settingsCollector(objectives []Objective) Collector {
+func settingsCollector(objectives func() []Objective) Collector {
 	return Collector{
 		Name:    "settings",
 		Help:    "Settings of each relationship: servers, interval, objective, recovery points, resynchronization window.",
@@ -70,6 +70,10 @@ func settingsCollector(objectives []Objective) Collector {
 			current := replicating(relationships.rows)
 			errs := []error{relationshipErr, relationships.invalid, settingsErr, vmErr, checkSettings(v, current)}
 			missing := maps.Clone(current)
+			var rules []Objective
+			if objectives != nil {
+				rules = objectives()
+			}
 			for _, row := range settings.rows {
 				key, err := msvm.ParseKey(row.InstanceID)
 				if err != nil {
@@ -81,7 +85,7 @@ func settingsCollector(objectives []Objective) Collector {
 					if vmErr == nil { // without the mode, it would be another series
 						out.add(relationshipInfo, 1, r.labels, infoLabels(row, vms[key.VM])...)
 					}
-					collectSettings(row, r, objectives, out)
+					collectSettings(row, r, rules, out)
 				}
 			}
 			if settingsErr == nil {

@@ -177,7 +177,7 @@ func TestObjectiveOfRelationship(t *testing.T) {
 		setRows(h, s)
 		r := newFakeHostRig(h)
 		r.scraper = collector.NewScraper(collector.Options{
-			Reader: h, Logger: newLogger(r.logs), Objectives: objectives, CallTimeout: time.Second,
+			Reader: h, Logger: newLogger(r.logs), Objectives: func() []collector.Objective { return objectives }, CallTimeout: time.Second,
 		}, func(string) bool { return true })
 		checkSeries(t, parseSeries(r.gather(t, scrapeTimeout, "settings")), map[string]string{
 			"rpo_objective_seconds" + appRelationship: tt.want,

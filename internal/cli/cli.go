@@ -37,7 +37,7 @@ type command struct {
 
 // commands returns all commands. Without one of their names, the command line is that of the exporter.
 func commands() []command {
-	return []command{captureCommand(), checkPolicyCommand(), doctorCommand(), hashPasswordCommand()}
+	return []command{captureCommand(), checkPolicyCommand(), doctorCommand(), hashPasswordCommand(), serviceCommand()}
 }
 
 // usageError is an error of the command line.
@@ -70,7 +70,10 @@ func (c command) run(ctx context.Context, args []string, env Environment, output
 	app := kingpin.New(exporter.Name+" "+c.name, c.help)
 	app.HelpFlag.Short('h')
 	done := false
-	app.Terminate(func(int) { done = true }).UsageWriter(env.Stdout).ErrorWriter(env.Stdout)
+	app.UsageWriter(env.Stdout).ErrorWriter(env.Stdout).Terminate(func(int) {
+		done = true
+		app.UsageWriter(io.Discard) // kingpin goes on and would show the help of a command with commands again
+	})
 	execute := c.setup(app)
 	_, err := app.Parse(args)
 	switch {

@@ -60,6 +60,7 @@ func (c *doctorConfig) run(ctx context.Context, env Environment) error {
 	if c.source.Name == hostsource.WMI {
 		c.Build, _, c.HostNames = describeComputer()
 		c.Account = describeAccount()
+		c.Service = describeService
 	}
 	if env.Terminal {
 		c.Progress = showProgress(env.Stderr)

@@ -27,7 +27,7 @@ func TestDoctorCommand(t *testing.T) {
 			`InstanceID="Microsoft:0ECCE6FC-962B-455B-BB33-7139545FA990`,
 		}, ""},
 		{"--simulator.fault=denied", exporter.ExitRuntime, []string{
-			"\n  failed       rights             all 16 classes are without instances", "\nChecks: failed 2, ",
+			"\n  failed       rights             all 17 classes are without instances", "\nChecks: failed 2, ",
 		}, "hyperv_replica_exporter: error: a check failed\n"},
 		{"--simulator.fault=slow=30ms --wmi.call-timeout=1ms", exporter.ExitRuntime, []string{
 			", call timeout 1ms\n", "  no answer within 1ms after ",
@@ -51,7 +51,7 @@ func TestDoctorCommand(t *testing.T) {
 // Progress is for people who watch it. It leaves no trace on the terminal, and the output has none of it.
 func TestDoctorOnTerminal(t *testing.T) {
 	got := run(t, true, "doctor", "--source=simulator")
-	if !strings.Contains(got.stderr, "\r0 of 19: Msvm_ComputerSystem ") ||
+	if !strings.Contains(got.stderr, "\r0 of 20: Msvm_ComputerSystem ") ||
 		!strings.HasSuffix(got.stderr, "\r"+strings.Repeat(" ", 79)+"\r") || strings.Contains(got.stdout, "\r") {
 		t.Errorf("got errors %q", got.stderr)
 	}

@@ -25,6 +25,9 @@ type Options struct {
 	Build string
 	// Account describes the rights of the account of the process, "" if they are not known.
 	Account string
+	// Service returns what differs from the settings that "service install" makes. It is nil if the source is not this
+	// computer, or this computer has no Windows services.
+	Service func() (differences []string, err error)
 	// Progress, if not nil, is called before each read or call: how many there were before, how many there are as far
 	// as is known, and the name of the class or the method.
 	Progress func(done, total int, name string)
@@ -107,6 +110,7 @@ var checks = []check{
 	{"rights", checkRights},
 	{"windows build", checkBuild},
 	{"service vmms", checkService},
+	{"service settings", checkServiceSettings},
 	{"statistics", checkStatistics},
 	{"certificates", checkCertificates},
 	{"clock", checkClock},

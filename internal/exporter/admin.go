@@ -157,7 +157,7 @@ func openAdmin(c *config, host *source, logger log.Logger, auditSink func([]byte
 	o.Logger = log.With(logger, "component", "admin")
 	o.Events = auditSink
 	o.Objective = func(name, id string, interval time.Duration) time.Duration {
-		return collector.ObjectiveOf(c.objectives, name, id, interval)
+		return collector.ObjectiveOf(c.effective.Load().objectives, name, id, interval)
 	}
 	return admin.New(o)
 }
@@ -183,7 +183,7 @@ func adminServers(
 		// With HTTP/2 a connection could have hundreds of requests, and the limits of connections would not limit them.
 		server.Protocols = new(http.Protocols)
 		server.Protocols.SetHTTP1(true)
-		serveListener(limits.listener(l), server, c.admin.webConfigFile, c.logLevel, failed, logger)
+		serveListener(limits.listener(l), server, c.admin.webConfigFile, failed, logger)
 		servers = append(servers, server)
 	}
 	return servers, nil
@@ -212,10 +212,10 @@ func listenAdmin(
 	return listeners, nil
 }
 
-// reloadOnHangup reloads the configuration of the admin endpoint on SIGHUP until ctx is done. Windows has no such
-// signal; POST /-/reload does the same.
-func reloadOnHangup(ctx context.Context, endpoint *admin.Server) {
-	if endpoint == nil {
+// reloadOnHangup reloads the configuration file and the configuration of the admin endpoint on SIGHUP until ctx is
+// done. Windows has no such signal; changed files are noticed.
+func reloadOnHangup(ctx context.Context, reloads *reloader, endpoint *admin.Server) {
+	if reloads == nil && endpoint == nil {
 		return
 	}
 	hangup := make(chan os.Signal, 1)
@@ -227,7 +227,10 @@ func reloadOnHangup(ctx context.Context, endpoint *admin.Server) {
 			case <-ctx.Done():
 				return
 			case <-hangup:
-				_ = endpoint.Reload() // logs its own errors
+				reloads.reload()
+				if endpoint != nil {
+					_ = endpoint.Reload() // logs its own errors
+				}
 			}
 		}
 	}()

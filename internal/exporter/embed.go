@@ -15,8 +15,9 @@ import (
 // Embedded serves the metrics of a host that its caller provides, without a listener: a simulated host whose clock a
 // test controls, for example.
 type Embedded struct {
-	host    *source
-	metrics *metricsHandler
+	http.Handler // serves the metrics, whatever the path
+	host         *source
+	metrics      *metricsHandler
 }
 
 // NewEmbedded returns the exporter with the given command line for a host whose sessions come from open and whose
@@ -27,11 +28,13 @@ func NewEmbedded(args []string, open func() (wmiquery.Session, error), now func(
 		return nil, err
 	}
 	host := newSource(c, open, now)
-	return &Embedded{host, newMetricsHandler(c, host, log.NewNopLogger())}, nil
+	metrics := newMetricsHandler(c, host, log.NewNopLogger())
+	handler, err := newMetricsServer(metrics)
+	if err != nil {
+		return nil, err
+	}
+	return &Embedded{handler, host, metrics}, nil
 }
-
-// ServeHTTP serves the metrics, whatever the path.
-func (e *Embedded) ServeHTTP(w http.ResponseWriter, r *http.Request) { e.metrics.ServeHTTP(w, r) }
 
 // Gatherer returns a gatherer that scrapes all enabled collectors each time it gathers, until ctx is done.
 func (e *Embedded) Gatherer(ctx context.Context) (prometheus.TransactionalGatherer, error) {

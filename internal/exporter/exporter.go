@@ -32,6 +32,8 @@ type Environment struct {
 	Stdout io.Writer
 	// MoreHelp is a part of the output of --help.
 	MoreHelp string
+	// DefaultConfigFile is the configuration file to use if it exists and the command line has none, "" for none.
+	DefaultConfigFile string
 	// Output receives the log, fatal errors and, for a service, the audit log.
 	Output logging.Output
 	// Ready, if not nil, is called once requests are served.
@@ -41,7 +43,10 @@ type Environment struct {
 // Run runs the program with the given command line, without the program name, until ctx is done. It returns an exit
 // code and can run several times in one process.
 func Run(ctx context.Context, args []string, env Environment) int {
-	c, err := parseFlags(args, env.Stdout, env.MoreHelp)
+	line := commandLine{
+		args: args, stdout: env.Stdout, moreHelp: env.MoreHelp, defaultFile: env.DefaultConfigFile,
+	}
+	c, err := line.parse()
 	if errors.Is(err, errHelpShown) {
 		return ExitOK
 	}
@@ -49,7 +54,11 @@ func Run(ctx context.Context, args []string, env Environment) int {
 		env.Output.Fatal(fmt.Errorf("%w, try --help", err))
 		return ExitUsage
 	}
-	logger := logging.New(env.Output.Logger(c.logFormat), c.logLevel)
+	if c.checkOnly {
+		c.show(env.Stdout)
+		return ExitOK
+	}
+	logger := logging.NewReloadable(env.Output.Logger(c.logFormat), func() string { return c.effective.Load().logLevel })
 	level.Info(logger).Log("msg", "starting "+Name, "version", version.Info(), "build", version.BuildContext())
 
 	host, err := openSource(ctx, c, logger)
@@ -61,7 +70,7 @@ func Run(ctx context.Context, args []string, env Environment) int {
 		env.Output.Fatal(err)
 		return ExitUsage
 	}
-	code := run(ctx, c, host, env, logger)
+	code := run(ctx, c, host, newReloader(line, c, logger), env, logger)
 	if code == ExitOK {
 		level.Info(logger).Log("msg", "stopped")
 	}
@@ -69,7 +78,9 @@ func Run(ctx context.Context, args []string, env Environment) int {
 }
 
 // run serves a source until ctx is done, and then stops everything. It returns an exit code.
-func run(ctx context.Context, c *config, host *source, env Environment, logger log.Logger) int {
+func run(
+	ctx context.Context, c *config, host *source, reloads *reloader, env Environment, logger log.Logger,
+) int {
 	stopDeadline := newStopDeadline()
 	defer func() { host.close(stopDeadline()) }()
 	endpoint, err := openAdmin(c, host, logger, env.Output.AuditSink())
@@ -78,7 +89,7 @@ func run(ctx context.Context, c *config, host *source, env Environment, logger l
 		return ExitRuntime
 	}
 	defer func() { closeAdmin(endpoint, stopDeadline(), logger) }()
-	if err := serve(ctx, c, host, endpoint, logger, env.Ready, stopDeadline); err != nil {
+	if err := serve(ctx, c, host, endpoint, reloads, logger, env.Ready, stopDeadline); err != nil {
 		level.Error(logger).Log("msg", "cannot serve", "err", err)
 		return ExitRuntime
 	}

@@ -1,12 +1,11 @@
 package exporter
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"path"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -14,6 +13,7 @@ import (
 	"github.com/prometheus/exporter-toolkit/web"
 
 	"hyperv_replica_exporter/collector"
+	configfile "hyperv_replica_exporter/internal/config"
 	"hyperv_replica_exporter/internal/hostsource"
 )
 
@@ -28,9 +28,7 @@ type config struct {
 	maxRequests     int
 	admin           adminConfig
 
-	collectors map[string]*bool // whether each collector is enabled
-	objectives []collector.Objective
-	issueText  bool // whether the text of health issues is exposed
+	issueText bool // whether the text of health issues is exposed
 
 	scrapeTimeout time.Duration
 	timeoutMargin time.Duration
@@ -39,45 +37,52 @@ type config struct {
 	workers       int
 	maxStuck      int
 
-	logLevel, logFormat string
+	logFormat string
+
+	reloadable // as given at the start
+	// effective are the values that a change of the configuration file has replaced.
+	effective atomic.Pointer[reloadable]
+
+	configFile      string
+	checkOnly       bool             // only show the configuration
+	file            *configfile.File // nil without a configuration file
+	texts           map[string]flagText
+	reloadableFlags map[string]bool // flags that have their value in reloadable
 }
 
-// errHelpShown reports that the command line asked for help or for the version, which has been printed.
-var errHelpShown = errors.New("help or version shown")
-
-// parseFlags parses and checks the command line. Help and version go to stdout; moreHelp is a part of the help.
-func parseFlags(args []string, stdout io.Writer, moreHelp string) (*config, error) {
-	c := &config{collectors: map[string]*bool{}}
-	var objectives []string
-	app := newApplication(c, &objectives)
-	app.Help += "\n\n" + moreHelp
-	done := false
-	app.Terminate(func(int) { done = true }).UsageWriter(stdout).ErrorWriter(stdout)
-	if _, err := app.Parse(args); done {
-		return nil, errHelpShown
-	} else if err != nil {
-		return nil, err
-	}
-	for _, s := range objectives {
-		o, err := collector.ParseObjective(s)
-		if err != nil {
-			return nil, fmt.Errorf("--rpo.objective: %w", err)
-		}
-		c.objectives = append(c.objectives, o)
-	}
-	return c, c.check()
+// reloadable are the values of the flags that change while the program runs when the configuration file changes.
+type reloadable struct {
+	collectors map[string]*bool // whether each collector is enabled
+	objectives objectives
+	logLevel   string
 }
 
-// newApplication returns the command line with all flags, which parse into c and objectives.
-func newApplication(c *config, objectives *[]string) *kingpin.Application {
+// newConfig returns values to which newApplication adds the flags.
+func newConfig() *config {
+	return &config{reloadable: reloadable{collectors: map[string]*bool{}}, reloadableFlags: map[string]bool{}}
+}
+
+// newApplication returns the command line with all flags, which parse into c.
+func newApplication(c *config) *kingpin.Application {
 	app := kingpin.New(Name, "Prometheus exporter for the health and statistics of Hyper-V Replica.")
 	app.Version(version.Print(Name))
 	app.HelpFlag.Short('h')
-	c.addFlags(app, objectives)
+	c.addFlags(app)
 	return app
 }
 
-func (c *config) addFlags(app *kingpin.Application, objectives *[]string) {
+// reload marks a flag as one whose value changes when the configuration file changes.
+func (c *config) reload(f *kingpin.FlagClause) *kingpin.FlagClause {
+	c.reloadableFlags[f.Model().Name] = true
+	return f
+}
+
+func (c *config) addFlags(app *kingpin.Application) {
+	app.Flag("config.file", "Path to a configuration file in YAML, whose keys are the names of the flags. "+
+		"The command line takes precedence. A Windows service uses config.yml in its folder in %ProgramData% if it exists.").
+		PlaceHolder("FILE").StringVar(&c.configFile)
+	app.Flag("config.check", "Check the flags and the configuration file, print the values in effect, and exit with "+
+		"code 0, or 2 if something is not valid.").BoolVar(&c.checkOnly)
 	c.source.AddFlag(app)
 	app.Flag("web.listen-address", "Address on which to serve metrics. Repeatable.").
 		Default(":10483").StringsVar(&c.listenAddresses)
@@ -91,16 +96,16 @@ func (c *config) addFlags(app *kingpin.Application, objectives *[]string) {
 	app.Flag("web.max-requests", "Maximum number of concurrent scrapes. Further scrapes are refused with status 503.").
 		Default("40").IntVar(&c.maxRequests)
 	for _, col := range collector.All(collector.Options{}) {
-		c.collectors[col.Name] = app.Flag("collector."+col.Name, "Enable the "+col.Name+" collector. "+col.Help).
-			Default(fmt.Sprint(col.Default)).Bool()
+		c.collectors[col.Name] = c.reload(app.Flag("collector."+col.Name, "Enable the "+col.Name+" collector. "+col.Help).
+			Default(fmt.Sprint(col.Default))).Bool()
 	}
 	app.Flag("collector.statistics.health-issue-text",
 		"Expose the text of health issues in hyperv_replica_health_issue_info. It contains names of VMs and servers.").
 		Default("true").BoolVar(&c.issueText)
-	app.Flag("rpo.objective", "Recovery point objective: the lag that you promise not to exceed. "+
+	c.reload(app.Flag("rpo.objective", "Recovery point objective: the lag that you promise not to exceed. "+
 		"Either DURATION, for all VMs, or VM-REGEXP=DURATION, where the expression must match the whole name or GUID "+
 		"of the VM. Repeatable; the first match wins. VMs without a match have twice their replication interval.").
-		PlaceHolder("15m").StringsVar(objectives)
+		PlaceHolder("15m")).SetValue(&c.objectives)
 	app.Flag("scrape.timeout", "Timeout of a scrape for which Prometheus sends no timeout.").
 		Default("10s").DurationVar(&c.scrapeTimeout)
 	app.Flag("scrape.timeout-margin", "Time to subtract from the scrape timeout, so that the response arrives in time.").
@@ -117,7 +122,8 @@ func (c *config) addFlags(app *kingpin.Application, objectives *[]string) {
 		Default("8").IntVar(&c.maxStuck)
 	c.source.AddSimulatorFlags(app)
 	c.admin.addFlags(app)
-	app.Flag("log.level", "Only log messages with the given severity or above. One of: [debug, info, warn, error]").
+	c.reload(app.Flag("log.level", "Only log messages with the given severity or above. "+
+		"One of: [debug, info, warn, error]")).
 		Default("info").EnumVar(&c.logLevel, "debug", "info", "warn", "error")
 	app.Flag("log.format", "Output format of log messages. One of: [logfmt, json]").
 		Default("logfmt").EnumVar(&c.logFormat, "logfmt", "json")

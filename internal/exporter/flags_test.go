@@ -11,6 +11,8 @@ import (
 
 // defaults are the flags and their default values, as documented. --admin.data-dir depends on the system.
 var defaults = map[string]string{
+	"config.file":                            "",
+	"config.check":                           "",
 	"source":                                 "auto",
 	"web.listen-address":                     ":10483",
 	"web.telemetry-path":                     "/metrics",
@@ -71,8 +73,7 @@ var defaults = map[string]string{
 }
 
 func TestFlagDefaults(t *testing.T) {
-	var objectives []string
-	app := newApplication(&config{collectors: map[string]*bool{}}, &objectives)
+	app := newApplication(newConfig())
 	got := map[string]string{}
 	for _, f := range app.Model().Flags {
 		got[f.Name] = strings.Join(f.Default, ",")

@@ -48,11 +48,11 @@ func newMetricsHandler(c *config, host *source, logger log.Logger) *metricsHandl
 	s := collector.NewScraper(collector.Options{
 		Reader:        host.pool,
 		Logger:        logger,
-		Objectives:    c.objectives,
+		Objectives:    func() []collector.Objective { return c.effective.Load().objectives },
 		OmitIssueText: !c.issueText,
 		CallTimeout:   c.callTimeout,
 		MaxAge:        c.maxAge,
-	}, func(name string) bool { return *c.collectors[name] })
+	}, func(name string) bool { return *c.effective.Load().collectors[name] })
 	always := prometheus.NewRegistry()
 	for _, c := range append(processCollectors(host), s.RequestMetrics()...) {
 		always.MustRegister(c)

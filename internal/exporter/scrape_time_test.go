@@ -1,74 +1,100 @@
-package exporter
+package exporter_test
 
 import (
-	"net/http"
-	"net/http/httptest"
-	"strconv"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"hyperv_replica_exporter/internal/exporter"
 	"hyperv_replica_exporter/wmiquery"
 	"hyperv_replica_exporter/wmiquery/simulator"
 )
 
-// delayedSession is a session whose reads and calls take a time, and are counted.
-type delayedSession struct {
+// distantSession answers each request after a latency, and counts the requests.
+type distantSession struct {
 	wmiquery.Session
-	latency  time.Duration
-	requests *atomic.Int64
+	latency      time.Duration
+	reads, calls *atomic.Int64
 }
 
-func (s delayedSession) Read(dst any) error {
-	s.delay()
-	return s.Session.Read(dst)
-}
-
-func (s delayedSession) Call(c wmiquery.Call) (wmiquery.Reply, error) {
-	s.delay()
-	return s.Session.Call(c)
-}
-
-func (s delayedSession) delay() {
-	s.requests.Add(1)
+func (s distantSession) wait(requests *atomic.Int64) {
+	requests.Add(1)
 	time.Sleep(s.latency)
 }
 
-// The workers share the requests of a scrape: it takes at most a tenth longer than the share of one of them, and two
-// requests more, because some requests need the response to another.
-func TestWorkersShareTheRequestsOfAScrape(t *testing.T) {
-	for _, workers := range []int{1, 4, 8} {
-		for _, vms := range []int{20, 200} {
-			synctest.Test(t, func(t *testing.T) { testScrapeTime(t, workers, vms) })
+func (s distantSession) Read(dst any) error {
+	s.wait(s.reads)
+	return s.Session.Read(dst)
+}
+
+func (s distantSession) Texts(c wmiquery.Class) ([]wmiquery.Embedded, error) {
+	s.wait(s.reads)
+	return s.Session.Texts(c)
+}
+
+func (s distantSession) Associated(dst any, of wmiquery.Ref, association wmiquery.Class) error {
+	s.wait(s.reads)
+	return s.Session.Associated(dst, of, association)
+}
+
+func (s distantSession) Call(c wmiquery.Call) (wmiquery.Reply, error) {
+	s.wait(s.calls)
+	return s.Session.Call(c)
+}
+
+// A scrape takes hardly longer than the workers need for its requests. Reads and calls have workers of their own, so
+// that those with more requests decide. The clock of the test advances only while all
+// goroutines wait, so that the times are exact.
+func TestScrapeKeepsWorkersBusy(t *testing.T) {
+	for _, vms := range []int{1, 20, 100} {
+		for _, workers := range []int{1, 4, 16} {
+			for _, latency := range []time.Duration{10 * time.Millisecond, 100 * time.Millisecond} {
+				t.Run(fmt.Sprintf("%d VMs, %d workers, %v", vms, workers, latency), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) { checkScrapeTime(t, vms, workers, latency) })
+				})
+			}
 		}
 	}
 }
 
-func testScrapeTime(t *testing.T, workers, vms int) {
-	const latency = 100 * time.Millisecond
-	w, err := simulator.New(simulator.Config{VMs: vms, Seed: 1, Scenario: "healthy", Now: time.Now})
+func checkScrapeTime(t *testing.T, vms, workers int, latency time.Duration) {
+	w, err := simulator.New(simulator.Config{Scenario: "mixed", VMs: vms, Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var requests atomic.Int64
-	e, err := NewEmbedded([]string{
-		"--collector.perf", "--scrape.timeout=2m", "--wmi.call-timeout=1m", "--wmi.workers=" + strconv.Itoa(workers),
-	}, func() (wmiquery.Session, error) {
-		s, err := w.Open()
-		return delayedSession{s, latency, &requests}, err
-	}, w.Now)
+	var reads, calls atomic.Int64
+	e, err := exporter.NewEmbedded(
+		[]string{"--collector.perf", "--scrape.timeout=2m", fmt.Sprintf("--wmi.workers=%d", workers)},
+		func() (wmiquery.Session, error) {
+			s, err := w.Open()
+			return distantSession{s, latency, &reads, &calls}, err
+		}, w.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer e.Close()
-	begin := time.Now()
-	rec := httptest.NewRecorder()
-	e.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/metrics", nil))
-	took := time.Since(begin)
-	most := time.Duration(requests.Load())*latency*11/10/time.Duration(workers) + 2*latency
-	if rec.Code != http.StatusOK || int(requests.Load()) < vms/2 || took > most {
-		t.Errorf("%d workers, %d VMs: status %d, %d requests in %v, want at most %v",
-			workers, vms, rec.Code, requests.Load(), took, most)
+	for scrape := range 3 {
+		reads.Store(0)
+		calls.Store(0)
+		begin := time.Now()
+		g, err := e.Gatherer(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, done, err := g.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		done()
+		took, n := time.Since(begin), max(reads.Load(), calls.Load())
+		if n < 10 {
+			t.Fatalf("scrape %d: %d requests, want more", scrape, n)
+		}
+		limit := time.Duration(1.1*float64(n)*float64(latency)/float64(workers)) + 2*latency
+		if took > limit {
+			t.Errorf("scrape %d: %d requests took %v, want at most %v", scrape, n, took, limit)
+		}
 	}
 }

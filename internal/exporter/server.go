@@ -32,10 +32,10 @@ func newStopDeadline() func() time.Time {
 // serve listens and serves until ctx is done. It calls onReady, if not nil, once requests are served. It returns an
 // error if it cannot start or if a listener fails.
 func serve(
-	ctx context.Context, c *config, host *source, endpoint *admin.Server, logger log.Logger, onReady func(),
-	stopDeadline func() time.Time,
+	ctx context.Context, c *config, host *source, endpoint *admin.Server, reloads *reloader, logger log.Logger,
+	onReady func(), stopDeadline func() time.Time,
 ) error {
-	handler, err := newMux(c, host, endpoint, logger)
+	handler, err := newMux(c, host, endpoint, reloads, logger)
 	if err != nil {
 		return err
 	}
@@ -49,11 +49,12 @@ func serve(
 		closeListeners(listeners)
 		return err
 	}
-	reloadOnHangup(ctx, endpoint)
+	go reloads.watch(ctx)
+	reloadOnHangup(ctx, reloads, endpoint)
 	for _, l := range listeners {
 		logAddress(logger, l.Addr(), c)
 		server := newServer(ctx, handler, logger)
-		serveListener(l, server, c.webConfigFile, c.logLevel, failed, logger)
+		serveListener(l, server, c.webConfigFile, failed, logger)
 		servers = append(servers, server)
 	}
 	if onReady != nil {
@@ -96,11 +97,11 @@ func closeListeners(listeners []net.Listener) {
 // serveListener starts a server for a listener. Each listener needs a server of its own, since the exporter toolkit
 // changes the server it is given. The error that ends the server goes to failed.
 func serveListener(
-	l net.Listener, server *http.Server, webConfigFile, logLevel string, failed chan<- error, logger log.Logger,
+	l net.Listener, server *http.Server, webConfigFile string, failed chan<- error, logger log.Logger,
 ) {
 	go func() {
 		flags := &web.FlagConfig{WebConfigFile: &webConfigFile}
-		failed <- web.Serve(l, server, flags, slog.New(logging.NewSlogHandler(logger, logLevel)))
+		failed <- web.Serve(l, server, flags, slog.New(logging.NewSlogHandler(logger, "debug")))
 	}()
 }
 
@@ -136,9 +137,12 @@ func shutdown(servers []*http.Server, deadline time.Time) error {
 }
 
 // newMux returns the routes of the metrics listener: the metrics, health and the pages.
-func newMux(c *config, host *source, endpoint *admin.Server, logger log.Logger) (http.Handler, error) {
+func newMux(
+	c *config, host *source, endpoint *admin.Server, reloads *reloader, logger log.Logger,
+) (http.Handler, error) {
 	mux := http.NewServeMux()
 	metrics := newMetricsHandler(c, host, logger)
+	metrics.always.MustRegister(reloads.metrics()...)
 	if endpoint != nil {
 		metrics.always.MustRegister(endpoint.Metrics())
 	}

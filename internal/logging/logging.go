@@ -4,6 +4,7 @@ package logging
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/go-kit/log"
@@ -53,9 +54,37 @@ func NewLineLogger(w io.Writer, format string) log.Logger {
 // New returns a logger that drops what is less severe than lvl: debug, info, warn or error, and limits the length of
 // values. At debug level each line names its caller.
 func New(logger log.Logger, lvl string) log.Logger {
-	logger = level.NewFilter(shortLogger{logger}, level.Allow(level.ParseDefault(lvl, level.InfoValue())))
-	if lvl == "debug" {
-		logger = log.With(logger, "caller", log.DefaultCaller)
+	return NewReloadable(logger, func() string { return lvl })
+}
+
+// NewReloadable returns a logger like New whose level is that which lvl returns at the time of a message.
+func NewReloadable(logger log.Logger, lvl func() string) log.Logger {
+	f := levelFilter{lvl, map[string]log.Logger{}}
+	for _, name := range []string{"debug", "info", "warn", "error"} {
+		f.loggers[name] = level.NewFilter(shortLogger{logger}, level.Allow(level.ParseDefault(name, level.InfoValue())))
 	}
-	return logger
+	const depth = 4 // of the caller of Log, seen from log.Caller
+	return log.With(f, "caller", log.Valuer(func() any {
+		if lvl() == "debug" {
+			return log.Caller(depth)()
+		}
+		return noCaller{}
+	}))
+}
+
+// noCaller is the caller of a message that does not name it.
+type noCaller struct{}
+
+// levelFilter passes messages to the logger of the current level.
+type levelFilter struct {
+	lvl     func() string
+	loggers map[string]log.Logger // by level
+}
+
+// Log implements log.Logger.
+func (f levelFilter) Log(kv ...any) error {
+	if i := slices.Index(kv, any(noCaller{})); i > 0 {
+		kv = slices.Concat(kv[:i-1], kv[i+1:])
+	}
+	return f.loggers[f.lvl()].Log(kv...)
 }

@@ -44,7 +44,10 @@ type line struct {
 // timestamps or exemplars.
 func NewFamily(f *dto.MetricFamily) (*Family, error) {
 	var buf bytes.Buffer
-	if _, err := expfmt.MetricFamilyToOpenMetrics(&buf, f); err != nil {
+	first := &dto.MetricFamily{
+		Name: f.Name, Help: f.Help, Type: f.Type, Unit: f.Unit, Metric: f.Metric[:min(1, len(f.Metric))],
+	}
+	if _, err := expfmt.MetricFamilyToOpenMetrics(&buf, first); err != nil {
 		return nil, err
 	}
 	openMetrics, _ := cutComments(buf.String())

@@ -76,7 +76,8 @@ func (s *service) Execute(
 	ready, done := make(chan struct{}), make(chan int, 1)
 	go func() {
 		done <- exporter.Run(ctx, s.args, exporter.Environment{
-			Stdout: io.Discard, Output: s.output, Ready: func() { close(ready) },
+			Stdout: io.Discard, DefaultConfigFile: exporter.DefaultConfigFile(), Output: s.output,
+			Ready: func() { close(ready) },
 		})
 	}()
 	for {

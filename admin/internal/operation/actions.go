@@ -176,7 +176,8 @@ func checkShutdown(_ *Snapshot, r *Relationship) *problem.Problem {
 }
 
 // checkStart rejects a start that replication does not allow.
-func checkStart(_ *Snapshot, r *Relationship) *problem.Problem {
+func checkStart(s *Snapshot, r *Relationship) *problem.Problem {
+	extended := s.link(r.Key.VM, msvm.Extended)
 	switch {
 	case r.State() == msvm.StateUnknown: // a failover could be prepared
 		return problem.New(problem.InvalidState, "the state of the relationship is unknown")
@@ -186,6 +187,12 @@ func checkStart(_ *Snapshot, r *Relationship) *problem.Problem {
 	case !r.Sends() && !r.IsFailedOver():
 		return problem.New(problem.InvalidState, "a replica cannot start before a failover: "+
 			"use failover, or test-failover to start a copy")
+	case extended != nil && extended.State() == msvm.StateUnknown:
+		return problem.New(problem.InvalidState, "the state of the extended relationship is unknown")
+	case extended.prepared():
+		return problem.New(problem.InvalidState, "a failover of the extended relationship is prepared, during which the VM "+
+			"must stay off: fail over on the extended replica server, or use commit-failover, continue-extended and "+
+			"cancel-failover, and start it as the primary VM")
 	}
 	return nil
 }

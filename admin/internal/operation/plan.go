@@ -146,6 +146,19 @@ func (p *Plan) NeedsOldPrimaryOff() bool {
 	return p.Method.RequestsPower() && p.state == uint16(msvm.EnabledOn) && p.Destroys != ""
 }
 
+// OldPrimary names the server on which the VM must not run when it starts here after a failover. A VM of an extended
+// replica server has two: the replica server that sent to it, and the primary server, which this host does not know.
+func (p *Plan) OldPrimary() string {
+	if p.Target == nil || p.Target.Settings == nil || IsBlank(p.Target.Settings.PrimaryServer()) {
+		return "its old primary server"
+	}
+	server := p.Target.Settings.PrimaryServer()
+	if mode, _ := p.Target.VM.Mode(); mode == msvm.ModeExtendedReplica {
+		return server + " or on the primary server of that"
+	}
+	return server
+}
+
 // Scheduled reports whether the call only schedules a job.
 func (p *Plan) Scheduled() bool { return p.Parameters["StartTime"] != nil }
 
