@@ -22,7 +22,7 @@ WINE_PACKAGES := ./admin/... ./collector/... ./wmiquery/... ./internal/...
 # The packages whose tests need the programs of Prometheus.
 PROMETHEUS_PACKAGES := ./dashboards ./docs ./internal/exporter
 
-.PHONY: all build run test lint race wine prometheus pictures images packages kubernetes bench bench-rules fuzz release clean setup
+.PHONY: all build run test lint race wine prometheus pictures images packages kubernetes bench bench-rules abuse fuzz release clean setup
 
 all: build
 
@@ -90,6 +90,12 @@ bench-rules: BENCH_VMS ?= 1000
 bench-rules:
 	scripts/setup.sh prometheus
 	TOOLS=$(TOOLS) go test -run '^$$' -bench BenchmarkRules -benchtime 1x -timeout 1h -tags prometheus ./dashboards -vms $(BENCH_VMS)
+
+# What the exporter needs while clients misbehave. It takes a few minutes.
+ABUSE_VMS ?= 1000
+abuse: build
+	go test -count=1 -v -timeout 30m ./internal/abuse -program $(CURDIR)/$(NAME) -vms $(ABUSE_VMS) -clients 40 \
+		-probes 10 -interval 1s -max-rss 1000
 
 FUZZTIME ?= 30s
 fuzz:

@@ -138,3 +138,38 @@ func TestUnreadResponsesAreLimited(t *testing.T) {
 		}
 	})
 }
+
+// Responses count while they are written. One that is alone can have any size.
+func TestResponsesAreLimitedWhileTheyAreWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		written := make(chan struct{})
+		h := newBufferedHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Write(make([]byte, 100<<20))
+			<-written
+			w.Write(make([]byte, 100<<20))
+		}))
+		get := func() *httptest.ResponseRecorder {
+			rec := httptest.NewRecorder()
+			h.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+			return rec
+		}
+		responses := make(chan *httptest.ResponseRecorder, 2)
+		for range 2 {
+			go func() { responses <- get() }()
+		}
+		synctest.Wait()
+		if got := h.used * blockSize; got != 100<<20 {
+			t.Errorf("two responses of 100 MiB so far take %d bytes, want those of one", got)
+		}
+		close(written)
+		if sum := (<-responses).Code + (<-responses).Code; sum != http.StatusOK+http.StatusServiceUnavailable {
+			t.Errorf("the sum of both statuses is %d, want 200 and 503", sum)
+		}
+		if rec := get(); rec.Code != http.StatusOK || rec.Body.Len() != 200<<20 {
+			t.Errorf("a response of 200 MiB alone: status %d, %d bytes, want 200 and all of it", rec.Code, rec.Body.Len())
+		}
+		if h.used != 0 {
+			t.Errorf("%d blocks are in use after all responses", h.used)
+		}
+	})
+}
