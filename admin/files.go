@@ -9,11 +9,11 @@ import (
 
 	"github.com/go-kit/log/level"
 
-	"hyperv_replica_exporter/internal/access"
 	"hyperv_replica_exporter/admin/internal/audit"
 	"hyperv_replica_exporter/admin/internal/authz"
 	"hyperv_replica_exporter/admin/internal/job"
 	"hyperv_replica_exporter/admin/internal/store"
+	"hyperv_replica_exporter/internal/access"
 )
 
 // auditReserveBytes is the space that is reserved for records of actions. The records of an action need a few KiB.

@@ -154,10 +154,10 @@ func TestResponsesAreLimitedWhileTheyAreWritten(t *testing.T) {
 			return rec
 		}
 		responses := make(chan *httptest.ResponseRecorder, 2)
-		for range 2 {
+		for range 2 { // one after the other: both could meet the limit at the same time
 			go func() { responses <- get() }()
+			synctest.Wait()
 		}
-		synctest.Wait()
 		if got := h.used * blockSize; got != 100<<20 {
 			t.Errorf("two responses of 100 MiB so far take %d bytes, want those of one", got)
 		}
