@@ -55,7 +55,7 @@ func (c *confirmations) confirmBulk(caller authz.Principal, req *bulkRequest) (*
 		return nil, problem.New(problem.ConfirmationInvalid, "host_name is not the name of this host; request a new token")
 	case req.VMCount == nil || *req.VMCount != confirmed.count:
 		return nil, problem.New(problem.ConfirmationInvalid,
-			"vm_count is not the number of VMs that fail over; request a new token")
+			"vm_count is not the number of VMs that fail over, %d; none has failed over. Request a new token", confirmed.count)
 	}
 	return confirmed, nil
 }
