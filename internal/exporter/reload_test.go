@@ -1,7 +1,6 @@
 package exporter
 
 import (
-	"bytes"
 	"io"
 	"net/http/httptest"
 	"os"
@@ -15,13 +14,14 @@ import (
 	"github.com/go-kit/log"
 
 	"hyperv_replica_exporter/internal/logging"
+	"hyperv_replica_exporter/internal/logging/loggingtest"
 )
 
 // reloadRig is an exporter of a simulated host with a configuration file that the test writes.
 type reloadRig struct {
 	t       *testing.T
 	path    string
-	logs    bytes.Buffer
+	logs    loggingtest.Buffer
 	logger  log.Logger
 	reloads *reloader
 	handler *metricsHandler
@@ -36,7 +36,7 @@ func newReloadRig(t *testing.T, text string, args ...string) *reloadRig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.logger = logging.NewReloadable(log.NewLogfmtLogger(log.NewSyncWriter(&r.logs)),
+	r.logger = logging.NewReloadable(log.NewLogfmtLogger(&r.logs),
 		func() string { return c.effective.Load().logLevel })
 	host, err := openSource(t.Context(), c, r.logger)
 	if err != nil {
@@ -59,7 +59,7 @@ func (r *reloadRig) write(text string) {
 
 // wait lets time pass. It returns what was logged.
 func (r *reloadRig) wait(d time.Duration) string {
-	r.logs.Reset()
+	r.logs.Take()
 	time.Sleep(d)
 	synctest.Wait()
 	return r.logs.String()
