@@ -27,7 +27,7 @@ var (
 	clients  = flag.Int("clients", 8, "number of clients that misbehave at the same time")
 	probes   = flag.Int("probes", 3, "number of scrapes while they do")
 	interval = flag.Duration("interval", 0, "time between these scrapes")
-	maxRSS   = flag.Int("max-rss", 400, "maximum resident memory of the exporter, in MiB")
+	maxRSS   = flag.Int("max-rss", defaultMaxRSS, "maximum resident memory of the exporter, in MiB")
 )
 
 // timeoutHeader is the header in which Prometheus sends its scrape timeout, in seconds.

@@ -1,0 +1,6 @@
+//go:build !race
+
+package abuse_test
+
+// defaultMaxRSS is that of -max-rss.
+const defaultMaxRSS = 400
