@@ -1,3 +1,5 @@
+//go:build !windows
+
 // Package abuse_test runs the exporter while clients misbehave. The short form is a test; `make abuse` runs the long
 // one.
 package abuse_test

@@ -1,6 +1,8 @@
 package cli_test
 
 import (
+	"os"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -10,8 +12,14 @@ import (
 // The dry run prints the command line that the service gets: the configuration file and the flags after --.
 func TestServiceDryRunPrintsCommandLine(t *testing.T) {
 	got := run(t, false, "service", "install", "--dry-run", `--config.file=C:\a b.yml`, "--", "--rpo.objective=15m")
-	want := `command line: "C:\Program Files\hyperv_replica_exporter\hyperv_replica_exporter.exe" ` +
-		`"--config.file=C:\a b.yml" --rpo.objective=15m` + "\n"
+	program := `C:\Program Files\hyperv_replica_exporter\hyperv_replica_exporter.exe`
+	if runtime.GOOS == "windows" { // the service is this program
+		var err error
+		if program, err = os.Executable(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := `command line: "` + program + `" "--config.file=C:\a b.yml" --rpo.objective=15m` + "\n"
 	if got.code != exporter.ExitOK || got.stderr != "" || !strings.Contains(got.stdout, want) {
 		t.Errorf("exit code %d, errors %q, no %s in:\n%s", got.code, got.stderr, want, got.stdout)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-kit/log"
 
+	"hyperv_replica_exporter/internal/filetest"
 	"hyperv_replica_exporter/internal/logging"
 	"hyperv_replica_exporter/internal/logging/loggingtest"
 )
@@ -29,7 +30,7 @@ type reloadRig struct {
 
 func newReloadRig(t *testing.T, text string, args ...string) *reloadRig {
 	t.Helper()
-	r := &reloadRig{t: t, path: filepath.Join(t.TempDir(), "config.yml")}
+	r := &reloadRig{t: t, path: filepath.Join(filetest.Dir(t), "config.yml")}
 	r.write(text)
 	line := commandLine{args: append([]string{"--source=simulator", "--config.file=" + r.path}, args...), stdout: io.Discard}
 	c, err := line.parse()
