@@ -22,7 +22,7 @@ WINE_PACKAGES := ./admin/... ./collector/... ./wmiquery/... ./internal/...
 # The packages whose tests need the programs of Prometheus.
 PROMETHEUS_PACKAGES := ./dashboards ./docs ./internal/exporter
 
-.PHONY: all build run test lint race wine prometheus pictures images packages kubernetes bench bench-rules abuse fuzz release clean setup
+.PHONY: all build run test lint race wine prometheus pictures images packages ansible kubernetes bench bench-rules abuse fuzz release clean setup
 
 all: build
 
@@ -121,6 +121,11 @@ resource_windows_%.syso: VERSION internal/release/winres.json internal/release/i
 	scripts/setup.sh release
 	$(TOOLS)/go-winres make --in internal/release/winres.json --product-version $(VERSION) --file-version $(VERSION) \
 		--arch $* --out resource
+
+# Checks the Ansible role. Not part of test: Debian's ansible-lint brings all of Ansible.
+ansible:
+	scripts/setup.sh ansible
+	cd deploy/ansible && ansible-lint --offline site.yml roles/hyperv_replica_exporter
 
 # Builds the release twice and checks its files.
 packages:

@@ -10,6 +10,7 @@
 #   parsers       the parsers of Prometheus' Python client, from the Debian package
 #   pictures      Chromium, Node.js and npm from Debian packages, and the npm packages of dashboards/pictures
 #   release       go-winres and cyclonedx-gomod, built with go install, and zip and osslsigncode from Debian packages
+#   ansible       ansible-lint, from the Debian package
 #   pngquant      reduces the size of the pictures in the documents
 # Tools that are already installed are not changed. Programs that do not come from an installed package go to .tools/,
 # npm packages to dashboards/pictures, and the templates that Debian's Alertmanager needs to /usr/share.
@@ -73,6 +74,10 @@ release() {
 		GOBIN=$tools GOFLAGS= go install "github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@$CYCLONEDX_VERSION"
 	if type -P zip >/dev/null && type -P osslsigncode >/dev/null; then return; fi
 	apt_install zip osslsigncode
+}
+
+ansible() {
+	type -P ansible-lint >/dev/null || apt_install ansible-lint
 }
 
 pngquant() {
