@@ -25,6 +25,11 @@ flock 8
 if [ ! -e "$system/bcryptprimitives.dll" ]; then
 	(cd "$root" && env -u GOOS -u GOARCH CGO_ENABLED=0 go run ./internal/wine/mkprng "$system/bcryptprimitives.dll") || exit 125
 fi
+# A service that starts gets a minute instead of ten seconds: the first one takes longer on a busy machine.
+if [ ! -e "$WINEPREFIX/services-timeout" ]; then
+	"$wine" reg add 'HKLM\System\CurrentControlSet\Control' /v ServicesPipeTimeout /t REG_DWORD /d 60000 /f \
+		</dev/null >/dev/null 2>&1 8>&- && touch "$WINEPREFIX/services-timeout"
+fi
 exec 8>&-
 
 # The services that Wine starts with the first program keep the output of that program open for seconds after it has
