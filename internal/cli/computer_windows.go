@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 
+	"hyperv_replica_exporter/internal/exporter"
+
 	"golang.org/x/sys/windows"
 )
 
@@ -16,14 +18,7 @@ func describeComputer() (build, language string, names []string) {
 	if err == nil && len(languages) > 0 {
 		language = languages[0]
 	}
-	names = []string{os.Getenv("USERDOMAIN")}
-	for _, kind := range []uint32{windows.ComputerNameNetBIOS, windows.ComputerNamePhysicalDnsFullyQualified} {
-		var buffer [256]uint16
-		size := uint32(len(buffer))
-		if err := windows.GetComputerNameEx(kind, &buffer[0], &size); err == nil {
-			names = append(names, windows.UTF16ToString(buffer[:]))
-		}
-	}
+	names = append([]string{os.Getenv("USERDOMAIN")}, exporter.ComputerNames()...)
 	// The name of the domain of NetBIOS is often the first part of the domain of DNS.
 	if _, domain, _ := strings.Cut(names[len(names)-1], "."); domain != "" {
 		label, _, _ := strings.Cut(domain, ".")

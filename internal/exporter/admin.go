@@ -116,7 +116,7 @@ func (c *adminConfig) options() admin.Options {
 			o.Hosts = append(o.Hosts, host)
 		}
 	}
-	o.Hosts = append(o.Hosts, computerNames()...)
+	o.Hosts = append(o.Hosts, ComputerNames()...)
 	return o
 }
 

@@ -4,8 +4,8 @@ package exporter
 
 import "os"
 
-// computerNames returns the name of this computer.
-func computerNames() []string {
+// ComputerNames returns the name of this computer.
+func ComputerNames() []string {
 	name, err := os.Hostname()
 	if err != nil {
 		return nil

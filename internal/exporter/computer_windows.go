@@ -2,8 +2,8 @@ package exporter
 
 import "golang.org/x/sys/windows"
 
-// computerNames returns the names of this computer: that of NetBIOS, and the fully qualified one of DNS.
-func computerNames() []string {
+// ComputerNames returns the names of this computer: that of NetBIOS, and the fully qualified one of DNS.
+func ComputerNames() []string {
 	var names []string
 	for _, kind := range []uint32{windows.ComputerNameNetBIOS, windows.ComputerNamePhysicalDnsFullyQualified} {
 		var buffer [256]uint16

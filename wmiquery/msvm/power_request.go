@@ -1,5 +1,20 @@
 package msvm
 
+// powerMethods start and stop VMs. PowerRequests has the conditions for each requested state.
+var powerMethods = []Method{
+	{
+		Class: ClassShutdownComponent, Name: MethodInitiateShutdown,
+		In: []Parameter{{"Force", TypeBoolean, "", false}, {"Reason", TypeString, "", false}},
+		Summary: "asks the guest operating system to shut down; with Force, also if programs have unsaved data; " +
+			"the VM is off when it has done so",
+	},
+	{
+		Class: ClassComputerSystem, Name: MethodRequestStateChange,
+		In: []Parameter{requested, timeout}, Out: []Parameter{job},
+		Summary: "requests a power state of the VM: 2 starts it, 3 turns it off",
+	},
+}
+
 // PowerRequest is a request for a power state with RequestStateChange of Msvm_ComputerSystem.
 type PowerRequest struct {
 	State   EnabledState
